@@ -1,0 +1,35 @@
+"""The protocol that every encoder follows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+    from torch import Tensor
+
+
+class Encoder(Protocol):
+    """Images and texts to features, in two spaces whose widths may differ.
+
+    Attributes:
+        name: how a user asks for it, such as "bundled" or "open_clip:ViT-B-32/openai".
+        image_dim: width D of image features.
+        text_dim: width of text features.
+        fingerprint: 16 hexadecimal digits over weights, preprocessing and encoder version. Features are only ever
+            compared with features of the same fingerprint.
+        description: one sentence for the screen, preprocessing included.
+    """
+
+    name: str
+    image_dim: int
+    text_dim: int
+    fingerprint: str
+    description: str
+
+    def encode_images(self, images: Sequence[Image]) -> Tensor:
+        """Features of RGB pictures, float32 [n, image_dim] on the CPU, in order."""
+
+    def encode_texts(self, texts: Sequence[str]) -> Tensor:
+        """Features of texts, float32 [n, text_dim] on the CPU, in order."""
