@@ -1,0 +1,259 @@
+"""The player's payload: a journey as one JSON value of bounded size, read by seda/ui/assets/player.js.
+
+Nothing here knows Streamlit; the component and the standalone page send the same value.
+
+Layout of the binary parts (base64, little endian): see `_map_part` and `_similarity_part`.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import struct
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from seda.errors import ConfigError, ProjectionError
+from seda.figures.palette import class_style, style_indices
+from seda.storage import fingerprint
+from seda.trajectory import Journey, Trajectory
+
+PAYLOAD_VERSION = 1
+
+# Limits, chosen here so that 64 items x 103 states over 20,000 reference points stay far below 3 MB.
+MAX_ITEMS = 1024
+MAX_STATES = 200_000  # items times states
+MAX_REFERENCE = 100_000
+SIMILARITY_BYTES = 900_000
+THUMBNAIL_BYTES = 900_000  # all thumbnails together, before base64
+THUMBNAIL_SIDE = 96  # pixels; the largest that the player draws on a HiDPI screen
+MAX_THUMBNAIL_SIDE = 2048  # pixels; a PNG header that claims more is not decoded
+NAME_LENGTH = 200  # characters
+
+MAP_NOTE = (
+    "Neighbours on this map tend to be neighbours in feature space, but its distances and directions are not to scale: "
+    "read how alike two things are from the similarity curves."
+)
+
+_payloads: WeakKeyDictionary[Journey, dict[str, Any]] = WeakKeyDictionary()
+_lock = threading.Lock()
+
+
+def player_payload(journey: Journey) -> dict[str, Any]:
+    """Everything that the player draws, as JSON values; made once per journey object and then remembered.
+
+    Returns:
+        A dict that must not be modified: the next caller receives the same one.
+    Raises:
+        ConfigError: more items or states than the player can animate.
+        ProjectionError: a position on the map is not finite, or the positions do not fit the trajectory.
+    """
+    with _lock:
+        if journey not in _payloads:
+            _payloads[journey] = _build(journey)
+        return _payloads[journey]
+
+
+def player_asset(name: str) -> str:
+    """Text of a file of the player ("player.js", "player.css"), which component and export share."""
+    return (Path(__file__).parents[1] / "ui" / "assets" / name).read_text(encoding="utf-8")
+
+
+def commitment_steps(similarities: np.ndarray) -> np.ndarray:
+    """First state from which on an item's nearest class text never changes again.
+
+    Args:
+        similarities: [n, s, k], as Trajectory.class_similarities gives them.
+    Returns:
+        int64 [n], 0 where the nearest class text is the same from the first state on.
+    """
+    nearest = similarities.argmax(axis=-1)  # [n, s]
+    differs = nearest != nearest[:, -1:]
+    steps = np.arange(1, nearest.shape[1] + 1)
+    return np.where(differs, steps, 0).max(axis=1)
+
+
+def _build(journey: Journey) -> dict[str, Any]:
+    trajectory = journey.trajectory
+    _check(journey)
+    similarities = trajectory.class_similarities()  # [n, s, k]
+    class_styles, center_styles = style_indices(trajectory.class_names, trajectory.center_names)
+    payload = {
+        "version": PAYLOAD_VERSION,
+        "title": _short(journey.title) or "How images travel to their class texts",
+        "note": _short(journey.note, 600),
+        "map_note": MAP_NOTE,
+        "stages": trajectory.stages.tolist(),
+        "timesteps": trajectory.timesteps.tolist(),
+        "hand_over": trajectory.hand_over,
+        "classes": [_styled(name, index) for name, index in zip(trajectory.class_names, class_styles, strict=True)],
+        "centers": [_styled(name, index) for name, index in zip(trajectory.center_names, center_styles, strict=True)],
+        "items": _items(journey, similarities),
+        "map": _map_part(journey),
+        "similarities": _similarity_part(similarities),
+        "settings": _settings(trajectory.settings),
+    }
+    # Over the finished content: whatever is drawn differently gets another identity in the browser.
+    return {"fingerprint": fingerprint(payload), **payload}
+
+
+def _check(journey: Journey) -> None:
+    trajectory, positions = journey.trajectory, journey.positions
+    n, s, _ = trajectory.states.shape
+    if n == 0 or not trajectory.class_names:
+        raise ConfigError(
+            f"A journey of {n} items and {len(trajectory.class_names)} class texts cannot be played.",
+            remedy="Choose at least one image and one class text.",
+        )
+    if n > MAX_ITEMS or n * s > MAX_STATES:
+        raise ConfigError(
+            f"{n} items of {s} states are more than the player animates "
+            f"(at most {MAX_ITEMS} items and {MAX_STATES:,} states in all).",
+            remedy="Choose fewer items or fewer steps.",
+        )
+    expected = {
+        "states": (n, s, 2),
+        "texts": (len(trajectory.class_names), 2),
+        "centers": (len(trajectory.center_names), 2),
+        "reference": (len(positions.reference_labels), 2),
+    }
+    for name, shape in expected.items():
+        array = getattr(positions, name)
+        if array.shape != shape:
+            raise ProjectionError(f"positions.{name} has shape {array.shape}; the trajectory needs {shape}.")
+        if not np.isfinite(array).all():
+            raise ProjectionError(f"positions.{name} holds values that are not finite.", remedy="Fit the map again.")
+    if len(journey.thumbnails) != n:
+        raise ProjectionError(f"{len(journey.thumbnails)} thumbnails came for {n} items.")
+
+
+def _styled(name: str, index: int) -> dict[str, str]:
+    style = class_style(index)
+    return {"name": _short(name), "color": style.color, "symbol": style.symbol}
+
+
+def _items(journey: Journey, similarities: np.ndarray) -> list[dict[str, Any]]:
+    trajectory = journey.trajectory
+    commitments = commitment_steps(similarities)
+    budget = THUMBNAIL_BYTES // len(trajectory.item_names)
+    items = []
+    for index, name in enumerate(trajectory.item_names):
+        probabilities = trajectory.class_probabilities[index]
+        top = np.argsort(-probabilities, kind="stable")[:5]
+        items.append(
+            {
+                "name": _short(name),
+                "thumbnail": _thumbnail(journey.thumbnails[index], budget),
+                "answer": int(top[0]),
+                "top": [[int(k), round(float(probabilities[k]), 4)] for k in top],
+                "commitment": int(commitments[index]),
+            }
+        )
+    return items
+
+
+def _map_part(journey: Journey) -> dict[str, Any]:
+    """Positions: float32 [n, s, 2], [k, 2], [c, 2]; the reference as uint16 [m, 2] within its own bounds."""
+    positions = journey.positions
+    every = -(-len(positions.reference) // MAX_REFERENCE) or 1
+    reference = positions.reference[::every]
+    low = reference.min(axis=0) if len(reference) else np.zeros(2)
+    high = reference.max(axis=0) if len(reference) else np.ones(2)
+    span = np.maximum(high - low, 1e-9)
+    return {
+        "states": _base64(positions.states, "<f4"),
+        "texts": _base64(positions.texts, "<f4"),
+        "centers": _base64(positions.centers, "<f4"),
+        "reference": _base64(np.rint((reference - low) / span * 65535), "<u2"),
+        "reference_low": [float(value) for value in low],
+        "reference_span": [float(value) for value in span],
+        "reference_labels": _base64(positions.reference_labels[::every], "<i2"),
+        "reference_total": len(positions.reference),
+    }
+
+
+def _similarity_part(similarities: np.ndarray) -> dict[str, Any]:
+    """Cosines [n, s, kept] as signed integers (value * scale): int16, or int8 and the nearest classes when too many.
+
+    `classes` lists which class texts were kept, so that the player can say so when it is not all of them.
+    """
+    n, s, k = similarities.shape
+    wide = n * s * k * 2 <= SIMILARITY_BYTES
+    kept = min(k, max(1, SIMILARITY_BYTES // (n * s)))
+    # The largest similarity that a class text reaches anywhere decides; the order of the class list stays.
+    classes = np.sort(np.argsort(-similarities.max(axis=(0, 1)), kind="stable")[:kept])
+    dtype, scale = ("<i2", 32767) if wide else ("<i1", 127)
+    quantised = np.rint(np.clip(similarities[:, :, classes], -1, 1) * scale)
+    return {
+        "encoding": "int16" if wide else "int8",
+        "scale": 1 / scale,
+        "data": _base64(quantised, dtype),
+        "classes": classes.tolist(),
+    }
+
+
+def _base64(array: np.ndarray, dtype: str) -> str:
+    return base64.b64encode(np.ascontiguousarray(array, dtype=dtype).tobytes()).decode("ascii")
+
+
+def _thumbnail(png: bytes, budget: int) -> str:
+    """The picture as a data URL; empty (a dot is drawn) where the bytes are not a PNG or cannot be made small enough."""
+    side = _png_side(png)
+    if not 0 < side <= MAX_THUMBNAIL_SIDE:
+        return ""
+    if side > THUMBNAIL_SIDE or len(png) > budget:
+        png = _smaller(png, budget)
+    return "data:image/png;base64," + base64.b64encode(png).decode("ascii") if png else ""
+
+
+def _png_side(png: bytes) -> int:
+    """The longer side that a PNG's header claims; 0 when it is no PNG."""
+    if len(png) < 24 or not png.startswith(b"\x89PNG\r\n\x1a\n"):
+        return 0
+    return max(struct.unpack(">II", png[16:24]))
+
+
+def _smaller(png: bytes, budget: int) -> bytes:
+    from PIL import Image  # only when a thumbnail came too large
+
+    try:
+        with Image.open(io.BytesIO(png), formats=("PNG",)) as opened:
+            image = opened.convert("RGB")
+    except (OSError, ValueError, SyntaxError):
+        return b""
+    for side in (THUMBNAIL_SIDE, 64, 48, 32, 24, 16):
+        image.thumbnail((side, side))
+        buffer = io.BytesIO()
+        image.save(buffer, "PNG", optimize=True)
+        if buffer.tell() <= budget:
+            return buffer.getvalue()
+    return b""
+
+
+def _settings(settings: Mapping[str, Any]) -> list[list[str]]:
+    """Settings as lines of text; nested values become "outer · inner"."""
+    lines: list[list[str]] = []
+
+    def walk(prefix: str, value: Any) -> None:
+        if isinstance(value, Mapping):
+            for key, inner in value.items():
+                walk(f"{prefix} · {key}" if prefix else str(key), inner)
+        else:
+            lines.append([_short(prefix.replace("_", " ")), _short(str(value))])
+
+    walk("", settings)
+    return lines[:40]
+
+
+def _short(text: str, length: int = NAME_LENGTH) -> str:
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def settings_line(trajectory: Trajectory) -> str:
+    """One line that says how a journey was made, for captions."""
+    return " · ".join(f"{name}: {value}" for name, value in _settings(trajectory.settings))

@@ -1,0 +1,120 @@
+"""A plausible small journey made with numpy alone: fast, seeded, for every test that needs one."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+
+import numpy as np
+
+from seda.trajectory import Journey, MapPositions, Trajectory
+
+NAMES = ("coat", "sneaker", "bag", "dress", "sandal", "shirt", "trouser", "pullover", "ankle boot", "T-shirt")
+WIDTH = 16
+
+
+def toy_journey(
+    items: int = 6,
+    steps: int = 8,
+    classes: int = 4,
+    seed: int = 0,
+    *,
+    reference: int = 240,
+    class_names: tuple[str, ...] | None = None,
+    center_names: tuple[str, ...] | None = None,
+) -> Journey:
+    """Items that start near their class, are noised, reach its center, are noised again and reach its text.
+
+    Args:
+        steps: denoising steps a stage; the trajectory has 2 * steps + 3 states.
+        classes: number of class texts and of category centers.
+        reference: training features on the map.
+        class_names: texts that replace the first `classes` names.
+        center_names: names of the categories; the class names unless given.
+    """
+    rng = np.random.default_rng(seed)
+    names = class_names or tuple(NAMES[i] if i < len(NAMES) else f"class {i + 1}" for i in range(classes))
+    assert len(names) == classes
+    angles = 2 * np.pi * (np.arange(classes) + 0.25) / classes
+    ring = np.stack([1.55 * np.cos(angles), np.sin(angles)], axis=1)  # [k, 2], wider than high as screens are
+    scale = 2.0 + 0.35 * np.sqrt(classes)
+    centers = np.concatenate([scale * ring, 0.9 * rng.normal(size=(classes, WIDTH - 2))], axis=1)
+    shift = rng.normal(size=(classes, WIDTH)) * 0.35
+    texts = centers * 1.35 + shift
+    labels = np.arange(items) % classes
+
+    visual = centers[labels] + rng.normal(size=(items, WIDTH)) * 0.8
+    learner = _walk(rng, centers[labels], steps, noise=2.6, settle=0.10)
+    translator = _walk(rng, texts[labels], steps, noise=1.1, settle=0.06)
+    states = np.concatenate([visual[:, None], learner, translator], axis=1).astype(np.float32)  # [n, 2 K + 3, d]
+
+    stages = np.array([0] + [1] * (steps + 1) + [2] * (steps + 1), dtype=np.int8)
+    ladder = np.linspace(999, 0, steps + 1).astype(np.int16)
+    timesteps = np.concatenate([[0], ladder, (ladder * 0.5).astype(np.int16)]).astype(np.int16)
+    trajectory = Trajectory(
+        states=states,
+        x_0=states.copy(),
+        stages=stages,
+        timesteps=timesteps,
+        class_probabilities=_softmax(-np.square(states[:, -1:, :] - texts).mean(axis=-1) * 3),
+        class_text_features=texts.astype(np.float32),
+        class_centers=centers.astype(np.float32),
+        item_names=tuple(f"{names[label]} {i // classes + 1}.png" for i, label in enumerate(labels)),
+        class_names=names,
+        center_names=center_names or names,
+        settings={"aligner": "toy", "encoder": "none", "sampling": {"steps": steps, "seed": seed}},
+    )
+    reference_labels = rng.integers(0, classes, size=reference).astype(np.int16)
+    cloud = centers[reference_labels, :2] + rng.normal(size=(reference, 2)) * [0.55, 0.4]
+    positions = MapPositions(
+        states=states[:, :, :2].copy(),
+        texts=texts[:, :2].astype(np.float32),
+        centers=centers[:, :2].astype(np.float32),
+        reference=cloud.astype(np.float32),
+        reference_labels=reference_labels,
+    )
+    return Journey(
+        trajectory,
+        positions,
+        tuple(_picture(rng, int(label)) for label in labels),
+        title="Toy journey",
+        note="Invented paths: each item finds its category center, then its class text.",
+    )
+
+
+def _walk(rng: np.random.Generator, goal: np.ndarray, steps: int, *, noise: float, settle: float) -> np.ndarray:
+    """From noise to just beside the goal, [n, steps + 1, d]: the noise shrinks and turns a little at each step."""
+    start = rng.normal(size=goal.shape) * noise
+    bend = rng.normal(size=goal.shape) * noise * 0.45
+    rest = rng.normal(size=goal.shape) * settle
+    remaining = np.linspace(1, 0, steps + 1)[:, None, None]
+    path = goal * (1 - 0.75 * remaining) + start * remaining**1.3 + bend * remaining * (1 - remaining) * 2 + rest
+    return np.swapaxes(path, 0, 1)
+
+
+def _softmax(logits: np.ndarray) -> np.ndarray:
+    weights = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+def _picture(rng: np.random.Generator, label: int, side: int = 48) -> bytes:
+    """A PNG with a shape of its class on a soft ground, written by hand so that no image library is needed."""
+    y, x = np.mgrid[0:side, 0:side] / (side - 1) * 2 - 1
+    radius = np.hypot(x, y)
+    lobes = 0.55 + 0.16 * np.cos((label + 2) * np.arctan2(y, x) + rng.uniform(0, 6))
+    hue = rng.uniform(60, 200, size=3)
+    ground = 232 - 26 * radius[..., None] + np.zeros(3)
+    body = hue * (1.15 - 0.5 * radius[..., None])
+    pixels = np.where((radius < lobes)[..., None], body, ground).clip(0, 255).astype(np.uint8)
+    return _png(pixels)
+
+
+def _png(pixels: np.ndarray) -> bytes:
+    height, width, _ = pixels.shape
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    rows = b"".join(b"\x00" + row.tobytes() for row in pixels)
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
