@@ -1,0 +1,118 @@
+"""Class texts as a user types them: split, cleaned, without repetitions, within limits."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from seda.errors import ClassTextError
+
+TEMPLATE = "{}"
+MIN_TEXTS = 2  # a single class has nothing to be told apart from
+MAX_TEXTS = 1000  # chosen here: as many as ImageNet has
+MAX_LENGTH = 200  # characters; chosen here: a long sentence, within what the text encoders read
+
+_COMMAS = ",\uff0c\u060c\u3001"  # also full-width, Arabic and ideographic: what those keyboards type
+_SEPARATOR = re.compile(rf"[{_COMMAS}]?[^\S\n]*[\n\r\u2028\u2029]|[{_COMMAS}]")
+# Invisible: directional marks, embeddings, overrides and isolates, zero-width space, word joiner, byte order mark. The
+# joiners U+200C and U+200D stay: Persian words and emoji sequences need them.
+_INVISIBLE = re.compile("[\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
+_SHOWN = 40  # characters of a text that a message quotes
+
+
+@dataclass(frozen=True)
+class ClassTexts:
+    """Class texts that can be used, as plain text: escaping is for whoever presents them.
+
+    Attributes:
+        names: MIN_TEXTS to MAX_TEXTS texts in the order they came, NFC, no two equal but for case.
+        notes: sentences for the user on what was left out; empty when all came through.
+    """
+
+    names: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+
+def parse_class_texts(source: str | Iterable[str]) -> ClassTexts:
+    """Class texts from one string, split at commas and line ends, or from a list, whose items are not split.
+
+    Raises:
+        ClassTextError: fewer than MIN_TEXTS or more than MAX_TEXTS remain, one is longer than MAX_LENGTH characters, or
+            an item is not a string.
+    """
+    parts = _SEPARATOR.split(source.strip()) if isinstance(source, str) else list(source)
+    names: dict[str, str] = {}
+    repeated: list[str] = []
+    blanks = cleaned = 0
+    for part in parts:
+        if not isinstance(part, str):
+            raise ClassTextError(f"A class text is {part!r:.40}, not a string.", remedy="Give every class as text.")
+        visible = _without_invisible(part)
+        cleaned += visible != part
+        name = " ".join(unicodedata.normalize("NFC", visible).split())
+        if not any(unicodedata.category(character)[0] not in "CZ" for character in name):
+            blanks += 1
+        elif (key := unicodedata.normalize("NFC", name.casefold())) in names:
+            repeated.append(name)
+        else:
+            names[key] = name
+    _check(list(names.values()))
+    return ClassTexts(tuple(names.values()), _notes(repeated, blanks, cleaned))
+
+
+def fill_template(template: str, names: Sequence[str]) -> list[str]:
+    """Each name put in the place of {} in a template such as "a photo of a {}".
+
+    Raises:
+        ClassTextError: the template does not hold {} exactly once.
+    """
+    if (found := template.count("{}")) != 1:
+        raise ClassTextError(
+            f"The template {quoted(template)} holds {{}} {found} times; once is needed.",
+            remedy='Write {} where the class text goes, such as "a photo of a {}".',
+        )
+    return [template.replace("{}", name) for name in names]  # not format(): names and template may hold other braces
+
+
+def quoted(text: str) -> str:
+    """A text in quotation marks, shortened to what a message can show."""
+    return f'"{text}"' if len(text) <= _SHOWN else f'"{text[:_SHOWN]}…"'
+
+
+def _without_invisible(text: str) -> str:
+    """Without control characters, bidirectional controls and lone surrogates; white space stays."""
+    kept = (c for c in _INVISIBLE.sub("", text) if c.isspace() or unicodedata.category(c) not in ("Cc", "Cs"))
+    return "".join(kept)
+
+
+def _check(names: list[str]) -> None:
+    if len(names) < MIN_TEXTS:
+        came = f"only {quoted(names[0])} came" if names else "none came"
+        raise ClassTextError(
+            f"At least {MIN_TEXTS} different class texts are needed; {came}.",
+            remedy="Type two or more, separated by commas or line ends, such as: cat, dog.",
+        )
+    if len(names) > MAX_TEXTS:
+        raise ClassTextError(
+            f"{len(names):,} class texts came; at most {MAX_TEXTS:,} are allowed.", remedy="Leave some out."
+        )
+    for number, name in enumerate(names, start=1):
+        if len(name) > MAX_LENGTH:
+            raise ClassTextError(
+                f"Class text {number}, {quoted(name)}, has {len(name)} characters; at most {MAX_LENGTH} are allowed.",
+                remedy="Shorten it, or separate the texts by commas or line ends.",
+            )
+
+
+def _notes(repeated: list[str], blanks: int, cleaned: int) -> tuple[str, ...]:
+    notes = []
+    if repeated:
+        listed = ", ".join(quoted(name) for name in repeated[:5]) + (", …" if len(repeated) > 5 else "")
+        notes.append(f"Repeated class texts were left out: {listed}.")
+    if blanks:
+        notes.append(f"Empty class texts were left out: {blanks}.")
+    if cleaned:
+        notes.append(f"Invisible control characters were removed from {cleaned} of the class texts.")
+    return tuple(notes)

@@ -1,0 +1,206 @@
+"""Safe reading of untrusted images: limits before decoding, every mode to upright RGB, one clear error a file."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from seda.errors import DataError, ImageError
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")  # Pillow's JPEG reader also takes MPO, which some phones write
+SUFFIXES = frozenset({".jpg", ".jpeg", ".jfif", ".mpo", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"})
+MAX_FILE_BYTES = 32 * 2**20  # chosen here: phone photos have 2 to 12 MB
+MAX_PIXELS = 50_000_000  # chosen here: 150 MB as RGB; the largest common phone sensor modes have 50 million pixels
+MAX_SIDE = 2048  # px; chosen here: encoders look at 224 to 512 px, and an uploaded batch has to fit into memory
+
+Source = Path | str | bytes | BinaryIO
+
+_ALLOWED = "JPEG, PNG, WebP, GIF, BMP and TIFF"
+_SAVE_AGAIN = "Open it in a picture program, save it as JPEG or PNG, and try again."
+
+
+@dataclass(frozen=True, eq=False)
+class NamedImage:
+    """A picture that was read: upright RGB, at most MAX_SIDE px a side."""
+
+    name: str
+    image: Image.Image
+
+
+@dataclass(frozen=True)
+class ImageFailure:
+    """A picture that could not be read, and why, in words for the user."""
+
+    name: str
+    message: str
+
+
+def read_image(source: Source, name: str) -> Image.Image:
+    """Read one picture as RGB: upright (EXIF), transparency on white, 16 bits scaled to 8, first frame of an animation.
+
+    The content decides, not the extension. Pictures above MAX_SIDE px are reduced after reading.
+
+    Args:
+        source: a path (also as str), the bytes of a file, or an open binary file (read from where it stands).
+        name: how messages call the picture.
+    Raises:
+        ImageError: missing, empty, larger than MAX_FILE_BYTES or MAX_PIXELS, not one of FORMATS, or damaged.
+    """
+    data = _read_bytes(source, name)
+    try:
+        with _open(data, name) as image:
+            _check_pixels(image.size, name)
+            image.draft(None, (MAX_SIDE, MAX_SIDE))  # a large JPEG is decoded at 1/2, 1/4 or 1/8 of its size
+            image.load()  # verify() lets truncated JPEG and GIF files pass
+            upright = _to_rgb(_transposed(image))
+    except ImageError:
+        raise
+    except (Exception, Warning) as error:  # decoders raise OSError, SyntaxError, struct.error, zlib.error and more
+        raise ImageError(f"{name} is damaged: {_reason(error)}.", remedy=_SAVE_AGAIN) from error
+    upright.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.BICUBIC)
+    upright.info = {}  # profiles, comments and EXIF are not needed any more and may be large
+    return upright
+
+
+def read_images(sources: Iterable[tuple[str, Source]]) -> tuple[list[NamedImage], list[ImageFailure]]:
+    """Read many pictures, each a (name, source); one that cannot be read does not stop the others."""
+    images: list[NamedImage] = []
+    failures: list[ImageFailure] = []
+    for name, source in sources:
+        try:
+            images.append(NamedImage(name, read_image(source, name)))
+        except ImageError as error:
+            failures.append(ImageFailure(name, str(error)))
+    return images, failures
+
+
+def thumbnail_png(image: Image.Image, size: int = 96) -> bytes:
+    """PNG bytes of an RGB picture, reduced to at most `size` px a side; never enlarged."""
+    small = image.convert("RGB")
+    small.thumbnail((size, size), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    small.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def find_images(path: Path | str) -> list[Path]:
+    """The picture itself, or all pictures in a folder and below, by extension, sorted; hidden files are left out.
+
+    Raises:
+        DataError: the path does not exist, or the folder holds no pictures.
+    """
+    path = Path(path)
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        raise DataError(f"{path} does not exist.", remedy="Give the path of a picture or of a folder with pictures.")
+    try:
+        found = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+    except OSError as error:
+        raise DataError(f"The folder {path} cannot be read: {error.strerror or error}.") from error
+    visible = [file for file in found if not any(part.startswith(".") for part in file.relative_to(path).parts)]
+    if not visible:
+        raise DataError(
+            f"The folder {path} holds no pictures.",
+            remedy=f"Put pictures there; they are known by their extensions: {', '.join(sorted(SUFFIXES))}.",
+        )
+    return visible
+
+
+def _read_bytes(source: Source, name: str) -> bytes:
+    """At most MAX_FILE_BYTES of content; the size is known before much is read."""
+    try:
+        if isinstance(source, bytes | bytearray | memoryview):
+            data = bytes(source)
+        elif isinstance(source, Path | str):
+            path = Path(source)
+            if not path.is_file():
+                kind = "is a folder or a device, not a file" if path.exists() else "does not exist"
+                raise ImageError(f"{name} {kind}.", remedy="Give the path of a picture.")
+            with path.open("rb") as file:
+                data = file.read(MAX_FILE_BYTES + 1)
+        else:
+            data = source.read(MAX_FILE_BYTES + 1)
+    except (OSError, ValueError) as error:  # ValueError: a closed file, or a path with a null character
+        raise ImageError(f"{name} cannot be read: {_reason(error)}.", remedy="Check the file and try again.") from error
+    if not data:
+        raise ImageError(f"{name} is empty (0 bytes).", remedy="Choose another file, or copy it again.")
+    if len(data) > MAX_FILE_BYTES:
+        raise ImageError(
+            f"{name} is larger than the {MAX_FILE_BYTES // 2**20} MB allowed for a picture.",
+            remedy="Save it smaller, or as JPEG, and try again.",
+        )
+    return data
+
+
+def _open(data: bytes, name: str) -> Image.Image:
+    """The picture with its header read and nothing decoded."""
+    try:
+        return Image.open(io.BytesIO(data), formats=FORMATS)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        # Pillow's own limit lies above ours. Its warning is only raised where the caller turns warnings into errors.
+        pixels = re.search(r"\((\d+) pixels\)", str(error))
+        raise _too_many_pixels(name, f"{int(pixels[1]):,} pixels" if pixels else "too many pixels") from error
+    except (UnidentifiedImageError, Warning) as error:
+        if data[4:8] == b"ftyp":
+            what = "seems to be a HEIC or AVIF photo or a video"
+        else:
+            what = "is not a picture, or is damaged at its start"
+        raise ImageError(f"{name} {what}; read are {_ALLOWED}.", remedy=_SAVE_AGAIN) from error
+
+
+def _check_pixels(size: tuple[int, int], name: str) -> None:
+    width, height = size
+    if width * height > MAX_PIXELS:
+        raise _too_many_pixels(name, f"{width:,} x {height:,} pixels")
+
+
+def _too_many_pixels(name: str, came: str) -> ImageError:
+    return ImageError(
+        f"{name} has {came}; at most {MAX_PIXELS // 10**6} million are allowed.",
+        remedy="Make the picture smaller and try again.",
+    )
+
+
+def _transposed(image: Image.Image) -> Image.Image:
+    """Upright by its EXIF orientation; as stored when the EXIF block is damaged."""
+    try:
+        return ImageOps.exif_transpose(image)
+    except (Exception, Warning):  # parsers of a damaged block raise SyntaxError, struct.error, KeyError and more
+        return image
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I") or image.mode == "F":
+        return Image.fromarray(_to_8_bits(np.asarray(image))).convert("RGB")
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        return Image.alpha_composite(white, image).convert("RGB")
+    return image.convert("RGB")
+
+
+def _to_8_bits(values: np.ndarray) -> np.ndarray:
+    """Grey values uint8 [h, w]: integers by 65535, floats in 0..1 by 1 and in 0..255 by 255, all else by its own range.
+
+    Pillow's conversion would clip at 255, which turns a 16-bit picture white.
+    """
+    grey = np.nan_to_num(values.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
+    low, high = float(grey.min()), float(grey.max())
+    full = (1.0 if high <= 1 else 255.0) if values.dtype.kind == "f" else 65535.0
+    if low < 0 or high > full:
+        grey, full = grey - low, high - low
+    return np.rint(grey * (255.0 / full)).astype(np.uint8)
+
+
+def _reason(error: BaseException) -> str:
+    """The decoder's own words on one line, without a full stop."""
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return " ".join(text.split())[:200].rstrip(".")
