@@ -1,0 +1,339 @@
+"""Aligner: the two stages in order, from image features to class texts, and its file form.
+
+An aligner is a folder with
+
+    aligner.safetensors   weights, scalers, category centers, reference features
+    map.safetensors       the frozen map (seda.projection), fitted to this aligner
+    card.json             configuration, classes, encoder fingerprint, data, metrics, versions, sha256 of the files
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+import seda
+from seda.config import ModelConfig, SamplingConfig, TrainingConfig
+from seda.diffusion.sampling import DenoisingPath, StepEvent
+from seda.errors import AlignerError, ConfigError, FileFormatError, FingerprintError, ShapeError
+from seda.models.scaler import FeatureScaler
+from seda.stages import SemanticLearner, SemanticTranslator
+from seda.storage import read_arrays, read_json, sha256_file, write_arrays, write_json
+from seda.trajectory import Trajectory
+
+FORMAT_VERSION = 1
+WEIGHTS_FILE = "aligner.safetensors"
+CARD_FILE = "card.json"
+ASSETS = Path(__file__).resolve().parent.parent / "assets" / "aligners"
+DEFAULT_ALIGNER = "fashion-mnist"
+
+
+@dataclass(frozen=True)
+class AlignerCard:
+    """What has to be known about an aligner; saved as card.json.
+
+    Attributes:
+        name: short name.
+        description: a sentence for the screen.
+        encoder: name of the encoder, as `load_encoder` takes it.
+        encoder_fingerprint: of weights, preprocessing and version.
+        class_names: the c training categories, as texts.
+        template: put around each class text before it is encoded; "{}" stands for the text.
+        model: sizes.
+        training: how it was trained.
+        data: name, split, counts and fingerprint of the training data, its source and licence.
+        metrics: measured on validation data, and on test data where `evaluate` added them.
+        versions: of the packages it was trained with.
+    """
+
+    name: str
+    description: str
+    encoder: str
+    encoder_fingerprint: str
+    class_names: tuple[str, ...]
+    template: str
+    model: ModelConfig
+    training: TrainingConfig
+    data: Mapping[str, Any]
+    metrics: Mapping[str, Any]
+    versions: Mapping[str, str]
+
+    def to_dict(self) -> dict[str, Any]:
+        values = dict(vars(self))
+        return values | {"model": self.model.to_dict(), "training": self.training.to_dict()}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        parts = {
+            "class_names": tuple(values["class_names"]),
+            "model": ModelConfig.from_dict(values["model"]),
+            "training": TrainingConfig.from_dict(values["training"]),
+        }
+        return cls(**{**values, **parts})
+
+
+@dataclass(frozen=True)
+class ReferenceFeatures:
+    """Training features that give a map its clouds: scaled [m, d] and their category [m]."""
+
+    features: Tensor
+    labels: Tensor
+
+
+def package_versions() -> dict[str, str]:
+    """Versions that matter for repeating a result."""
+    return {"seda": seda.__version__, "torch": torch.__version__.split("+")[0], "python": platform.python_version()}
+
+
+class Aligner(nn.Module):
+    """SeDA: visual features to category centers (stage 1) and on to class texts (stage 2).
+
+    Shapes: n images, D width of image features, d width of text features and of the common space, c categories that
+    the aligner was trained on, k class texts that a user chose.
+    """
+
+    def __init__(self, config: ModelConfig, class_count: int) -> None:
+        super().__init__()
+        self.config = config
+        self.image_scaler = FeatureScaler(config.image_dim, config.dim, config.feature_norm)
+        self.condition_scaler = FeatureScaler(config.image_dim, config.image_dim, config.image_dim**0.5)
+        self.text_scaler = FeatureScaler(config.dim, config.dim, config.feature_norm)
+        self.learner = SemanticLearner(config)
+        self.translator = SemanticTranslator(config)
+        self.register_buffer("class_centers", torch.zeros(class_count, config.dim))  # [c, d]
+
+    @property
+    def device(self) -> torch.device:
+        return self.class_centers.device
+
+    @torch.no_grad()
+    def align(
+        self,
+        image_features: Tensor,
+        class_text_features: Tensor,
+        sampling: SamplingConfig,
+        *,
+        item_seeds: Sequence[int] | None = None,
+        on_step: Callable[[StepEvent], object] | None = None,
+    ) -> Alignment:
+        """Run both stages.
+
+        Args:
+            image_features: as the encoder gives them [n, D].
+            class_text_features: as the encoder gives them [k, d]; any texts.
+            sampling: how.
+            item_seeds: one number per image for its noise; 0 .. n-1 where None.
+            on_step: told of each step; return True to stop (raises diffusion.sampling.Stopped).
+        Raises:
+            ShapeError: widths do not fit, or there are fewer than two class texts.
+        """
+        if class_text_features.ndim != 2 or len(class_text_features) < 2:
+            raise ShapeError(f"Class texts have shape {tuple(class_text_features.shape)}; expected [k >= 2, {self.config.dim}].")
+        item_seeds = range(len(image_features)) if item_seeds is None else item_seeds
+        image_features = image_features.to(self.device, torch.float32)
+        visual = self.image_scaler(image_features)
+        condition = self.condition_scaler(image_features)
+        texts = self.text_scaler(class_text_features.to(self.device, torch.float32))
+
+        candidates = self.learner.candidates(condition, visual, self.class_centers, texts, sampling.guidance)
+        first = self.learner.run(candidates, sampling, item_seeds, on_step)
+        semantic = first.states[:, -1]
+        candidates = self.translator.candidates(condition, semantic, texts, sampling.guidance)
+        second = self.translator.run(candidates, sampling, item_seeds, on_step)
+        # the answer: the translator's belief without guidance, calibrated on validation data
+        logits = self.translator.prior(self.translator.condition(condition, semantic), texts)
+        return Alignment(visual, first, second, logits.softmax(-1), texts)
+
+    def classify(
+        self, image_features: Tensor, class_text_features: Tensor, sampling: SamplingConfig, **options: Any
+    ) -> Tensor:
+        """Class probabilities [n, k]; arguments as for `align`."""
+        return self.align(image_features, class_text_features, sampling, **options).class_probabilities
+
+    def save(self, folder: Path | str, card: AlignerCard, reference: ReferenceFeatures) -> Path:
+        """Write weights and card; weights are expected to be exact in half precision (see training).
+
+        Raises:
+            StorageError: the disk is full or the folder cannot be written.
+        """
+        folder = Path(folder)
+        arrays = {name: value.cpu().numpy() for name, value in self.state_dict().items()}
+        for name, value in arrays.items():
+            half = value.astype(np.float16)
+            if value.dtype == np.float32 and np.array_equal(half.astype(np.float32), value):
+                arrays[name] = half
+        arrays["reference.features"] = reference.features.cpu().numpy().astype(np.float16)
+        arrays["reference.labels"] = reference.labels.cpu().numpy().astype(np.int16)
+        write_arrays(folder / WEIGHTS_FILE, arrays)
+        return write_card(folder, card)
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """Both stages' runs for n images, as tensors on the aligner's device.
+
+    Attributes:
+        visual: scaled visual features [n, d].
+        learner: stage 1.
+        translator: stage 2.
+        class_probabilities: [n, k].
+        class_texts: scaled class text features [k, d].
+    """
+
+    visual: Tensor
+    learner: DenoisingPath
+    translator: DenoisingPath
+    class_probabilities: Tensor
+    class_texts: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class PretrainedAligner:
+    """An aligner with its card and its reference features, as loaded from a folder."""
+
+    aligner: Aligner
+    card: AlignerCard
+    reference: ReferenceFeatures
+    folder: Path
+
+    def trace(
+        self,
+        image_features: Tensor,
+        class_text_features: Tensor,
+        item_names: Sequence[str],
+        class_names: Sequence[str],
+        sampling: SamplingConfig,
+        *,
+        item_seeds: Sequence[int] | None = None,
+        on_step: Callable[[StepEvent], object] | None = None,
+    ) -> Trajectory:
+        """Run both stages and keep every state; see `Aligner.align`."""
+        run = self.aligner.align(
+            image_features, class_text_features, sampling, item_seeds=item_seeds, on_step=on_step
+        )
+        paths = (run.learner, run.translator)
+        visual = run.visual.unsqueeze(1)  # [n, 1, d]
+        stages = [0] + [stage for stage, path in enumerate(paths, 1) for _ in path.timesteps]
+        timesteps = [0] + [t for path in paths for t in path.timesteps]
+        return Trajectory(
+            states=torch.cat([visual, *(path.states for path in paths)], 1).cpu().numpy(),
+            x_0=torch.cat([visual, *(path.x_0 for path in paths)], 1).cpu().numpy(),
+            stages=np.array(stages, dtype=np.int8),
+            timesteps=np.array(timesteps, dtype=np.int16),
+            class_probabilities=run.class_probabilities.cpu().numpy(),
+            class_text_features=run.class_texts.cpu().numpy(),
+            class_centers=self.aligner.class_centers.cpu().numpy(),
+            item_names=tuple(item_names),
+            class_names=tuple(class_names),
+            center_names=self.card.class_names,
+            settings={
+                "aligner": self.card.name,
+                "encoder": self.card.encoder,
+                "encoder_fingerprint": self.card.encoder_fingerprint,
+                "template": self.card.template,
+                "sampling": sampling.to_dict(),
+                "scale": self.card.model.feature_norm,
+                "versions": package_versions(),
+            },
+        )
+
+    def check_encoder(self, name: str, fingerprint: str) -> None:
+        """Refuse features of another encoder.
+
+        Raises:
+            FingerprintError: names both encoders.
+        """
+        if fingerprint != self.card.encoder_fingerprint:
+            raise FingerprintError(
+                f"The aligner {self.card.name!r} was trained on features of {self.card.encoder!r} "
+                f"({self.card.encoder_fingerprint}); these come from {name!r} ({fingerprint}).",
+                remedy="Use the aligner's own encoder, or train an aligner for this one with `python -m seda train`.",
+            )
+
+
+def write_card(folder: Path, card: AlignerCard) -> Path:
+    """Write card.json with the sha256 of every other file of the aligner beside it."""
+    files = {path.name: sha256_file(path) for path in sorted(folder.glob("*.safetensors"))}
+    values = {"format": "seda-aligner", "version": FORMAT_VERSION, "files": files, "card": card.to_dict()}
+    return write_json(folder / CARD_FILE, values)
+
+
+def find_aligner(name_or_dir: str | Path) -> Path:
+    """The folder of a shipped aligner by its name, or of any aligner by its path.
+
+    Raises:
+        AlignerError: there is none.
+    """
+    for folder in (ASSETS / str(name_or_dir), Path(name_or_dir)):
+        if (folder / CARD_FILE).is_file():
+            return folder
+    raise AlignerError(
+        f"There is no aligner {str(name_or_dir)!r}; shipped are {', '.join(list_aligners()) or 'none'}.",
+        remedy="Give one of these names, or a folder that `python -m seda train` wrote.",
+    )
+
+
+def list_aligners() -> list[str]:
+    """Names of the shipped aligners."""
+    return sorted(path.parent.name for path in ASSETS.glob(f"*/{CARD_FILE}"))
+
+
+def read_card(name_or_dir: str | Path) -> AlignerCard:
+    """Read and check an aligner's card, and the sha256 of its files.
+
+    Raises:
+        AlignerError: there is none.
+        FileFormatError: a file is damaged or missing, or the card is of another version.
+    """
+    folder = find_aligner(name_or_dir)
+    values = read_json(folder / CARD_FILE)
+    if not isinstance(values, dict) or values.get("format") != "seda-aligner":
+        raise FileFormatError(f"{folder / CARD_FILE} is not the card of an aligner.")
+    if values.get("version") != FORMAT_VERSION:
+        raise FileFormatError(
+            f"The aligner in {folder} has version {values.get('version')}; this program reads version {FORMAT_VERSION}.",
+            remedy="Train it again with this version, or use the version that wrote it.",
+        )
+    again = "Restore the folder from its source, or train the aligner again."
+    try:
+        for name, expected in values["files"].items():
+            if sha256_file(folder / name) != expected:
+                raise FileFormatError(f"{folder / name} is damaged: its sha256 is not the one in the card.", remedy=again)
+        return AlignerCard.from_dict(values["card"])
+    except (OSError, KeyError, TypeError, ConfigError) as error:
+        raise FileFormatError(f"The aligner in {folder} is incomplete ({error}).", remedy=again) from error
+
+
+def load_aligner(name_or_dir: str | Path = DEFAULT_ALIGNER, device: str | torch.device = "cpu") -> PretrainedAligner:
+    """Load an aligner: weights in eval mode, read-only.
+
+    Raises:
+        AlignerError: there is none of that name.
+        FileFormatError: a file is damaged or of another version.
+    """
+    folder = find_aligner(name_or_dir)
+    card = read_card(folder)
+    arrays, _ = read_arrays(folder / WEIGHTS_FILE)
+    tensors = {
+        name: torch.from_numpy(value.astype(np.float32) if value.dtype == np.float16 else value)
+        for name, value in arrays.items()
+    }
+    try:
+        reference = ReferenceFeatures(
+            tensors.pop("reference.features").to(device), tensors.pop("reference.labels").long().to(device)
+        )
+        aligner = Aligner(card.model, len(card.class_names))
+        aligner.load_state_dict(tensors)
+    except (KeyError, RuntimeError) as error:
+        raise FileFormatError(
+            f"The weights in {folder} do not fit their card ({error}).", remedy="Train the aligner again."
+        ) from error
+    aligner.eval().requires_grad_(False).to(device)
+    return PretrainedAligner(aligner, card, reference, folder)

@@ -1,0 +1,1 @@
+"""Metrics as functions on arrays; no model, no torch."""

@@ -1,0 +1,45 @@
+"""Metrics of trajectories. Decisions are read from the states unless x_0 estimates are given instead."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def decisions(similarities: np.ndarray) -> np.ndarray:
+    """Nearest class at each state: similarities [n, s, k] to int64 [n, s]."""
+    return similarities.argmax(-1)
+
+
+def accuracy_along_path(decided: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Accuracy at each state: decided [n, s] and labels [n] to float64 [s]."""
+    return (decided == labels[:, None]).mean(0)
+
+
+def bootstrap_band(
+    decided: np.ndarray, labels: np.ndarray, *, seed: int, draws: int = 1000, level: float = 0.95
+) -> tuple[np.ndarray, np.ndarray]:
+    """Low and high end [s] of a bootstrap interval of the accuracy at each state; items are drawn, paired over states."""
+    rng = np.random.default_rng(seed)
+    correct = (decided == labels[:, None]).astype(np.float64)  # [n, s]
+    weights = rng.multinomial(len(labels), np.full(len(labels), 1 / len(labels)), size=draws) / len(labels)
+    accuracies = weights @ correct  # [draws, s]
+    low, high = np.quantile(accuracies, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    return low, high
+
+
+def commitment_step(decided: np.ndarray) -> np.ndarray:
+    """First state after which the decision never changes: decided [n, s] to int64 [n], 0 to s - 1."""
+    same_to_the_end = np.flip(np.cumprod(np.flip(decided == decided[:, -1:], axis=1), axis=1), axis=1)
+    return same_to_the_end.argmax(1)
+
+
+def flips(decided: np.ndarray) -> np.ndarray:
+    """How often the decision changes along each path: decided [n, s] to int64 [n]."""
+    return (decided[:, 1:] != decided[:, :-1]).sum(1)
+
+
+def straightness(points: np.ndarray) -> np.ndarray:
+    """Distance from first to last over the length walked, 0 to 1: points [n, s, d] to [n]; 1 for a path of no length."""
+    steps = np.linalg.norm(np.diff(points, axis=1), axis=-1).sum(1)
+    direct = np.linalg.norm(points[:, -1] - points[:, 0], axis=-1)
+    return np.where(steps > 0, direct / np.maximum(steps, 1e-12), 1.0)

@@ -1,0 +1,121 @@
+"""AnchorDenoiser: the closed form over possible targets, and a PFIN residual that starts at zero."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from seda.config import ModelConfig
+from seda.diffusion.closed_form import max_leftover, posterior_log_weights
+from seda.models.interaction import FeatureInteraction, InteractionTokens
+from seda.models.timestep import TimestepEncoder
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """What a run is about, prepared once: everything that does not change from step to step.
+
+    Attributes:
+        anchors: the k possible targets [k, d].
+        log_prior: log p(c | condition), normalised [n, k].
+        source: what the run starts from [n, d].
+        condition: embedded condition [n, width].
+        tokens: per block, keys and values of condition and text bank.
+    """
+
+    anchors: Tensor
+    log_prior: Tensor
+    source: Tensor
+    condition: Tensor
+    tokens: tuple[InteractionTokens, ...]
+
+
+class Denoised(NamedTuple):
+    """x_0 estimate [n, d] and the log weights [n, k] of the closed form under it."""
+
+    x_0: Tensor
+    log_weights: Tensor
+
+
+class ClassPrior(nn.Module):
+    """p(c | condition) over any list of candidates: a predicted feature, compared with theirs by cosine.
+
+    Shapes: n items, k candidates, d their width.
+    """
+
+    def __init__(self, condition_dim: int, dim: int, hidden: int, dropout: float) -> None:
+        super().__init__()
+        self.network = nn.Sequential(
+            nn.Linear(condition_dim, hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, dim)
+        )
+        self.log_scale = nn.Parameter(torch.tensor(10.0).log())
+        # fitted on validation data after training; 1 until then
+        self.register_buffer("temperature", torch.ones(()))
+
+    def forward(self, condition: Tensor, candidates: Tensor) -> Tensor:
+        """Logits [n, k] of candidates [k, d] given conditions [n, condition_dim]."""
+        predicted = nn.functional.normalize(self.network(condition), dim=1)
+        return predicted @ nn.functional.normalize(candidates, dim=1).T * (self.log_scale.exp() / self.temperature)
+
+
+class AnchorDenoiser(nn.Module):
+    """Predicts x_0 from a noisy state: the posterior-weighted mean of the anchors plus a gated residual from PFIN.
+
+    Both stages are this network; they differ in what the anchors are (category centers, class texts) and in what they
+    are conditioned on. It begins as the exact closed form under a learned p(c | v), so that whatever the steps and the
+    text bank add shows as a difference.
+
+    Shapes: n items, d feature width, k anchors, b texts in the bank, c condition width.
+    """
+
+    def __init__(self, config: ModelConfig, condition_dim: int) -> None:
+        super().__init__()
+        self.prior = ClassPrior(condition_dim, config.dim, config.prior_width, config.dropout)
+        self.state_in = nn.Linear(config.dim, config.width)
+        self.condition_in = nn.Linear(condition_dim, config.width)
+        self.bank_in = nn.Linear(config.dim, config.width)
+        self.time = TimestepEncoder(config.width)
+        self.blocks = nn.ModuleList(FeatureInteraction(config.width, config.heads) for _ in range(config.blocks))
+        self.norm = nn.LayerNorm(config.width)
+        self.residual_out = nn.Linear(config.width, config.dim)
+        nn.init.zeros_(self.residual_out.weight)
+        nn.init.zeros_(self.residual_out.bias)
+
+    def prepare(self, condition: Tensor, anchors: Tensor, bank: Tensor, source: Tensor, guidance: float) -> Candidates:
+        """Everything about a run that is the same at each of its steps.
+
+        Args:
+            condition: [n, c], scaled.
+            anchors: the possible targets [k, d].
+            bank: features of all candidate class texts [b, d], for PFIN.
+            source: what the run starts from [n, d].
+            guidance: power on p(c | condition).
+        """
+        log_prior = (guidance * self.prior(condition, anchors).log_softmax(-1)).log_softmax(-1)
+        embedded = self.condition_in(condition)
+        texts = self.bank_in(bank)
+        tokens = tuple(block.tokens(embedded, texts) for block in self.blocks)
+        return Candidates(anchors, log_prior, source, embedded, tokens)
+
+    def forward(
+        self, x_t: Tensor, timestep: Tensor, alpha_bar: Tensor, alpha_bar_start: Tensor, run: Candidates
+    ) -> Denoised:
+        """Estimate x_0.
+
+        Args:
+            x_t: [n, d].
+            timestep: [n] or [1].
+            alpha_bar: at those timesteps, [n] or [1].
+            alpha_bar_start: where the run started, [n] or [1].
+            run: from `prepare`.
+        """
+        leftover = max_leftover(alpha_bar, alpha_bar_start)
+        log_weights = posterior_log_weights(x_t, alpha_bar, run.anchors, run.log_prior, run.source, leftover)
+        state = self.state_in(x_t) + run.condition
+        time = self.time(timestep)
+        for block, tokens in zip(self.blocks, run.tokens, strict=True):
+            state = block(state, time, tokens)
+        return Denoised(log_weights.exp() @ run.anchors + self.residual_out(self.norm(state)), log_weights)

@@ -1,0 +1,45 @@
+"""Checkpoints: everything needed to go on after a kill, as safetensors and JSON."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from seda.storage import read_arrays, write_arrays
+
+FILE = "checkpoint.safetensors"
+
+
+def write_checkpoint(
+    folder: Path, module: nn.Module, best: dict[str, Tensor], optimizer: torch.optim.Optimizer, progress: dict[str, Any]
+) -> None:
+    """Save weights, the best weights so far, the optimiser's moments and the JSON progress."""
+    arrays = {f"module.{name}": value.numpy() for name, value in module.state_dict().items()}
+    arrays |= {f"best.{name}": value.numpy() for name, value in best.items()}
+    for index, state in optimizer.state_dict()["state"].items():
+        arrays |= {f"optimizer.{index}.{name}": value.numpy() for name, value in state.items()}
+    write_arrays(folder / FILE, arrays, progress)
+
+
+def read_checkpoint(folder: Path, module: nn.Module, optimizer: torch.optim.Optimizer) -> tuple[dict[str, Tensor], dict]:
+    """Restore what `write_checkpoint` saved. Returns the best weights and the progress.
+
+    Raises:
+        FileFormatError: the checkpoint is damaged.
+    """
+    arrays, progress = read_arrays(folder / FILE)
+    tensors = {name: torch.from_numpy(value) for name, value in arrays.items()}
+
+    def part(prefix: str) -> dict[str, Tensor]:
+        return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+    module.load_state_dict(part("module."))
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, value in part("optimizer.").items():
+        index, field = name.split(".", 1)
+        state.setdefault(int(index), {})[field] = value
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+    return part("best."), progress

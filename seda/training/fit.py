@@ -1,0 +1,327 @@
+"""The training loop of both stages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from seda.aligner import Aligner
+from seda.config import ModelConfig, TrainingConfig
+from seda.errors import ConfigError, DataError, FileFormatError
+from seda.evaluation.classification import expected_calibration_error, negative_log_likelihood, top1_accuracy
+from seda.models.denoiser import Candidates
+from seda.stages.stage import Stage
+from seda.storage import fingerprint
+from seda.training.checkpoint import FILE, read_checkpoint, write_checkpoint
+from seda.training.losses import alignment_loss, soft_cross_entropy
+
+TEMPERATURES = np.geomspace(0.25, 4.0, 81)
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """Features to train on. The test split never comes here.
+
+    Attributes:
+        image_features: float32 [n, D], as the encoder gives them.
+        labels: int64 [n].
+        class_text_features: float32 [c, p, d]: p phrasings of each class; the first is the one that is shown.
+    """
+
+    image_features: Tensor
+    labels: Tensor
+    class_text_features: Tensor
+
+    def __post_init__(self) -> None:
+        classes = len(self.class_text_features)
+        if len(self.image_features) != len(self.labels):
+            raise DataError(f"{len(self.image_features)} features came with {len(self.labels)} labels.")
+        if not torch.isfinite(self.image_features).all():
+            raise DataError("Some training features are not finite.", remedy="Look for damaged images and encode again.")
+        counts = torch.bincount(self.labels, minlength=classes)
+        if len(counts) > classes or classes < 2 or int(counts.min()) < 2:
+            raise DataError(
+                f"Training needs at least two classes with two images each; counts are {counts.tolist()} for {classes} texts."
+            )
+
+
+@dataclass(frozen=True)
+class TrainingEvent:
+    """What `on_epoch` is told after each epoch; validation figures are fractions or nats."""
+
+    epoch: int
+    max_epochs: int
+    training_loss: float
+    validation_nll: float
+    validation_accuracy: float
+    best_epoch: int
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """A trained aligner in eval mode, its validation figures and whether it was stopped by the caller."""
+
+    aligner: Aligner
+    metrics: dict[str, float]
+    stopped: bool
+
+
+def split_validation(labels: Tensor, share: float, seed: int) -> tuple[Tensor, Tensor]:
+    """Indices of training and validation items, the same share of every class, at least one item of each on both sides."""
+    generator = torch.Generator().manual_seed(seed)
+    training, validation = [], []
+    for label in labels.unique():
+        members = torch.nonzero(labels == label).flatten()
+        members = members[torch.randperm(len(members), generator=generator)]
+        held_out = min(max(1, round(len(members) * share)), len(members) - 1)
+        validation.append(members[:held_out])
+        training.append(members[held_out:])
+    return torch.cat(training).sort().values, torch.cat(validation).sort().values
+
+
+def fit_aligner(
+    data: TrainingSet,
+    config: TrainingConfig,
+    model: ModelConfig | None = None,
+    *,
+    checkpoint_dir: Path | str | None = None,
+    on_epoch: Callable[[TrainingEvent], object] | None = None,
+) -> TrainingResult:
+    """Train both stages on features, on the CPU.
+
+    Early stopping and the temperature look at a validation split only. With a checkpoint_dir, every epoch is saved and
+    a second call with the same data and settings goes on where the first one ended, with the same result as if it had
+    never been interrupted: every epoch's randomness has a seed of its own.
+
+    Args:
+        data: features; the two stages' scalers, centers and networks are fitted to its training part.
+        config: how.
+        model: sizes; taken from the data where None.
+        checkpoint_dir: where to save progress.
+        on_epoch: called after each epoch; return True to stop and keep the best epoch so far.
+    Raises:
+        DataError: features are not finite, or a class has fewer than two images.
+        FileFormatError: the checkpoint belongs to another training.
+    """
+    image_dim, text_dim = data.image_features.shape[1], data.class_text_features.shape[2]
+    model = model or ModelConfig(dim=text_dim, image_dim=image_dim)
+    if (model.image_dim, model.dim) != (image_dim, text_dim):
+        raise ConfigError(f"The model is made for widths {model.image_dim} and {model.dim}, not {image_dim} and {text_dim}.")
+    training, validation = split_validation(data.labels, config.validation_share, config.seed)
+    trainer = _Trainer(data, config, model, training, validation)
+    optimizer = torch.optim.AdamW(trainer.aligner.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
+
+    identity = fingerprint(
+        [config.to_dict(), model.to_dict(), data.image_features.numpy(), data.labels.numpy(), data.class_text_features.numpy()]
+    )
+    folder = None if checkpoint_dir is None else Path(checkpoint_dir)
+    history: list[dict] = []
+    best = trainer.weights()
+    if folder is not None and (folder / FILE).is_file():
+        best, progress = read_checkpoint(folder, trainer.aligner, optimizer)
+        if progress.get("identity") != identity:
+            raise FileFormatError(
+                f"The checkpoint in {folder} belongs to another training (other data or settings).",
+                remedy="Choose another folder, or delete the checkpoint to begin anew.",
+            )
+        history = progress["history"]
+
+    stopped = False
+    while not stopped and len(history) < config.max_epochs and _epochs_without_gain(history) < config.patience:
+        epoch = len(history)
+        loss = trainer.run_epoch(optimizer, epoch)
+        nll, accuracy = trainer.validate()
+        history.append({"loss": loss, "nll": nll, "accuracy": accuracy})
+        if _best_epoch(history) == epoch:
+            best = trainer.weights()
+        if folder is not None:
+            progress = {"identity": identity, "history": history}
+            write_checkpoint(folder, trainer.aligner, best, optimizer, progress)
+        event = TrainingEvent(epoch + 1, config.max_epochs, loss, nll, accuracy, _best_epoch(history) + 1)
+        stopped = bool(on_epoch and on_epoch(event))
+
+    aligner = trainer.finish(best)
+    probabilities = trainer.validation_probabilities()
+    labels = data.labels[validation].numpy()
+    metrics = {
+        "validation_top1_accuracy": top1_accuracy(probabilities, labels),
+        "validation_nll": negative_log_likelihood(probabilities, labels),
+        "validation_ece": expected_calibration_error(probabilities, labels),
+        "validation_count": len(validation),
+        "training_count": len(training),
+        "epochs": len(history),
+        "best_epoch": _best_epoch(history) + 1,
+    }
+    return TrainingResult(aligner, metrics, stopped)
+
+
+def _best_epoch(history: Sequence[dict]) -> int:
+    return min(range(len(history)), key=lambda epoch: history[epoch]["nll"])
+
+
+def _epochs_without_gain(history: Sequence[dict]) -> int:
+    return len(history) - 1 - _best_epoch(history) if history else 0
+
+
+class _Trainer:
+    """The fixed parts of one training: data in scaled units, and the aligner under training."""
+
+    def __init__(
+        self, data: TrainingSet, config: TrainingConfig, model: ModelConfig, training: Tensor, validation: Tensor
+    ) -> None:
+        self.config, self.model = config, model
+        self.labels, self.validation_labels = data.labels[training], data.labels[validation]
+        with torch.random.fork_rng(devices=[]):  # nn's initialisers know only the global generator: lend it, seeded
+            torch.manual_seed(config.seed)
+            self.aligner = Aligner(model, class_count=len(data.class_text_features))
+        aligner = self.aligner
+        features = data.image_features[training]
+        aligner.image_scaler.fit(features)
+        aligner.condition_scaler.fit(features)
+        phrases = data.class_text_features
+        aligner.text_scaler.fit(phrases.flatten(0, 1))
+        self.visual, self.condition = aligner.image_scaler(features), aligner.condition_scaler(features)
+        self.validation_condition = aligner.condition_scaler(data.image_features[validation])
+        self.phrases = aligner.text_scaler(phrases.flatten(0, 1)).view(phrases.shape)  # [c, p, d]
+        for label in range(len(phrases)):
+            center = self.visual[self.labels == label].mean(0)
+            # centers share the norm of features, or stage 2 would begin in another range of values
+            aligner.class_centers[label] = torch.nn.functional.normalize(center, dim=0) * model.feature_norm
+        self.condition_std = self.condition.std(0)
+
+    def weights(self) -> dict[str, Tensor]:
+        return {name: value.clone() for name, value in self.aligner.state_dict().items()}
+
+    def run_epoch(self, optimizer: torch.optim.Optimizer, epoch: int) -> float:
+        """One pass over the training data. Returns its mean loss."""
+        config = self.config
+        generator = torch.Generator().manual_seed(config.seed * 1_000_003 + epoch + 1)
+        order = torch.randperm(len(self.labels), generator=generator)
+        batches = order.split(config.batch_size)
+        if len(batches) > 1 and len(batches[-1]) < 2:
+            batches = batches[:-1]
+        total = 0.0
+        self.aligner.train()
+        with torch.random.fork_rng(devices=[]):  # dropout knows only the global generator
+            torch.manual_seed(config.seed * 1_000_003 + epoch + 1)
+            for index, batch in enumerate(batches):
+                progress = (epoch + index / len(batches)) / config.max_epochs
+                for group in optimizer.param_groups:
+                    group["lr"] = config.learning_rate * 0.5 * (1 + np.cos(np.pi * progress))
+                optimizer.zero_grad(set_to_none=True)
+                loss = self.loss(batch, generator)
+                loss.backward()
+                torch.nn.utils.clip_grad_norm_(self.aligner.parameters(), 1.0)
+                optimizer.step()
+                total += float(loss.detach()) * len(batch)
+        self.aligner.eval()
+        return total / len(order)
+
+    def loss(self, batch: Tensor, generator: torch.Generator) -> Tensor:
+        """Both stages' losses on one batch of training indices."""
+        aligner, norm = self.aligner, self.model.feature_norm
+        labels, centers = self.labels[batch], aligner.class_centers
+        phrase = torch.randint(self.phrases.shape[1], (len(self.phrases),), generator=generator)
+        texts = self.phrases[torch.arange(len(phrase)), phrase]  # [c, d], one phrasing of each class
+        condition = self._noised(self.condition[batch], generator)
+        mixed, partner, share = self._mixup(condition, generator)
+
+        learner = aligner.learner
+        loss = soft_cross_entropy(learner.prior(mixed, centers), labels, labels[partner], share)
+        candidates = learner.candidates(condition, self.visual[batch], centers, texts, guidance=1.0)
+        loss = loss + alignment_loss(self._estimate(learner, candidates, labels, generator), centers, labels, norm)
+
+        # stage 1 ends at a center: with its own probability, or at any other so that stage 2 keeps looking at v
+        drawn = torch.multinomial(candidates.log_prior.detach().exp(), 1, generator=generator).flatten()
+        other = torch.randint(len(centers), drawn.shape, generator=generator)
+        swap = torch.rand(len(batch), generator=generator) < self.config.center_swap
+        semantic = centers[torch.where(swap, other, drawn)]
+
+        # any list of classes: half of the time a random part of them, and the images of that part
+        chosen = self._class_subset(generator)
+        inside = torch.isin(labels, chosen)
+        if not inside.any():
+            return loss
+        target = torch.searchsorted(chosen, labels[inside])
+        translator, texts = aligner.translator, texts[chosen]
+        mixed_condition = translator.condition(mixed, share[:, None] * semantic + (1 - share[:, None]) * semantic[partner])
+        both = inside & inside[partner]
+        if both.any():
+            logits = translator.prior(mixed_condition[both], texts)
+            first, second = (torch.searchsorted(chosen, part[both]) for part in (labels, labels[partner]))
+            loss = loss + soft_cross_entropy(logits, first, second, share[both])
+        candidates = translator.candidates(condition[inside], semantic[inside], texts, guidance=1.0)
+        return loss + alignment_loss(self._estimate(translator, candidates, target, generator), texts, target, norm)
+
+    def _estimate(self, stage: Stage, run: Candidates, target: Tensor, generator: torch.Generator) -> Tensor:
+        """x_0 estimates at random timesteps of runs that began at random strengths, a part of the source left over."""
+        count = len(target)
+        last = len(stage.alphas_cumprod)
+        start = torch.randint(1, last, (count,), generator=generator)
+        t = (torch.rand(count, generator=generator) * (start + 1)).long()  # 0 .. start
+        alpha_bar, alpha_bar_start = stage.alphas_cumprod[t], stage.alphas_cumprod[start]
+        most = ((1 - alpha_bar) * alpha_bar_start / (1 - alpha_bar_start)).sqrt()
+        left = self.config.warm_start_share * torch.rand(count, generator=generator) * most
+        noise = torch.randn(run.source.shape, generator=generator)
+        m = run.anchors[target]
+        x_t = alpha_bar.sqrt()[:, None] * m + left[:, None] * (run.source - m) + (1 - alpha_bar).sqrt()[:, None] * noise
+        return stage(x_t, t, alpha_bar, alpha_bar_start, run).x_0
+
+    def _noised(self, condition: Tensor, generator: torch.Generator) -> Tensor:
+        strength = self.config.feature_noise * torch.rand(len(condition), 1, generator=generator)
+        return condition + strength * self.condition_std * torch.randn(condition.shape, generator=generator)
+
+    def _mixup(self, condition: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """Mixed conditions, each row's partner, and its own share (arXiv:1710.09412)."""
+        partner = torch.randperm(len(condition), generator=generator)
+        share = torch.ones(len(condition))
+        if self.config.mixup > 0:
+            # torch's Beta takes no generator: a Beta(a, a) variable as a ratio of Gamma draws from numpy's
+            rng = np.random.default_rng(int(torch.randint(2**31, (1,), generator=generator)))
+            share = torch.from_numpy(rng.beta(self.config.mixup, self.config.mixup, len(condition))).float()
+        return share[:, None] * condition + (1 - share[:, None]) * condition[partner], partner, share
+
+    def _class_subset(self, generator: torch.Generator) -> Tensor:
+        """All classes, or (half of the time) two or more of them; sorted indices."""
+        count = len(self.phrases)
+        if count > 2 and torch.rand((), generator=generator) < 0.5:
+            size = int(torch.randint(2, count, (1,), generator=generator))
+            return torch.randperm(count, generator=generator)[:size].sort().values
+        return torch.arange(count)
+
+    @torch.no_grad()
+    def validation_logits(self) -> Tensor:
+        """Stage 2's logits over the shown phrasing, at the center that stage 1 finds most probable."""
+        aligner = self.aligner
+        found = aligner.learner.prior(self.validation_condition, aligner.class_centers).argmax(1)
+        condition = aligner.translator.condition(self.validation_condition, aligner.class_centers[found])
+        return aligner.translator.prior(condition, self.phrases[:, 0])
+
+    def validation_probabilities(self) -> np.ndarray:
+        return self.validation_logits().softmax(-1).numpy()
+
+    def validate(self) -> tuple[float, float]:
+        """Validation negative log-likelihood (nats) and accuracy."""
+        probabilities = self.validation_probabilities()
+        labels = self.validation_labels.numpy()
+        return negative_log_likelihood(probabilities, labels), top1_accuracy(probabilities, labels)
+
+    def finish(self, best: dict[str, Tensor]) -> Aligner:
+        """The best epoch's weights in half precision (so that a saved aligner equals this one), temperatures fitted."""
+        self.aligner.load_state_dict({name: value.half().float() for name, value in best.items()})
+        self.aligner.eval().requires_grad_(False)
+        aligner, labels = self.aligner, self.validation_labels
+        for stage, logits in (
+            (aligner.learner, aligner.learner.prior(self.validation_condition, aligner.class_centers)),
+            (aligner.translator, self.validation_logits()),
+        ):
+            losses = [float(torch.nn.functional.cross_entropy(logits / t, labels)) for t in TEMPERATURES]
+            stage.prior.temperature.fill_(float(np.float16(TEMPERATURES[int(np.argmin(losses))])))
+        return aligner
+
+
