@@ -10,73 +10,26 @@ An aligner is a folder with
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 import seda
-from seda.config import ModelConfig, SamplingConfig, TrainingConfig
+from seda.card import DEFAULT_ALIGNER, AlignerCard, find_aligner, read_card, write_card
+from seda.config import ModelConfig, SamplingConfig
 from seda.diffusion.sampling import DenoisingPath, StepEvent
-from seda.errors import AlignerError, ConfigError, FileFormatError, FingerprintError, ShapeError
+from seda.errors import FileFormatError, FingerprintError, ShapeError
 from seda.models.scaler import FeatureScaler
 from seda.stages import SemanticLearner, SemanticTranslator
-from seda.storage import read_arrays, read_json, sha256_file, write_arrays, write_json
+from seda.storage import read_arrays, write_arrays
 from seda.trajectory import Trajectory
 
-FORMAT_VERSION = 1
 WEIGHTS_FILE = "aligner.safetensors"
-CARD_FILE = "card.json"
-ASSETS = Path(__file__).resolve().parent.parent / "assets" / "aligners"
-DEFAULT_ALIGNER = "fashion-mnist"
-
-
-@dataclass(frozen=True)
-class AlignerCard:
-    """What has to be known about an aligner; saved as card.json.
-
-    Attributes:
-        name: short name.
-        description: a sentence for the screen.
-        encoder: name of the encoder, as `load_encoder` takes it.
-        encoder_fingerprint: of weights, preprocessing and version.
-        class_names: the c training categories, as texts.
-        template: put around each class text before it is encoded; "{}" stands for the text.
-        model: sizes.
-        training: how it was trained.
-        data: name, split, counts and fingerprint of the training data, its source and licence.
-        metrics: measured on validation data, and on test data where `evaluate` added them.
-        versions: of the packages it was trained with.
-    """
-
-    name: str
-    description: str
-    encoder: str
-    encoder_fingerprint: str
-    class_names: tuple[str, ...]
-    template: str
-    model: ModelConfig
-    training: TrainingConfig
-    data: Mapping[str, Any]
-    metrics: Mapping[str, Any]
-    versions: Mapping[str, str]
-
-    def to_dict(self) -> dict[str, Any]:
-        values = dict(vars(self))
-        return values | {"model": self.model.to_dict(), "training": self.training.to_dict()}
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        parts = {
-            "class_names": tuple(values["class_names"]),
-            "model": ModelConfig.from_dict(values["model"]),
-            "training": TrainingConfig.from_dict(values["training"]),
-        }
-        return cls(**{**values, **parts})
 
 
 @dataclass(frozen=True)
@@ -135,7 +88,9 @@ class Aligner(nn.Module):
             ShapeError: widths do not fit, or there are fewer than two class texts.
         """
         if class_text_features.ndim != 2 or len(class_text_features) < 2:
-            raise ShapeError(f"Class texts have shape {tuple(class_text_features.shape)}; expected [k >= 2, {self.config.dim}].")
+            raise ShapeError(
+                f"Class texts have shape {tuple(class_text_features.shape)}; expected [k >= 2, {self.config.dim}]."
+            )
         item_seeds = range(len(image_features)) if item_seeds is None else item_seeds
         image_features = image_features.to(self.device, torch.float32)
         visual = self.image_scaler(image_features)
@@ -215,9 +170,7 @@ class PretrainedAligner:
         on_step: Callable[[StepEvent], object] | None = None,
     ) -> Trajectory:
         """Run both stages and keep every state; see `Aligner.align`."""
-        run = self.aligner.align(
-            image_features, class_text_features, sampling, item_seeds=item_seeds, on_step=on_step
-        )
+        run = self.aligner.align(image_features, class_text_features, sampling, item_seeds=item_seeds, on_step=on_step)
         paths = (run.learner, run.translator)
         visual = run.visual.unsqueeze(1)  # [n, 1, d]
         stages = [0] + [stage for stage, path in enumerate(paths, 1) for _ in path.timesteps]
@@ -256,59 +209,6 @@ class PretrainedAligner:
                 f"({self.card.encoder_fingerprint}); these come from {name!r} ({fingerprint}).",
                 remedy="Use the aligner's own encoder, or train an aligner for this one with `python -m seda train`.",
             )
-
-
-def write_card(folder: Path, card: AlignerCard) -> Path:
-    """Write card.json with the sha256 of every other file of the aligner beside it."""
-    files = {path.name: sha256_file(path) for path in sorted(folder.glob("*.safetensors"))}
-    values = {"format": "seda-aligner", "version": FORMAT_VERSION, "files": files, "card": card.to_dict()}
-    return write_json(folder / CARD_FILE, values)
-
-
-def find_aligner(name_or_dir: str | Path) -> Path:
-    """The folder of a shipped aligner by its name, or of any aligner by its path.
-
-    Raises:
-        AlignerError: there is none.
-    """
-    for folder in (ASSETS / str(name_or_dir), Path(name_or_dir)):
-        if (folder / CARD_FILE).is_file():
-            return folder
-    raise AlignerError(
-        f"There is no aligner {str(name_or_dir)!r}; shipped are {', '.join(list_aligners()) or 'none'}.",
-        remedy="Give one of these names, or a folder that `python -m seda train` wrote.",
-    )
-
-
-def list_aligners() -> list[str]:
-    """Names of the shipped aligners."""
-    return sorted(path.parent.name for path in ASSETS.glob(f"*/{CARD_FILE}"))
-
-
-def read_card(name_or_dir: str | Path) -> AlignerCard:
-    """Read and check an aligner's card, and the sha256 of its files.
-
-    Raises:
-        AlignerError: there is none.
-        FileFormatError: a file is damaged or missing, or the card is of another version.
-    """
-    folder = find_aligner(name_or_dir)
-    values = read_json(folder / CARD_FILE)
-    if not isinstance(values, dict) or values.get("format") != "seda-aligner":
-        raise FileFormatError(f"{folder / CARD_FILE} is not the card of an aligner.")
-    if values.get("version") != FORMAT_VERSION:
-        raise FileFormatError(
-            f"The aligner in {folder} has version {values.get('version')}; this program reads version {FORMAT_VERSION}.",
-            remedy="Train it again with this version, or use the version that wrote it.",
-        )
-    again = "Restore the folder from its source, or train the aligner again."
-    try:
-        for name, expected in values["files"].items():
-            if sha256_file(folder / name) != expected:
-                raise FileFormatError(f"{folder / name} is damaged: its sha256 is not the one in the card.", remedy=again)
-        return AlignerCard.from_dict(values["card"])
-    except (OSError, KeyError, TypeError, ConfigError) as error:
-        raise FileFormatError(f"The aligner in {folder} is incomplete ({error}).", remedy=again) from error
 
 
 def load_aligner(name_or_dir: str | Path = DEFAULT_ALIGNER, device: str | torch.device = "cpu") -> PretrainedAligner:

@@ -73,7 +73,9 @@ class Trajectory:
         }
         for name, shape in expected.items():
             if getattr(self, name).shape != shape:
-                raise ShapeError(f"{name} has shape {getattr(self, name).shape}; states {self.states.shape} need {shape}.")
+                raise ShapeError(
+                    f"{name} has shape {getattr(self, name).shape}; states {self.states.shape} need {shape}."
+                )
         if len(self.item_names) != n:
             raise ShapeError(f"{len(self.item_names)} item names came for {n} items.")
 

@@ -104,7 +104,8 @@ def load_map(folder: Path | str) -> FrozenMap:
     arrays, metadata = read_arrays(path)
     if metadata.get("format") != FORMAT or metadata.get("version") != FORMAT_VERSION:
         raise FileFormatError(
-            f"{path} is not a map of version {FORMAT_VERSION}.", remedy="Fit it again: `python -m seda train --map-only`."
+            f"{path} is not a map of version {FORMAT_VERSION}.",
+            remedy="Fit it again: `python -m seda train --map-only`.",
         )
     try:
         reference = arrays.pop("reference")

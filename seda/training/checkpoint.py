@@ -24,7 +24,9 @@ def write_checkpoint(
     write_arrays(folder / FILE, arrays, progress)
 
 
-def read_checkpoint(folder: Path, module: nn.Module, optimizer: torch.optim.Optimizer) -> tuple[dict[str, Tensor], dict]:
+def read_checkpoint(
+    folder: Path, module: nn.Module, optimizer: torch.optim.Optimizer
+) -> tuple[dict[str, Tensor], dict]:
     """Restore what `write_checkpoint` saved. Returns the best weights and the progress.
 
     Raises:

@@ -42,7 +42,9 @@ class TrainingSet:
         if len(self.image_features) != len(self.labels):
             raise DataError(f"{len(self.image_features)} features came with {len(self.labels)} labels.")
         if not torch.isfinite(self.image_features).all():
-            raise DataError("Some training features are not finite.", remedy="Look for damaged images and encode again.")
+            raise DataError(
+                "Some training features are not finite.", remedy="Look for damaged images and encode again."
+            )
         counts = torch.bincount(self.labels, minlength=classes)
         if len(counts) > classes or classes < 2 or int(counts.min()) < 2:
             raise DataError(
@@ -111,13 +113,23 @@ def fit_aligner(
     image_dim, text_dim = data.image_features.shape[1], data.class_text_features.shape[2]
     model = model or ModelConfig(dim=text_dim, image_dim=image_dim)
     if (model.image_dim, model.dim) != (image_dim, text_dim):
-        raise ConfigError(f"The model is made for widths {model.image_dim} and {model.dim}, not {image_dim} and {text_dim}.")
+        raise ConfigError(
+            f"The model is made for widths {model.image_dim} and {model.dim}, not {image_dim} and {text_dim}."
+        )
     training, validation = split_validation(data.labels, config.validation_share, config.seed)
     trainer = _Trainer(data, config, model, training, validation)
-    optimizer = torch.optim.AdamW(trainer.aligner.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
+    optimizer = torch.optim.AdamW(
+        trainer.aligner.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+    )
 
     identity = fingerprint(
-        [config.to_dict(), model.to_dict(), data.image_features.numpy(), data.labels.numpy(), data.class_text_features.numpy()]
+        [
+            config.to_dict(),
+            model.to_dict(),
+            data.image_features.numpy(),
+            data.labels.numpy(),
+            data.class_text_features.numpy(),
+        ]
     )
     folder = None if checkpoint_dir is None else Path(checkpoint_dir)
     history: list[dict] = []
@@ -249,7 +261,9 @@ class _Trainer:
             return loss
         target = torch.searchsorted(chosen, labels[inside])
         translator, texts = aligner.translator, texts[chosen]
-        mixed_condition = translator.condition(mixed, share[:, None] * semantic + (1 - share[:, None]) * semantic[partner])
+        mixed_condition = translator.condition(
+            mixed, share[:, None] * semantic + (1 - share[:, None]) * semantic[partner]
+        )
         both = inside & inside[partner]
         if both.any():
             logits = translator.prior(mixed_condition[both], texts)
@@ -323,5 +337,3 @@ class _Trainer:
             losses = [float(torch.nn.functional.cross_entropy(logits / t, labels)) for t in TEMPERATURES]
             stage.prior.temperature.fill_(float(np.float16(TEMPERATURES[int(np.argmin(losses))])))
         return aligner
-
-

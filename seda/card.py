@@ -1,0 +1,117 @@
+"""AlignerCard: what has to be known about an aligner, readable without importing torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from seda.config import ModelConfig, TrainingConfig
+from seda.errors import AlignerError, ConfigError, FileFormatError
+from seda.storage import read_json, sha256_file, write_json
+
+FORMAT = "seda-aligner"
+FORMAT_VERSION = 1
+CARD_FILE = "card.json"
+ASSETS = Path(__file__).resolve().parent.parent / "assets" / "aligners"
+DEFAULT_ALIGNER = "fashion-mnist"
+
+
+@dataclass(frozen=True)
+class AlignerCard:
+    """What has to be known about an aligner; saved as card.json.
+
+    Attributes:
+        name: short name.
+        description: a sentence for the screen.
+        encoder: name of the encoder, as `load_encoder` takes it.
+        encoder_fingerprint: of weights, preprocessing and version.
+        class_names: the c training categories, as texts.
+        template: put around each class text before it is encoded; "{}" stands for the text.
+        model: sizes.
+        training: how it was trained.
+        data: name, split, counts and fingerprint of the training data, its source and licence.
+        metrics: measured on validation data, and on test data where `evaluate` added them.
+        versions: of the packages it was trained with.
+    """
+
+    name: str
+    description: str
+    encoder: str
+    encoder_fingerprint: str
+    class_names: tuple[str, ...]
+    template: str
+    model: ModelConfig
+    training: TrainingConfig
+    data: Mapping[str, Any]
+    metrics: Mapping[str, Any]
+    versions: Mapping[str, str]
+
+    def to_dict(self) -> dict[str, Any]:
+        values = dict(vars(self))
+        return values | {"model": self.model.to_dict(), "training": self.training.to_dict()}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        parts = {
+            "class_names": tuple(values["class_names"]),
+            "model": ModelConfig.from_dict(values["model"]),
+            "training": TrainingConfig.from_dict(values["training"]),
+        }
+        return cls(**{**values, **parts})
+
+
+def write_card(folder: Path, card: AlignerCard) -> Path:
+    """Write card.json with the sha256 of every other file of the aligner beside it."""
+    files = {path.name: sha256_file(path) for path in sorted(folder.glob("*.safetensors"))}
+    values = {"format": FORMAT, "version": FORMAT_VERSION, "files": files, "card": card.to_dict()}
+    return write_json(folder / CARD_FILE, values)
+
+
+def find_aligner(name_or_dir: str | Path) -> Path:
+    """The folder of a shipped aligner by its name, or of any aligner by its path.
+
+    Raises:
+        AlignerError: there is none.
+    """
+    for folder in (ASSETS / str(name_or_dir), Path(name_or_dir)):
+        if (folder / CARD_FILE).is_file():
+            return folder
+    raise AlignerError(
+        f"There is no aligner {str(name_or_dir)!r}; shipped are {', '.join(list_aligners()) or 'none'}.",
+        remedy="Give one of these names, or a folder that `python -m seda train` wrote.",
+    )
+
+
+def list_aligners() -> list[str]:
+    """Names of the shipped aligners."""
+    return sorted(path.parent.name for path in ASSETS.glob(f"*/{CARD_FILE}"))
+
+
+def read_card(name_or_dir: str | Path) -> AlignerCard:
+    """Read and check an aligner's card, and the sha256 of its files.
+
+    Raises:
+        AlignerError: there is none.
+        FileFormatError: a file is damaged or missing, or the card is of another version.
+    """
+    folder = find_aligner(name_or_dir)
+    values = read_json(folder / CARD_FILE)
+    if not isinstance(values, dict) or values.get("format") != FORMAT:
+        raise FileFormatError(f"{folder / CARD_FILE} is not the card of an aligner.")
+    if values.get("version") != FORMAT_VERSION:
+        raise FileFormatError(
+            f"The aligner in {folder} has version {values.get('version')}; this program reads version {FORMAT_VERSION}.",
+            remedy="Train it again with this version, or use the version that wrote it.",
+        )
+    again = "Restore the folder from its source, or train the aligner again."
+    try:
+        for name, expected in values["files"].items():
+            if sha256_file(folder / name) != expected:
+                raise FileFormatError(
+                    f"{folder / name} is damaged: its sha256 is not the one in the card.", remedy=again
+                )
+        return AlignerCard.from_dict(values["card"])
+    except (OSError, KeyError, TypeError, ConfigError) as error:
+        raise FileFormatError(f"The aligner in {folder} is incomplete ({error}).", remedy=again) from error
