@@ -1,0 +1,69 @@
+"""A journey as one HTML file that plays without server and network: the app's own player, with its data inside."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import json
+
+from seda.export.payload import player_asset, player_payload
+from seda.trajectory import Journey
+
+_START = """
+mount(document.getElementById("player"), JSON.parse(document.getElementById("journey").textContent));
+"""
+
+# The policy forbids every request and every script but the one below, whatever a class name may hold.
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<meta name="color-scheme" content="light dark">
+<title>{title}</title>
+<style>{css}</style>
+</head>
+<body class="sp-page">
+<main id="player"></main>
+<noscript>{note}</noscript>
+<script type="application/json" id="journey">{payload}</script>
+<script type="module">{script}</script>
+</body>
+</html>
+"""
+
+
+def to_html(journey: Journey) -> str:
+    """The standalone page: title, player, settings and a sentence on what distances on the map mean.
+
+    Raises:
+        ConfigError: more items or states than the player can animate.
+        ProjectionError: the positions are not finite or do not fit the trajectory.
+    """
+    payload = player_payload(journey)
+    script = player_asset("player.js") + _START
+    css = player_asset("player.css")
+    policy = (
+        f"default-src 'none'; img-src data:; script-src '{_digest(script)}'; style-src '{_digest(css)}'; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    return _PAGE.format(
+        policy=policy,
+        title=html.escape(payload["title"]),
+        css=css,
+        note=html.escape(f"{payload['title']}. This page needs JavaScript to play. {payload['map_note']}"),
+        payload=embedded_json(payload),
+        script=script,
+    )
+
+
+def embedded_json(value: object) -> str:
+    """JSON that cannot end the script element it stands in, nor open a comment there."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _digest(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")
