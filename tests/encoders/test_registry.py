@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from seda.encoders import list_encoders, load_encoder
+from seda.errors import EncoderError
+
+
+def test_the_list_names_the_default_first():
+    infos = list_encoders()
+    assert [info.name for info in infos] == ["bundled", "open_clip:MODEL/PRETRAINED", "open_clip:MODEL@FILE"]
+    assert all(info.available and info.description.endswith(".") for info in infos)
+
+
+def test_listing_imports_nothing_heavy():
+    code = (
+        "import sys, seda.encoders as e; e.list_encoders(); "
+        "print([m for m in ('torch', 'timm', 'open_clip', 'sentence_transformers', 'streamlit') if m in sys.modules])"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+@pytest.mark.parametrize("name", ["", "clip", "bundled:x", "open_clip:", "open_clip"])
+def test_unknown_names(name):
+    with pytest.raises(EncoderError, match=r"is not known\. Choose bundled, open_clip:MODEL/PRETRAINED or"):
+        load_encoder(name)
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:99"])
+def test_unknown_devices(device):
+    with pytest.raises(EncoderError, match=rf"device '{device}' cannot be used here"):
+        load_encoder("bundled", device)
