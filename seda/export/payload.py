@@ -149,7 +149,9 @@ def _items(journey: Journey, similarities: np.ndarray) -> list[dict[str, Any]]:
             {
                 "name": _short(name),
                 "thumbnail": _thumbnail(journey.thumbnails[index], budget),
+                # What the item is drawn as (most probable) and what its last state is nearest to; they may differ.
                 "answer": int(top[0]),
+                "nearest": int(similarities[index, -1].argmax()),
                 "top": [[int(k), round(float(probabilities[k]), 4)] for k in top],
                 "commitment": int(commitments[index]),
             }
@@ -202,7 +204,7 @@ def _base64(array: np.ndarray, dtype: str) -> str:
 
 
 def _thumbnail(png: bytes, budget: int) -> str:
-    """The picture as a data URL; empty (a dot is drawn) where the bytes are not a PNG or cannot be made small enough."""
+    """The picture as a data URL; empty (a dot is drawn) where the bytes are no PNG or cannot be made small enough."""
     side = _png_side(png)
     if not 0 < side <= MAX_THUMBNAIL_SIDE:
         return ""

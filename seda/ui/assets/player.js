@@ -5,13 +5,12 @@
 // Names that users typed reach the page through fillText and textContent only, never as markup.
 
 /** @typedef {{name: string, color: string, symbol: string}} Styled */
-/** @typedef {{name: string, thumbnail: string, answer: number, top: [number, number][], commitment: number}} Item */
+/** @typedef {{name: string, thumbnail: string, answer: number, nearest: number, top: [number, number][], commitment: number}} Item */
 /** @typedef {{step: number, selection: number[]}} ViewState */
 /** @typedef {{height?: number, start?: ViewState|null, report?: (state: ViewState & {fingerprint: string}) => void}} Options */
 /** @typedef {{x: number, y: number}} Point */
 
 const TAU = Math.PI * 2;
-const FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", sans-serif';
 const NARROW = 700; // px: below, the curves go under the map
 const MAX_PICTURE_HEADS = 24; // more items are drawn as shapes
 const HAND_OVER_REST = 0.7; // seconds that play rests at the hand-over, so that an audience can see it
@@ -228,6 +227,7 @@ class Theme {
   /** @param {HTMLElement} root */
   constructor(root) {
     const style = getComputedStyle(root);
+    this.font = style.fontFamily;
     this.ink = toRgb(style.color);
     this.paper = toRgb(style.backgroundColor);
     this.accent = toRgb(getComputedStyle(root.querySelector(".sp-accent-probe")).color);
@@ -444,12 +444,16 @@ class View {
         high[i % 2] = Math.max(high[i % 2], points[i]);
       }
     }
-    const padX = clamp(width * 0.1, 34, 96), padY = clamp(height * 0.1, 36, 60);
-    const scale = Math.min(
-      (width - 2 * padX) / Math.max(high[0] - low[0], 1e-6),
-      (height - 2 * padY) / Math.max(high[1] - low[1], 1e-6),
+    // Room for pictures and labels around the outermost points, and for the key of shapes at the foot.
+    const padX = clamp(width * 0.1, 34, 96), padY = clamp(height * 0.11, 36, 64), foot = 22;
+    const scale = Math.max(
+      1e-6,
+      Math.min(
+        (width - 2 * padX) / Math.max(high[0] - low[0], 1e-6),
+        (height - 2 * padY - foot) / Math.max(high[1] - low[1], 1e-6),
+      ),
     );
-    this.fit = { scale: Math.max(scale, 1e-6), x: (low[0] + high[0]) / 2, y: (low[1] + high[1]) / 2 };
+    this.fit = { scale, x: (low[0] + high[0]) / 2, y: (low[1] + high[1]) / 2 - foot / 2 / scale };
   }
 
   get scale() {
@@ -845,7 +849,7 @@ class MapPainter {
   #drawLabel(ctx, placer, point, one, size, weight) {
     const { theme, view } = this.player;
     if (point.x < 0 || point.y < 0 || point.x > view.width || point.y > view.height) return;
-    ctx.font = `${weight} ${size}px ${FONT}`;
+    ctx.font = `${weight} ${size}px ${this.player.theme.font}`;
     const text = fitText(ctx, one.name, clamp(view.width * 0.24, 70, 190));
     const width = ctx.measureText(text).width;
     const place = placer.place(point.x, point.y, this.starRadius + 1, width, size + 5);
@@ -951,7 +955,10 @@ class MapPainter {
     let moved = 0;
     for (let round = hurried ? 40 : 1; round > 0; round--) {
       const places = points.map((point, i) => ({ x: point.x + this.offsets[i].x * 0.9, y: point.y + this.offsets[i].y * 0.9 }));
-      for (let pass = 0; pass < 5; pass++) this.#push(places, radius);
+      for (let pass = 0; pass < 5; pass++) {
+        this.#push(places, radius);
+        places.forEach((place, i) => this.#keepInside(place, points[i], radius + 3));
+      }
       moved = 0;
       places.forEach((place, i) => {
         const x = place.x - points[i].x, y = place.y - points[i].y;
@@ -982,6 +989,14 @@ class MapPainter {
       for (let j = 0; j < i; j++) apart(places[i], places[j], 2 * radius, 0.5, i);
       for (const star of this.textPoints) apart(places[i], { ...star }, radius + this.starRadius + 2, 1, i);
     }
+  }
+
+  /** A picture whose point is in sight stays in sight. */
+  #keepInside(place, point, margin) {
+    const { width, height } = this.player.view;
+    if (point.x < 0 || point.y < 0 || point.x > width || point.y > height) return;
+    place.x = clamp(place.x, margin, width - margin);
+    place.y = clamp(place.y, margin, height - margin);
   }
 
   #drawPin(ctx, item, point) {
@@ -1151,7 +1166,7 @@ class CurvePainter {
     this.high = Math.min(1.02, high + margin);
     const finals = journey.curveClasses.map((_, curve) => this.value(curve, journey.last));
     this.ranking = finals.map((_, curve) => curve).sort((a, b) => finals[b] - finals[a]);
-    this.commitment = this.#commitment();
+    this.items = items;
   }
 
   /** Cosine at a fractional step. */
@@ -1159,22 +1174,6 @@ class CurvePainter {
     const base = curve * this.journey.stateCount;
     const step = Math.min(Math.floor(position), this.journey.last - 1);
     return mix(this.values[base + step], this.values[base + step + 1], position - step);
-  }
-
-  nearest(step) {
-    let best = 0;
-    for (let curve = 1; curve < this.journey.curveClasses.length; curve++) {
-      if (this.value(curve, step) > this.value(best, step)) best = curve;
-    }
-    return best;
-  }
-
-  /** First step from which on the nearest class text of these curves never changes. */
-  #commitment() {
-    const final = this.nearest(this.journey.last);
-    let step = this.journey.last;
-    while (step > 0 && this.nearest(step - 1) === final) step--;
-    return step;
   }
 
   get area() {
@@ -1218,7 +1217,7 @@ class CurvePainter {
     const middle = this.x(this.journey.handOver);
     ctx.fillStyle = css(theme.ink, 0.028);
     ctx.fillRect(left, top, middle - left, bottom - top);
-    ctx.font = `500 11px ${FONT}`;
+    ctx.font = `500 11px ${this.player.theme.font}`;
     ctx.textBaseline = "middle";
     for (const tick of ticks(this.low, this.high)) {
       const y = this.y(tick);
@@ -1260,26 +1259,38 @@ class CurvePainter {
     ctx.stroke();
   }
 
-  /** A flag on the axis at the commitment step. */
+  /** Where items commit: a flag on the axis for each, and for a single one a line up to its curve. */
   #drawCommitment(ctx) {
     const { theme } = this.player;
     const { bottom } = this.area;
-    const winner = this.ranking[0];
-    const x = this.x(this.commitment), y = this.y(this.value(winner, this.commitment));
-    const color = theme.tune(this.#style(winner).color);
+    for (const index of this.items) {
+      const item = this.journey.items[index];
+      const style = this.journey.classes[item.nearest];
+      const color = this.player.isDimmed(style) ? theme.grey : theme.tune(style.color);
+      const x = this.x(item.commitment);
+      const reach = this.items.length === 1 ? 6 : 4;
+      ctx.beginPath();
+      ctx.moveTo(x - reach, bottom + 1.7 * reach);
+      ctx.lineTo(x + reach, bottom + 1.7 * reach);
+      ctx.lineTo(x, bottom + 1);
+      ctx.closePath();
+      ctx.fillStyle = css(color, this.items.length === 1 ? 1 : 0.7);
+      ctx.fill();
+      if (this.items.length === 1) this.#drawCommitmentLine(ctx, item, color, x);
+    }
+  }
+
+  #drawCommitmentLine(ctx, item, color, x) {
+    const { theme } = this.player;
+    const curve = this.journey.curveClasses.indexOf(item.nearest);
+    if (curve < 0) return;
+    const y = this.y(this.value(curve, item.commitment));
     ctx.strokeStyle = css(color, 0.75);
     ctx.lineWidth = 1.4;
     ctx.beginPath();
-    ctx.moveTo(x, bottom);
+    ctx.moveTo(x, this.area.bottom);
     ctx.lineTo(x, y);
     ctx.stroke();
-    ctx.beginPath();
-    ctx.moveTo(x - 5, bottom + 8);
-    ctx.lineTo(x + 5, bottom + 8);
-    ctx.lineTo(x, bottom + 1);
-    ctx.closePath();
-    ctx.fillStyle = css(color);
-    ctx.fill();
     ctx.beginPath();
     ctx.arc(x, y, 4.5, 0, TAU);
     ctx.fillStyle = css(theme.paper);
@@ -1298,7 +1309,7 @@ class CurvePainter {
       .map((curve) => ({ curve, y: this.y(this.value(curve, this.journey.last)) }))
       .sort((a, b) => a.y - b.y);
     spreadLabels(labels, spacing, top + 4, bottom - 4);
-    ctx.font = `550 11.5px ${FONT}`;
+    ctx.font = `550 11.5px ${this.player.theme.font}`;
     ctx.textAlign = "left";
     ctx.textBaseline = "middle";
     for (const { curve, y } of labels) {
@@ -1410,6 +1421,8 @@ class Player {
     this.#buildSettings();
     this.map.load(journey);
     this.view.reset();
+    this.zoomGoal = null;
+    this.root.dataset.zoom = "1.00";
     this.#selectionChanged(false);
     this.resize();
     if (this.motion.matches) this.clock.position = journey.last;
@@ -1529,23 +1542,30 @@ class Player {
     const { items, classes, curveClasses } = this.journey;
     const whose = shown.length === 1 ? items[shown[0]].name : this.selection.size ? `mean of ${shown.length} selected items` : `mean of all ${shown.length} items`;
     this.parts.curveWhose.textContent = whose;
-    const one = shown.length === 1 ? items[shown[0]] : null;
-    // For a single item Python's answer counts, which knows every class text, also those without a curve.
-    const step = one ? one.commitment : this.curves.commitment;
-    const winner = classes[curveClasses[this.curves.ranking[0]]].name;
     const kept = curveClasses.length < classes.length ? ` Curves of the nearest ${curveClasses.length} of ${classes.length} class texts.` : "";
-    this.parts.commitment.textContent =
-      step === 0 ? `Nearest to “${winner}” from the start.${kept}` : `Commits at step ${step}: “${winner}” stays nearest from there.${kept}`;
+    this.parts.commitment.textContent = (shown.length === 1 ? this.#oneCommitment(items[shown[0]]) : this.#allCommitments(shown)) + kept;
     this.parts.curveStage.setAttribute(
       "aria-label", `Similarity to each class text against the step, ${whose}. ${this.parts.commitment.textContent}`,
     );
+  }
+
+  #oneCommitment(item) {
+    const winner = this.journey.classes[item.nearest].name;
+    if (item.commitment === 0) return `Nearest to “${winner}” from the start.`;
+    return `Commits at step ${item.commitment}: “${winner}” stays nearest from there.`;
+  }
+
+  #allCommitments(shown) {
+    const steps = shown.map((index) => this.journey.items[index].commitment).sort((a, b) => a - b);
+    const middle = steps[Math.floor(steps.length / 2)];
+    return `Items commit to a class text between step ${steps[0]} and ${steps.at(-1)} (median ${middle}). Select one to follow it.`;
   }
 
   /** Tell Python and screen readers once things have come to rest. */
   #settle() {
     clearTimeout(this.settleTimer);
     this.settleTimer = setTimeout(() => {
-      if (this.clock.playing || this.glide !== null && this.glide !== undefined) return;
+      if (this.clock.playing || (this.glide ?? null) !== null) return;
       this.#announce(true);
       const state = { step: this.step, selection: [...this.selection].sort((a, b) => a - b) };
       const text = JSON.stringify(state);

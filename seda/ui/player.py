@@ -1,0 +1,77 @@
+"""The journey player as a Streamlit component; playing, zooming and scrubbing happen in the browser, without reruns."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from functools import cache
+from typing import Any
+
+import streamlit as st
+
+from seda.export.payload import player_asset, player_payload
+from seda.trajectory import Journey
+
+
+@dataclass(frozen=True)
+class PlayerState:
+    """What the player shows once it has come to rest.
+
+    Attributes:
+        step: state index of the trajectory, 0 before the player has reported.
+        selection: indices of the selected items, ascending; empty when none is.
+    """
+
+    step: int = 0
+    selection: tuple[int, ...] = ()
+
+
+def show_player(journey: Journey, *, key: str, height: int = 680, start: PlayerState | None = None) -> PlayerState:
+    """Show a journey and return where its player stands.
+
+    The player starts by itself once, and again only for another journey: a rerun for some other control leaves its
+    play state, zoom, step and selection alone. It reports (which reruns the page, or the fragment it stands in) when
+    playing, scrubbing or selecting has come to rest, never while it plays.
+
+    Args:
+        key: identity of the widget; one for each player on a page.
+        height: pixels on screens wider than 700 px; on narrower ones the player is as high as it needs to be.
+        start: state to show instead of playing from the start, for instance from a link. It is applied when it
+            changes, so a page may also steer the player with it; what the player itself reported is not applied again.
+    Raises:
+        ConfigError: more items or states than the player can animate.
+        ProjectionError: the positions are not finite or do not fit the trajectory.
+    """
+    payload = player_payload(journey)
+    options = {"height": height, "start": asdict(start) if start else None}
+    result = _component()(
+        key=key,
+        data={"payload": payload, "options": options},
+        default={"view": None},
+        height="content",
+        on_view_change=_nothing,
+    )
+    items, states = journey.trajectory.states.shape[:2]
+    return _read_state(result.view, payload["fingerprint"], items, states)
+
+
+@cache
+def _component() -> Any:
+    # Shared by all sessions; made on first use, because importing this module must not need a running Streamlit.
+    return st.components.v2.component(
+        "seda.player", html="", css=player_asset("player.css"), js=player_asset("player.js"), isolate_styles=True
+    )
+
+
+def _nothing() -> None:
+    """Streamlit needs a callback for each state that has a default."""
+
+
+def _read_state(view: Any, fingerprint: str, items: int, states: int) -> PlayerState:
+    """The browser's report, checked: it may belong to an earlier journey, and a client may send anything."""
+    if not isinstance(view, dict) or view.get("fingerprint") != fingerprint:
+        return PlayerState()
+    step, selection = view.get("step"), view.get("selection")
+    if type(step) is not int or not 0 <= step < states or not isinstance(selection, list):
+        return PlayerState()
+    chosen = {item for item in selection if type(item) is int and 0 <= item < items}
+    return PlayerState(step, tuple(sorted(chosen)))
