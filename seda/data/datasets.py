@@ -1,0 +1,103 @@
+"""Labelled images by name: what every data set offers, and which there are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from seda.errors import DataError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+SPLITS = ("train", "test")
+
+
+class ImageDataset(Protocol):
+    """Labelled images in two splits, "train" and "test".
+
+    Attributes:
+        name: how a user asks for it, such as "fashion-mnist" or "folder:photos".
+        class_names: class texts, in the order of the labels.
+    """
+
+    name: str
+    class_names: tuple[str, ...]
+
+    def fingerprint(self, split: str) -> str:
+        """16 hexadecimal digits over images, labels and class names of the split."""
+
+    def count(self, split: str) -> int:
+        """Number of images in the split."""
+
+    def labels(self, split: str) -> np.ndarray:
+        """int64 [n], index into class_names."""
+
+    def images(self, split: str, indices: Sequence[int] | np.ndarray) -> Iterator[Image]:
+        """The pictures at these positions, RGB or grey, in this order, read one by one."""
+
+
+@dataclass(frozen=True)
+class DatasetInfo:
+    """A data set that can be asked for.
+
+    Attributes:
+        name: for `load_dataset`; words in capitals are to be filled in.
+        description: one sentence for the screen.
+        available: whether its images are on this machine. A download may still bring them.
+    """
+
+    name: str
+    description: str
+    available: bool
+
+
+def list_datasets(data_dir: Path | str | None = None) -> list[DatasetInfo]:
+    """All data sets; nothing is downloaded."""
+    from seda.data.fashion_mnist import find_idx_files
+
+    return [
+        DatasetInfo(
+            "fashion-mnist",
+            "70,000 grey pictures of clothes in 10 classes, 28 x 28 px (Xiao et al. 2017, MIT licence).",
+            find_idx_files(data_dir) is not None,
+        ),
+        DatasetInfo("folder:DIR", "A folder of your own with one sub-folder of pictures for each class.", True),
+    ]
+
+
+def load_dataset(spec: str, data_dir: Path | str | None = None) -> ImageDataset:
+    """The data set of that name.
+
+    Args:
+        spec: "fashion-mnist", or "folder:DIR" for a folder with one sub-folder of pictures a class.
+        data_dir: where the files of fashion-mnist are; None looks in the usual places.
+    Raises:
+        DataError: the name is not known, or what it names is missing or cannot be used.
+    """
+    kind, _, rest = spec.strip().partition(":")
+    if kind == "fashion-mnist" and not rest:
+        from seda.data.fashion_mnist import FashionMnist
+
+        return FashionMnist(data_dir)
+    if kind == "folder" and rest:
+        from seda.data.image_folder import ImageFolder
+
+        return ImageFolder(rest)
+    raise DataError(
+        f"The data set {spec!r:.80} is not known.",
+        remedy="Choose fashion-mnist, or folder:DIR for a folder with one sub-folder of pictures a class.",
+    )
+
+
+def check_split(split: str) -> None:
+    """
+    Raises:
+        DataError: the split is neither "train" nor "test".
+    """
+    if split not in SPLITS:
+        raise DataError(f"The split {split!r:.40} is not known; allowed are train and test.")

@@ -1,0 +1,104 @@
+"""FeatureSet: features of one split with labels and class texts, in memory and as one safetensors file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from seda.errors import FileFormatError, ShapeError
+from seda.storage import read_arrays, write_arrays
+
+FORMAT = "seda-features"
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureSet:
+    """Image features of n labelled images.
+
+    Attributes:
+        image_features: float32 [n, D], as the encoder gave them.
+        labels: int64 [n], index into class_names.
+        class_names: class texts.
+        split: "train" or "test".
+        encoder_fingerprint: of the encoder that made the features.
+        data_fingerprint: of the images and labels of the whole split.
+
+    Shapes: n images, D width of the encoder's image features.
+    Raises:
+        ShapeError: shapes or dtypes differ from the above, or a label has no class name.
+    """
+
+    image_features: np.ndarray
+    labels: np.ndarray
+    class_names: tuple[str, ...]
+    split: str
+    encoder_fingerprint: str
+    data_fingerprint: str
+
+    def __post_init__(self) -> None:
+        features, labels = self.image_features, self.labels
+        if features.ndim != 2 or features.dtype != np.float32:
+            raise ShapeError(f"image_features are {features.dtype} {features.shape}; float32 [n, D] is needed.")
+        if labels.shape != features.shape[:1] or labels.dtype != np.int64:
+            raise ShapeError(f"labels are {labels.dtype} {labels.shape}; int64 [{len(features)}] is needed.")
+        if len(labels) and not 0 <= labels.min() <= labels.max() < len(self.class_names):
+            raise ShapeError(
+                f"labels run from {labels.min()} to {labels.max()}; {len(self.class_names)} class names "
+                f"allow 0 to {len(self.class_names) - 1}."
+            )
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, indices: np.ndarray) -> Self:
+        """The images at these positions, in this order; a boolean mask [n] also works."""
+        return replace(self, image_features=self.image_features[indices], labels=self.labels[indices])
+
+    def save(self, path: Path | str, *, half: bool = False) -> Path:
+        """Write the set, with half=True as float16: half the size, relative rounding error below .001.
+
+        Raises:
+            StorageError: the disk is full or the folder cannot be written.
+        """
+        dtype = np.float16 if half else np.float32
+        arrays = {"image_features": self.image_features.astype(dtype), "labels": self.labels}
+        metadata = {
+            "format": FORMAT,
+            "version": FORMAT_VERSION,
+            "class_names": self.class_names,
+            "split": self.split,
+            "encoder_fingerprint": self.encoder_fingerprint,
+            "data_fingerprint": self.data_fingerprint,
+        }
+        return write_arrays(path, arrays, metadata)
+
+    @classmethod
+    def load(cls, path: Path | str) -> Self:
+        """Read what `save` wrote; float16 is widened.
+
+        Raises:
+            FileFormatError: missing, damaged, not a feature file, or of another version.
+        """
+        arrays, metadata = read_arrays(path)
+        remedy = "Encode the images again."
+        if metadata.get("format") != FORMAT or metadata.get("version") != FORMAT_VERSION:
+            came = f"format {metadata.get('format')!r}, version {metadata.get('version')!r}"
+            raise FileFormatError(
+                f"{path} is not a feature file of this version ({came}; expected {FORMAT!r}, {FORMAT_VERSION}).",
+                remedy=remedy,
+            )
+        try:
+            return cls(
+                arrays["image_features"].astype(np.float32),
+                arrays["labels"].astype(np.int64),
+                tuple(metadata["class_names"]),
+                metadata["split"],
+                metadata["encoder_fingerprint"],
+                metadata["data_fingerprint"],
+            )
+        except (KeyError, TypeError, ValueError, ShapeError) as error:
+            raise FileFormatError(f"{path} is an incomplete feature file ({error}).", remedy=remedy) from error
