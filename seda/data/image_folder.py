@@ -131,7 +131,10 @@ class ImageFolder:
 
 
 def _class_folders(root: Path) -> list[Path]:
-    return sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
+    try:
+        return sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
+    except OSError as error:
+        raise DataError(f"The folder {root} cannot be read: {error.strerror or error}.") from error
 
 
 def _divide(files: list[_File], seed: int) -> dict[str, list[_File]]:

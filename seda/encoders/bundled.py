@@ -100,13 +100,15 @@ class BundledEncoder:
         """
         if len(texts) == 0:
             return torch.empty(0, self.text_dim)
-        features = self._text_model.encode(
-            list(texts),
-            batch_size=BATCH_SIZE,
-            normalize_embeddings=True,
-            convert_to_numpy=True,
-            show_progress_bar=False,
-        )
+        model = self._text_model
+        with self._lock:  # its tokenizer refuses two threads at once ("Already borrowed")
+            features = model.encode(
+                list(texts),
+                batch_size=BATCH_SIZE,
+                normalize_embeddings=True,
+                convert_to_numpy=True,
+                show_progress_bar=False,
+            )
         return torch.from_numpy(np.ascontiguousarray(features, dtype=np.float32))
 
     def imagenet_logits(self, images: Sequence[Image.Image]) -> Tensor:

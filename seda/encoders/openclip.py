@@ -8,7 +8,8 @@ from __future__ import annotations
 import difflib
 import os
 import pickle
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -106,6 +107,7 @@ class OpenClipEncoder:
         _check_hub_for_parts(parts.model)
         self.name = f"open_clip:{name}"
         self._device = device
+        self._lock = threading.Lock()
         self._model, self._preprocess = _load(parts.model, path, published)
         self._model.to(device)
         self._tokenizer = _build(parts.model, lambda: open_clip.get_tokenizer(parts.model))
@@ -141,7 +143,8 @@ class OpenClipEncoder:
         """Features of texts, float32 [n, text_dim] on the CPU, in order; not normalised. Long texts are cut."""
         parts = [torch.empty(0, self.text_dim)]
         for start in range(0, len(texts), BATCH_SIZE):
-            tokens = self._tokenizer(list(texts[start : start + BATCH_SIZE]))  # [b, context length]
+            with self._lock:  # some tokenizers refuse two threads at once ("Already borrowed")
+                tokens = self._tokenizer(list(texts[start : start + BATCH_SIZE]))  # [b, context length]
             with torch.inference_mode():
                 parts.append(self._model.encode_text(tokens.to(self._device)).float().cpu())
         return torch.cat(parts)
@@ -236,7 +239,7 @@ def _load(model: str, path: Path, published: dict[str, Any]) -> tuple[torch.nn.M
     return built.eval().requires_grad_(False), preprocess
 
 
-def _build(model: str, create: Any, file: str = "") -> Any:
+def _build(model: str, create: Callable[[], Any], file: str = "") -> Any:
     """Run one of open_clip's builders and say in one sentence what went wrong."""
     what = f"The checkpoint {file} could not be loaded into {model}" if file else f"{model} could not be built"
     try:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import shutil
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -63,6 +64,14 @@ def test_more_images_than_a_batch(encoder, monkeypatch):
     whole = encoder.encode_images(images)
     monkeypatch.setattr(bundled, "BATCH_SIZE", 2)
     torch.testing.assert_close(encoder.encode_images(images), whole, atol=1e-4, rtol=1e-3)
+
+
+def test_threads_share_an_encoder():
+    fresh, texts = BundledEncoder(), [[f"thing {i} " * (i + 1) for i in range(n, n + 3)] for n in range(8)]
+    with ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(fresh.encode_texts, texts))
+    for result, batch in zip(results, texts, strict=True):
+        torch.testing.assert_close(result, fresh.encode_texts(batch), atol=1e-5, rtol=1e-4)
 
 
 def test_nothing_to_encode(encoder):
