@@ -646,6 +646,9 @@ class MapPainter {
     this.base = el("canvas", { class: "sp-layer", "aria-hidden": "true" });
     this.moving = el("canvas", { class: "sp-layer", "data-testid": "map-canvas", "aria-hidden": "true" });
     this.landmarks = document.createElement("canvas");
+    /** Clouds and reference points, with the view that they were painted for. */
+    this.ground = document.createElement("canvas");
+    this.groundView = null;
     this.sprites = new Map();
     this.density = 1;
   }
@@ -654,6 +657,7 @@ class MapPainter {
     this.journey = journey;
     this.clouds = new Clouds(journey);
     this.cloudKey = "";
+    this.groundView = null;
     this.offsets = journey.items.map(() => ({ x: 0, y: 0 }));
     /** Where each head was drawn last, for hover and click. @type {Point[]} */
     this.heads = journey.items.map(() => ({ x: -99, y: -99 }));
@@ -686,18 +690,34 @@ class MapPainter {
   }
 
   resize(width, height) {
-    for (const canvas of [this.base, this.moving, this.landmarks]) this.density = fitCanvas(canvas, width, height);
+    for (const canvas of [this.base, this.moving, this.landmarks, this.ground]) this.density = fitCanvas(canvas, width, height);
     this.sprites.clear();
   }
 
   // ---- the still layer
 
-  drawBase() {
-    const { view, theme } = this.player;
+  /** @param {boolean} moving while the view moves, the reference points are the last picture of them, moved along */
+  drawBase(moving) {
+    const { view } = this.player;
     const ctx = this.base.getContext("2d");
     ctx.setTransform(this.density, 0, 0, this.density, 0, 0);
     ctx.clearRect(0, 0, view.width, view.height);
-    this.#drawGround(ctx);
+    this.#drawGrid(ctx);
+    if (!moving || !this.groundView) this.#paintGround();
+    const then = this.groundView;
+    const ratio = view.scale / then.scale;
+    ctx.drawImage(
+      this.ground, view.toX(0) - then.x * ratio, view.toY(0) - then.y * ratio, view.width * ratio, view.height * ratio,
+    );
+    this.#drawFuture(ctx);
+    this.#drawLandmarks();
+  }
+
+  #paintGround() {
+    const { view, theme } = this.player;
+    const ctx = this.ground.getContext("2d");
+    ctx.setTransform(this.density, 0, 0, this.density, 0, 0);
+    ctx.clearRect(0, 0, view.width, view.height);
     const key = `${theme.key} ${this.player.highlight}`;
     if (key !== this.cloudKey && !this.clouds.empty) {
       this.clouds.paint(theme, (center) => (this.player.isDimmed(center) ? 0.08 : 1));
@@ -705,12 +725,11 @@ class MapPainter {
     }
     this.clouds.draw(ctx, view);
     this.#drawReference(ctx);
-    this.#drawFuture(ctx);
-    this.#drawLandmarks();
+    this.groundView = { scale: view.scale, x: view.toX(0), y: view.toY(0) };
   }
 
   /** A faint dot grid that moves with the map: it shows zoom and pan without pretending to be an axis. */
-  #drawGround(ctx) {
+  #drawGrid(ctx) {
     const { view, theme } = this.player;
     let spacing = view.scale;
     while (spacing > 84) spacing /= 2;
@@ -786,6 +805,8 @@ class MapPainter {
     const texts = this.#points(this.journey.texts), centers = this.#points(this.journey.centerPoints);
     this.starRadius = clamp(Math.min(view.width, view.height) / 46, 8, 13) * (texts.length > 30 ? 0.75 : 1);
     this.textPoints = texts;
+    /** Boxes of the class names that were drawn: pictures keep off them. */
+    this.labelBoxes = [];
     this.centerScreen = centers;
     centers.forEach((point, i) => this.#drawCenter(ctx, point, this.journey.centers[i]));
     texts.forEach((point, i) => this.#drawStar(ctx, point, this.journey.classes[i]));
@@ -854,6 +875,7 @@ class MapPainter {
     const width = ctx.measureText(text).width;
     const place = placer.place(point.x, point.y, this.starRadius + 1, width, size + 5);
     if (!place) return;
+    if (weight > 500) this.labelBoxes.push([place.x, place.y - size / 2, place.x + width, place.y + size / 2]);
     const dimmed = this.player.isDimmed(one);
     ctx.textBaseline = "middle";
     ctx.lineJoin = "round";
@@ -979,7 +1001,7 @@ class MapPainter {
         dy = Math.sin(tie * 2.4);
         gap = 1;
       }
-      const push = (distance - Math.min(gap, distance)) / gap;
+      const push = (distance - gap) / gap;
       a.x += dx * push * shareA;
       a.y += dy * push * shareA;
       b.x -= dx * push * (1 - shareA);
@@ -988,6 +1010,11 @@ class MapPainter {
     for (let i = 0; i < places.length; i++) {
       for (let j = 0; j < i; j++) apart(places[i], places[j], 2 * radius, 0.5, i);
       for (const star of this.textPoints) apart(places[i], { ...star }, radius + this.starRadius + 2, 1, i);
+      for (const [left, top, right, bottom] of this.labelBoxes) {
+        // The point of the box that is nearest to the picture, a little inside, so that there is a direction to go.
+        const edge = { x: clamp(places[i].x, left, right), y: clamp(places[i].y, top + 5, bottom - 5) };
+        apart(places[i], edge, radius + 4, 1, i);
+      }
     }
   }
 
@@ -1177,7 +1204,7 @@ class CurvePainter {
   }
 
   get area() {
-    return { left: 40, right: this.width - (this.width < 300 ? 70 : 92), top: 22, bottom: this.height - 24 };
+    return { left: 40, right: this.width - (this.width < 300 ? 70 : 92), top: 22, bottom: this.height - 28 };
   }
 
   x(position) {
@@ -1219,13 +1246,14 @@ class CurvePainter {
     ctx.fillRect(left, top, middle - left, bottom - top);
     ctx.font = `500 11px ${this.player.theme.font}`;
     ctx.textBaseline = "middle";
-    for (const tick of ticks(this.low, this.high)) {
+    const { values, digits } = ticks(this.low, this.high);
+    for (const tick of values) {
       const y = this.y(tick);
       ctx.fillStyle = css(theme.ink, 0.09);
       ctx.fillRect(left, Math.round(y), right - left, 1);
       ctx.fillStyle = css(theme.muted);
       ctx.textAlign = "right";
-      ctx.fillText(tick.toFixed(1), left - 8, y);
+      ctx.fillText(tick.toFixed(digits).replace("-", "−"), left - 8, y);
     }
     ctx.setLineDash([3, 4]);
     ctx.strokeStyle = css(theme.ink, 0.45);
@@ -1239,9 +1267,9 @@ class CurvePainter {
     ctx.textAlign = "center";
     ctx.fillText("hand-over", middle, top - 12);
     ctx.textAlign = "left";
-    ctx.fillText("0", left, bottom + 13);
+    ctx.fillText("0", left, bottom + 18);
     ctx.textAlign = "right";
-    ctx.fillText(`step ${this.journey.last}`, right, bottom + 13);
+    ctx.fillText(`step ${this.journey.last}`, right, bottom + 18);
   }
 
   #drawCurve(ctx, curve, strong) {
@@ -1348,12 +1376,12 @@ class CurvePainter {
   }
 }
 
-/** Three to six round values within bounds. */
+/** Three to six round values within bounds, and the decimals that they need. */
 function ticks(low, high) {
-  const step = [0.1, 0.2, 0.5, 1].find((size) => (high - low) / size <= 6) ?? 1;
+  const step = [0.02, 0.05, 0.1, 0.2, 0.5, 1].find((size) => (high - low) / size <= 5.5) ?? 1;
   const values = [];
   for (let i = Math.ceil(low / step); i * step <= high; i++) values.push(i * step);
-  return values;
+  return { values, digits: step < 0.1 ? 2 : 1 };
 }
 
 /** Push sorted labels apart so that they neither overlap nor leave their range. */
@@ -1607,7 +1635,7 @@ class Player {
     // With reduced motion nothing slides: the picture changes from state to state.
     const position = this.motion.matches ? this.clock.step : this.clock.position;
     if (this.stillDirty) {
-      this.map.drawBase();
+      this.map.drawBase(now < (this.viewMovingUntil ?? 0));
       this.curves.drawBase();
       this.stillDirty = false;
     }
@@ -1717,6 +1745,10 @@ class Player {
     this.parts.mapStage.classList.toggle("is-zoomed", this.view.zoom > 1.01);
     this.hideTooltip();
     this.invalidate(true);
+    // Painting thousands of points takes longer than a frame; that waits until the view has come to rest.
+    this.viewMovingUntil = performance.now() + 110;
+    clearTimeout(this.viewTimer);
+    this.viewTimer = setTimeout(() => this.invalidate(true), 130);
   }
 
   zoomBy(factor, x = this.view.width / 2, y = this.view.height / 2) {
@@ -2161,6 +2193,7 @@ class Player {
     this.destroyed = true;
     cancelAnimationFrame(this.frameRequest);
     clearTimeout(this.settleTimer);
+    clearTimeout(this.viewTimer);
     this.abort.abort();
     this.resizeObserver.disconnect();
     this.root.remove();

@@ -1,0 +1,64 @@
+"""A journey as a table: one row for each item and state."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from seda.export.payload import commitment_steps
+from seda.trajectory import Journey
+
+STAGE_NAMES = ("visual feature", "semantic learner", "semantic translator")
+
+# A cell that starts with one of these is run as a formula by spreadsheet programs (OWASP: CSV injection); tab and
+# carriage return lead to the same, because they are skipped in front of one.
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def to_table(journey: Journey) -> pd.DataFrame:
+    """The long table behind `to_csv`, texts as they are.
+
+    Columns: item, name, step, stage, timestep, x, y (map units), nearest_class, similarity (cosine to it), margin (to
+    the second nearest; empty for a single class text), committed (whether the nearest class text stays from here on),
+    commitment_step, answer and answer_probability.
+    """
+    trajectory = journey.trajectory
+    n, s, _ = trajectory.states.shape
+    similarities = trajectory.class_similarities()  # [n, s, k]
+    ordered = np.sort(similarities, axis=-1)
+    nearest = similarities.argmax(axis=-1)  # [n, s]
+    margins = ordered[..., -1] - ordered[..., -2] if ordered.shape[-1] > 1 else np.full((n, s), np.nan)
+    commitments = commitment_steps(similarities)
+    answers = trajectory.class_probabilities.argmax(axis=1)
+    steps = np.tile(np.arange(s), n)
+    class_names = np.array(trajectory.class_names, dtype=object)
+    return pd.DataFrame(
+        {
+            "item": np.repeat(np.arange(n), s),
+            "name": np.repeat(np.array(trajectory.item_names, dtype=object), s),
+            "step": steps,
+            "stage": np.array(STAGE_NAMES, dtype=object)[np.tile(trajectory.stages, n)],
+            "timestep": np.tile(trajectory.timesteps, n),
+            "x": journey.positions.states[:, :, 0].ravel(),
+            "y": journey.positions.states[:, :, 1].ravel(),
+            "nearest_class": class_names[nearest.ravel()],
+            "similarity": ordered[..., -1].ravel(),
+            "margin": margins.ravel(),
+            "committed": steps >= np.repeat(commitments, s),
+            "commitment_step": np.repeat(commitments, s),
+            "answer": class_names[np.repeat(answers, s)],
+            "answer_probability": np.repeat(trajectory.class_probabilities.max(axis=1), s),
+        }
+    )
+
+
+def to_csv(journey: Journey) -> str:
+    """The table as comma-separated text; names that a spreadsheet would run as a formula get a leading apostrophe."""
+    table = to_table(journey)
+    for column in ("name", "nearest_class", "answer"):
+        table[column] = table[column].map(_harmless)
+    return table.to_csv(index=False, float_format="%.6g", lineterminator="\n")
+
+
+def _harmless(text: str) -> str:
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
