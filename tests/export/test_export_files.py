@@ -1,0 +1,68 @@
+"""Exports as files: page, table and replay."""
+
+import csv
+import dataclasses
+import io
+import json
+import re
+
+import numpy as np
+import pytest
+
+from seda.errors import ConfigError
+from seda.export import player_payload, to_csv, to_html, write_export
+from seda.export.payload import MAP_NOTE
+from seda.trajectory import Journey
+from tests.toy import toy_journey
+
+HOSTILE = ("<img src=x onerror=alert(1)>", "</script><script>alert(2)</script>", "<!--<script>", "a & b")
+
+
+def test_page_holds_the_payload_and_nothing_that_runs_from_names():
+    journey = toy_journey(class_names=HOSTILE)
+    page = to_html(dataclasses.replace(journey, title="</title><script>alert(3)</script>"))
+    embedded = re.search(r'<script type="application/json" id="journey">(.*?)</script>', page, re.DOTALL).group(1)
+    assert "<" not in embedded
+    payload = json.loads(embedded)
+    assert [one["name"] for one in payload["classes"]] == list(HOSTILE)
+    assert payload["similarities"] == player_payload(journey)["similarities"]
+    assert page.count("<script") == 2 and "alert(3)</script>" not in page
+    assert payload["map_note"] == MAP_NOTE
+
+
+def test_page_asks_for_nothing_from_outside():
+    page = to_html(toy_journey())
+    assert "default-src 'none'" in page
+    assert not re.search(r"""(src|href)\s*=\s*["']?(https?:)?//""", page)
+
+
+def test_table_has_a_row_for_each_item_and_state():
+    journey = toy_journey(items=3, steps=4)
+    rows = list(csv.DictReader(io.StringIO(to_csv(journey))))
+    states = journey.trajectory.states.shape[1]
+    assert len(rows) == 3 * states
+    row = rows[states + 5]  # item 1, step 5
+    similarities = journey.trajectory.class_similarities()[1, 5]
+    assert (row["item"], row["step"], row["stage"]) == ("1", "5", "semantic learner")
+    assert row["nearest_class"] == journey.trajectory.class_names[similarities.argmax()]
+    assert float(row["similarity"]) == pytest.approx(similarities.max(), abs=1e-5)
+    assert float(row["x"]) == pytest.approx(journey.positions.states[1, 5, 0], rel=1e-5)
+    assert {row["committed"] for row in rows if int(row["step"]) == states - 1} == {"True"}
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t=", "\r="])
+def test_table_disarms_formulas(start):
+    name = f'{start}HYPERLINK("http://x")'
+    journey = toy_journey(items=2, classes=2, class_names=(name, "bag"), center_names=("coat", "bag"))
+    cells = {row["answer"] for row in csv.DictReader(io.StringIO(to_csv(journey), newline=""))}
+    assert cells == {f"'{name}", "bag"}
+
+
+def test_write_export_follows_the_suffix(tmp_path):
+    journey = toy_journey()
+    assert write_export(journey, tmp_path / "a.HTML").read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert write_export(journey, tmp_path / "a.csv").read_bytes().startswith(b"\xef\xbb\xbfitem,name")
+    replay = Journey.load(write_export(journey, tmp_path / "a.safetensors"))
+    np.testing.assert_array_equal(replay.positions.states, journey.positions.states)
+    with pytest.raises(ConfigError, match=r"'a.gif' ends with .gif; an export ends with one of .html, .csv"):
+        write_export(journey, tmp_path / "a.gif")
