@@ -40,7 +40,8 @@ def to_html(journey: Journey) -> str:
 
     Raises:
         ConfigError: more items or states than the player can animate.
-        ProjectionError: the positions are not finite or do not fit the trajectory.
+        ShapeError: positions or thumbnails do not fit the trajectory.
+        ProjectionError: a position on the map is not finite.
     """
     payload = player_payload(journey)
     script = player_asset("player.js") + _START

@@ -18,7 +18,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from seda.errors import ConfigError, ProjectionError
+from seda.errors import ConfigError, ProjectionError, ShapeError
 from seda.figures.palette import class_style, style_indices
 from seda.storage import fingerprint
 from seda.trajectory import Journey, Trajectory
@@ -51,7 +51,8 @@ def player_payload(journey: Journey) -> dict[str, Any]:
         A dict that must not be modified: the next caller receives the same one.
     Raises:
         ConfigError: more items or states than the player can animate.
-        ProjectionError: a position on the map is not finite, or the positions do not fit the trajectory.
+        ShapeError: positions or thumbnails do not fit the trajectory.
+        ProjectionError: a position on the map is not finite.
     """
     with _lock:
         if journey not in _payloads:
@@ -125,11 +126,11 @@ def _check(journey: Journey) -> None:
     for name, shape in expected.items():
         array = getattr(positions, name)
         if array.shape != shape:
-            raise ProjectionError(f"positions.{name} has shape {array.shape}; the trajectory needs {shape}.")
+            raise ShapeError(f"positions.{name} has shape {array.shape}; the trajectory needs {shape}.")
         if not np.isfinite(array).all():
             raise ProjectionError(f"positions.{name} holds values that are not finite.", remedy="Fit the map again.")
     if len(journey.thumbnails) != n:
-        raise ProjectionError(f"{len(journey.thumbnails)} thumbnails came for {n} items.")
+        raise ShapeError(f"{len(journey.thumbnails)} thumbnails came for {n} items.")
 
 
 def _styled(name: str, index: int) -> dict[str, str]:

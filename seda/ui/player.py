@@ -39,7 +39,8 @@ def show_player(journey: Journey, *, key: str, height: int = 680, start: PlayerS
             changes, so a page may also steer the player with it; what the player itself reported is not applied again.
     Raises:
         ConfigError: more items or states than the player can animate.
-        ProjectionError: the positions are not finite or do not fit the trajectory.
+        ShapeError: positions or thumbnails do not fit the trajectory.
+        ProjectionError: a position on the map is not finite.
     """
     payload = player_payload(journey)
     options = {"height": height, "start": asdict(start) if start else None}

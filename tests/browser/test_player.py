@@ -222,6 +222,29 @@ def test_reduced_motion_shows_the_end_and_stands_still(chromium: Browser, tmp_pa
     context.close()
 
 
+def test_theme_follows_the_system(opened):
+    page = opened()
+    page.emulate_media(color_scheme="dark")
+    _until(page, lambda: _root(page).evaluate("root => root.sedaPlayer.theme.dark"))
+    page.emulate_media(color_scheme="light")
+    _until(page, lambda: not _root(page).evaluate("root => root.sedaPlayer.theme.dark"))
+
+
+def test_a_tap_selects(chromium: Browser, tmp_path: Path):
+    path = write_export(toy_journey(), tmp_path / "journey.html")
+    context = chromium.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    page = context.new_page()
+    page.goto(path.as_uri())
+    _root(page).wait_for()
+    _root(page).evaluate("root => { root.sedaPlayer.pause(); root.sedaPlayer.seek(4); }")
+    page.wait_for_timeout(200)
+    head = _root(page).evaluate("root => root.sedaPlayer.map.heads[2]")
+    stage = page.get_by_test_id("map").bounding_box()
+    page.touchscreen.tap(stage["x"] + head["x"], stage["y"] + head["y"])
+    expect(_root(page)).to_have_attribute("data-selection", "2")
+    context.close()
+
+
 def test_every_control_has_a_name_and_can_be_reached(opened):
     page = opened()
     unnamed = page.evaluate(

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seda.errors import ConfigError, ProjectionError
+from seda.errors import ConfigError, ProjectionError, ShapeError
 from seda.export.payload import commitment_steps, player_payload
 from seda.trajectory import Journey
 from tests.toy import toy_journey
@@ -90,5 +90,5 @@ def test_refusals_say_what_came():
     broken[0, 0, 0] = np.nan
     with pytest.raises(ProjectionError, match=r"positions\.states holds values that are not finite"):
         player_payload(_replace(journey, "positions", states=broken))
-    with pytest.raises(ProjectionError, match=r"positions\.texts has shape \(3, 2\)"):
+    with pytest.raises(ShapeError, match=r"positions\.texts has shape \(3, 2\)"):
         player_payload(_replace(journey, "positions", texts=journey.positions.texts[:3]))

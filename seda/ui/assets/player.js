@@ -22,6 +22,9 @@ const STAGE_NAMES = ["visual feature", "semantic learner", "semantic translator"
 const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
 const mix = (a, b, share) => a + (b - a) * share;
 
+/** A number for the screen: a real minus sign, and none in front of zero. */
+const numberText = (value, digits = 2) => value.toFixed(digits).replace(/^-(?=0\.?0*$)/, "").replace("-", "−");
+
 // ------------------------------------------------------------------------------------------------ payload
 
 /** @param {string} text base64 @returns {ArrayBuffer} */
@@ -618,9 +621,10 @@ class LabelPlacer {
     return this.taken.every(([a0, b0, a1, b1]) => x1 <= a0 || x0 >= a1 || y1 <= b0 || y0 >= b1);
   }
 
-  /** @returns {{x: number, y: number}|null} left end and middle height of the label */
+  /** @returns {{x: number, y: number, far: boolean}|null} left end and middle height of the label, and if it is set off */
   place(x, y, radius, width, height) {
-    for (const gap of [radius + 4, radius + 16, radius + 30]) {
+    for (const extra of [4, 16, 30]) {
+      const gap = radius + extra;
       const side = gap * 0.72;
       const places = [
         [x + gap, y], [x - gap - width, y], [x - width / 2, y - gap - height / 2], [x - width / 2, y + gap + height / 2],
@@ -630,7 +634,7 @@ class LabelPlacer {
         const box = /** @type {[number, number, number, number]} */ ([left - 2, middle - height / 2, left + width + 2, middle + height / 2]);
         if (this.#free(box)) {
           this.taken.push(box);
-          return { x: left, y: middle };
+          return { x: left, y: middle, far: extra > 4 };
         }
       }
     }
@@ -877,6 +881,7 @@ class MapPainter {
     if (!place) return;
     if (weight > 500) this.labelBoxes.push([place.x, place.y - size / 2, place.x + width, place.y + size / 2]);
     const dimmed = this.player.isDimmed(one);
+    if (place.far) this.#drawLeader(ctx, point, place, width, theme);
     ctx.textBaseline = "middle";
     ctx.lineJoin = "round";
     ctx.lineWidth = 4;
@@ -884,6 +889,19 @@ class MapPainter {
     ctx.strokeText(text, place.x, place.y);
     ctx.fillStyle = css(dimmed ? theme.grey : theme.ink, dimmed ? 0.7 : 1);
     ctx.fillText(text, place.x, place.y);
+  }
+
+  /** A thin line from a mark to its label, where the label had to be set off. */
+  #drawLeader(ctx, point, place, width, theme) {
+    const end = { x: clamp(point.x, place.x, place.x + width), y: place.y };
+    const gap = Math.hypot(end.x - point.x, end.y - point.y);
+    const share = Math.min(1, this.starRadius / gap);
+    ctx.strokeStyle = css(theme.ink, 0.35);
+    ctx.lineWidth = 1;
+    ctx.beginPath();
+    ctx.moveTo(mix(point.x, end.x, share), mix(point.y, end.y, share));
+    ctx.lineTo(end.x, end.y);
+    ctx.stroke();
   }
 
   // ---- the moving layer
@@ -910,10 +928,10 @@ class MapPainter {
     return sliding;
   }
 
-  /** Vivid items last, so that they lie on top. */
+  /** Vivid items late, so that they lie on top; the one under the pointer last. */
   #drawOrder() {
-    const items = this.journey.items.map((_, index) => index);
-    return [...items.filter((item) => !this.player.isVivid(item)), ...items.filter((item) => this.player.isVivid(item))];
+    const rank = this.journey.items.map((_, item) => Number(this.player.isVivid(item)) + 2 * Number(item === this.player.hovered));
+    return rank.map((_, item) => item).sort((a, b) => rank[a] - rank[b]);
   }
 
   /** The past: solid, and brighter toward the head. */
@@ -1059,11 +1077,14 @@ class MapPainter {
   #headSprite(item) {
     const vivid = this.player.isVivid(item);
     const chosen = this.player.selection.has(item);
-    const key = `${item} ${vivid} ${chosen} ${this.player.theme.key}`;
+    // Among many shapes the few selected ones, and the one under the pointer, show their picture.
+    const few = (chosen && this.player.selection.size <= MAX_PICTURE_HEADS) || item === this.player.hovered;
+    const pictured = this.picturesFit || few;
+    const key = `${item} ${vivid} ${chosen} ${pictured} ${this.player.theme.key}`;
     let sprite = this.sprites.get(key);
     if (!sprite) {
       sprite = document.createElement("canvas");
-      const radius = this.headRadius;
+      const radius = pictured ? Math.max(this.headRadius, 15) : this.headRadius;
       sprite.reach = radius + 9;
       sprite.width = sprite.height = Math.ceil(2 * sprite.reach * this.density);
       const ctx = sprite.getContext("2d");
@@ -1071,7 +1092,7 @@ class MapPainter {
       ctx.scale(scale, scale);
       ctx.translate(sprite.reach, sprite.reach);
       ctx.globalAlpha = vivid ? 1 : 0.4;
-      if (this.picturesFit) this.#paintPicture(ctx, item, radius, vivid, chosen);
+      if (pictured) this.#paintPicture(ctx, item, radius, vivid, chosen);
       else this.#paintShape(ctx, item, chosen ? radius * 1.35 : radius, vivid);
       this.sprites.set(key, sprite);
     }
@@ -1253,7 +1274,7 @@ class CurvePainter {
       ctx.fillRect(left, Math.round(y), right - left, 1);
       ctx.fillStyle = css(theme.muted);
       ctx.textAlign = "right";
-      ctx.fillText(tick.toFixed(digits).replace("-", "−"), left - 8, y);
+      ctx.fillText(numberText(tick, digits), left - 8, y);
     }
     ctx.setLineDash([3, 4]);
     ctx.strokeStyle = css(theme.ink, 0.45);
@@ -1559,10 +1580,19 @@ class Player {
       card.setAttribute("aria-pressed", String(this.selection.has(index)));
       card.classList.toggle("is-grey", chosen.length > 0 && !this.selection.has(index));
     });
+    if (chosen.length) this.#showCard(this.cards[chosen.at(-1)]);
     this.#describeCurves(shown);
     this.lastStep = -1;
     this.invalidate(true);
     if (settles) this.#settle();
+  }
+
+  /** Bring a card of the strip into sight without moving the page, as scrollIntoView would. */
+  #showCard(card) {
+    const { gallery } = this.parts;
+    const left = card.offsetLeft - gallery.offsetLeft, right = left + card.offsetWidth;
+    if (left < gallery.scrollLeft) gallery.scrollLeft = left - 12;
+    else if (right > gallery.scrollLeft + gallery.clientWidth) gallery.scrollLeft = right - gallery.clientWidth + 12;
   }
 
   /** The sentences above the curves. */
@@ -1713,7 +1743,7 @@ class Player {
       if (row.curve < 0) continue;
       const value = this.curves.value(row.curve, position);
       row.bar.style.transform = `scaleX(${clamp((value - low) / (high - low), 0.01, 1)})`;
-      row.value.textContent = value.toFixed(2).replace("-", "−");
+      row.value.textContent = numberText(value);
     }
   }
 
@@ -2007,7 +2037,7 @@ class Player {
     const rows = values.slice(0, 3).map(({ style, value }) => {
       const dot = el("i", { class: "sp-dot" });
       dot.style.backgroundColor = css(this.theme.tune(style.color));
-      return el("li", {}, dot, el("span", { text: style.name }), el("span", { class: "sp-value", text: value.toFixed(2).replace("-", "−") }));
+      return el("li", {}, dot, el("span", { text: style.name }), el("span", { class: "sp-value", text: numberText(value) }));
     });
     const [answer, probability] = item.top[0];
     const result = `ends at “${classes[answer].name}” with ${Math.round(probability * 100)} %`;
