@@ -1,0 +1,25 @@
+"""Aligner: what the chosen model was trained on, how well it does, and how to train it again."""
+
+import streamlit as st
+
+from seda.ui import cache
+from seda.ui.card import show_classes, show_data, show_metrics, show_path_accuracy, show_provenance
+from seda.ui.controls import choose_aligner
+from seda.ui.errors import errors_on_screen, plain
+from seda.ui.state import app_state
+
+state = app_state()
+st.title("Aligner", anchor=False)
+choose_aligner(state, key="aligner.name")
+
+with errors_on_screen():
+    card = cache.card(state.aligner)
+    st.markdown(plain(card.description))
+    show_metrics(card)
+    show_path_accuracy(card)
+    left, right = st.columns(2, gap="large")
+    with left:
+        show_classes(card)
+        show_data(card)
+    with right:
+        show_provenance(card)

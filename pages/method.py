@@ -1,0 +1,12 @@
+"""Method: what the paper states, what is our reading, and what the map can tell."""
+
+import streamlit as st
+
+from seda.ui.texts import LIMITS, MAP, OUR_READING, PAPER
+
+st.title("Method", anchor=False)
+st.markdown(PAPER)
+left, right = st.columns(2, gap="large")
+left.markdown(OUR_READING)
+right.markdown(MAP)
+right.markdown(LIMITS)

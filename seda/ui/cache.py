@@ -1,0 +1,143 @@
+"""What is loaded once for all visitors. The only st.cache_*; everything here is read-only.
+
+Keys are names and fingerprints, never arrays. torch, encoders and aligners are imported inside, at the first run.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from seda.card import CARD_FILE, AlignerCard, find_aligner, read_card
+from seda.errors import FileFormatError
+from seda.storage import read_json
+from seda.trajectory import Journey
+
+if TYPE_CHECKING:
+    from seda.tracing import Workbench
+
+ASSETS = Path(__file__).resolve().parents[2] / "assets"
+JOURNEYS = ASSETS / "journeys"
+SAMPLES = ASSETS / "samples"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A picture that ships with the program.
+
+    Attributes:
+        key: folder and file name.
+        name: for the screen.
+        label: what it shows; may be empty.
+        source: where it is from and under which licence.
+        path: of the picture.
+    """
+
+    key: str
+    name: str
+    label: str
+    source: str
+    path: Path
+
+
+def example_names() -> list[str]:
+    """Names of the stored examples, the default aligner's first."""
+    return sorted(path.stem for path in JOURNEYS.glob("*.safetensors"))
+
+
+def example(name: str) -> Journey:
+    """A stored example.
+
+    Raises:
+        FileFormatError: the file is damaged.
+    """
+    path = JOURNEYS / f"{name}.safetensors"
+    return _example(str(path), path.stat().st_mtime_ns)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _example(path: str, changed: int) -> Journey:
+    return Journey.load(path)
+
+
+def read_replay(content: bytes, name: str) -> Journey:
+    """A replay that a visitor opened.
+
+    Raises:
+        FileFormatError: the file is damaged, of another kind or of another version.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "replay.safetensors"
+        path.write_bytes(content)
+        try:
+            return Journey.load(path)
+        except FileFormatError as error:
+            raise FileFormatError(error.message.replace(str(path), name), remedy=error.remedy) from error
+
+
+def card(aligner: str) -> AlignerCard:
+    """An aligner's card, checked; read again when it has changed.
+
+    Raises:
+        SedaError: there is none, or it is damaged.
+    """
+    path = find_aligner(aligner) / CARD_FILE
+    return _card(str(path.parent), path.stat().st_mtime_ns)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _card(folder: str, changed: int) -> AlignerCard:
+    return read_card(folder)
+
+
+@st.cache_resource(max_entries=1, show_spinner=False)
+def samples() -> tuple[Sample, ...]:
+    """Every picture below assets/samples that a samples.json lists, or that lies in a folder without one."""
+    found = []
+    for folder in sorted({path.parent for path in SAMPLES.glob("**/*.png")}):
+        listed = folder / "samples.json"
+        entries = (
+            read_json(listed) if listed.is_file() else [{"file": path.name} for path in sorted(folder.glob("*.png"))]
+        )
+        found += [_sample(folder, entry) for entry in entries if (folder / entry["file"]).is_file()]
+    return tuple(found)
+
+
+def _sample(folder: Path, entry: dict[str, str]) -> Sample:
+    path = folder / entry["file"]
+    source = entry.get("source", "")
+    source = source if isinstance(source, str) else json.dumps(source, ensure_ascii=False)
+    return Sample(f"{folder.name}/{path.name}", entry.get("name", path.stem), entry.get("label", ""), source, path)
+
+
+def device() -> str:
+    """Where runs are computed. Imports torch."""
+    from seda.device import best_device
+
+    return best_device()
+
+
+def workbench(aligner: str) -> Workbench:
+    """Aligner, encoder and map, ready to trace. Imports torch and the encoder's libraries at the first call.
+
+    Raises:
+        SedaError: the aligner or its encoder cannot be loaded, or they do not belong together.
+    """
+    path = find_aligner(aligner) / CARD_FILE
+    return _workbench(str(path.parent), path.stat().st_mtime_ns, device())
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _workbench(folder: str, changed: int, device: str) -> Workbench:
+    from seda.aligner import load_aligner
+    from seda.encoders import load_encoder
+    from seda.projection import load_map
+    from seda.tracing import Workbench
+
+    aligner = load_aligner(folder, device)
+    return Workbench(aligner, load_encoder(aligner.card.encoder, device), load_map(folder))

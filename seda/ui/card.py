@@ -1,0 +1,94 @@
+"""An aligner's card on the screen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from seda.card import AlignerCard
+from seda.ui.errors import plain
+
+_PERCENT = {
+    "test_top1_accuracy": ("Test accuracy", "Share of test images whose most probable class is the true one."),
+    "validation_top1_accuracy": ("Validation accuracy", "On the part of the training data that was held out."),
+    "validation_ece": ("Calibration error", "Mean gap between stated probability and accuracy (ECE, 15 bins)."),
+}
+
+
+def show_metrics(card: AlignerCard) -> None:
+    """The headline figures that the card holds."""
+    shown = [(name, card.metrics[name]) for name in _PERCENT if isinstance(card.metrics.get(name), int | float)]
+    counts = [("Training images", "training_count"), ("Epochs", "epochs")]
+    with st.container(horizontal=True):
+        for name, value in shown:
+            label, explanation = _PERCENT[name]
+            st.metric(label, f"{100 * value:.2f} %", help=explanation, border=True)
+        for label, name in counts:
+            if name in card.metrics:
+                st.metric(label, f"{card.metrics[name]:,}", border=True)
+
+
+def show_path_accuracy(card: AlignerCard) -> None:
+    """Accuracy of the state along the path, where the card holds it."""
+    path = card.metrics.get("path_accuracy")
+    if not isinstance(path, Mapping):
+        return
+    from seda.figures.path_accuracy import path_accuracy_figure
+
+    st.subheader("Accuracy along the path", anchor=False)
+    figure = path_accuracy_figure(path["accuracy"], path["low"], path["high"], path["hand_over"])
+    st.plotly_chart(figure, key="aligner.path_accuracy", config={"displayModeBar": False})
+    about = ", ".join(
+        f"{name} {path[name]}" for name in ("split", "count", "seed", "steps") if _is_short(path.get(name))
+    )
+    st.caption(
+        "Share of images whose state lies nearest to the true class text (cosine), at each state; band: 95 % bootstrap "
+        "interval. In stage 1 the state is on its way to a category center, not yet to a text. " + plain(about)
+    )
+
+
+def _is_short(value: Any) -> bool:
+    return isinstance(value, str | int | float)
+
+
+def show_classes(card: AlignerCard) -> None:
+    st.subheader(f"The {len(card.class_names)} categories it was trained on", anchor=False)
+    st.markdown("  ·  ".join(plain(name) for name in card.class_names))
+    template = "alone" if card.template == "{}" else f"as “{card.template}”"
+    st.caption(plain(f"Class texts go to the encoder {template}. Other class texts may be typed at any time."))
+
+
+def show_data(card: AlignerCard) -> None:
+    st.subheader("Training data", anchor=False)
+    _table(card.data)
+
+
+def show_provenance(card: AlignerCard) -> None:
+    st.subheader("Encoder", anchor=False)
+    _table(
+        {"name": card.encoder, "fingerprint": card.encoder_fingerprint, "preprocessing": _preprocessing(card.encoder)}
+    )
+    st.subheader("Sizes and versions", anchor=False)
+    _table({"common width": card.model.dim, "feature scale": f"{card.model.feature_norm:.3g}", **card.versions})
+    st.subheader("Train it again", anchor=False)
+    st.code(str(card.data.get("command") or _command(card)), language="shell", wrap_lines=True)
+    with st.expander("All training settings"):
+        _table(card.training.to_dict())
+
+
+def _preprocessing(encoder: str) -> str:
+    if encoder == "bundled":
+        return "224 px centre crop, bicubic, values to -1 … 1; texts by all-MiniLM-L6-v2"
+    return "the checkpoint's own"
+
+
+def _command(card: AlignerCard) -> str:
+    dataset = card.data.get("dataset") or card.data.get("name") or "fashion-mnist"
+    return f"python -m seda train --dataset {dataset} --encoder {card.encoder} --out FOLDER --seed {card.training.seed}"
+
+
+def _table(values: Mapping[str, Any]) -> None:
+    rows = [f"| {plain(str(name).replace('_', ' '))} | {plain(str(value))} |" for name, value in values.items()]
+    st.markdown("\n".join(["| | |", "|---|---|", *rows]))

@@ -1,0 +1,237 @@
+"""The side panel of the trajectories page: what to trace and how. Values go into AppState as they are chosen."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from seda.card import AlignerCard, list_aligners
+from seda.class_texts import parse_class_texts
+from seda.config import SAMPLERS, SamplingConfig
+from seda.errors import ImageError, SedaError
+from seda.ui import cache
+from seda.ui.errors import plain
+from seda.ui.state import AppState, PictureFile, Shown, TraceRequest, begin_widget, set_widget
+
+MAX_PICTURES = 64  # at once; chosen here: more thumbnails than that hide each other on the map
+MAX_TOTAL_BYTES = 256 * 2**20  # of all uploads of a visitor; chosen here: 64 phone photos
+SUFFIXES = ["png", "jpg", "jpeg", "webp", "gif", "bmp", "tif", "tiff"]
+SAMPLES_AT_FIRST = 12
+
+OWN, SAMPLES = "Your pictures", "Samples"
+CLASSES_KEY = "trajectories.classes"
+SAMPLER_NAMES = {"ddim": "DDIM", "ddpm": "DDPM", "dpmsolver++": "DPM-Solver++"}
+PRESETS = {
+    "Footwear or not": ("footwear", "clothing", "bag"),
+    "Warm or light": ("warm winter clothes", "light summer clothes", "shoes", "a bag"),
+    "Anything": ("animal", "vehicle", "building", "food", "plant", "person", "clothes", "furniture"),
+}
+
+
+def side_panel(state: AppState) -> None:
+    """Draw all controls; pressing Run leaves a request in the state."""
+    st.subheader("Pictures", anchor=False)
+    _pictures(state)
+    st.subheader("Class texts", anchor=False)
+    _class_texts(state)
+    with st.expander("How the path is drawn", icon=":material/tune:"):
+        choose_aligner(state, "trajectories.aligner")
+        _sampling(state)
+    if st.button(
+        "Run", type="primary", icon=":material/play_arrow:", width="stretch", key="trajectories.run",
+        help="Nothing is computed before you press this.",
+    ):  # fmt: skip
+        _ask(state)
+    _replays(state)
+
+
+def _pictures(state: AppState) -> None:
+    chosen = st.segmented_control(
+        "Pictures", [OWN, SAMPLES], required=True, label_visibility="collapsed", width="stretch",
+        key=begin_widget("trajectories.source", OWN if state.own_pictures else SAMPLES),
+    )  # fmt: skip
+    state.own_pictures = chosen == OWN
+    if state.own_pictures:
+        _uploads(state)
+    else:
+        _samples(state)
+
+
+def _uploads(state: AppState) -> None:
+    files = st.file_uploader(
+        "Upload pictures", type=SUFFIXES, accept_multiple_files=True, key="trajectories.uploads",
+        label_visibility="collapsed",
+        help=f"1 to {MAX_PICTURES} pictures at once: PNG, JPEG, WebP, GIF (first frame), BMP or TIFF, "
+        "32 MB and 50 million pixels each. They stay on this machine.",
+    )  # fmt: skip
+    if files:
+        state.uploads = tuple(PictureFile(file.name, file.getvalue()) for file in files)
+    elif state.uploads:
+        names = ", ".join(picture.name for picture in state.uploads)
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption(f"Kept: {plain(names)}")
+            st.button("Forget", key="trajectories.forget", type="tertiary", on_click=_forget, args=(state,))
+
+
+def _forget(state: AppState) -> None:
+    state.uploads = ()
+
+
+def _samples(state: AppState) -> None:
+    available = cache.samples()
+    if not available:
+        st.info("No samples are installed.", icon=":material/image_not_supported:")
+        return
+    if state.samples is None:
+        state.samples = tuple(sample.key for sample in available[:SAMPLES_AT_FIRST])
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(f"{len(state.samples)} of {len(available)} chosen")
+        st.button("All", key="trajectories.samples.all", type="tertiary", on_click=_choose_samples, args=(state, True))
+        st.button(
+            "None", key="trajectories.samples.none", type="tertiary", on_click=_choose_samples, args=(state, False)
+        )
+    chosen = []
+    with st.container(height=236, key="trajectories.gallery"):
+        for start in range(0, len(available), 4):
+            for column, sample in zip(st.columns(4, gap="small"), available[start : start + 4], strict=False):
+                column.image(str(sample.path), width="stretch", alt=sample.name)
+                key = begin_widget(f"trajectories.sample.{sample.key}", sample.key in state.samples)
+                if column.checkbox(sample.name, key=key, label_visibility="collapsed",
+                                   help=plain(" · ".join(filter(None, (sample.name, sample.source))))):  # fmt: skip
+                    chosen.append(sample.key)
+    state.samples = tuple(chosen)
+
+
+def _choose_samples(state: AppState, everything: bool) -> None:
+    for number, sample in enumerate(cache.samples()):
+        set_widget(f"trajectories.sample.{sample.key}", everything and number < MAX_PICTURES)
+    state.samples = tuple(sample.key for sample in cache.samples()[:MAX_PICTURES]) if everything else ()
+
+
+def _class_texts(state: AppState) -> None:
+    card = _card_or_none(state)
+    if state.class_text is None:
+        state.class_text = ", ".join(card.class_names) if card else ""
+    state.class_text = st.text_area(
+        "Class texts", key=begin_widget(CLASSES_KEY, state.class_text), height=104, label_visibility="collapsed",
+        placeholder="cat, dog, a photo of a bicycle",
+        help="Two or more words or short descriptions, separated by commas or line ends. Each picture travels toward these.",
+    )  # fmt: skip
+    names = {} if card is None else {f"The aligner's {len(card.class_names)}": card.class_names}
+    with st.container(horizontal=True, gap="small"):
+        for label, texts in (names | PRESETS).items():
+            st.button(label, key=f"trajectories.preset.{label}", type="tertiary", on_click=_use_preset,
+                      args=(state, ", ".join(texts)))  # fmt: skip
+
+
+def _use_preset(state: AppState, text: str) -> None:
+    state.class_text = text
+    set_widget(CLASSES_KEY, text)
+
+
+def _card_or_none(state: AppState) -> AlignerCard | None:
+    try:
+        return cache.card(state.aligner)
+    except SedaError:
+        return None  # said when Run is pressed, and on the aligner's own page
+
+
+def choose_aligner(state: AppState, key: str) -> None:
+    """Which aligner the pages speak of; each page has a widget of its own."""
+    names = list_aligners()
+    if state.aligner not in names:
+        names.append(state.aligner)
+    state.aligner = st.selectbox(
+        "Aligner", names, key=begin_widget(key, state.aligner), accept_new_options=True,
+        help="The trained model that moves the features. Type a folder to use one that `python -m seda train` wrote.",
+    )  # fmt: skip
+
+
+def _sampling(state: AppState) -> None:
+    now = state.sampling
+    sampler = st.selectbox(
+        "Sampler", SAMPLERS, key=begin_widget("trajectories.sampler", now.sampler),
+        format_func=SAMPLER_NAMES.__getitem__,
+        help="How one step follows from the last. DDIM is smooth and repeatable, DDPM adds fresh noise at every step, "
+        "DPM-Solver++ needs the fewest steps.",
+    )  # fmt: skip
+    steps = st.slider(
+        "Steps per stage", 1, 100, key=begin_widget("trajectories.steps", now.num_inference_steps),
+        help="Denoising steps in each of the two stages. More steps show more of the way; the time grows with them.",
+    )  # fmt: skip
+    strength = st.slider(
+        "Noise strength", 0.05, 1.0, step=0.05, key=begin_widget("trajectories.strength", now.strength),
+        help="How much noise each stage starts from. At 1 the picture's own feature is drowned, near 0 it hardly moves.",
+    )  # fmt: skip
+    guidance = st.slider(
+        "Guidance", 0.0, 20.0, step=0.5, key=begin_widget("trajectories.guidance", now.guidance),
+        help="How strongly a path prefers the most probable class. At 1 a path ends in a class with just its "
+        "probability, so some end elsewhere; larger values commit to the favourite.",
+    )  # fmt: skip
+    eta = st.slider(
+        "Eta", 0.0, 1.0, step=0.05, key=begin_widget("trajectories.eta", now.eta), disabled=sampler != "ddim",
+        help="Share of fresh noise in each DDIM step: 0 gives the smooth path, 1 nearly that of DDPM. "
+        "Other samplers do not use it.",
+    )  # fmt: skip
+    seed = st.number_input(
+        "Seed", 0, SamplingConfig.MAX_SEED, step=1, key=begin_widget("trajectories.seed", now.seed),
+        help="Number that fixes all noise: the same seed gives the same paths.",
+    )  # fmt: skip
+    state.sampling = SamplingConfig(sampler, steps, strength, eta, guidance, seed)
+
+
+def _ask(state: AppState) -> None:
+    """Leave a request in the state, or say what it lacks."""
+    try:
+        request = TraceRequest(_chosen_pictures(state), state.class_text or "", state.aligner, state.sampling)
+        parse_class_texts(request.class_text)
+        state.ask(request)
+    except SedaError as error:
+        state.problem = error
+
+
+def _chosen_pictures(state: AppState) -> tuple[PictureFile, ...]:
+    if state.own_pictures:
+        pictures = state.uploads
+    else:
+        chosen = set(state.samples or ())
+        pictures = tuple(PictureFile(s.name, s.path.read_bytes()) for s in cache.samples() if s.key in chosen)
+    if not pictures:
+        raise ImageError("No picture is chosen.", remedy=f"Upload 1 to {MAX_PICTURES} pictures, or use the samples.")
+    if len(pictures) > MAX_PICTURES:
+        raise ImageError(
+            f"{len(pictures)} pictures are chosen; at most {MAX_PICTURES} travel at once.",
+            remedy="Remove some of them.",
+        )
+    if (total := sum(len(picture.content) for picture in pictures)) > MAX_TOTAL_BYTES:
+        raise ImageError(
+            f"The pictures have {total / 2**20:.0f} MB together; at most {MAX_TOTAL_BYTES // 2**20} MB are allowed.",
+            remedy="Remove some of them, or save them smaller.",
+        )
+    return pictures
+
+
+def _replays(state: AppState) -> None:
+    with st.expander("Stored examples and replays", icon=":material/replay:"):
+        for name in cache.example_names():
+            st.button(
+                name, key=f"trajectories.example.{name}", type="tertiary", on_click=_show_example, args=(state, name)
+            )
+        file = st.file_uploader(
+            "Open a replay", type=["safetensors"], key="trajectories.replay",
+            help="A .safetensors file from this page's replay download or from `python -m seda trace`.",
+        )  # fmt: skip
+        if file is None:
+            state.replay = ""
+        elif state.replay != file.file_id:
+            state.replay = file.file_id
+            try:
+                state.show(Shown(cache.read_replay(file.getvalue(), file.name), "replay"))
+            except SedaError as error:
+                state.problem = error
+
+
+def _show_example(state: AppState, name: str) -> None:
+    try:
+        state.show(Shown(cache.example(name), "example"))
+    except SedaError as error:
+        state.problem = error

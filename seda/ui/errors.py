@@ -1,0 +1,44 @@
+"""SedaError on the screen: message and remedy, as text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import streamlit as st
+
+from seda.errors import SedaError
+from seda.images import ImageFailure
+
+_PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
+_MOST_SHOWN = 64
+
+
+def plain(text: str) -> str:
+    """Text that Markdown leaves as it is: names of files and classes come from users."""
+    return _PUNCTUATION.sub(r"\\\1", " ".join(text.split()))
+
+
+def show_error(error: SedaError) -> None:
+    remedy = f"\n\n{plain(error.remedy)}" if error.remedy else ""
+    st.error(plain(error.message) + remedy, icon=":material/error:")
+
+
+@contextmanager
+def errors_on_screen() -> Iterator[None]:
+    """Show a SedaError where it happened and go on with the page; every other error surfaces."""
+    try:
+        yield
+    except SedaError as error:
+        show_error(error)
+
+
+def show_failures(failures: Sequence[ImageFailure]) -> None:
+    """One line a picture that could not be read."""
+    if not failures:
+        return
+    count = len(failures)
+    head = "1 picture was left out; the others went on." if count == 1 else f"{count} pictures were left out."
+    lines = [f"- {plain(failure.message)}" for failure in failures[:_MOST_SHOWN]]
+    st.warning("\n".join([head, "", *lines]), icon=":material/broken_image:")

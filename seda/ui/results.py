@@ -1,0 +1,128 @@
+"""What stands around a journey: heading, messages, the player, the answers and the downloads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from seda.trajectory import Journey
+from seda.ui.errors import plain, show_error, show_failures
+from seda.ui.player import show_player
+from seda.ui.state import AppState, Shown
+
+PLAYER_HEIGHT = 640
+
+_ORIGINS = {
+    "example": ("Stored example", ":material/bookmark:"),
+    "run": ("Your run", ":material/check_circle:"),
+    "replay": ("Replay", ":material/replay:"),
+}
+
+
+def show_messages(state: AppState) -> None:
+    """What the last run has to say: its error, that it was stopped, what was left out."""
+    if state.problem is not None:
+        show_error(state.problem)
+    if state.stopped:
+        st.info("The run was stopped. What you chose is still there.", icon=":material/stop_circle:")
+    if state.shown is not None:
+        show_failures(state.shown.failures)
+        for note in state.shown.notes:
+            st.info(plain(note), icon=":material/info:")
+
+
+def show_heading(shown: Shown) -> None:
+    trajectory = shown.journey.trajectory
+    label, icon = _ORIGINS[shown.origin]
+    count, classes = len(trajectory.item_names), len(trajectory.class_names)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.badge(label, icon=icon, color="primary")
+        st.markdown(f"**{plain(shown.journey.title) or 'A journey'}**", width="content")
+        st.caption(f"{count} pictures, {classes} class texts", width="content")
+
+
+@st.fragment
+def show_picture(shown: Shown) -> None:
+    """The player. In a fragment, so that its reports do not interrupt a run."""
+    show_player(shown.journey, key="trajectories.player", height=PLAYER_HEIGHT)
+    st.caption(plain(_settings_line(shown)))
+
+
+def _settings_line(shown: Shown) -> str:
+    """How the picture was made, in one line."""
+    settings: Mapping[str, Any] = shown.journey.trajectory.settings
+    sampling = settings.get("sampling", {})
+    eta = f", eta {sampling['eta']:g}" if sampling.get("sampler") == "ddim" and "eta" in sampling else ""
+    parts = {
+        "sampler": f"{sampling.get('sampler')}{eta}" if "sampler" in sampling else None,
+        "steps per stage": sampling.get("num_inference_steps"),
+        "noise strength": sampling.get("strength"),
+        "guidance": sampling.get("guidance"),
+        "seed": sampling.get("seed"),
+        "feature scale": f"{settings['scale']:.3g}" if "scale" in settings else None,
+        "aligner": settings.get("aligner"),
+        "encoder": settings.get("encoder"),
+        "reference points": f"{len(shown.journey.positions.reference):,}",
+        "device": shown.device or None,
+        "took": f"{shown.seconds:.1f} s" if shown.seconds else None,
+    }
+    return "  ·  ".join(f"{name} {value}" for name, value in parts.items() if value is not None)
+
+
+def show_answers(shown: Shown) -> None:
+    """The table of answers."""
+    from seda.figures.answers import answer_table  # pandas: after the picture
+
+    table = answer_table(shown.journey)
+    share = {"min_value": 0, "max_value": 100, "format": "%.1f %%", "width": "small"}
+    columns: dict[str, Any] = {
+        "picture": st.column_config.ImageColumn("", width=56),
+        "name": st.column_config.TextColumn("Picture", width="medium"),
+        "ended at": st.column_config.TextColumn(
+            "Path ended at", help="The class text nearest to the last state. It can differ from the first answer: "
+            "a path is one draw, the answer weighs all classes.",
+        ),
+        "settled at state": st.column_config.NumberColumn(
+            "Settled at", help="State from which on the nearest class text stays the same.", width="small"
+        ),
+    }  # fmt: skip
+    for place, title in enumerate(("First", "Second", "Third"), start=1):
+        columns[f"class {place}"] = st.column_config.TextColumn(f"{title} class")
+        columns[f"% {place}"] = st.column_config.ProgressColumn("Probability", **share)
+    st.subheader("Answers", anchor=False)
+    st.dataframe(
+        table, column_config=columns, hide_index=True, row_height=48, key="trajectories.answers",
+        height=min(38 + 48 * len(table), 520),
+    )  # fmt: skip
+
+
+def show_downloads(shown: Shown) -> None:
+    """Files, made when they are asked for."""
+    journey = shown.journey
+    with st.container(horizontal=True):
+        st.download_button(
+            "Web page", lambda: _html(journey), "journey.html", "text/html", key="trajectories.html",
+            on_click="ignore", icon=":material/web:", help="One HTML file that plays without server and network.",
+        )  # fmt: skip
+        st.download_button(
+            "Table", lambda: _csv(journey), "journey.csv", "text/csv", key="trajectories.csv", on_click="ignore",
+            icon=":material/table:", help="Every state of every path as CSV.",
+        )  # fmt: skip
+        st.download_button(
+            "Replay", journey.to_bytes, "journey.safetensors", "application/octet-stream", key="trajectories.file",
+            on_click="ignore", icon=":material/save:", help="Opens again on this page, without computing anything.",
+        )  # fmt: skip
+
+
+def _html(journey: Journey) -> str:
+    from seda.export import to_html
+
+    return to_html(journey)
+
+
+def _csv(journey: Journey) -> str:
+    from seda.export import to_csv
+
+    return to_csv(journey)

@@ -1,0 +1,84 @@
+"""A small real aligner: the bundled encoder on drawn pictures, trained in seconds. For tests of command line and pages."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+CLASSES = ("red square", "green disc", "blue stripes")
+PER_CLASS = 16
+
+
+def picture(label: int, seed: int, side: int = 96) -> Image.Image:
+    """A picture of its class, a little different for each seed."""
+    rng = np.random.default_rng([label, seed])
+    image = Image.new("RGB", (side, side), tuple(int(value) for value in rng.integers(215, 255, 3)))
+    draw = ImageDraw.Draw(image)
+    low, high = rng.integers(8, 24), side - rng.integers(8, 24)
+    strong = int(rng.integers(170, 240))
+    if label == 0:
+        draw.rectangle((low, low, high, high), fill=(strong, 20, 30))
+    elif label == 1:
+        draw.ellipse((low, low, high, high), fill=(20, strong, 40))
+    else:
+        for left in range(int(low), int(high), 14):
+            draw.rectangle((left, 0, left + 6, side), fill=(20, 40, strong))
+    return image
+
+
+def image_folder(folder: Path, per_class: int = PER_CLASS) -> Path:
+    """One sub-folder a class, as `--dataset folder:DIR` takes it."""
+    for label, name in enumerate(CLASSES):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        for seed in range(per_class):
+            picture(label, seed).save(folder / name / f"{seed}.png")
+    return folder
+
+
+@cache
+def _trained():
+    import torch
+
+    from seda.config import ModelConfig, TrainingConfig
+    from seda.encoders import load_encoder
+    from seda.training.fit import TrainingSet, fit_aligner
+
+    encoder = load_encoder("bundled")
+    labels = torch.arange(len(CLASSES)).repeat_interleave(PER_CLASS)
+    images = [picture(label, seed) for label in range(len(CLASSES)) for seed in range(PER_CLASS)]
+    features, texts = encoder.encode_images(images), encoder.encode_texts(CLASSES)
+    config = TrainingConfig(max_epochs=6, batch_size=16)
+    model = ModelConfig(dim=encoder.text_dim, image_dim=encoder.image_dim, width=32, blocks=1, prior_width=64)
+    return encoder, fit_aligner(TrainingSet(features, labels, texts[:, None]), config, model), features, labels
+
+
+def tiny_aligner(folder: Path) -> Path:
+    """Write the aligner, with a map of principal axes, into a folder."""
+    import torch
+
+    from seda.aligner import ReferenceFeatures, package_versions
+    from seda.card import AlignerCard, write_card
+    from seda.config import TrainingConfig
+    from seda.projection.parametric import FrozenMap, MapNetwork
+
+    encoder, result, features, labels = _trained()
+    aligner = result.aligner
+    card = AlignerCard(
+        name="tiny", description="Drawn shapes, for tests.", encoder=encoder.name,
+        encoder_fingerprint=encoder.fingerprint, class_names=CLASSES, template="{}", model=aligner.config,
+        training=TrainingConfig(max_epochs=6, batch_size=16), data={"dataset": "drawn"}, metrics=result.metrics,
+        versions=package_versions(),
+    )  # fmt: skip
+    scaled = aligner.image_scaler(features)
+    aligner.save(folder, card, ReferenceFeatures(scaled, labels))
+    network = MapNetwork(aligner.config.dim, 8)
+    network.mean.copy_(scaled.mean(0))
+    network.axes.copy_(torch.pca_lowrank(scaled, 2)[2])
+    with torch.no_grad():
+        reference = network(scaled).numpy()
+    FrozenMap(network.eval().requires_grad_(False), reference, {}).save(folder)
+    write_card(folder, card)
+    return folder
