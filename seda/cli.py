@@ -1,0 +1,422 @@
+"""python -m seda: classify, trace, train, evaluate, list.
+
+Results go to stdout, progress and messages to stderr. Exit status: 0 when the call was answered (for classify and trace:
+at least one image), 1 when it was right but nothing could be answered or written, 2 when the call itself is wrong, 130
+after Ctrl-C. Heavy imports are inside the commands, so that help and wrong calls answer at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import unicodedata
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from seda.card import DEFAULT_ALIGNER, list_aligners, read_card
+from seda.class_texts import ClassTexts, parse_class_texts
+from seda.config import SAMPLERS, SamplingConfig, TrainingConfig
+from seda.errors import ClassTextError, ConfigError, DataError, SedaError, StorageError
+from seda.images import ImageFailure, NamedImage, find_images, read_images
+
+if TYPE_CHECKING:
+    from seda.tracing import Workbench
+
+ANSWERED, UNANSWERED, WRONG_CALL, INTERRUPTED = 0, 1, 2, 130
+BATCH = 64  # pictures that are in memory at a time
+SHOWN = 3  # classes a line of the human output
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # class names may hold what a terminal's encoding does not
+    arguments = _parser().parse_args(argv)
+    try:
+        return arguments.command(arguments)
+    except SedaError as error:
+        _say(f"error: {error.message}" + (f"\n  {error.remedy}" if error.remedy else ""))
+        return UNANSWERED if isinstance(error, StorageError) else WRONG_CALL
+    except KeyboardInterrupt:
+        _say(f"\nstopped.{arguments.when_stopped}")
+        return INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m seda", description="Watch visual features travel by diffusion toward their class texts."
+    )
+    parser.set_defaults(when_stopped="")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    classify = commands.add_parser("classify", help="class probabilities of images")
+    classify.set_defaults(command=_classify)
+    _add_inputs(classify)
+    _add_json(classify)
+
+    trace = commands.add_parser("trace", help="write how images travel to their class texts")
+    trace.set_defaults(command=_trace)
+    _add_inputs(trace)
+    trace.add_argument(
+        "--out", required=True, metavar="FILE", type=Path,
+        help=".html plays offline in a browser, .csv is a table, .safetensors is a replay that the app opens",
+    )  # fmt: skip
+    _add_sampling(trace)
+
+    train = commands.add_parser("train", help="train an aligner; the same call goes on where a stopped one ended")
+    train.set_defaults(command=_train, when_stopped=" The same command goes on where this one ended.")
+    train.add_argument("--dataset", required=True, help="fashion-mnist, or folder:DIR with one sub-folder a class")
+    train.add_argument("--encoder", default="bundled", help="see `list`; default %(default)s")
+    train.add_argument("--out", required=True, metavar="DIR", type=Path, help="folder of the new aligner")
+    train.add_argument("--data-dir", metavar="DIR", type=Path, help="where the data set's files are")
+    train.add_argument("--limit", type=_positive, metavar="N", help="train on the first N images of the split only")
+    train.add_argument(
+        "--epochs", type=_positive, default=TrainingConfig.max_epochs, metavar="N",
+        help="passes over the data, at most; default %(default)s",
+    )  # fmt: skip
+    train.add_argument(
+        "--seed", type=int, default=TrainingConfig.seed, help="of everything random; default %(default)s"
+    )
+    _add_device(train)
+
+    evaluate = commands.add_parser("evaluate", help="accuracy and calibration on a data set")
+    evaluate.set_defaults(command=_evaluate)
+    _add_aligner(evaluate)
+    evaluate.add_argument("--dataset", help="default: the one that the aligner was trained on")
+    evaluate.add_argument("--data-dir", metavar="DIR", type=Path, help="where the data set's files are")
+    evaluate.add_argument("--split", choices=("test", "train"), default="test", help="default %(default)s")
+    evaluate.add_argument("--limit", type=_positive, metavar="N", help="a random part of N images, the same each time")
+    _add_device(evaluate)
+    _add_json(evaluate)
+
+    listing = commands.add_parser("list", help="encoders, aligners, data sets and the device")
+    listing.set_defaults(command=_list)
+    _add_json(listing)
+    return parser
+
+
+def _add_inputs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("paths", nargs="+", metavar="PATH", help="an image, or a folder of images")
+    parser.add_argument("--classes", metavar="A,B,C", help="class texts, separated by commas")
+    parser.add_argument("--classes-file", metavar="FILE", type=Path, help="class texts, one a line")
+    _add_aligner(parser)
+    _add_device(parser)
+
+
+def _add_aligner(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--aligner", default=DEFAULT_ALIGNER, metavar="NAME_OR_DIR", help="see `list`; default %(default)s"
+    )
+
+
+def _add_device(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--device", help="cpu, cuda or mps; default: the fastest that is there")
+
+
+def _add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print JSON, for programs")
+
+
+def _add_sampling(parser: argparse.ArgumentParser) -> None:
+    default = SamplingConfig()
+    parser.add_argument("--sampler", choices=SAMPLERS, default=default.sampler, help="default %(default)s")
+    parser.add_argument("--steps", type=int, default=default.num_inference_steps, help="per stage; default %(default)s")
+    parser.add_argument(
+        "--strength", type=float, default=default.strength, help="of the noise, .05 to 1; default %(default)s"
+    )
+    parser.add_argument(
+        "--eta", type=float, default=default.eta, help="fresh noise in DDIM, 0 to 1; default %(default)s"
+    )
+    parser.add_argument("--guidance", type=float, default=default.guidance, help="0 to 20; default %(default)s")
+    parser.add_argument("--seed", type=int, default=default.seed, help="of the noise; default %(default)s")
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is not 1 or more")
+    return number
+
+
+# ---------------------------------------------------------------------------------------------------- commands
+
+
+def _classify(arguments: argparse.Namespace) -> int:
+    names = _class_texts(arguments).names
+    found = list(_find(arguments.paths))
+    workbench = _workbench(arguments)
+
+    from seda.class_texts import fill_template
+    from seda.tracing import content_seed
+
+    encoder, aligner = workbench.encoder, workbench.aligner
+    texts = encoder.encode_texts(fill_template(aligner.card.template, names))
+    answers: list[dict[str, Any]] = []
+    for first in range(0, len(found), BATCH):
+        part = found[first : first + BATCH]
+        images, failures = _read(part)
+        rows: dict[str, list[dict[str, Any]]] = {}
+        if images:
+            features = encoder.encode_images([item.image for item in images])
+            seeds = [content_seed(item) for item in images]
+            probabilities = aligner.aligner.classify(features, texts, SamplingConfig(), item_seeds=seeds).tolist()
+            rows = {item.name: _best_first(names, row) for item, row in zip(images, probabilities, strict=True)}
+        errors = {failure.name: failure.message for failure in failures}
+        answers += [{"path": path, "classes": rows.get(path, []), "error": errors.get(path)} for path, _ in part]
+        _progress("classified", min(first + BATCH, len(found)), len(found))
+    if arguments.json:
+        print(json.dumps(answers, ensure_ascii=False, indent=2))
+    else:
+        _print_answers(answers)
+    return ANSWERED if any(answer["classes"] for answer in answers) else UNANSWERED
+
+
+def _trace(arguments: argparse.Namespace) -> int:
+    from seda.export import SUFFIXES
+
+    if arguments.out.suffix.lower() not in SUFFIXES:
+        raise ConfigError(
+            f"--out is {arguments.out.name!r}; it ends with one of {', '.join(SUFFIXES)}.",
+            remedy="Choose the form by the file's suffix, such as journey.html.",
+        )
+    names = _class_texts(arguments).names
+    sampling = SamplingConfig(
+        arguments.sampler, arguments.steps, arguments.strength, arguments.eta, arguments.guidance, arguments.seed
+    )
+    images, failures = _read(_find(arguments.paths))
+    for failure in failures:
+        _say(f"left out: {failure.message}")
+    if not images:
+        _say("error: no image could be read.")
+        return UNANSWERED
+    workbench = _workbench(arguments)
+
+    from seda.export import write_export
+    from seda.tracing import trace_images
+
+    journey = trace_images(
+        images, names, workbench, sampling, title=f"{len(images)} images on their way to {len(names)} class texts",
+        on_step=lambda event: _progress(f"stage {event.stage}", event.done, event.total),
+    )  # fmt: skip
+    print(write_export(journey, arguments.out))
+    return ANSWERED
+
+
+def _train(arguments: argparse.Namespace) -> int:
+    config = TrainingConfig(seed=arguments.seed, max_epochs=arguments.epochs)
+
+    from seda.data.datasets import load_dataset
+    from seda.encoders import load_encoder
+    from seda.training.recipe import train_aligner
+
+    dataset = load_dataset(arguments.dataset, arguments.data_dir)
+    encoder = load_encoder(arguments.encoder, _device(arguments))
+    _say("Ctrl-C keeps what is done; the same command goes on from there.")
+    trained = train_aligner(
+        dataset, encoder, config, arguments.out, limit=arguments.limit,
+        on_progress=lambda stage, done, total, detail: _progress(stage, done, total, detail),
+    )  # fmt: skip
+    metrics = trained.card.metrics
+    print(arguments.out)
+    _say(
+        f"validation accuracy {100 * metrics['validation_top1_accuracy']:.2f} % on {metrics['validation_count']} images"
+    )
+    return ANSWERED
+
+
+def _evaluate(arguments: argparse.Namespace) -> int:
+    card = read_card(arguments.aligner)
+
+    from seda.aligner import load_aligner
+    from seda.data.datasets import load_dataset
+    from seda.data.features import encode_split
+    from seda.encoders import load_encoder
+    from seda.measuring import evaluate_aligner
+
+    name = arguments.dataset or card.data.get("dataset")
+    if not name:
+        raise DataError("The aligner's card names no data set.", remedy="Name one with --dataset.")
+    dataset = load_dataset(name, arguments.data_dir)
+    device = _device(arguments)
+    encoder = load_encoder(card.encoder, device)
+    aligner = load_aligner(arguments.aligner, device)
+    features = encode_split(
+        dataset, arguments.split, encoder, limit=arguments.limit,
+        on_progress=lambda done, total: _progress("encoding images", done, total),
+    )  # fmt: skip
+    figures = evaluate_aligner(
+        aligner, encoder, features, on_progress=lambda done, total: _progress("aligning", done, total)
+    ).to_dict()
+    result = {"aligner": card.name, "dataset": dataset.name, **figures}
+    if arguments.json:
+        print(json.dumps(result, ensure_ascii=False, indent=2))
+    else:
+        rows = [
+            (key.replace("_", " "), f"{value:.4f}" if isinstance(value, float) else str(value))
+            for key, value in result.items()
+        ]
+        _print_table(rows)
+    return ANSWERED
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    from seda.data.datasets import list_datasets
+    from seda.device import best_device
+    from seda.encoders import list_encoders
+
+    listing: dict[str, Any] = {
+        "encoders": [vars(info) for info in list_encoders()],
+        "aligners": [_describe_aligner(name) for name in list_aligners()],
+        "datasets": [vars(info) for info in list_datasets()],
+        "device": best_device(),
+    }
+    if arguments.json:
+        print(json.dumps(listing, ensure_ascii=False, indent=2))
+        return ANSWERED
+    for title, part in (("Encoders", "encoders"), ("Aligners", "aligners"), ("Data sets", "datasets")):
+        print(title)
+        rows = [
+            (entry["name"], "" if entry["available"] else "(not here)", entry["description"]) for entry in listing[part]
+        ]
+        _print_table(rows or [("none",)], indent="  ")
+        print()
+    print(f"Device: {listing['device']}")
+    return ANSWERED
+
+
+def _describe_aligner(name: str) -> dict[str, Any]:
+    try:
+        card = read_card(name)
+    except SedaError as error:
+        return {"name": name, "description": str(error), "available": False}
+    return {
+        "name": name,
+        "description": card.description,
+        "available": True,
+        "encoder": card.encoder,
+        "class_names": list(card.class_names),
+    }
+
+
+# ---------------------------------------------------------------------------------------------------- input
+
+
+def _class_texts(arguments: argparse.Namespace) -> ClassTexts:
+    """The class texts of --classes and --classes-file, in this order."""
+    parts = []
+    if arguments.classes is not None:
+        parts.append(arguments.classes)
+    if arguments.classes_file is not None:
+        try:
+            parts.append(arguments.classes_file.read_text(encoding="utf-8-sig"))
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+            raise ClassTextError(
+                f"The class texts in {arguments.classes_file} cannot be read: {reason}.",
+                remedy="Give a text file, one a line.",
+            ) from error
+    if not parts:
+        raise ClassTextError(
+            "No class texts came.", remedy='Give them with --classes "cat, dog" or --classes-file FILE.'
+        )
+    texts = parse_class_texts("\n".join(parts))
+    for note in texts.notes:
+        _say(note)
+    return texts
+
+
+def _find(paths: Sequence[str]) -> Iterator[tuple[str, Path | DataError]]:
+    """Every picture that the paths name, or why there is none."""
+    for path in paths:
+        try:
+            yield from ((str(file), file) for file in find_images(path))
+        except DataError as error:
+            yield path, error
+
+
+def _read(found: Any) -> tuple[list[NamedImage], list[ImageFailure]]:
+    found = list(found)
+    missing = [ImageFailure(name, str(error)) for name, error in found if isinstance(error, DataError)]
+    images, failures = read_images((name, path) for name, path in found if isinstance(path, Path))
+    return images, missing + failures
+
+
+def _workbench(arguments: argparse.Namespace) -> Workbench:
+    card = read_card(arguments.aligner)  # a wrong name is said before torch is imported
+
+    from seda.aligner import load_aligner
+    from seda.encoders import load_encoder
+    from seda.projection import load_map
+    from seda.tracing import Workbench
+
+    device = _device(arguments)
+    aligner = load_aligner(arguments.aligner, device)
+    return Workbench(aligner, load_encoder(card.encoder, device), load_map(aligner.folder))
+
+
+def _device(arguments: argparse.Namespace) -> str:
+    from seda.device import best_device
+
+    return arguments.device or best_device()
+
+
+# ---------------------------------------------------------------------------------------------------- output
+
+
+def _best_first(names: Sequence[str], probabilities: Sequence[float]) -> list[dict[str, Any]]:
+    ranked = sorted(zip(names, probabilities, strict=True), key=lambda pair: -pair[1])
+    return [{"name": name, "probability": round(probability, 6)} for name, probability in ranked]
+
+
+def _print_answers(answers: Sequence[dict[str, Any]]) -> None:
+    rows = []
+    for answer in answers:
+        if answer["error"] is not None:
+            rows.append((answer["path"], answer["error"]))
+        else:
+            shown = answer["classes"][:SHOWN]
+            rows.append((answer["path"], *(f"{entry['name']} {100 * entry['probability']:.1f} %" for entry in shown)))
+    _print_table(rows)
+
+
+def _print_table(rows: Sequence[Sequence[str]], indent: str = "") -> None:
+    """Columns of equal width; the last cell of a row is not padded and does not widen its column."""
+    rows = [[_printable(cell) for cell in row] for row in rows]
+    widths: dict[int, int] = {}
+    for row in rows:
+        for column, cell in enumerate(row[:-1]):
+            widths[column] = max(widths.get(column, 0), _width(cell))
+    for row in rows:
+        padded = [cell + " " * (widths[column] - _width(cell)) for column, cell in enumerate(row[:-1])]
+        print(indent + "  ".join([*padded, row[-1]]).rstrip())
+
+
+def _printable(text: str) -> str:
+    """Without control characters: a file name must not steer the terminal."""
+    return "".join("?" if unicodedata.category(character) == "Cc" else character for character in text)
+
+
+def _width(text: str) -> int:
+    """Terminal columns of a text: wide characters take two, combining ones none."""
+    return sum(
+        0
+        if unicodedata.combining(c) or unicodedata.category(c) == "Cf"
+        else 1 + (unicodedata.east_asian_width(c) in "WF")
+        for c in text
+    )
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _progress(stage: str, done: int, total: int, detail: str = "") -> None:
+    """One line that renews itself on a terminal; elsewhere a line at the end of each stage and for each detail."""
+    line = f"{stage} {done}/{total}" + (f", {detail}" if detail else "")
+    if sys.stderr.isatty():
+        print(f"\r\x1b[K{line}", end="\n" if done >= total else "", file=sys.stderr, flush=True)
+    elif done >= total or detail:
+        _say(line)
