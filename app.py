@@ -4,7 +4,10 @@ import streamlit as st
 
 from seda.ui.theme import apply_style
 
-st.set_page_config(page_title="SeDA Explorer", page_icon=":material/moving:", layout="wide", initial_sidebar_state=340)
+st.set_page_config(
+    page_title="SeDA Explorer", page_icon="seda/ui/assets/icon.png", layout="wide", initial_sidebar_state=340
+)
+st.logo("seda/ui/assets/logo.svg", size="large")
 apply_style()
 page = st.navigation(
     [

@@ -18,12 +18,14 @@ if state.shown is None and state.pending is None:
         show_first_example(state)
 
 show_messages(state)
-progress = st.container()
+heading = st.container()
 if state.shown is not None:
     with errors_on_screen():
-        show_heading(state.shown)
+        if state.pending is None:
+            with heading:
+                show_heading(state.shown)
         show_picture(state.shown)
         show_answers(state.shown)
         show_downloads(state.shown)
-with progress:
+with heading:  # a run's progress takes the heading's place; the last picture plays on below
     run_pending(state)

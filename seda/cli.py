@@ -197,6 +197,7 @@ def _trace(arguments: argparse.Namespace) -> int:
     from seda.export import write_export
     from seda.tracing import trace_images
 
+    images = [NamedImage(Path(item.name).name, item.image) for item in images]  # folders are left out of what is shared
     journey = trace_images(
         images, names, workbench, sampling, title=f"{len(images)} images on their way to {len(names)} class texts",
         on_step=lambda event: _progress(f"stage {event.stage}", event.done, event.total),

@@ -10,25 +10,24 @@ import pandas as pd
 from seda.evaluation.trajectories import commitment_step, decisions
 from seda.trajectory import Journey
 
-SHOWN = 3  # classes a row
-
 
 def answer_table(journey: Journey) -> pd.DataFrame:
-    """Picture (data URL), name, the most probable classes with their probabilities in percent, the class text nearest
-    to the path's end, and the state from which on the nearest class text stays the same.
+    """Picture (data URL), name, the answer and its probability in percent, the next classes with theirs as text, the
+    class text nearest to the path's end, and the state from which on the nearest class text stays the same.
     """
     trajectory = journey.trajectory
     decided = decisions(trajectory.class_similarities())  # [n, s]
     best = np.argsort(-trajectory.class_probabilities, axis=1, kind="stable")  # [n, k]
     names = np.array(trajectory.class_names, dtype=object)
-    rows = np.arange(len(best))
     table = {
         "picture": [_data_url(png) for png in journey.thumbnails],
         "name": trajectory.item_names,
     }
-    for place in range(min(SHOWN, len(names))):
-        table[f"class {place + 1}"] = names[best[:, place]]
-        table[f"% {place + 1}"] = 100.0 * trajectory.class_probabilities[rows, best[:, place]]
+    ranked = 100.0 * np.take_along_axis(trajectory.class_probabilities, best, axis=1)  # [n, k], percent
+    table["answer"], table["probability"] = names[best[:, 0]], ranked[:, 0]
+    for place, title in zip(range(1, len(names)), ("second", "third"), strict=False):
+        pairs = zip(names[best[:, place]], ranked[:, place], strict=True)
+        table[title] = [f"{name}  {share:.1f} %" for name, share in pairs]
     table["ended at"] = names[decided[:, -1]]
     table["settled at state"] = commitment_step(decided)
     return pd.DataFrame(table)

@@ -35,14 +35,12 @@ def show_path_accuracy(card: AlignerCard) -> None:
     path = card.metrics.get("path_accuracy")
     if not isinstance(path, Mapping):
         return
-    from seda.figures.path_accuracy import path_accuracy_figure
+    from seda.figures import accuracy_along_path
 
     st.subheader("Accuracy along the path", anchor=False)
-    figure = path_accuracy_figure(path["accuracy"], path["low"], path["high"], path["hand_over"])
-    st.plotly_chart(figure, key="aligner.path_accuracy", config={"displayModeBar": False})
-    about = ", ".join(
-        f"{name} {path[name]}" for name in ("split", "count", "seed", "steps") if _is_short(path.get(name))
-    )
+    figure = accuracy_along_path(path["steps"], path["accuracy"], path["low"], path["high"], path["hand_over"])
+    st.plotly_chart(figure, key="aligner.path_accuracy", config={"displayModeBar": False}, height=360)
+    about = ", ".join(f"{name} {path[name]}" for name in ("split", "count", "seed") if _is_short(path.get(name)))
     st.caption(
         "Share of images whose state lies nearest to the true class text (cosine), at each state; band: 95 % bootstrap "
         "interval. In stage 1 the state is on its way to a category center, not yet to a text. " + plain(about)

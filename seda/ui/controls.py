@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import streamlit as st
 
 from seda.card import AlignerCard, list_aligners
@@ -10,7 +12,7 @@ from seda.config import SAMPLERS, SamplingConfig
 from seda.errors import ImageError, SedaError
 from seda.ui import cache
 from seda.ui.errors import plain
-from seda.ui.state import AppState, PictureFile, Shown, TraceRequest, begin_widget, set_widget
+from seda.ui.state import AppState, PictureFile, Shown, TraceRequest, begin_widget, read_widget, set_widget
 
 MAX_PICTURES = 64  # at once; chosen here: more thumbnails than that hide each other on the map
 MAX_TOTAL_BYTES = 256 * 2**20  # of all uploads of a visitor; chosen here: 64 phone photos
@@ -19,6 +21,7 @@ SAMPLES_AT_FIRST = 12
 
 OWN, SAMPLES = "Your pictures", "Samples"
 CLASSES_KEY = "trajectories.classes"
+PRESETS_KEY = "trajectories.presets"
 SAMPLER_NAMES = {"ddim": "DDIM", "ddpm": "DDPM", "dpmsolver++": "DPM-Solver++"}
 PRESETS = {
     "Footwear or not": ("footwear", "clothing", "bag"),
@@ -90,7 +93,7 @@ def _samples(state: AppState) -> None:
             "None", key="trajectories.samples.none", type="tertiary", on_click=_choose_samples, args=(state, False)
         )
     chosen = []
-    with st.container(height=236, key="trajectories.gallery"):
+    with st.container(height=196, key="trajectories.gallery"):
         for start in range(0, len(available), 4):
             for column, sample in zip(st.columns(4, gap="small"), available[start : start + 4], strict=False):
                 column.image(str(sample.path), width="stretch", alt=sample.name)
@@ -112,20 +115,24 @@ def _class_texts(state: AppState) -> None:
     if state.class_text is None:
         state.class_text = ", ".join(card.class_names) if card else ""
     state.class_text = st.text_area(
-        "Class texts", key=begin_widget(CLASSES_KEY, state.class_text), height=104, label_visibility="collapsed",
+        "Class texts", key=begin_widget(CLASSES_KEY, state.class_text), height=92, label_visibility="collapsed",
         placeholder="cat, dog, a photo of a bicycle",
         help="Two or more words or short descriptions, separated by commas or line ends. Each picture travels toward these.",
     )  # fmt: skip
-    names = {} if card is None else {f"The aligner's {len(card.class_names)}": card.class_names}
-    with st.container(horizontal=True, gap="small"):
-        for label, texts in (names | PRESETS).items():
-            st.button(label, key=f"trajectories.preset.{label}", type="tertiary", on_click=_use_preset,
-                      args=(state, ", ".join(texts)))  # fmt: skip
+    own = {} if card is None else {f"The aligner's {len(card.class_names)}": card.class_names}
+    presets = {label: ", ".join(texts) for label, texts in (own | PRESETS).items()}
+    st.pills(
+        "Presets", list(presets), key=PRESETS_KEY, label_visibility="collapsed", on_change=_use_preset,
+        args=(state, presets),
+    )  # fmt: skip
 
 
-def _use_preset(state: AppState, text: str) -> None:
-    state.class_text = text
-    set_widget(CLASSES_KEY, text)
+def _use_preset(state: AppState, presets: Mapping[str, str]) -> None:
+    chosen = read_widget(PRESETS_KEY)
+    if chosen in presets:
+        state.class_text = presets[chosen]
+        set_widget(CLASSES_KEY, presets[chosen])
+        set_widget(PRESETS_KEY, None)  # a shortcut, not a setting: the text can be changed afterwards
 
 
 def _card_or_none(state: AppState) -> AlignerCard | None:

@@ -12,7 +12,7 @@ from seda.ui.errors import plain, show_error, show_failures
 from seda.ui.player import show_player
 from seda.ui.state import AppState, Shown
 
-PLAYER_HEIGHT = 640
+PLAYER_HEIGHT = 580  # px; chosen here: fits a 720 px window below the heading
 
 _ORIGINS = {
     "example": ("Stored example", ":material/bookmark:"),
@@ -34,13 +34,15 @@ def show_messages(state: AppState) -> None:
 
 
 def show_heading(shown: Shown) -> None:
+    """Where the picture comes from; its title is the player's own."""
     trajectory = shown.journey.trajectory
     label, icon = _ORIGINS[shown.origin]
-    count, classes = len(trajectory.item_names), len(trajectory.class_names)
+    about = f"{len(trajectory.item_names)} pictures, {len(trajectory.class_names)} class texts"
+    if shown.origin == "example":
+        about = "Choose your own pictures and class texts in the side panel, then press Run."
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.badge(label, icon=icon, color="primary")
-        st.markdown(f"**{plain(shown.journey.title) or 'A journey'}**", width="content")
-        st.caption(f"{count} pictures, {classes} class texts", width="content")
+        st.caption(about, width="stretch")
 
 
 @st.fragment
@@ -76,10 +78,15 @@ def show_answers(shown: Shown) -> None:
     from seda.figures.answers import answer_table  # pandas: after the picture
 
     table = answer_table(shown.journey)
-    share = {"min_value": 0, "max_value": 100, "format": "%.1f %%", "width": "small"}
     columns: dict[str, Any] = {
         "picture": st.column_config.ImageColumn("", width=56),
-        "name": st.column_config.TextColumn("Picture", width="medium"),
+        "name": st.column_config.TextColumn("Picture"),
+        "answer": st.column_config.TextColumn("Answer", help="The most probable class text."),
+        "probability": st.column_config.ProgressColumn(
+            "Probability", min_value=0, max_value=100, format="%.1f %%", width="medium"
+        ),
+        "second": st.column_config.TextColumn("Second"),
+        "third": st.column_config.TextColumn("Third"),
         "ended at": st.column_config.TextColumn(
             "Path ended at", help="The class text nearest to the last state. It can differ from the first answer: "
             "a path is one draw, the answer weighs all classes.",
@@ -88,9 +95,6 @@ def show_answers(shown: Shown) -> None:
             "Settled at", help="State from which on the nearest class text stays the same.", width="small"
         ),
     }  # fmt: skip
-    for place, title in enumerate(("First", "Second", "Third"), start=1):
-        columns[f"class {place}"] = st.column_config.TextColumn(f"{title} class")
-        columns[f"% {place}"] = st.column_config.ProgressColumn("Probability", **share)
     st.subheader("Answers", anchor=False)
     st.dataframe(
         table, column_config=columns, hide_index=True, row_height=48, key="trajectories.answers",

@@ -25,19 +25,14 @@ def run_pending(state: AppState) -> None:
     """
     if state.pending is None:
         return
-    with st.status("Starting", expanded=True) as status:
-        bar = st.progress(0.0)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        bar = st.progress(0.0, "Starting")
         st.button("Stop", icon=":material/stop:", key="trajectories.stop", on_click=state.stop)
-
-        def report(share: float, text: str) -> None:
-            status.update(label=text)
-            bar.progress(share)
-
-        try:
-            state.show(_trace(state.pending, report))
-        except SedaError as error:
-            state.problem = error
-        state.pending = None
+    try:
+        state.show(_trace(state.pending, bar.progress))
+    except SedaError as error:
+        state.problem = error
+    state.pending = None
     st.rerun()
 
 

@@ -122,6 +122,11 @@ def begin_widget(key: str, value: Any) -> str:
     return key
 
 
+def read_widget(key: str) -> Any:
+    """A widget's value; for callbacks, which run before the widget returns it."""
+    return st.session_state.get(key)
+
+
 def set_widget(key: str, value: Any) -> None:
     """Give a widget another value; only before it is drawn in a run, as in callbacks."""
     st.session_state[key] = value

@@ -7,11 +7,12 @@ import streamlit as st
 # Streamlit leaves a hand's width above the page and between the side panel's parts; the picture needs it more.
 _STYLE = """
 <style>
-.stMainBlockContainer { padding-top: 4rem; padding-bottom: 2rem; }
+.stMainBlockContainer { padding: 4rem 2.2rem 2rem; }
 [data-testid="stSidebarUserContent"] { padding-top: 0; padding-bottom: 2rem; }
 [data-testid="stSidebarUserContent"] h3 { padding-top: .2rem; padding-bottom: .1rem; font-size: 1.05rem; }
-.st-key-trajectories_gallery [data-testid="stCheckbox"] { justify-content: center; }
-.st-key-trajectories_gallery img { border-radius: .4rem; }
+.st-key-trajectories-gallery { gap: .5rem; padding: .6rem; }
+.st-key-trajectories-gallery [data-testid="stColumn"] [data-testid="stVerticalBlock"] { gap: .15rem; align-items: center; }
+.st-key-trajectories-gallery img { border-radius: .4rem; }
 @media (max-width: 640px) { .stMainBlockContainer { padding: 3.6rem .8rem 2rem; } }
 </style>
 """
