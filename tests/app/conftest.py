@@ -1,0 +1,44 @@
+"""The app's pages over assets of their own: a small aligner, a stored example, samples."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+import seda.card
+from seda.ui import cache
+from tests.toy import toy_journey
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="session")
+def assets(aligner_dir: Path, pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    folder = tmp_path_factory.mktemp("assets")
+    shutil.copytree(aligner_dir, folder / "aligners" / seda.card.DEFAULT_ALIGNER)
+    shutil.copytree(pictures, folder / "samples" / "shapes")
+    toy_journey().save(folder / "journeys" / "toy.safetensors")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(seda.card, "ASSETS", folder / "aligners")
+        patch.setattr(cache, "JOURNEYS", folder / "journeys")
+        patch.setattr(cache, "SAMPLES", folder / "samples")
+        st.cache_resource.clear()
+        yield folder
+        st.cache_resource.clear()
+
+
+@pytest.fixture
+def open_app(assets: Path) -> Callable[[], AppTest]:
+    """A new visitor on the first page."""
+
+    def open_it() -> AppTest:
+        app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).run()
+        assert not app.exception
+        return app
+
+    return open_it

@@ -1,0 +1,245 @@
+"""Every page opens, empty and with state; every main button survives a second click; bad input is said."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from seda.card import DEFAULT_ALIGNER
+from seda.trajectory import Journey
+from seda.ui.state import AppState
+from tests.tiny import CLASSES
+from tests.toy import toy_journey
+
+PAGES = ("pages/trajectories.py", "pages/aligner.py", "pages/method.py")
+
+
+def state_of(app: AppTest) -> AppState:
+    return app.session_state["seda.state"]
+
+
+def errors(app: AppTest) -> str:
+    assert not app.exception
+    return " ".join(element.value.replace("\\", "") for element in app.error)
+
+
+def use_samples(app: AppTest) -> AppTest:
+    return app.segmented_control(key="trajectories.source").set_value("Samples").run()
+
+
+def type_classes(app: AppTest, text: str) -> AppTest:
+    return app.text_area(key="trajectories.classes").set_value(text).run()
+
+
+def choose_aligner(app: AppTest, name: str) -> AppTest:
+    """As by typing: AppTest's own selectbox knows only the options that are there."""
+    app.switch_page("pages/method.py").run()
+    state_of(app).aligner = name
+    return app.switch_page("pages/trajectories.py").run()
+
+
+def press(app: AppTest, key: str = "trajectories.run") -> AppTest:
+    app.button(key=key).click().run()
+    assert not app.exception
+    return app
+
+
+@pytest.fixture
+def after_a_run(open_app) -> AppTest:
+    app = use_samples(open_app())
+    app.slider(key="trajectories.steps").set_value(4).run()
+    press(app)
+    assert errors(app) == ""
+    assert state_of(app).shown.origin == "run"
+    return app
+
+
+def test_a_stored_example_is_there_at_once(open_app):
+    app = open_app()
+    shown = state_of(app).shown
+    assert shown.origin == "example"
+    assert shown.journey.title == "Toy journey"
+    assert len(app.dataframe) == 1
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_pages_open_without_state(open_app, page):
+    app = open_app().switch_page(page).run()
+    assert errors(app) == ""
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_pages_open_with_state(after_a_run, page):
+    app = after_a_run.switch_page(page).run()
+    assert errors(app) == ""
+    app.run()
+    assert errors(app) == ""
+
+
+def test_run_answers_and_a_second_click_gives_the_same(after_a_run):
+    first = state_of(after_a_run).shown.journey
+    assert first.trajectory.class_names == CLASSES
+    assert first.trajectory.states.shape[:2] == (6, 2 * 4 + 3)
+    press(after_a_run)
+    second = state_of(after_a_run).shown.journey
+    assert second is not first
+    assert (second.positions.states == first.positions.states).all()
+    table = after_a_run.dataframe[0].value
+    assert list(table["answer"]) == [name.rsplit(" ", 1)[0] for name in table["name"]]
+
+
+def test_results_and_choices_survive_another_page(after_a_run):
+    type_classes(after_a_run, "red, green, blue")
+    shown = state_of(after_a_run).shown
+    after_a_run.switch_page("pages/method.py").run()
+    after_a_run.switch_page("pages/trajectories.py").run()
+    assert state_of(after_a_run).shown is shown
+    assert after_a_run.text_area(key="trajectories.classes").value == "red, green, blue"
+    assert after_a_run.slider(key="trajectories.steps").value == 4
+    assert after_a_run.segmented_control(key="trajectories.source").value == "Samples"
+
+
+def test_uploads_with_bad_files_among_them(open_app, pictures):
+    good = sorted(pictures.glob("*.png"))[0].read_bytes()
+    files = [
+        ("good.png", good, "image/png"),
+        ("[bad](x) <b>.png", b"no picture", "image/png"),
+        ("empty.gif", b"", "image/gif"),
+    ]
+    app = open_app()
+    app.file_uploader(key="trajectories.uploads").set_value(files).run()
+    press(app)
+    assert errors(app) == ""
+    assert state_of(app).shown.journey.trajectory.item_names == ("good.png",)
+    said = " ".join(element.value.replace("\\", "") for element in app.warning)
+    assert "2 pictures were left out" in said
+    assert "[bad](x) <b>.png" in said
+    assert "empty.gif is empty" in said
+
+
+def test_only_bad_files(open_app):
+    app = open_app()
+    app.file_uploader(key="trajectories.uploads").set_value([("x.png", b"no", "image/png")]).run()
+    press(app)
+    assert "None of the pictures could be read" in errors(app)
+    assert state_of(app).shown.origin == "example"
+    assert state_of(app).uploads[0].name == "x.png"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "At least 2"),
+        ("cat", 'only "cat" came'),
+        (" , \n ,", "none came"),
+        ("cat, Cat", "At least 2"),
+        ("dog, " + "x" * 10_000, "10000 characters"),
+    ],
+)
+def test_class_lists_that_cannot_be_used(open_app, text, words):
+    app = press(type_classes(use_samples(open_app()), text))
+    assert words in errors(app)
+    assert app.text_area(key="trajectories.classes").value == text
+    assert state_of(app).shown.origin == "example"
+    press(app)
+    assert words in errors(app)
+
+
+def test_unusual_class_texts_stay_text(after_a_run):
+    names = ("<script>alert(1)</script>", "**bold** :red[x]", "كلب", "👗", "$x$")
+    app = press(type_classes(after_a_run, ", ".join([*names, "$X$", ""])))
+    assert errors(app) == ""
+    assert state_of(app).shown.journey.trajectory.class_names == names
+    assert any("Repeated class texts" in element.value for element in app.info)
+
+
+def test_500_class_texts(after_a_run):
+    app = press(type_classes(after_a_run, ", ".join(f"thing {number}" for number in range(500))))
+    assert errors(app) == ""
+    assert len(state_of(app).shown.journey.trajectory.class_names) == 500
+
+
+def test_nothing_chosen(open_app):
+    app = press(open_app())
+    assert "No picture is chosen" in errors(app)
+    press(app)
+    use_samples(app)
+    press(app, "trajectories.samples.none")
+    press(app)
+    assert "No picture is chosen" in errors(app)
+    press(app, "trajectories.samples.all")
+    press(app)
+    assert errors(app) == ""
+
+
+def test_more_than_64_pictures(open_app, pictures):
+    good = sorted(pictures.glob("*.png"))[0].read_bytes()
+    app = open_app()
+    files = [(f"{number}.png", good, "image/png") for number in range(65)]
+    app.file_uploader(key="trajectories.uploads").set_value(files).run()
+    press(app)
+    assert "65 pictures are chosen; at most 64" in errors(app)
+
+
+def test_presets_fill_the_class_texts(open_app):
+    app = open_app()
+    for _ in range(2):
+        app.pills(key="trajectories.presets").set_value("Footwear or not").run()
+        assert app.text_area(key="trajectories.classes").value == "footwear, clothing, bag"
+        type_classes(app, "something, else")
+
+
+def test_a_replay_opens_and_a_damaged_one_is_said(open_app):
+    content = toy_journey(items=3, seed=5).to_bytes()
+    app = open_app()
+    app.file_uploader(key="trajectories.replay").set_value(("mine.safetensors", content, "")).run()
+    assert errors(app) == ""
+    assert state_of(app).shown.origin == "replay"
+    assert len(state_of(app).shown.journey.trajectory.item_names) == 3
+    app.file_uploader(key="trajectories.replay").set_value(("cut.safetensors", content[:-50], "")).run()
+    assert "cut.safetensors is damaged" in errors(app)
+    assert state_of(app).shown.origin == "replay"
+    press(app, "trajectories.example.toy")
+    press(app, "trajectories.example.toy")
+    assert state_of(app).shown.origin == "example"
+
+
+def test_the_replay_download_opens_again(after_a_run, tmp_path):
+    shown = state_of(after_a_run).shown.journey
+    again = Journey.load(shown.save(tmp_path / "journey.safetensors"))
+    assert again.trajectory.class_names == shown.trajectory.class_names
+
+
+def test_an_unknown_aligner_is_said(open_app):
+    app = use_samples(open_app())
+    choose_aligner(app, "nowhere")
+    press(app)
+    assert "no aligner 'nowhere'" in errors(app)
+    app.switch_page("pages/aligner.py").run()
+    assert "no aligner 'nowhere'" in errors(app)
+
+
+def test_a_damaged_aligner_is_said(open_app, assets, tmp_path):
+    folder = tmp_path / "damaged"
+    shutil.copytree(assets / "aligners" / DEFAULT_ALIGNER, folder)
+    content = bytearray((folder / "map.safetensors").read_bytes())
+    content[-1] ^= 255
+    (folder / "map.safetensors").write_bytes(content)
+    app = use_samples(open_app())
+    choose_aligner(app, str(folder))
+    press(app)
+    assert "map.safetensors is damaged" in errors(app)
+
+
+def test_another_sampler_and_seed_change_the_path(after_a_run):
+    before = state_of(after_a_run).shown.journey
+    after_a_run.selectbox(key="trajectories.sampler").set_value("ddpm").run()
+    after_a_run.number_input(key="trajectories.seed").set_value(5).run()
+    press(after_a_run)
+    after = state_of(after_a_run).shown.journey
+    assert after.trajectory.settings["sampling"]["seed"] == 5
+    assert (before.positions.states != after.positions.states).any()
+    caption = " ".join(element.value.replace("\\", "") for element in after_a_run.caption)
+    assert "sampler ddpm" in caption and "seed 5" in caption and "reference points" in caption

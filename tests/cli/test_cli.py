@@ -1,0 +1,235 @@
+"""The command line, with a small real aligner."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from seda.cli import ANSWERED, UNANSWERED, WRONG_CALL, main
+from seda.trajectory import Journey
+from tests.tiny import CLASSES, PER_CLASS, image_folder
+
+LIST = ", ".join(CLASSES)
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def answer(capsys: pytest.CaptureFixture[str], *call: object) -> list[dict]:
+    assert main([str(part) for part in call]) == ANSWERED
+    return json.loads(capsys.readouterr().out)
+
+
+def test_classify_answers_in_order_best_first(capsys, aligner_dir, pictures):
+    paths = sorted(pictures.glob("*.png"))
+    answers = answer(capsys, "classify", *paths, "--classes", LIST, "--aligner", aligner_dir, "--json")
+    assert [entry["path"] for entry in answers] == [str(path) for path in paths]
+    for path, entry in zip(paths, answers, strict=True):
+        shares = [part["probability"] for part in entry["classes"]]
+        assert shares == sorted(shares, reverse=True)
+        assert sum(shares) == pytest.approx(1, abs=1e-4)
+        assert entry["error"] is None
+        assert entry["classes"][0]["name"] == path.stem.rsplit(" ", 1)[0]
+
+
+def test_an_answer_does_not_depend_on_the_batch(capsys, aligner_dir, pictures):
+    path = sorted(pictures.glob("*.png"))[3]
+    call = ("--classes", LIST, "--aligner", aligner_dir, "--json")
+    alone = answer(capsys, "classify", path, *call)[0]
+    together = answer(capsys, "classify", pictures, *call)[3]
+    for one, other in zip(alone["classes"], together["classes"], strict=True):
+        assert one["name"] == other["name"]
+        assert one["probability"] == pytest.approx(other["probability"], abs=1e-4)
+
+
+def test_one_bad_image_does_not_stop_the_others(capsys, aligner_dir, pictures, tmp_path):
+    good = sorted(pictures.glob("*.png"))[0]
+    script, empty, cut = tmp_path / "script.png", tmp_path / "empty.jpg", tmp_path / "cut.png"
+    script.write_text("#!/bin/sh\n")
+    empty.touch()
+    cut.write_bytes(good.read_bytes()[:100])
+    paths = [script, good, empty, cut, tmp_path / "missing.png"]
+    answers = answer(capsys, "classify", *paths, "--classes", LIST, "--aligner", aligner_dir, "--json")
+    assert [entry["path"] for entry in answers] == [str(path) for path in paths]
+    assert [bool(entry["classes"]) for entry in answers] == [False, True, False, False, False]
+    for entry, words in zip(answers, ("not a picture", None, "is empty", "damaged", "does not exist"), strict=True):
+        assert entry["error"] is None if words is None else words in entry["error"]
+
+
+def test_status_1_when_no_image_could_be_answered(capsys, aligner_dir, tmp_path):
+    bad = tmp_path / "bad.png"
+    bad.write_text("text")
+    assert main(["classify", str(bad), "--classes", LIST, "--aligner", str(aligner_dir), "--json"]) == UNANSWERED
+    assert json.loads(capsys.readouterr().out)[0]["classes"] == []
+    out = tmp_path / "out.html"
+    assert main(["trace", str(bad), "--classes", LIST, "--aligner", str(aligner_dir), "--out", str(out)]) == UNANSWERED
+    assert not out.exists()
+
+
+def test_class_names_are_printed_as_they_are(capsys, aligner_dir, pictures):
+    names = ["<b>red</b>", "חולצה אדומה", "🟢 disc", "ünï"]
+    call = ("classify", str(pictures), "--classes", ",".join(names), "--aligner", str(aligner_dir))
+    answers = answer(capsys, *call, "--json")
+    assert {part["name"] for part in answers[0]["classes"]} == set(names)
+    assert main(call) == ANSWERED
+    assert any(f"{name} " in capsys.readouterr().out for name in names)
+
+
+def test_classes_from_a_file(capsys, aligner_dir, pictures, tmp_path):
+    file = tmp_path / "classes.txt"
+    file.write_text("\ufeffred square\n\ngreen disc\r\nblue stripes\n", encoding="utf-8")
+    answers = answer(capsys, "classify", pictures, "--classes-file", file, "--aligner", aligner_dir, "--json")
+    assert {part["name"] for part in answers[0]["classes"]} == set(CLASSES)
+
+
+def test_500_class_texts(capsys, aligner_dir, pictures):
+    names = ",".join(f"thing {number}" for number in range(500))
+    picture = sorted(pictures.glob("*.png"))[0]
+    answers = answer(capsys, "classify", picture, "--classes", names, "--aligner", aligner_dir, "--json")
+    assert len(answers[0]["classes"]) == 500
+
+
+@pytest.mark.parametrize(
+    ("classes", "words"),
+    [
+        ("", "none came"),
+        (" , ,", "none came"),
+        ("cat", "only"),
+        ("cat, CAT, cat", "only"),
+        ("dog, " + "x" * 10_000, "10000 characters"),
+    ],
+)
+def test_class_lists_that_cannot_be_used(capsys, classes, words, pictures):
+    assert main(["classify", str(pictures), "--classes", classes]) == WRONG_CALL
+    error = capsys.readouterr().err
+    assert words in error
+    assert error.startswith("error: ")
+    assert "Traceback" not in error
+
+
+def test_wrong_calls(capsys, aligner_dir, pictures, tmp_path):
+    call = ["trace", str(pictures), "--classes", LIST, "--aligner", str(aligner_dir)]
+    wrong = [
+        (["classify", str(pictures)], "No class texts"),
+        (["classify", str(pictures), "--classes-file", str(tmp_path / "none.txt")], "cannot be read"),
+        (["classify", str(pictures), "--classes", LIST, "--aligner", "nothing"], "no aligner 'nothing'"),
+        ([*call, "--out", str(tmp_path / "out.gif")], ".html, .csv, .safetensors"),
+        ([*call, "--out", str(tmp_path / "out.csv"), "--steps", "0"], "allowed is 1 to"),
+        ([*call, "--out", str(tmp_path / "out.csv"), "--strength", "2"], "allowed is"),
+        ([*call, "--out", str(tmp_path / "out.csv"), "--device", "toaster"], "toaster"),
+        (["train", "--dataset", "cifar", "--out", str(tmp_path / "a")], "not known"),
+        (["train", "--dataset", "folder:nowhere", "--out", str(tmp_path / "a")], "nowhere"),
+    ]
+    for arguments, words in wrong:
+        assert main(arguments) == WRONG_CALL, arguments
+        assert words in capsys.readouterr().err
+    for arguments in (
+        [],
+        ["classify"],
+        ["trace", "x.png", "--classes", "a,b"],
+        ["evaluate", "--limit", "0"],
+        ["dance"],
+    ):
+        with pytest.raises(SystemExit) as stop:
+            main(arguments)
+        assert stop.value.code == WRONG_CALL
+
+
+@pytest.mark.parametrize("damage", ["weights", "version", "encoder", "card"])
+def test_aligners_that_cannot_be_used(capsys, aligner_dir, pictures, tmp_path, damage):
+    folder = tmp_path / "aligner"
+    folder.mkdir()
+    for file in aligner_dir.iterdir():
+        (folder / file.name).write_bytes(file.read_bytes())
+    card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+    if damage == "weights":
+        content = bytearray((folder / "aligner.safetensors").read_bytes())
+        content[-10] ^= 1
+        (folder / "aligner.safetensors").write_bytes(content)
+        words = "is damaged"
+    elif damage == "version":
+        card["version"], words = 999, "version 999"
+    elif damage == "encoder":
+        card["card"]["encoder_fingerprint"], words = "0" * 16, "was trained on features of"
+    else:
+        del card["card"]["model"]
+        words = "incomplete"
+    if damage != "weights":
+        (folder / "card.json").write_text(json.dumps(card), encoding="utf-8")
+    assert main(["classify", str(pictures), "--classes", LIST, "--aligner", str(folder)]) == WRONG_CALL
+    assert words in capsys.readouterr().err
+
+
+def test_trace_writes_page_table_and_replay(capsys, aligner_dir, pictures, tmp_path):
+    for suffix in (".html", ".csv", ".safetensors"):
+        out = tmp_path / f"journey{suffix}"
+        call = [
+            "trace",
+            str(pictures),
+            "--classes",
+            f"<i>x</i>, {LIST}",
+            "--aligner",
+            str(aligner_dir),
+            "--out",
+            str(out),
+        ]
+        assert main([*call, "--steps", "4", "--sampler", "ddpm", "--seed", "7"]) == ANSWERED
+        assert capsys.readouterr().out.strip() == str(out)
+    journey = Journey.load(tmp_path / "journey.safetensors")
+    assert journey.trajectory.states.shape[:2] == (6, 2 * 4 + 3)
+    assert journey.trajectory.class_names == ("<i>x</i>", *CLASSES)
+    assert journey.trajectory.settings["sampling"]["sampler"] == "ddpm"
+    assert "<i>x</i>" not in (tmp_path / "journey.html").read_text(encoding="utf-8")
+
+
+def test_an_unwritable_place_is_said(capsys, aligner_dir, pictures, tmp_path):
+    (tmp_path / "file").touch()
+    out = tmp_path / "file" / "journey.csv"
+    call = ["trace", str(pictures), "--classes", LIST, "--aligner", str(aligner_dir), "--out", str(out), "--steps", "2"]
+    assert main(call) == UNANSWERED
+    assert "could not be written" in capsys.readouterr().err
+
+
+def test_train_then_evaluate_a_folder(capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("SEDA_CACHE", str(tmp_path / "cache"))
+    data = image_folder(tmp_path / "shapes")
+    out = tmp_path / "trained"
+    call = ["train", "--dataset", f"folder:{data}", "--out", str(out), "--epochs", "3"]
+    assert main(call) == ANSWERED
+    assert capsys.readouterr().out.strip() == str(out)
+    result = answer(capsys, "evaluate", "--aligner", out, "--dataset", f"folder:{data}", "--json")
+    assert result["split"] == "test"
+    assert 0 < result["count"] < 3 * PER_CLASS
+    assert result["top1_accuracy"] > 0.8  # chance is 1/3
+    assert result["state_accuracy_end"] > result["state_accuracy_start"]
+
+
+def test_list(capsys):
+    listing = answer(capsys, "list", "--json")
+    assert listing["encoders"][0]["name"] == "bundled"
+    assert {entry["name"] for entry in listing["datasets"]} == {"fashion-mnist", "folder:DIR"}
+    assert listing["device"] in ("cpu", "cuda", "mps")
+    assert main(["list"]) == ANSWERED
+    assert "bundled" in capsys.readouterr().out
+
+
+def test_help_does_not_import_torch():
+    code = "import sys; from seda.cli import main\ntry: main(['classify', '--help'])\nfinally: print('torch' in sys.modules)"
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert "--classes-file" in result.stdout
+    assert result.stdout.strip().endswith("False")
+
+
+def test_the_module_runs_as_a_program(aligner_dir, tmp_path):
+    Image.new("CMYK", (40, 30)).save(tmp_path / "print.jpg")
+    call = ["classify", "print.jpg", "--classes", LIST, "--aligner", str(aligner_dir), "--json"]
+    result = subprocess.run(
+        [sys.executable, "-m", "seda", *call], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert len(json.loads(result.stdout)[0]["classes"]) == 3

@@ -1,0 +1,85 @@
+"""The direction of imports: app.py -> pages -> seda.ui, seda.figures -> core, never back."""
+
+from __future__ import annotations
+
+import ast
+import pkgutil
+import subprocess
+import sys
+from pathlib import Path
+
+import seda
+
+ROOT = Path(seda.__file__).resolve().parents[1]
+NO_CORE = ("seda.ui", "seda.__main__")
+DRAWS = ("seda.figures", "seda.export")  # the only rooms outside of the screen that may know plotly
+BLOCKED_IMPORT = """
+import importlib, sys
+for name in {blocked!r}:
+    sys.modules[name] = None
+for name in {modules!r}:
+    importlib.import_module(name)
+"""
+
+
+def core_modules() -> list[str]:
+    found = [info.name for info in pkgutil.walk_packages(seda.__path__, "seda.")]
+    return [name for name in found if not name.startswith(NO_CORE)]
+
+
+def run(code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=300)
+
+
+def test_core_needs_neither_streamlit_nor_plotly():
+    modules = [name for name in core_modules() if not name.startswith(DRAWS)]
+    assert "seda.aligner" in modules and "seda.tracing" in modules
+    result = run(BLOCKED_IMPORT.format(blocked=("streamlit", "plotly"), modules=modules))
+    assert result.returncode == 0, result.stderr
+
+
+def test_figures_and_exports_need_neither_streamlit_nor_torch():
+    modules = [name for name in core_modules() if name.startswith(DRAWS)]
+    result = run(BLOCKED_IMPORT.format(blocked=("streamlit", "torch"), modules=modules))
+    assert result.returncode == 0, result.stderr
+
+
+def test_figures_metrics_and_maps_know_no_model():
+    """evaluation and figures take arrays."""
+    for folder in ("evaluation", "figures"):
+        for path in (ROOT / "seda" / folder).glob("*.py"):
+            known = {name for name in _imports(path) if name.startswith("seda.")}
+            assert not {name for name in known if name.startswith(("seda.aligner", "seda.models", "seda.stages"))}, path
+
+
+def test_pages_are_thin():
+    """No tensor arithmetic, no caching, no classes, no session state: those have rooms of their own."""
+    pages = sorted((ROOT / "pages").glob("*.py"))
+    assert [page.stem for page in pages] == ["aligner", "method", "trajectories"]
+    for page in pages:
+        text = page.read_text(encoding="utf-8")
+        assert len(text.splitlines()) <= 100, page
+        assert not any(word in text for word in ("st.cache", "session_state", "\nclass ", "assets/")), page
+        assert not {name.split(".")[0] for name in _imports(page)} & {"torch", "numpy"}, page
+
+
+def test_only_their_rooms_use_session_state_and_caches():
+    for word, home in (("st.session_state", "state.py"), ("@st.cache_", "cache.py")):
+        users = [path.name for path in (ROOT / "seda").rglob("*.py") if word in _code(path)]
+        assert users == [home]
+
+
+def _imports(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+    return found
+
+
+def _code(path: Path) -> str:
+    """The file without its docstring."""
+    text = path.read_text(encoding="utf-8")
+    return text.split('"""', 2)[-1]
