@@ -1,0 +1,210 @@
+"""The real app in a real Chromium: opens, plays, uploads, runs, shows. Screenshots go to tests/artifacts."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from seda.card import list_aligners
+from seda.ui.cache import example_names
+from tests.tiny import picture
+
+ROOT = Path(__file__).resolve().parents[2]
+SIZES = {"1920x1080": (1920, 1080), "1280x720": (1280, 720), "390x844": (390, 844)}
+RUN_LIMIT = 120_000  # ms; the first run imports torch and loads the encoder
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not (list_aligners() and example_names()), reason="assets hold no aligner and stored example"),
+]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The app, as the README starts it, on a free port; warm: one page was opened before."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    log = tmp_path_factory.mktemp("server") / "log.txt"
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true"]
+    command += [f"--server.port={port}", "--server.address=127.0.0.1"]
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, env=os.environ)
+        try:
+            url = f"http://127.0.0.1:{port}"
+            _wait_for(f"{url}/_stcore/health", process, log)
+            yield url
+        finally:
+            process.terminate()
+            process.wait(timeout=20)
+
+
+def _wait_for(url: str, process: subprocess.Popen, log: Path, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        assert process.poll() is None, log.read_text(errors="replace")
+        try:
+            with urllib.request.urlopen(url, timeout=2):
+                return
+        except OSError:
+            time.sleep(0.2)
+    pytest.fail(f"the server did not answer: {log.read_text(errors='replace')}")
+
+
+def open_page(page: Page, url: str) -> float:
+    """Load the app; returns the seconds from the page's load to the picture."""
+    page.goto(url)
+    loaded = time.monotonic()
+    expect(page.locator("canvas").first).to_be_visible(timeout=30_000)
+    return time.monotonic() - loaded
+
+
+def step_line(page: Page) -> str:
+    return page.get_by_text(re.compile(r"step \d+ of \d+")).first.inner_text()
+
+
+def badge(page: Page, text: str) -> Locator:
+    """The badge above the picture; its text begins with its icon's name."""
+    return page.get_by_test_id("stMain").get_by_text(re.compile(f"{text}$"))
+
+
+def assert_playing(page: Page) -> None:
+    before = step_line(page)
+    page.wait_for_function(
+        "before => ![...document.querySelectorAll('*')].some(e => e.shadowRoot && e.shadowRoot.textContent.includes(before))",
+        arg=before, timeout=8_000,
+    )  # fmt: skip
+    assert step_line(page) != before
+
+
+@pytest.fixture
+def visitor(page: Page) -> Page:
+    """A page that notes every request that leaves the machine."""
+    page.outside = []  # type: ignore[attr-defined]
+
+    def note(request) -> None:
+        if not request.url.startswith(("http://127.0.0.1", "ws://127.0.0.1", "data:", "blob:")):
+            page.outside.append(request.url)
+
+    page.on("request", note)
+    return page
+
+
+def test_the_stored_example_plays_within_3_seconds(visitor: Page, server: str, chromium: Browser):
+    warm = chromium.new_page()
+    open_page(warm, server)
+    warm.close()
+    seconds = open_page(visitor, server)
+    assert seconds < 3
+    expect(badge(visitor, "Stored example")).to_be_visible()
+    assert_playing(visitor)
+    assert visitor.outside == []
+
+
+def test_upload_type_run_see(visitor: Page, server: str, artifacts: Path, tmp_path: Path):
+    files = []
+    for number in range(3):
+        files.append(tmp_path / f"shape {number}.png")
+        picture(number, 5).save(files[-1])
+    bad = tmp_path / "no picture *x*.png"
+    bad.write_text("#!/bin/sh")
+
+    open_page(visitor, server)
+    visitor.locator("input[type=file]").first.set_input_files([*files, bad])
+    expect(visitor.get_by_text("shape 1.png").first).to_be_visible()
+    visitor.locator("textarea").first.fill("red square, <b>green</b> disc, blue stripes, חתול, 🐈")
+    visitor.get_by_role("button", name="Run").click()
+    expect(badge(visitor, "Your run")).to_be_visible(timeout=RUN_LIMIT)
+
+    assert_playing(visitor)
+    expect(visitor.get_by_text("3 pictures, 5 class texts")).to_be_visible()
+    expect(visitor.get_by_text("1 picture was left out")).to_be_visible()
+    expect(visitor.get_by_text("no picture *x*.png is not a picture")).to_be_visible()
+    expect(visitor.get_by_text("<b>green</b> disc").first).to_be_visible()
+    assert visitor.locator("b", has_text=re.compile("^green$")).count() == 0
+    expect(visitor.get_by_text("Answers", exact=True)).to_be_visible()
+    expect(visitor.get_by_test_id("stDataFrame")).to_be_visible()
+    for name, (width, height) in SIZES.items():
+        visitor.set_viewport_size({"width": width, "height": height})
+        visitor.wait_for_timeout(1200)
+        visitor.screenshot(path=artifacts / f"app-run-{name}.png")
+        assert visitor.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+    with visitor.expect_download() as download:
+        visitor.set_viewport_size({"width": 1280, "height": 720})
+        visitor.get_by_role("button", name="Replay", exact=True).click()
+    replay = tmp_path / "journey.safetensors"
+    download.value.save_as(replay)
+    assert json.loads(_header(replay))["__metadata__"]
+    assert visitor.outside == []
+
+    # what was chosen and shown is still there after a look at another page
+    visitor.get_by_role("link", name="Method").click()
+    expect(visitor.get_by_role("heading", name="Method")).to_be_visible()
+    visitor.get_by_role("link", name="Trajectories").click()
+    expect(badge(visitor, "Your run")).to_be_visible()
+    expect(visitor.locator("textarea").first).to_have_value(re.compile("blue stripes"))
+    expect(visitor.get_by_text("Kept:")).to_be_visible()
+
+
+def _header(path: Path) -> bytes:
+    content = path.read_bytes()
+    return content[8 : 8 + int.from_bytes(content[:8], "little")]
+
+
+def test_a_run_can_be_stopped(visitor: Page, server: str):
+    open_page(visitor, server)
+    visitor.get_by_text("Samples", exact=True).click()
+    expect(visitor.get_by_text(re.compile(r"\d+ of \d+ chosen"))).to_be_visible()
+    visitor.get_by_text("How the path is drawn").click()
+    slider = visitor.get_by_role("slider", name="Steps per stage")
+    slider.focus()
+    slider.press("End")
+    visitor.get_by_role("button", name="Run").click()
+    visitor.get_by_test_id("stMain").get_by_role("button", name="Stop").click()
+    expect(visitor.get_by_text("The run was stopped")).to_be_visible(timeout=RUN_LIMIT)
+    expect(badge(visitor, "Stored example")).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", SIZES)
+def test_every_page_at_every_size(chromium: Browser, server: str, artifacts: Path, size: str, scheme: str):
+    width, height = SIZES[size]
+    context = chromium.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+    page = context.new_page()
+    for name in ("trajectories", "aligner", "method"):
+        page.goto(f"{server}/{'' if name == 'trajectories' else name}")
+        ready = page.locator("canvas") if name == "trajectories" else page.get_by_role("heading", name=name.title())
+        expect(ready.first).to_be_visible(timeout=30_000)
+        page.wait_for_timeout(1500)
+        page.screenshot(path=artifacts / f"app-{name}-{size}-{scheme}.png")
+        assert page.get_by_test_id("stException").count() == 0
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    context.close()
+
+
+HEAVY = ("torch", "open_clip", "umap", "timm", "diffusers", "sentence_transformers", "sklearn")
+
+
+def test_no_heavy_import_before_the_first_run():
+    """In a child process, because the tests themselves have long imported torch."""
+    code = (
+        "import sys; from streamlit.testing.v1 import AppTest; app = AppTest.from_file('app.py', default_timeout=60)\n"
+        "for page in ('trajectories', 'aligner', 'method', 'trajectories'):\n"
+        "    app.switch_page(f'pages/{page}.py').run(); assert not app.exception\n"
+        f"print([name for name in {HEAVY!r} if name in sys.modules])"
+    )
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.strip() == "[]"
