@@ -7,12 +7,12 @@ from seda.ui.card import show_classes, show_data, show_metrics, show_path_accura
 from seda.ui.controls import choose_aligner
 from seda.ui.errors import errors_on_screen, plain
 from seda.ui.state import app_state
+from seda.ui.theme import reading_column
 
 state = app_state()
-st.title("Aligner", anchor=False)
-choose_aligner(state, key="aligner.name")
-
-with errors_on_screen():
+with reading_column(), errors_on_screen():
+    st.title("Aligner", anchor=False)
+    choose_aligner(state, key="aligner.name")
     card = cache.card(state.aligner)
     st.markdown(plain(card.description))
     show_metrics(card)

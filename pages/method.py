@@ -3,10 +3,12 @@
 import streamlit as st
 
 from seda.ui.texts import LIMITS, MAP, OUR_READING, PAPER
+from seda.ui.theme import reading_column
 
-st.title("Method", anchor=False)
-st.markdown(PAPER)
-left, right = st.columns(2, gap="large")
-left.markdown(OUR_READING)
-right.markdown(MAP)
-right.markdown(LIMITS)
+with reading_column():
+    st.title("Method", anchor=False)
+    st.markdown(PAPER)
+    left, right = st.columns(2, gap="large")
+    left.markdown(OUR_READING)
+    right.markdown(MAP)
+    right.markdown(LIMITS)

@@ -38,7 +38,9 @@ def show_failures(failures: Sequence[ImageFailure]) -> None:
     """One line a picture that could not be read."""
     if not failures:
         return
-    count = len(failures)
-    head = "1 picture was left out; the others went on." if count == 1 else f"{count} pictures were left out."
-    lines = [f"- {plain(failure.message)}" for failure in failures[:_MOST_SHOWN]]
-    st.warning("\n".join([head, "", *lines]), icon=":material/broken_image:")
+    if len(failures) == 1:
+        text = f"1 picture was left out; the others went on. {plain(failures[0].message)}"
+    else:
+        lines = [f"- {plain(failure.message)}" for failure in failures[:_MOST_SHOWN]]
+        text = "\n".join([f"{len(failures)} pictures were left out; the others went on.", "", *lines])
+    st.warning(text, icon=":material/broken_image:")

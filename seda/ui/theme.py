@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 # Streamlit leaves a hand's width above the page and between the side panel's parts; the picture needs it more.
 _STYLE = """
@@ -13,6 +14,7 @@ _STYLE = """
 .st-key-trajectories-gallery { gap: .5rem; padding: .6rem; }
 .st-key-trajectories-gallery [data-testid="stColumn"] [data-testid="stVerticalBlock"] { gap: .15rem; align-items: center; }
 .st-key-trajectories-gallery img { border-radius: .4rem; }
+.st-key-reading { max-width: 76rem; margin: 0 auto; }
 @media (max-width: 640px) { .stMainBlockContainer { padding: 3.6rem .8rem 2rem; } }
 </style>
 """
@@ -20,3 +22,8 @@ _STYLE = """
 
 def apply_style() -> None:
     st.html(_STYLE)
+
+
+def reading_column() -> DeltaGenerator:
+    """A container no wider than text reads well, in the middle of the page."""
+    return st.container(key="reading")
