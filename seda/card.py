@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -62,9 +62,10 @@ class AlignerCard:
         return cls(**{**values, **parts})
 
 
-def write_card(folder: Path, card: AlignerCard) -> Path:
-    """Write card.json with the sha256 of every other file of the aligner beside it."""
-    files = {path.name: sha256_file(path) for path in sorted(folder.glob("*.safetensors"))}
+def write_card(folder: Path, card: AlignerCard, exclude: Collection[str] = ()) -> Path:
+    """Write card.json with the sha256 of the safetensors files beside it; those named in `exclude` are not part of it."""
+    parts = (path for path in sorted(folder.glob("*.safetensors")) if path.name not in exclude)
+    files = {path.name: sha256_file(path) for path in parts}
     values = {"format": FORMAT, "version": FORMAT_VERSION, "files": files, "card": card.to_dict()}
     return write_json(folder / CARD_FILE, values)
 

@@ -232,10 +232,10 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     card = read_card(arguments.aligner)
 
     from seda.aligner import load_aligner
+    from seda.benchmark.evaluate import evaluate_aligner
     from seda.data.datasets import load_dataset
     from seda.data.features import encode_split
     from seda.encoders import load_encoder
-    from seda.measuring import evaluate_aligner
 
     name = arguments.dataset or card.data.get("dataset")
     if not name:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -23,10 +23,12 @@ class ImageDataset(Protocol):
     Attributes:
         name: how a user asks for it, such as "fashion-mnist" or "folder:photos".
         class_names: class texts, in the order of the labels.
+        other_words: further words for a class by its name, for training on more than one phrasing; may be empty.
     """
 
     name: str
     class_names: tuple[str, ...]
+    other_words: Mapping[str, Sequence[str]]
 
     def fingerprint(self, split: str) -> str:
         """16 hexadecimal digits over images, labels and class names of the split."""

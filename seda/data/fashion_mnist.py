@@ -27,6 +27,19 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 CLASS_NAMES = ("t-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
+# chosen here: everyday words for the same things, so that stage 2 meets more than one text a class
+OTHER_WORDS = {
+    "t-shirt": ("tee", "top", "short-sleeved shirt"),
+    "trouser": ("trousers", "pants", "jeans"),
+    "pullover": ("sweater", "jumper", "sweatshirt"),
+    "dress": ("gown", "evening dress", "frock"),
+    "coat": ("jacket", "winter coat", "overcoat"),
+    "sandal": ("sandals", "flip-flop", "open shoe"),
+    "shirt": ("button-up shirt", "blouse", "collared shirt"),
+    "sneaker": ("sneakers", "running shoe", "trainer"),
+    "bag": ("handbag", "purse", "shoulder bag"),
+    "ankle boot": ("boot", "boots", "ankle-high shoe"),
+}
 DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")  # of Debian's package dataset-fashion-mnist
 
 STEMS = {
@@ -65,6 +78,7 @@ class FashionMnist:
 
     name = "fashion-mnist"
     class_names = CLASS_NAMES
+    other_words = OTHER_WORDS
 
     def __init__(self, data_dir: Path | str | None = None) -> None:
         self._folder = find_idx_files(data_dir)
@@ -145,7 +159,9 @@ def read_split(folder: Path, split: str) -> tuple[np.ndarray, np.ndarray]:
     images, labels = STEMS[split]
     pixels, answers = _read_idx(folder, images, read_image_file), _read_idx(folder, labels, read_label_file)
     if len(pixels) != len(answers):
-        raise DataError(f"{images} has {len(pixels):,} pictures and {labels} {len(answers):,} labels.", remedy=_ways_on())
+        raise DataError(
+            f"{images} has {len(pixels):,} pictures and {labels} {len(answers):,} labels.", remedy=_ways_on()
+        )
     if len(answers) and answers.max() >= len(CLASS_NAMES):
         raise DataError(f"{labels} has the label {answers.max()}; allowed are 0 to {len(CLASS_NAMES) - 1}.")
     return pixels, answers
@@ -160,7 +176,9 @@ def download() -> Path:
     from torchvision.datasets import FashionMNIST
 
     if not is_reachable(FashionMNIST.mirrors[0]):
-        raise DataError("The files of Fashion-MNIST are not on this machine and cannot be downloaded.", remedy=_ways_on())
+        raise DataError(
+            "The files of Fashion-MNIST are not on this machine and cannot be downloaded.", remedy=_ways_on()
+        )
     try:
         return Path(FashionMNIST(cache_dir() / "data", download=True).raw_folder)
     except (OSError, RuntimeError) as error:
@@ -218,6 +236,8 @@ def _read_idx(folder: Path, stem: str, reader: Callable[[str], Tensor]) -> np.nd
             plain.write_bytes(content)
             return reader(str(plain)).numpy()
     except OSError as error:
-        raise StorageError(f"{stem} could not be unpacked ({error}).", remedy="Free some space and try again.") from error
+        raise StorageError(
+            f"{stem} could not be unpacked ({error}).", remedy="Free some space and try again."
+        ) from error
     except (AssertionError, TypeError, ValueError, RuntimeError, KeyError) as error:
         raise DataError(f"{path} is damaged or not an idx file ({error}).", remedy=_ways_on()) from error

@@ -131,7 +131,8 @@ def _encode(
     def report(done: int) -> None:
         if on_progress is not None and on_progress(done, len(indices)) and done < len(indices):
             raise EncodingStopped(
-                f"Encoding was stopped at {done:,} of {len(indices):,} images.", remedy="Run it again to go on from there."
+                f"Encoding was stopped at {done:,} of {len(indices):,} images.",
+                remedy="Run it again to go on from there.",
             )
 
     chunks: list[np.ndarray] = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,6 +39,7 @@ class ImageFolder:
     All pictures are read once at the start, so that counts and labels are those of readable pictures.
 
     Attributes:
+        other_words: none; a folder's name is all that is known of a class.
         failures: the pictures that were left out, and why.
     Raises:
         DataError: the folder is missing, has fewer than two classes with readable pictures, or its test split has a class
@@ -50,6 +51,7 @@ class ImageFolder:
         self.name = f"folder:{folder}"
         if not self._folder.is_dir():
             raise DataError(f"The folder {self._folder} does not exist.", remedy="Give the path of a folder.")
+        self.other_words: Mapping[str, Sequence[str]] = {}
         self._seed = seed
         self.failures: tuple[ImageFailure, ...] = ()
         roots = {split: self._folder / split for split in SPLITS}
@@ -95,7 +97,9 @@ class ImageFolder:
             try:
                 yield read_image(file.path, file.name)
             except ImageError as error:
-                raise DataError(f"The folder {self._folder} has changed: {error.message}", remedy="Start again.") from error
+                raise DataError(
+                    f"The folder {self._folder} has changed: {error.message}", remedy="Start again."
+                ) from error
 
     def _scan(self, root: Path, class_folders: list[str]) -> list[_File]:
         """All readable pictures below root, by class and path; the others go to `failures`."""
@@ -122,7 +126,9 @@ class ImageFolder:
         found = {file.label for file in self._files["train"]}
         empty = [name for label, name in enumerate(raw_names) if label not in found]
         if len(raw_names) < 2 or empty:
-            came = f"classes without a readable picture: {', '.join(empty[:5])}" if empty else f"{len(raw_names)} classes"
+            came = (
+                f"classes without a readable picture: {', '.join(empty[:5])}" if empty else f"{len(raw_names)} classes"
+            )
             left_out = f" {len(self.failures)} pictures could not be read." if self.failures else ""
             raise DataError(
                 f"The folder {self._folder} has {came}; at least 2 classes with pictures are needed.{left_out}",

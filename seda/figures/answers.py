@@ -10,6 +10,8 @@ import pandas as pd
 from seda.evaluation.trajectories import commitment_step, decisions
 from seda.trajectory import Journey
 
+ISOLATE, END = "\u2068", "\u2069"  # a right-to-left name must not turn its percentage around
+
 
 def answer_table(journey: Journey) -> pd.DataFrame:
     """Picture (data URL), name, the answer and its probability in percent, the next classes with theirs as text, the
@@ -27,7 +29,7 @@ def answer_table(journey: Journey) -> pd.DataFrame:
     table["answer"], table["probability"] = names[best[:, 0]], ranked[:, 0]
     for place, title in zip(range(1, len(names)), ("second", "third"), strict=False):
         pairs = zip(names[best[:, place]], ranked[:, place], strict=True)
-        table[title] = [f"{name}  {share:.1f} %" for name, share in pairs]
+        table[title] = [f"{ISOLATE}{name}{END}  {share:.1f} %" for name, share in pairs]
     table["ended at"] = names[decided[:, -1]]
     table["settled at state"] = commitment_step(decided)
     return pd.DataFrame(table)

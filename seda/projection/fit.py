@@ -44,7 +44,7 @@ class MapConfig(Config):
     temporal_weight: float = 1.0
     negatives: int = 5
     steps: int = 3000
-    batch_size: int = 1024
+    batch_size: int = 512
     learning_rate: float = 2e-3
     speed_weight: float = 0.0
 
@@ -103,11 +103,10 @@ def fit_map(
         consecutive = rng.integers(0, max(len(step_heads), 1), step_count)
         head = np.concatenate([heads[edges], step_heads[consecutive]])
         tail = np.concatenate([tails[edges], step_tails[consecutive]])
-        others = rng.integers(0, len(points), (len(head), config.negatives))
-        used, where = np.unique(np.concatenate([head, tail, others.ravel()]), return_inverse=True)
-        placed = network(data[used])[where]
-        head_at, tail_at = placed[: len(head)], placed[len(head) : 2 * len(head)]
-        others_at = placed[2 * len(head) :].view(len(head), config.negatives, 2)
+        # negatives come from one uniform pool a step: placing points is the cost, not comparing them
+        pool = rng.integers(0, len(points), len(head))
+        head_at, tail_at, pool_at = network(data[np.concatenate([head, tail, pool])]).chunk(3)
+        others_at = pool_at[rng.integers(0, len(pool), (len(head), config.negatives))]  # [e, r, 2]
         loss = _cross_entropy(head_at, tail_at, others_at, a, b)
         if config.speed_weight and step_count:
             moved = (head_at[graph_count:] - tail_at[graph_count:]).norm(dim=1)

@@ -37,7 +37,7 @@ class MapNetwork(nn.Module):
     Shapes: n points, d their width.
     """
 
-    def __init__(self, dim: int, width: int = 256) -> None:
+    def __init__(self, dim: int, width: int = 128) -> None:
         super().__init__()
         self.register_buffer("mean", torch.zeros(dim))
         self.register_buffer("axes", torch.zeros(dim, 2))

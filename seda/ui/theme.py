@@ -15,6 +15,7 @@ _STYLE = """
 .st-key-trajectories-gallery [data-testid="stColumn"] [data-testid="stVerticalBlock"] { gap: .15rem; align-items: center; }
 .st-key-trajectories-gallery img { border-radius: .4rem; }
 .st-key-reading { max-width: 76rem; margin: 0 auto; }
+.st-key-reading thead { display: none; }
 @media (max-width: 640px) { .stMainBlockContainer { padding: 3.6rem .8rem 2rem; } }
 </style>
 """

@@ -1,0 +1,1 @@
+"""Measuring aligners on data that they have not seen."""

@@ -1,0 +1,78 @@
+"""Schedulers: nothing is clipped, steps are exact, noise is checked."""
+
+import numpy as np
+import pytest
+import torch
+from diffusers import DDIMScheduler
+
+from seda.config import SAMPLERS, SamplingConfig
+from seda.diffusion.schedule import add_noise, check_scheduler, inference_timesteps, make_scheduler
+from seda.errors import ConfigError, SchedulerError
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("strength", [0.05, 0.3, 0.6, 1.0])
+@pytest.mark.parametrize("steps", [1, 7, 25])
+def test_exactly_the_asked_steps_from_the_asked_strength(sampler, strength, steps):
+    sampling = SamplingConfig(sampler, steps, strength)
+    timesteps = inference_timesteps(make_scheduler(sampler), sampling)
+    assert len(timesteps) == steps
+    assert all(a > b for a, b in zip(timesteps[:-1], timesteps[1:], strict=True))
+    # one step of the divided schedule is the best that any spacing can promise
+    assert abs(int(timesteps[0]) / 1000 - strength) <= strength / steps + 0.05
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_a_perfect_estimate_is_reached_exactly_even_far_outside_of_one(sampler):
+    target = torch.full((2, 4), 12.5)
+    scheduler = make_scheduler(sampler)
+    sampling = SamplingConfig(sampler, 10, 0.7)
+    x_t = torch.randn(2, 4, generator=torch.Generator().manual_seed(0))
+    for t in inference_timesteps(scheduler, sampling):
+        x_t = scheduler.step(target, t, x_t).prev_sample
+    np.testing.assert_allclose(x_t, target, atol=1e-4)
+
+
+def test_ddim_follows_its_equation():
+    """x_prev = sqrt(abar_prev) x_0 + sqrt(1 - abar_prev) noise_hat, arXiv:2010.02502 eq. 12 at eta 0."""
+    scheduler = make_scheduler("ddim")
+    sampling = SamplingConfig("ddim", 7, 0.7)  # ten steps in all: 100 timesteps each
+    timesteps = inference_timesteps(scheduler, sampling)
+    generator = torch.Generator().manual_seed(1)
+    x_t, x_0 = torch.randn(3, 5, generator=generator), torch.randn(3, 5, generator=generator)
+    for t, previous in zip(timesteps[:-1], timesteps[1:], strict=True):
+        now, then = scheduler.alphas_cumprod[t], scheduler.alphas_cumprod[previous]
+        noise = (x_t - now.sqrt() * x_0) / (1 - now).sqrt()
+        expected = then.sqrt() * x_0 + (1 - then).sqrt() * noise
+        stepped = scheduler.step(x_0, t, x_t).prev_sample
+        np.testing.assert_allclose(stepped, expected, atol=1e-5)
+        x_t = stepped
+
+
+def test_a_clipping_scheduler_is_refused():
+    with pytest.raises(SchedulerError, match="clips"):
+        check_scheduler(DDIMScheduler(prediction_type="sample"))  # diffusers' default is clip_sample=True
+    with pytest.raises(SchedulerError, match="prediction_type is 'epsilon'"):
+        check_scheduler(DDIMScheduler(clip_sample=False))
+
+
+def test_unknown_sampler():
+    with pytest.raises(SchedulerError, match="euler"):
+        make_scheduler("euler")
+    with pytest.raises(ConfigError, match="allowed are ddim"):
+        SamplingConfig(sampler="euler")
+
+
+def test_noise_of_another_shape_is_refused():
+    scheduler = make_scheduler("ddim")
+    with pytest.raises(SchedulerError, match=r"\(1, 4\)"):
+        add_noise(scheduler, torch.zeros(3, 4), torch.zeros(1, 4), 100)
+
+
+def test_add_noise_mixes_by_the_schedule():
+    scheduler = make_scheduler("ddim")
+    features, noise = torch.ones(2, 3), torch.full((2, 3), 2.0)
+    noised = add_noise(scheduler, features, noise, torch.tensor([0, 600]))
+    for row, t in enumerate([0, 600]):
+        alpha_bar = float(scheduler.alphas_cumprod[t])
+        np.testing.assert_allclose(noised[row], alpha_bar**0.5 + 2 * (1 - alpha_bar) ** 0.5, rtol=1e-5)
