@@ -136,8 +136,8 @@ class TrainingConfig(Config):
 
     seed: int = 0
     validation_share: float = 1 / 7
-    max_epochs: int = 40
-    patience: int = 8
+    max_epochs: int = 20
+    patience: int = 6
     batch_size: int = 256
     learning_rate: float = 1e-3
     weight_decay: float = 0.02

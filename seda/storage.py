@@ -84,7 +84,8 @@ def write_arrays(path: Path | str, arrays: Mapping[str, np.ndarray], metadata: M
 def arrays_to_bytes(arrays: Mapping[str, np.ndarray], metadata: Mapping[str, Any] | None = None) -> bytes:
     """The safetensors form of arrays and JSON metadata (kept under the one key "json")."""
     text = json.dumps(metadata or {}, sort_keys=True, ensure_ascii=False)
-    return save({name: np.ascontiguousarray(array) for name, array in arrays.items()}, metadata={"json": text})
+    # order="C" and not ascontiguousarray, which gives a number without dimensions one
+    return save({name: np.asarray(array, order="C") for name, array in arrays.items()}, metadata={"json": text})
 
 
 def read_arrays(path: Path | str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

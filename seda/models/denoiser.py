@@ -94,7 +94,8 @@ class AnchorDenoiser(nn.Module):
             source: what the run starts from [n, d].
             guidance: power on p(c | condition).
         """
-        log_prior = (guidance * self.prior(condition, anchors).log_softmax(-1)).log_softmax(-1)
+        with torch.no_grad():  # p(c | condition) learns from its own likelihood alone, so that it stays a probability
+            log_prior = (guidance * self.prior(condition, anchors).log_softmax(-1)).log_softmax(-1)
         embedded = self.condition_in(condition)
         texts = self.bank_in(bank)
         tokens = tuple(block.tokens(embedded, texts) for block in self.blocks)

@@ -249,7 +249,7 @@ class _Trainer:
         loss = loss + alignment_loss(self._estimate(learner, candidates, labels, generator), centers, labels, norm)
 
         # stage 1 ends at a center: with its own probability, or at any other so that stage 2 keeps looking at v
-        drawn = torch.multinomial(candidates.log_prior.detach().exp(), 1, generator=generator).flatten()
+        drawn = torch.multinomial(candidates.log_prior.exp(), 1, generator=generator).flatten()
         other = torch.randint(len(centers), drawn.shape, generator=generator)
         swap = torch.rand(len(batch), generator=generator) < self.config.center_swap
         semantic = centers[torch.where(swap, other, drawn)]

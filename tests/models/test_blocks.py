@@ -1,0 +1,132 @@
+"""Building blocks: scaler, feature interaction, denoiser."""
+
+import numpy as np
+import pytest
+import torch
+
+from seda.config import ModelConfig
+from seda.errors import ConfigError, ShapeError
+from seda.models.denoiser import AnchorDenoiser
+from seda.models.interaction import FeatureInteraction
+from seda.models.scaler import FeatureScaler
+
+CONFIG = ModelConfig(dim=8, image_dim=12, width=16, heads=2, blocks=2, prior_width=16)
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def random(*shape, seed=0):
+    return torch.randn(*shape, generator=generator(seed))
+
+
+@pytest.mark.parametrize("width", [12, 8])
+def test_scaled_features_have_the_stated_norm_and_the_inverse_keeps_the_direction(width):
+    features = random(50, 12) @ random(12, 12, seed=1) + 5
+    scaler = FeatureScaler(12, width, 3.0).fit(features)
+    scaled = scaler(features)
+    np.testing.assert_allclose(scaled.norm(dim=1), 3.0, rtol=1e-5)
+    np.testing.assert_allclose(scaler(scaler.inverse(scaled)), scaled, atol=1e-4)
+
+
+def test_the_projection_is_the_pca_of_the_training_features():
+    features = random(200, 12) * torch.linspace(3, 0.1, 12)
+    scaler = FeatureScaler(12, 4, 1.0).fit(features)
+    centred = features - features.mean(0)
+    _, _, axes = torch.linalg.svd(centred, full_matrices=False)
+    overlap = (axes[:4] @ scaler.projection).abs()
+    np.testing.assert_allclose(overlap, torch.eye(4), atol=1e-3)
+
+
+def test_scaler_refuses_another_width():
+    with pytest.raises(ShapeError, match=r"\[n, 12\]"):
+        FeatureScaler(12, 8, 1.0)(torch.zeros(3, 8))
+
+
+def woken(module, seed=3):
+    """Random weights instead of the zeros that gates and outputs begin with."""
+    for index, parameter in enumerate(module.parameters()):
+        parameter.data = 0.3 * torch.randn(parameter.shape, generator=generator(seed + index))
+    return module.eval()
+
+
+def test_interaction_changes_nothing_at_first():
+    block = FeatureInteraction(16, 2)
+    state = random(5, 16)
+    tokens = block.tokens(random(5, 16, seed=1), random(7, 16, seed=2))
+    torch.testing.assert_close(block(state, random(1, 16, seed=3), tokens), state)
+
+
+def test_interaction_against_torchs_own_attention():
+    block = woken(FeatureInteraction(16, 2))
+    state, condition, bank, time = random(5, 16), random(5, 16, seed=1), random(7, 16, seed=2), random(1, 16, seed=3)
+    found = block(state, time, block.tokens(condition, bank))
+
+    shift_a, scale_a, gate_a, shift_m, scale_m, gate_m = block.modulation(torch.nn.functional.silu(time)).chunk(6, 1)
+    rows = []
+    for i in range(5):
+        keys, values = [], []
+        for layer, tokens in ((block.condition_key_value, condition[i : i + 1]), (block.bank_key_value, bank)):
+            key, value = layer(tokens).chunk(2, dim=1)
+            keys.append(key)
+            values.append(value)
+        query = block.query(block.norm(state[i : i + 1]) * (1 + scale_a) + shift_a)
+        heads = [part.view(-1, 2, 8).transpose(0, 1) for part in (query, torch.cat(keys), torch.cat(values))]
+        rows.append(torch.nn.functional.scaled_dot_product_attention(*heads).transpose(0, 1).reshape(1, 16))
+    expected = state + gate_a * block.output(torch.cat(rows))
+    expected = expected + gate_m * block.mlp(block.norm(expected) * (1 + scale_m) + shift_m)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def estimate(denoiser, bank_order=None, item_order=None):
+    anchors, source, x_t, condition = random(6, 8), random(4, 8, seed=1), random(4, 8, seed=2), random(4, 12, seed=3)
+    if item_order is not None:
+        source, x_t, condition = source[item_order], x_t[item_order], condition[item_order]
+    if bank_order is not None:
+        anchors = anchors[bank_order]
+    run = denoiser.prepare(condition, anchors, anchors, source, guidance=2.0)
+    one = torch.ones(1)
+    return denoiser(x_t, 300 * one, 0.5 * one, 0.3 * one, run)
+
+
+def test_a_new_denoiser_is_the_closed_form():
+    result = estimate(AnchorDenoiser(CONFIG, 12).eval())
+    torch.testing.assert_close(result.x_0, result.log_weights.exp() @ random(6, 8))
+
+
+def test_order_of_classes_and_items_does_not_matter():
+    denoiser = woken(AnchorDenoiser(CONFIG, 12))
+    result = estimate(denoiser)
+    order = torch.tensor([3, 0, 5, 1, 4, 2])
+    reordered = estimate(denoiser, bank_order=order)
+    torch.testing.assert_close(reordered.x_0, result.x_0, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(reordered.log_weights, result.log_weights[:, order], rtol=1e-4, atol=1e-4)
+    items = torch.tensor([2, 0, 3, 1])
+    torch.testing.assert_close(estimate(denoiser, item_order=items).x_0, result.x_0[items], rtol=1e-4, atol=1e-4)
+
+
+def test_the_residual_listens_to_the_text_bank():
+    denoiser = woken(AnchorDenoiser(CONFIG, 12))
+    anchors, source, x_t, condition = random(6, 8), random(4, 8, seed=1), random(4, 8, seed=2), random(4, 12, seed=3)
+    one = torch.ones(1)
+    with_bank, with_other = (
+        denoiser(x_t, 300 * one, 0.5 * one, 0.3 * one, denoiser.prepare(condition, anchors, bank, source, 1.0)).x_0
+        for bank in (anchors, random(6, 8, seed=9))
+    )
+    assert float((with_bank - with_other).detach().abs().max()) > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [({"dim": 1}, "dim is 1"), ({"dim": 9, "image_dim": 8}, "image_dim"), ({"width": 10}, "multiple"), ({"scale": -1.0}, "scale")],
+)
+def test_sizes_that_cannot_work(values, message):
+    with pytest.raises(ConfigError, match=message):
+        ModelConfig(**values)
+
+
+def test_unknown_settings_are_noticed():
+    with pytest.raises(ConfigError, match=r"unknown settings \['depth'\]"):
+        ModelConfig.from_dict({"depth": 3})
+    assert ModelConfig.from_dict(CONFIG.to_dict()) == CONFIG

@@ -1,0 +1,200 @@
+"""Training on small drawn features: it learns, it is repeatable, it resumes, and it sees no test data."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from seda.aligner import PretrainedAligner, ReferenceFeatures, load_aligner, package_versions
+from seda.card import AlignerCard, read_card
+from seda.config import ModelConfig, SamplingConfig, TrainingConfig
+from seda.errors import AlignerError, DataError, FileFormatError, FingerprintError, ShapeError
+from seda.evaluation.classification import top1_accuracy
+from seda.storage import read_json, write_json
+from seda.training import TrainingSet, fit_aligner
+from seda.training.fit import split_validation
+from seda.training.phrases import class_phrasings
+
+CLASSES, IMAGE_DIM, DIM = 4, 24, 12
+CONFIG = TrainingConfig(max_epochs=10, batch_size=32, patience=10, validation_share=0.25, learning_rate=1e-2)
+MODEL = ModelConfig(dim=DIM, image_dim=IMAGE_DIM, width=16, heads=2, blocks=1, prior_width=32)
+RNG = np.random.default_rng(0)
+CENTERS = 2 * RNG.normal(size=(CLASSES, IMAGE_DIM))
+TEXTS = torch.from_numpy(RNG.normal(size=(CLASSES, 2, DIM))).float()
+
+
+def drawn(count, seed):
+    rng = np.random.default_rng(seed)
+    labels = np.arange(count) % CLASSES
+    features = CENTERS[labels] + rng.normal(size=(count, IMAGE_DIM))
+    return torch.from_numpy(features).float(), torch.from_numpy(labels)
+
+
+def training_set(count=240, seed=1):
+    return TrainingSet(*drawn(count, seed), TEXTS)
+
+
+@pytest.fixture(scope="module")
+def trained():
+    return fit_aligner(training_set(), CONFIG, MODEL)
+
+
+def answers(aligner, features):
+    return aligner.classify(features, TEXTS[:, 0], SamplingConfig(num_inference_steps=5)).numpy()
+
+
+def test_it_learns_and_shuffled_labels_fall_to_chance(trained):
+    features, labels = drawn(400, seed=2)
+    assert top1_accuracy(answers(trained.aligner, features), labels.numpy()) > 0.95
+    data = training_set()
+    order = torch.randperm(len(data.labels), generator=torch.Generator().manual_seed(0))
+    shuffled = fit_aligner(replace(data, labels=data.labels[order]), CONFIG, MODEL)
+    assert top1_accuracy(answers(shuffled.aligner, features), labels.numpy()) < 0.6
+    assert shuffled.metrics["validation_top1_accuracy"] < 0.5
+
+
+def test_shuffled_test_labels_are_chance(trained):
+    features, labels = drawn(400, seed=2)
+    shuffled = np.random.default_rng(0).permutation(labels.numpy())
+    assert abs(top1_accuracy(answers(trained.aligner, features), shuffled) - 1 / CLASSES) < 0.08
+
+
+def test_paths_end_at_the_texts(trained):
+    features, labels = drawn(60, seed=3)
+    run = trained.aligner.align(features, TEXTS[:, 0], SamplingConfig(num_inference_steps=10))
+    end = torch.cdist(run.translator.states[:, -1], run.class_texts).argmin(1)
+    assert float((end == labels).float().mean()) > 0.9
+    hand_over = torch.cdist(run.learner.states[:, -1], trained.aligner.class_centers).argmin(1)
+    assert float((hand_over == labels).float().mean()) > 0.9
+
+
+def test_the_bank_may_be_any_list_in_any_order(trained):
+    features, _ = drawn(20, seed=3)
+    probabilities = answers(trained.aligner, features)
+    order = [2, 0, 3, 1]
+    sampling = SamplingConfig(num_inference_steps=5)
+    reordered = trained.aligner.classify(features, TEXTS[order, 0], sampling).numpy()
+    np.testing.assert_allclose(reordered, probabilities[:, order], atol=1e-4)
+    two = trained.aligner.classify(features, TEXTS[:2, 0], sampling)
+    assert two.shape == (20, 2) and torch.allclose(two.sum(1), torch.ones(20))
+    with pytest.raises(ShapeError, match="k >= 2"):
+        trained.aligner.classify(features, TEXTS[:1, 0], sampling)
+
+
+def equal(a, b):
+    return all(torch.equal(value, b.state_dict()[name]) for name, value in a.state_dict().items())
+
+
+def test_the_same_seed_gives_the_same_aligner_and_another_does_not(trained):
+    before = torch.get_rng_state()
+    again = fit_aligner(training_set(), CONFIG, MODEL)
+    assert equal(trained.aligner, again.aligner)
+    assert not equal(trained.aligner, fit_aligner(training_set(), replace(CONFIG, seed=1), MODEL).aligner)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_it_resumes_where_it_was_stopped_with_the_same_result(trained, tmp_path):
+    stopped = fit_aligner(training_set(), CONFIG, MODEL, checkpoint_dir=tmp_path, on_epoch=lambda event: event.epoch == 2)
+    assert stopped.stopped and stopped.metrics["epochs"] == 2
+    epochs = []
+    resumed = fit_aligner(
+        training_set(), CONFIG, MODEL, checkpoint_dir=tmp_path, on_epoch=lambda event: epochs.append(event.epoch)
+    )
+    assert epochs[0] == 3
+    assert equal(resumed.aligner, trained.aligner)
+    assert resumed.metrics == trained.metrics
+
+
+def test_a_checkpoint_of_another_training_is_refused(tmp_path):
+    fit_aligner(training_set(), replace(CONFIG, max_epochs=1), MODEL, checkpoint_dir=tmp_path)
+    with pytest.raises(FileFormatError, match="another training"):
+        fit_aligner(training_set(seed=5), replace(CONFIG, max_epochs=1), MODEL, checkpoint_dir=tmp_path)
+
+
+def test_bad_training_data():
+    features, labels = drawn(40, 0)
+    features[3, 0] = float("nan")
+    with pytest.raises(DataError, match="not finite"):
+        TrainingSet(features, labels, TEXTS)
+    features, labels = drawn(40, 0)
+    with pytest.raises(DataError, match="two images each"):
+        TrainingSet(features, torch.zeros_like(labels), TEXTS)
+    with pytest.raises(DataError, match="39 labels"):
+        TrainingSet(features, labels[:-1], TEXTS)
+
+
+def test_validation_has_every_class_and_no_training_item():
+    labels = torch.tensor([0] * 10 + [1] * 4 + [2] * 2)
+    training, validation = split_validation(labels, 0.25, seed=0)
+    assert sorted(torch.cat([training, validation]).tolist()) == list(range(16))
+    assert labels[validation].unique().tolist() == labels[training].unique().tolist() == [0, 1, 2]
+
+
+def test_phrasings_are_as_many_for_each_class_and_begin_with_its_name():
+    phrasings = class_phrasings(("boot", "bag {x}"), {"boot": ("wellington",)})
+    assert len(phrasings[0]) == len(phrasings[1])
+    assert [texts[0] for texts in phrasings] == ["boot", "bag {x}"]
+    assert "a photo of a wellington" in phrasings[0]
+
+
+@pytest.fixture
+def saved(trained, tmp_path):
+    card = AlignerCard(
+        "tiny", "A test.", "tiny-encoder", "0123456789abcdef", tuple("abcd"), "{}", MODEL, CONFIG,
+        {"dataset": "drawn"}, trained.metrics, package_versions(),
+    )  # fmt: skip
+    features, labels = drawn(40, 1)
+    reference = ReferenceFeatures(trained.aligner.image_scaler(features).half().float(), labels)
+    trained.aligner.save(tmp_path / "tiny", card, reference)
+    return PretrainedAligner(trained.aligner, card, reference, tmp_path / "tiny")
+
+
+def test_save_then_load_is_equal(saved):
+    loaded = load_aligner(saved.folder)
+    assert equal(loaded.aligner, saved.aligner)
+    assert loaded.card == saved.card
+    assert torch.equal(loaded.reference.features, saved.reference.features)
+    features, _ = drawn(3, 4)
+    names, sampling = ["1", "2", "3"], SamplingConfig(num_inference_steps=4)
+    one, other = (
+        item.trace(features, TEXTS[:, 0], names, "abcd", sampling, item_seeds=[5, 6, 7]) for item in (saved, loaded)
+    )
+    np.testing.assert_array_equal(one.states, other.states)
+    assert one.states.shape == (3, 2 * 4 + 3, DIM)
+    assert one.hand_over == 5 and one.translator_start == 6
+    assert one.stages.tolist() == [0] + 5 * [1] + 5 * [2]
+
+
+def test_damage_is_noticed(saved):
+    weights = saved.folder / "aligner.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-5] ^= 1
+    weights.write_bytes(content)
+    with pytest.raises(FileFormatError, match="damaged"):
+        load_aligner(saved.folder)
+    weights.unlink()
+    with pytest.raises(FileFormatError, match="incomplete"):
+        load_aligner(saved.folder)
+
+
+def test_other_versions_unknown_settings_and_missing_aligners(saved):
+    values = read_json(saved.folder / "card.json")
+    write_json(saved.folder / "card.json", values | {"version": 99})
+    with pytest.raises(FileFormatError, match="version 99; this program reads version 1"):
+        read_card(saved.folder)
+    values["card"]["model"]["depth"] = 3
+    write_json(saved.folder / "card.json", values)
+    with pytest.raises(FileFormatError, match="unknown settings"):
+        read_card(saved.folder)
+    (saved.folder / "card.json").write_text("{")
+    with pytest.raises(FileFormatError, match="JSON"):
+        read_card(saved.folder)
+    with pytest.raises(AlignerError, match="no aligner 'nowhere'"):
+        load_aligner("nowhere")
+
+
+def test_another_encoders_features_are_refused_by_name(saved):
+    saved.check_encoder("tiny-encoder", "0123456789abcdef")
+    with pytest.raises(FingerprintError, match="'tiny-encoder'.*'bundled'"):
+        saved.check_encoder("bundled", "ffffffffffffffff")
