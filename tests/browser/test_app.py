@@ -192,19 +192,3 @@ def test_every_page_at_every_size(chromium: Browser, server: str, artifacts: Pat
         assert page.get_by_test_id("stException").count() == 0
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     context.close()
-
-
-HEAVY = ("torch", "open_clip", "umap", "timm", "diffusers", "sentence_transformers", "sklearn")
-
-
-def test_no_heavy_import_before_the_first_run():
-    """In a child process, because the tests themselves have long imported torch."""
-    code = (
-        "import sys; from streamlit.testing.v1 import AppTest; app = AppTest.from_file('app.py', default_timeout=60)\n"
-        "for page in ('trajectories', 'aligner', 'method', 'trajectories'):\n"
-        "    app.switch_page(f'pages/{page}.py').run(); assert not app.exception\n"
-        f"print([name for name in {HEAVY!r} if name in sys.modules])"
-    )
-    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120)
-    assert result.returncode == 0, result.stderr
-    assert result.stdout.strip() == "[]"
