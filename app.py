@@ -2,12 +2,10 @@
 
 import streamlit as st
 
-from seda.ui.theme import apply_style
+from seda.ui.theme import ICON, LOGO, apply_style
 
-st.set_page_config(
-    page_title="SeDA Explorer", page_icon="seda/ui/assets/icon.png", layout="wide", initial_sidebar_state=340
-)
-st.logo("seda/ui/assets/logo.svg", size="large")
+st.set_page_config(page_title="SeDA Explorer", page_icon=ICON, layout="wide", initial_sidebar_state=340)
+st.logo(LOGO, size="large")
 apply_style()
 page = st.navigation(
     [

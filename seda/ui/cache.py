@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from seda.card import CARD_FILE, AlignerCard, find_aligner, read_card
-from seda.errors import FileFormatError
-from seda.storage import read_json
+from seda.errors import FileFormatError, SedaError
+from seda.export.payload import player_payload
+from seda.storage import read_json, write_bytes
 from seda.trajectory import Journey
 
 if TYPE_CHECKING:
@@ -69,15 +70,22 @@ def read_replay(content: bytes, name: str) -> Journey:
     """A replay that a visitor opened.
 
     Raises:
-        FileFormatError: the file is damaged, of another kind or of another version.
+        FileFormatError: the file is damaged, of another kind or of another version, or does not make a picture.
+        StorageError: the disk is full.
     """
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "replay.safetensors"
-        path.write_bytes(content)
+        path = write_bytes(Path(folder) / "replay.safetensors", content)
         try:
-            return Journey.load(path)
+            journey = Journey.load(path)
         except FileFormatError as error:
             raise FileFormatError(error.message.replace(str(path), name), remedy=error.remedy) from error
+    try:
+        player_payload(journey)  # remembered; a file may be well-formed and still make no sense
+    except SedaError as error:
+        raise FileFormatError(f"{name} cannot be played: {error.message}", remedy=error.remedy) from error
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise FileFormatError(f"{name} cannot be played ({error}).", remedy="Trace the images again.") from error
+    return journey
 
 
 def card(aligner: str) -> AlignerCard:

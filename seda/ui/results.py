@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from seda.trajectory import Journey
-from seda.ui.errors import plain, show_error, show_failures
+from seda.ui.errors import errors_on_screen, plain, show_error, show_failures
 from seda.ui.player import show_player
 from seda.ui.state import AppState, Shown
 
@@ -48,22 +48,25 @@ def show_heading(shown: Shown) -> None:
 @st.fragment
 def show_picture(shown: Shown) -> None:
     """The player. In a fragment, so that its reports do not interrupt a run."""
-    show_player(shown.journey, key="trajectories.player", height=PLAYER_HEIGHT)
+    with errors_on_screen():
+        show_player(shown.journey, key="trajectories.player", height=PLAYER_HEIGHT)
     st.caption(plain(_settings_line(shown)))
 
 
 def _settings_line(shown: Shown) -> str:
     """How the picture was made, in one line."""
     settings: Mapping[str, Any] = shown.journey.trajectory.settings
-    sampling = settings.get("sampling", {})
-    eta = f", eta {sampling['eta']:g}" if sampling.get("sampler") == "ddim" and "eta" in sampling else ""
+    sampling = settings.get("sampling")
+    sampling = sampling if isinstance(sampling, Mapping) else {}  # a replay may hold anything
+    sampler = sampling.get("sampler")
+    scale = settings.get("scale")
     parts = {
-        "sampler": f"{sampling.get('sampler')}{eta}" if "sampler" in sampling else None,
+        "sampler": f"{sampler}, eta {sampling.get('eta')}" if sampler == "ddim" else sampler,
         "steps per stage": sampling.get("num_inference_steps"),
         "noise strength": sampling.get("strength"),
         "guidance": sampling.get("guidance"),
         "seed": sampling.get("seed"),
-        "feature scale": f"{settings['scale']:.3g}" if "scale" in settings else None,
+        "feature scale": f"{scale:.3g}" if isinstance(scale, float) else scale,
         "aligner": settings.get("aligner"),
         "encoder": settings.get("encoder"),
         "reference points": f"{len(shown.journey.positions.reference):,}",

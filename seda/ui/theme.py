@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
+
+_ASSETS = Path(__file__).parent / "assets"
+ICON, LOGO = str(_ASSETS / "icon.png"), str(_ASSETS / "logo.svg")  # of our own: the named icons come from the network
 
 # Streamlit leaves a hand's width above the page and between the side panel's parts; the picture needs it more.
 _STYLE = """

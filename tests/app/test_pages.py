@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -204,6 +206,24 @@ def test_a_replay_opens_and_a_damaged_one_is_said(open_app):
     press(app, "trajectories.example.toy")
     press(app, "trajectories.example.toy")
     assert state_of(app).shown.origin == "example"
+
+
+def test_replays_that_make_no_sense_are_said(open_app):
+    journey = toy_journey()
+    nowhere = replace(journey.positions, states=journey.positions.states * np.nan)
+    timeless = replace(journey.trajectory, stages=np.zeros_like(journey.trajectory.stages))
+    odd = replace(journey.trajectory, settings={"sampling": "none", "scale": [1]})
+    app = open_app()
+    for number, (broken, words) in enumerate(
+        [
+            (replace(journey, positions=nowhere), "cannot be played"),
+            (replace(journey, trajectory=timeless), "cannot be played"),
+            (replace(journey, trajectory=odd), ""),
+        ]
+    ):
+        app.file_uploader(key="trajectories.replay").set_value((f"{number}.safetensors", broken.to_bytes(), "")).run()
+        assert words in errors(app)
+    assert state_of(app).shown.origin == "replay"
 
 
 def test_the_replay_download_opens_again(after_a_run, tmp_path):
