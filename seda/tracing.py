@@ -37,6 +37,7 @@ def trace_images(
     sampling: SamplingConfig,
     *,
     title: str = "",
+    note: str = "",
     on_step: Callable[[StepEvent], object] | None = None,
 ) -> Journey:
     """Encode pictures and class texts, run both stages, place every state on the map.
@@ -47,6 +48,7 @@ def trace_images(
         workbench: aligner, encoder and map.
         sampling: how.
         title: a line for the screen.
+        note: a sentence on what to look at.
         on_step: told of each denoising step; return True to stop.
     Raises:
         SedaError: see the parts; each names what came and what to do.
@@ -64,7 +66,7 @@ def trace_images(
         on_step=on_step,
     )
     thumbnails = tuple(thumbnail_png(item.image) for item in images)
-    return Journey(trajectory, place_trajectory(trajectory, workbench), thumbnails, title)
+    return Journey(trajectory, place_trajectory(trajectory, workbench), thumbnails, title, note)
 
 
 def place_trajectory(trajectory: Trajectory, workbench: Workbench) -> MapPositions:

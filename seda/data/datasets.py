@@ -23,11 +23,13 @@ class ImageDataset(Protocol):
     Attributes:
         name: how a user asks for it, such as "fashion-mnist" or "folder:photos".
         class_names: class texts, in the order of the labels.
+        source: where it comes from and its licence; empty where unknown.
         other_words: further words for a class by its name, for training on more than one phrasing; may be empty.
     """
 
     name: str
     class_names: tuple[str, ...]
+    source: str
     other_words: Mapping[str, Sequence[str]]
 
     def fingerprint(self, split: str) -> str:

@@ -78,6 +78,7 @@ class FashionMnist:
 
     name = "fashion-mnist"
     class_names = CLASS_NAMES
+    source = "Fashion-MNIST (Xiao, Rasul, Vollgraf 2017, arXiv:1708.07747), MIT licence"
     other_words = OTHER_WORDS
 
     def __init__(self, data_dir: Path | str | None = None) -> None:

@@ -51,6 +51,7 @@ class ImageFolder:
         self.name = f"folder:{folder}"
         if not self._folder.is_dir():
             raise DataError(f"The folder {self._folder} does not exist.", remedy="Give the path of a folder.")
+        self.source = ""
         self.other_words: Mapping[str, Sequence[str]] = {}
         self._seed = seed
         self.failures: tuple[ImageFailure, ...] = ()

@@ -83,7 +83,7 @@ class BundledEncoder:
         Raises:
             WeightsError: on first use, when the weights are missing or not the expected ones.
         """
-        model = self._image_model
+        model = self.image_model
         parts = [torch.empty(0, self.image_dim)]
         for start in range(0, len(images), BATCH_SIZE):
             pixels = preprocess(images[start : start + BATCH_SIZE])  # [b, 3, 224, 224]
@@ -122,7 +122,8 @@ class BundledEncoder:
         return self._image_model_and_head[1:]
 
     @property
-    def _image_model(self) -> nn.Module:
+    def image_model(self) -> nn.Module:
+        """Pictures [n, 3, 224, 224] to features [n, 1280], in eval mode; loaded at the first use."""
         return self._image_model_and_head[0]
 
     @property

@@ -194,6 +194,7 @@ def _card(
         training=config,
         data={
             "dataset": dataset.name,
+            "source": dataset.source,
             "split": "train",
             "count": len(features),
             "fingerprint": features.data_fingerprint,

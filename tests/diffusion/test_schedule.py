@@ -1,5 +1,7 @@
 """Schedulers: nothing is clipped, steps are exact, noise is checked."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -17,7 +19,7 @@ def test_exactly_the_asked_steps_from_the_asked_strength(sampler, strength, step
     sampling = SamplingConfig(sampler, steps, strength)
     timesteps = inference_timesteps(make_scheduler(sampler), sampling)
     assert len(timesteps) == steps
-    assert all(a > b for a, b in zip(timesteps[:-1], timesteps[1:], strict=True))
+    assert all(a > b for a, b in itertools.pairwise(timesteps))
     # one step of the divided schedule is the best that any spacing can promise
     assert abs(int(timesteps[0]) / 1000 - strength) <= strength / steps + 0.05
 
@@ -40,7 +42,7 @@ def test_ddim_follows_its_equation():
     timesteps = inference_timesteps(scheduler, sampling)
     generator = torch.Generator().manual_seed(1)
     x_t, x_0 = torch.randn(3, 5, generator=generator), torch.randn(3, 5, generator=generator)
-    for t, previous in zip(timesteps[:-1], timesteps[1:], strict=True):
+    for t, previous in itertools.pairwise(timesteps):
         now, then = scheduler.alphas_cumprod[t], scheduler.alphas_cumprod[previous]
         noise = (x_t - now.sqrt() * x_0) / (1 - now).sqrt()
         expected = then.sqrt() * x_0 + (1 - then).sqrt() * noise

@@ -1,5 +1,7 @@
 """Metrics against naive versions and known values."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -45,7 +47,7 @@ def test_paths_against_loops():
     for row, commitment, changes in zip(decided, commitment_step(decided), flips(decided), strict=True):
         first = next(s for s in range(9) if all(row[s:] == row[-1]))
         assert commitment == first
-        assert changes == sum(a != b for a, b in zip(row[:-1], row[1:], strict=True))
+        assert changes == sum(a != b for a, b in itertools.pairwise(row))
     np.testing.assert_allclose(
         accuracy_along_path(decided, labels), [(decided[:, s] == labels).mean() for s in range(9)]
     )

@@ -196,5 +196,5 @@ def test_other_versions_unknown_settings_and_missing_aligners(saved):
 
 def test_another_encoders_features_are_refused_by_name(saved):
     saved.check_encoder("tiny-encoder", "0123456789abcdef")
-    with pytest.raises(FingerprintError, match="'tiny-encoder'.*'bundled'"):
+    with pytest.raises(FingerprintError, match=r"'tiny-encoder'.*'bundled'"):
         saved.check_encoder("bundled", "ffffffffffffffff")

@@ -1,0 +1,87 @@
+"""Rebuild the shipped samples, features and journeys from the data and the shipped aligner: `python assets/build.py`.
+
+Needs Fashion-MNIST on this machine (Debian's dataset-fashion-mnist, $SEDA_DATA, or a network). Everything is chosen by rule,
+nothing by looking at results: samples are the first images of each class in the test split, in its own order.
+"""
+
+from __future__ import annotations
+
+import io
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+
+ASSETS = Path(__file__).resolve().parent
+sys.path.insert(0, str(ASSETS.parent))
+
+from seda.aligner import PretrainedAligner, load_aligner  # noqa: E402
+from seda.config import SamplingConfig  # noqa: E402
+from seda.data.datasets import ImageDataset, load_dataset  # noqa: E402
+from seda.data.features import SHIPPED, encode_split, feature_file_name  # noqa: E402
+from seda.encoders import load_encoder  # noqa: E402
+from seda.encoders.base import Encoder  # noqa: E402
+from seda.images import NamedImage, read_image  # noqa: E402
+from seda.projection import load_map  # noqa: E402
+from seda.storage import write_bytes, write_json  # noqa: E402
+from seda.tracing import Workbench, trace_images  # noqa: E402
+
+SAMPLES_PER_CLASS = 3
+
+
+def build_samples(dataset: ImageDataset, folder: Path) -> list[dict]:
+    """The first SAMPLES_PER_CLASS test images of each class as PNG, classes in turn, and samples.json."""
+    shutil.rmtree(folder, ignore_errors=True)
+    labels = dataset.labels("test")
+    members = [np.flatnonzero(labels == label)[:SAMPLES_PER_CLASS] for label in range(len(dataset.class_names))]
+    listing = []
+    for turn in range(SAMPLES_PER_CLASS):
+        for label, indices in enumerate(members):
+            index = int(indices[turn])
+            name = dataset.class_names[label]
+            file = f"{name.replace(' ', '-')}-{index:05d}.png"
+            (image,) = dataset.images("test", [index])
+            buffer = io.BytesIO()
+            image.save(buffer, "PNG", optimize=True)
+            write_bytes(folder / file, buffer.getvalue())
+            listing.append(
+                {"file": file, "name": f"{name} {index}", "label": name, "source": f"{dataset.source}, test split"}
+            )
+    write_json(folder / "samples.json", listing)
+    return listing
+
+
+def build_features(dataset: ImageDataset, encoder: Encoder) -> None:
+    """Features of the whole test split, in half precision, where `encode_split` looks first."""
+    features = encode_split(dataset, "test", encoder, seed=None)
+    name = feature_file_name(encoder.fingerprint, dataset.fingerprint("test"), "test", None, None)
+    features.save(SHIPPED / name, half=True)
+
+
+def build_journeys(samples: list[dict], folder: Path, workbench: Workbench, journeys: Path) -> None:
+    """The stored example that the app opens with."""
+    images = [NamedImage(entry["name"], read_image(folder / entry["file"], entry["name"])) for entry in samples[:12]]
+    journey = trace_images(
+        images,
+        workbench.aligner.card.class_names,
+        workbench,
+        SamplingConfig(),
+        title="Twelve unseen pictures travel to their class texts",
+        note="Watch the pictures leave their cloud, gather at the category centers, and travel on to the words.",
+    )
+    journey.save(journeys / "01-fashion-mnist.safetensors")
+
+
+def main() -> None:
+    dataset, encoder = load_dataset("fashion-mnist"), load_encoder("bundled")
+    aligner: PretrainedAligner = load_aligner("fashion-mnist")
+    workbench = Workbench(aligner, encoder, load_map(aligner.folder))
+    folder = ASSETS / "samples" / "fashion-mnist"
+    samples = build_samples(dataset, folder)
+    build_journeys(samples, folder, workbench, ASSETS / "journeys")
+    build_features(dataset, encoder)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,125 @@
+"""The shipped aligner on real images: what the README and the app promise."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from seda.aligner import load_aligner
+from seda.benchmark.evaluate import evaluate_aligner
+from seda.config import SAMPLERS, SamplingConfig
+from seda.data.datasets import load_dataset
+from seda.data.features import encode_split
+from seda.encoders import load_encoder
+from seda.errors import DataError
+from seda.evaluation.trajectories import accuracy_along_path, decisions
+from seda.images import NamedImage, read_image
+from seda.projection import load_map
+from seda.tracing import Workbench, content_seed, trace_images
+from seda.trajectory import Journey
+
+ASSETS = Path(__file__).resolve().parents[1] / "assets"
+EXAMPLES, SAMPLES = ASSETS / "journeys", ASSETS / "samples"
+COUNT = 400
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    return load_encoder("bundled")
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    return load_aligner()
+
+
+@pytest.fixture(scope="module")
+def workbench(shipped, encoder):
+    return Workbench(shipped, encoder, load_map(shipped.folder))
+
+
+@pytest.fixture(scope="module")
+def features(encoder):
+    """All 10,000 test images' features; shipped, so that nothing is encoded or downloaded."""
+    return encode_split(load_dataset("fashion-mnist"), "test", encoder, seed=None)
+
+
+@pytest.fixture(scope="module")
+def texts(shipped, encoder):
+    return encoder.encode_texts(shipped.card.class_names)
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_the_states_accuracy_rises_along_the_path(shipped, features, texts, sampler):
+    part = features.take(np.arange(COUNT))
+    trajectory = shipped.trace(
+        torch.from_numpy(part.image_features), texts, [""] * COUNT, part.class_names, SamplingConfig(sampler)
+    )
+    along = accuracy_along_path(decisions(trajectory.class_similarities()), part.labels)
+    assert along[trajectory.translator_start] < 0.3
+    assert along[-1] > 0.86
+    to_centers = accuracy_along_path(decisions(trajectory.center_similarities()), part.labels)
+    assert to_centers[trajectory.hand_over] > 0.86
+
+
+def test_the_answer_on_all_test_images(shipped, encoder, features):
+    result = evaluate_aligner(shipped, encoder, features)
+    assert result.count == 10_000 and result.split == "test"
+    assert result.top1_accuracy >= 0.87
+    shuffled = np.random.default_rng(0).permutation(features.labels)
+    part = type(features)(**{**vars(features), "labels": shuffled}).take(np.arange(1000))
+    assert abs(evaluate_aligner(shipped, encoder, part).top1_accuracy - 0.1) < 0.04
+
+
+def test_shipped_features_are_those_of_the_images(encoder, features):
+    """Encoded anew from real images where they are at hand (Debian's package, installed in CI)."""
+    dataset = load_dataset("fashion-mnist")
+    try:
+        images = list(dataset.images("test", range(8)))
+    except DataError as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(f"the images of Fashion-MNIST are not on this machine: {error}")
+    again = encoder.encode_images([image.convert("RGB") for image in images]).numpy()
+    np.testing.assert_allclose(features.image_features[:8], again, atol=2e-3 * np.abs(again).max())
+
+
+def test_the_same_picture_takes_the_same_path_in_any_batch_under_any_name(workbench):
+    paths = sorted(SAMPLES.glob("fashion-mnist/*.png"))[:4]
+    images = [NamedImage(path.name, read_image(path, path.name)) for path in paths]
+    names = workbench.aligner.card.class_names
+    sampling = SamplingConfig("ddpm", 6)
+    together = trace_images(images, names, workbench, sampling)
+    alone = trace_images([NamedImage("another name", images[2].image)], names, workbench, sampling)
+    np.testing.assert_allclose(together.positions.states[2], alone.positions.states[0], atol=1e-3)
+    assert len({content_seed(item) for item in images}) == 4
+
+
+def test_other_words_for_the_same_things_are_understood(shipped, encoder, features):
+    """Class texts that a user types; none of these is the first phrasing of training, two are no phrasing at all."""
+    words = ["footwear for running", "a lady's handbag", "denim trousers"]
+    classes = ["sneaker", "bag", "trouser"]
+    chosen = np.isin(features.labels, [features.class_names.index(name) for name in classes])
+    part = features.take(np.flatnonzero(chosen)[:150])
+    expected = np.array([classes.index(part.class_names[label]) for label in part.labels])
+    answer = shipped.aligner.classify(
+        torch.from_numpy(part.image_features), encoder.encode_texts(words), SamplingConfig(num_inference_steps=5)
+    )
+    assert float((answer.argmax(1).numpy() == expected).mean()) > 0.9
+
+
+def test_the_map_is_sound(shipped):
+    scores = load_map(shipped.folder).card["scores"]
+    assert scores["trustworthiness"] > 0.85 and scores["continuity"] > 0.9
+
+
+def test_the_stored_journey_is_what_the_shipped_aligner_draws(workbench):
+    """A retrained aligner with a forgotten `python assets/build.py` is noticed here."""
+    stored = Journey.load(sorted(EXAMPLES.glob("*.safetensors"))[0])
+    place = workbench.frozen_map.place
+    d = stored.trajectory.states.shape[2]
+    again = place(stored.trajectory.states.reshape(-1, d)).reshape(stored.positions.states.shape)
+    np.testing.assert_allclose(again, stored.positions.states, atol=0.05)
+    assert stored.trajectory.settings["encoder_fingerprint"] == workbench.encoder.fingerprint
