@@ -221,7 +221,11 @@ def _replays(state: AppState) -> None:
     with st.expander("Stored examples and replays", icon=":material/replay:"):
         for name in cache.example_names():
             st.button(
-                name.lstrip("0123456789-"), key=f"trajectories.example.{name}", type="tertiary", on_click=_show_example, args=(state, name)
+                name.lstrip("0123456789-"),
+                key=f"trajectories.example.{name}",
+                type="tertiary",
+                on_click=_show_example,
+                args=(state, name),
             )
         file = st.file_uploader(
             "Open a replay", type=["safetensors"], key="trajectories.replay",
