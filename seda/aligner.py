@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -30,14 +30,26 @@ from seda.storage import read_arrays, write_arrays
 from seda.trajectory import Trajectory
 
 WEIGHTS_FILE = "aligner.safetensors"
+_LOADED_AS = {"float16": np.float32, "int16": np.int64}
 
 
 @dataclass(frozen=True)
 class ReferenceFeatures:
-    """Training features that give a map its clouds: scaled [m, d] and their category [m]."""
+    """What a map of this aligner is fitted to and scored on, kept with it so that a map can be fitted again from its folder.
+
+    Attributes:
+        features: scaled features [m, d] of training images, the map's clouds.
+        labels: their category [m].
+        texts: class text features [c, t, d] as the encoder gave them, t phrasings of each class, the shown one first.
+        fit_images: image features [p, D] of training images, whose paths the map is fitted to.
+        held_out_images: image features [q, D] of validation images, whose paths the map is scored on.
+    """
 
     features: Tensor
     labels: Tensor
+    texts: Tensor
+    fit_images: Tensor
+    held_out_images: Tensor
 
 
 def package_versions() -> dict[str, str]:
@@ -124,8 +136,9 @@ class Aligner(nn.Module):
             half = value.astype(np.float16)
             if value.dtype == np.float32 and np.array_equal(half.astype(np.float32), value):
                 arrays[name] = half
-        arrays["reference.features"] = reference.features.cpu().numpy().astype(np.float16)
-        arrays["reference.labels"] = reference.labels.cpu().numpy().astype(np.int16)
+        for field in fields(reference):
+            value = getattr(reference, field.name).cpu().numpy()
+            arrays[f"reference.{field.name}"] = value.astype(np.int16 if field.name == "labels" else np.float16)
         write_arrays(folder / WEIGHTS_FILE, arrays)
         return write_card(folder, card)
 
@@ -222,12 +235,12 @@ def load_aligner(name_or_dir: str | Path = DEFAULT_ALIGNER, device: str | torch.
     card = read_card(folder)
     arrays, _ = read_arrays(folder / WEIGHTS_FILE)
     tensors = {
-        name: torch.from_numpy(value.astype(np.float32) if value.dtype == np.float16 else value)
+        name: torch.from_numpy(value.astype(_LOADED_AS.get(value.dtype.name, value.dtype)))
         for name, value in arrays.items()
     }
     try:
         reference = ReferenceFeatures(
-            tensors.pop("reference.features").to(device), tensors.pop("reference.labels").long().to(device)
+            **{field.name: tensors.pop(f"reference.{field.name}").to(device) for field in fields(ReferenceFeatures)}
         )
         aligner = Aligner(card.model, len(card.class_names))
         aligner.load_state_dict(tensors)

@@ -52,28 +52,31 @@ def _trained():
     features, texts = encoder.encode_images(images), encoder.encode_texts(CLASSES)
     config = TrainingConfig(max_epochs=6, batch_size=16)
     model = ModelConfig(dim=encoder.text_dim, image_dim=encoder.image_dim, width=32, blocks=1, prior_width=64)
-    return encoder, fit_aligner(TrainingSet(features, labels, texts[:, None]), config, model), features, labels
+    data = TrainingSet(features, labels, texts[:, None])
+    return encoder, fit_aligner(data, config, model), data
 
 
 def tiny_aligner(folder: Path) -> Path:
     """Write the aligner, with a map of principal axes, into a folder."""
     import torch
 
-    from seda.aligner import ReferenceFeatures, package_versions
+    from seda.aligner import package_versions
     from seda.card import AlignerCard, write_card
     from seda.config import TrainingConfig
     from seda.projection.parametric import FrozenMap, MapNetwork
+    from seda.training.recipe import reference_features
 
-    encoder, result, features, labels = _trained()
-    aligner = result.aligner
+    encoder, result, data = _trained()
+    aligner, config = result.aligner, TrainingConfig(max_epochs=6, batch_size=16)
     card = AlignerCard(
         name="tiny", description="Drawn shapes, for tests.", encoder=encoder.name,
         encoder_fingerprint=encoder.fingerprint, class_names=CLASSES, template="{}", model=aligner.config,
-        training=TrainingConfig(max_epochs=6, batch_size=16), data={"dataset": "drawn"}, metrics=result.metrics,
+        training=config, data={"dataset": "drawn"}, metrics=result.metrics,
         versions=package_versions(),
     )  # fmt: skip
-    scaled = aligner.image_scaler(features)
-    aligner.save(folder, card, ReferenceFeatures(scaled, labels))
+    kept = reference_features(aligner, data, config)
+    scaled = kept.features
+    aligner.save(folder, card, kept)
     network = MapNetwork(aligner.config.dim, 8)
     network.mean.copy_(scaled.mean(0))
     network.axes.copy_(torch.pca_lowrank(scaled, 2)[2])

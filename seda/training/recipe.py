@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from seda.aligner import Aligner, PretrainedAligner, ReferenceFeatures, package_versions
 from seda.card import AlignerCard, write_card
@@ -18,10 +17,9 @@ from seda.data.datasets import ImageDataset
 from seda.data.feature_set import FeatureSet
 from seda.data.features import encode_split
 from seda.encoders.base import Encoder
-from seda.evaluation.maps import map_scores
 from seda.evaluation.trajectories import accuracy_along_path, bootstrap_band, decisions
-from seda.projection import FrozenMap
-from seda.projection.fit import MapConfig, fit_map
+from seda.projection.aligner_map import fit_aligner_map
+from seda.projection.fit import MapConfig
 from seda.training.checkpoint import FILE as CHECKPOINT_FILE
 from seda.training.fit import TrainingEvent, TrainingResult, TrainingSet, fit_aligner, split_validation
 from seda.training.phrases import class_phrasings
@@ -29,9 +27,8 @@ from seda.training.phrases import class_phrasings
 # told (what is under way, done, of how many, a detail for the screen); return True to stop
 Progress = Callable[[str, int, int, str], object]
 
-REFERENCE_COUNT = 2000  # chosen here: enough for clouds, small enough to be shipped
-MAP_PATHS = 60  # training images whose paths the map is fitted to, for each way of sampling
-MAP_SAMPLINGS = (SamplingConfig(), SamplingConfig(sampler="ddpm", seed=1), SamplingConfig(strength=1.0, seed=2))
+# Chosen here: enough for clouds and paths, small enough to be shipped
+REFERENCE_COUNT, FIT_PATHS, SCORED_PATHS = 2000, 180, 100
 
 
 def train_aligner(
@@ -89,61 +86,35 @@ def train_aligner(
     folder = result.aligner.save(out_dir, card, reference).parent
     pretrained = PretrainedAligner(result.aligner, card, reference, folder)
 
-    frozen_map, scores = fit_aligner_map(pretrained, data, config, map_config, report)
+    frozen_map = fit_aligner_map(
+        pretrained, map_config, on_progress=lambda done, total: report("fitting the map", done, total, "")
+    )
     frozen_map.save(folder)
     path_accuracy = validation_path_accuracy(pretrained, data, config)
-    card = replace(card, metrics={**card.metrics, "map": scores, "path_accuracy": path_accuracy})
+    card = replace(card, metrics={**card.metrics, "map": frozen_map.card["scores"], "path_accuracy": path_accuracy})
     write_card(folder, card, exclude=(CHECKPOINT_FILE,))
     (folder / CHECKPOINT_FILE).unlink(missing_ok=True)
     return replace(pretrained, card=card)
 
 
 def reference_features(aligner: Aligner, data: TrainingSet, config: TrainingConfig) -> ReferenceFeatures:
-    """Up to REFERENCE_COUNT training images, drawn with the seed; never validation images."""
-    training, _ = split_validation(data.labels, config.validation_share, config.seed)
+    """What the map is made of, drawn with the seed; clouds and fitted paths never show validation images.
+
+    Values are rounded to half precision as they are saved, so that a map fitted now is the one that would be fitted from
+    the folder.
+    """
+    training, validation = split_validation(data.labels, config.validation_share, config.seed)
     generator = torch.Generator().manual_seed(config.seed)
     chosen = training[torch.randperm(len(training), generator=generator)[:REFERENCE_COUNT]]
-    # rounded as they are saved, so that a map fitted now belongs to the features that are loaded later
-    scaled = aligner.image_scaler(data.image_features[chosen]).half().float()
-    return ReferenceFeatures(scaled, data.labels[chosen])
-
-
-def fit_aligner_map(
-    pretrained: PretrainedAligner,
-    data: TrainingSet,
-    config: TrainingConfig,
-    map_config: MapConfig | None = None,
-    report: Progress = lambda *_: None,
-) -> tuple[FrozenMap, dict[str, float]]:
-    """Fit the map to reference features, centers, all phrasings and paths of training images; score it on validation
-    images' paths."""
-    aligner, reference = pretrained.aligner, pretrained.reference
-    training, validation = split_validation(data.labels, config.validation_share, config.seed)
-    shown = data.class_text_features[:, 0]
-    batches = data.image_features[training[: MAP_PATHS * len(MAP_SAMPLINGS)]].split(MAP_PATHS)
-    paths = np.concatenate(
-        [_states(aligner, batch, shown, sampling) for batch, sampling in zip(batches, MAP_SAMPLINGS, strict=False)]
+    fitted = training[torch.randperm(len(training), generator=generator)[:FIT_PATHS]]
+    held_out = validation[torch.randperm(len(validation), generator=generator)[:SCORED_PATHS]]
+    return ReferenceFeatures(
+        features=aligner.image_scaler(data.image_features[chosen]).half().float(),
+        labels=data.labels[chosen],
+        texts=data.class_text_features.half().float(),
+        fit_images=data.image_features[fitted].half().float(),
+        held_out_images=data.image_features[held_out].half().float(),
     )
-    texts = aligner.text_scaler(data.class_text_features.flatten(0, 1)).numpy()
-    anchors = np.concatenate([aligner.class_centers.numpy(), np.unique(texts, axis=0)])
-    frozen_map = fit_map(
-        reference.features.numpy(),
-        anchors,
-        paths,
-        map_config,
-        card={"aligner": pretrained.card.name, "encoder_fingerprint": pretrained.card.encoder_fingerprint},
-        on_progress=lambda done, total: report("fitting the map", done, total, ""),
-    )
-    tested = _states(aligner, data.image_features[validation[:100]], shown, SamplingConfig(seed=3))
-    n, s, d = tested.shape
-    placed = frozen_map.place(tested.reshape(n * s, d)).reshape(n, s, 2)
-    scores = map_scores(reference.features.numpy(), frozen_map.reference, tested, placed)
-    return replace(frozen_map, card={**frozen_map.card, "scores": scores}), scores
-
-
-def _states(aligner: Aligner, image_features: Tensor, texts: Tensor, sampling: SamplingConfig) -> np.ndarray:
-    run = aligner.align(image_features, texts, sampling)
-    return torch.cat([run.visual.unsqueeze(1), run.learner.states, run.translator.states], 1).numpy()
 
 
 def validation_path_accuracy(

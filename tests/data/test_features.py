@@ -68,7 +68,9 @@ def test_the_whole_split_in_its_order(tmp_path):
     again = encode_split(TinyData(), "train", encoder)
     np.testing.assert_array_equal(again.image_features, result.image_features)
     assert encoder.encoded == 40  # read from the cache
-    assert [path.name for path in (tmp_path / "cache" / "features").iterdir()] == ["encoder-data-train-train.safetensors"]
+    assert [path.name for path in (tmp_path / "cache" / "features").iterdir()] == [
+        "encoder-data-train-train.safetensors"
+    ]
 
 
 def test_each_key_is_its_own():

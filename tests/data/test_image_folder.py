@@ -27,7 +27,9 @@ def test_a_folder_of_classes(tmp_path):
     assert data.class_names == ("cat", "dog", "red panda")
     assert (data.count("train"), data.count("test")) == (24, 6)
     assert np.bincount(data.labels("train")).tolist() == [8, 8, 8]
-    assert [failure.name for failure in data.failures] == ["cat/broken.jpg"] and "not a picture" in data.failures[0].message
+    assert [failure.name for failure in data.failures] == ["cat/broken.jpg"] and "not a picture" in data.failures[
+        0
+    ].message
     for split in ("train", "test"):
         pictures = list(data.images(split, range(data.count(split))))
         assert [picture.getpixel((0, 0))[0] // 40 for picture in pictures] == [

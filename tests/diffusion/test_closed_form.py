@@ -72,9 +72,7 @@ def test_runs_end_in_class_c_with_its_probability(sampler):
     anchors = anchors_of(DIM**0.5)
     sampling = SamplingConfig(sampler, 40, strength=1.0, guidance=1.0)
     source = torch.zeros(count, DIM)
-    path = denoise(
-        oracle(anchors, source, sampling), source, sampling, item_generators(range(count), 1, 0)
-    )
+    path = denoise(oracle(anchors, source, sampling), source, sampling, item_generators(range(count), 1, 0))
     ended = torch.cdist(path.states[:, -1], anchors)
     assert float(ended.min(1).values.max()) < 1e-2  # each at an anchor
     frequency = np.bincount(ended.argmin(1), minlength=len(P)) / count
@@ -90,9 +88,7 @@ def test_a_source_that_leans_to_a_class_does_not_count_as_evidence(sampler):
     sampling = SamplingConfig(sampler, 25, strength=0.5)
     source = anchors[4].expand(count, -1) + 0.1
     p = np.array([0.96, 0.01, 0.01, 0.01, 0.01])
-    path = denoise(
-        oracle(anchors, source, sampling, p), source, sampling, item_generators(range(count), 1, 0)
-    )
+    path = denoise(oracle(anchors, source, sampling, p), source, sampling, item_generators(range(count), 1, 0))
     ended = torch.cdist(path.states[:, -1], anchors).argmin(1)
     assert float((ended == 0).float().mean()) > 0.85
 
@@ -150,7 +146,11 @@ def test_stop_and_wrong_shapes():
 
     with pytest.raises(Stopped):
         denoise(
-            oracle(anchors_of(2.0), source, sampling), source, sampling, item_generators(range(2), 1, 0), on_step=on_step
+            oracle(anchors_of(2.0), source, sampling),
+            source,
+            sampling,
+            item_generators(range(2), 1, 0),
+            on_step=on_step,
         )
     assert seen == [1, 2, 3]
     with pytest.raises(ShapeError, match="came with 3 generators"):

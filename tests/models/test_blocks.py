@@ -119,7 +119,12 @@ def test_the_residual_listens_to_the_text_bank():
 
 @pytest.mark.parametrize(
     ("values", "message"),
-    [({"dim": 1}, "dim is 1"), ({"dim": 9, "image_dim": 8}, "image_dim"), ({"width": 10}, "multiple"), ({"scale": -1.0}, "scale")],
+    [
+        ({"dim": 1}, "dim is 1"),
+        ({"dim": 9, "image_dim": 8}, "image_dim"),
+        ({"width": 10}, "multiple"),
+        ({"scale": -1.0}, "scale"),
+    ],
 )
 def test_sizes_that_cannot_work(values, message):
     with pytest.raises(ConfigError, match=message):

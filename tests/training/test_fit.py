@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from seda.aligner import PretrainedAligner, ReferenceFeatures, load_aligner, package_versions
+from seda.aligner import PretrainedAligner, load_aligner, package_versions
 from seda.card import AlignerCard, read_card
 from seda.config import ModelConfig, SamplingConfig, TrainingConfig
 from seda.errors import AlignerError, DataError, FileFormatError, FingerprintError, ShapeError
@@ -15,6 +15,7 @@ from seda.storage import read_json, write_json
 from seda.training import TrainingSet, fit_aligner
 from seda.training.fit import split_validation
 from seda.training.phrases import class_phrasings
+from seda.training.recipe import reference_features
 
 CLASSES, IMAGE_DIM, DIM = 4, 24, 12
 CONFIG = TrainingConfig(max_epochs=10, batch_size=32, patience=10, validation_share=0.25, learning_rate=1e-2)
@@ -95,7 +96,9 @@ def test_the_same_seed_gives_the_same_aligner_and_another_does_not(trained):
 
 
 def test_it_resumes_where_it_was_stopped_with_the_same_result(trained, tmp_path):
-    stopped = fit_aligner(training_set(), CONFIG, MODEL, checkpoint_dir=tmp_path, on_epoch=lambda event: event.epoch == 2)
+    stopped = fit_aligner(
+        training_set(), CONFIG, MODEL, checkpoint_dir=tmp_path, on_epoch=lambda event: event.epoch == 2
+    )
     assert stopped.stopped and stopped.metrics["epochs"] == 2
     epochs = []
     resumed = fit_aligner(
@@ -145,7 +148,8 @@ def saved(trained, tmp_path):
         {"dataset": "drawn"}, trained.metrics, package_versions(),
     )  # fmt: skip
     features, labels = drawn(40, 1)
-    reference = ReferenceFeatures(trained.aligner.image_scaler(features).half().float(), labels)
+    data = TrainingSet(features, labels, TEXTS)
+    reference = reference_features(trained.aligner, data, CONFIG)
     trained.aligner.save(tmp_path / "tiny", card, reference)
     return PretrainedAligner(trained.aligner, card, reference, tmp_path / "tiny")
 
@@ -154,7 +158,8 @@ def test_save_then_load_is_equal(saved):
     loaded = load_aligner(saved.folder)
     assert equal(loaded.aligner, saved.aligner)
     assert loaded.card == saved.card
-    assert torch.equal(loaded.reference.features, saved.reference.features)
+    for name, value in vars(saved.reference).items():
+        assert torch.equal(getattr(loaded.reference, name), value), name
     features, _ = drawn(3, 4)
     names, sampling = ["1", "2", "3"], SamplingConfig(num_inference_steps=4)
     one, other = (
