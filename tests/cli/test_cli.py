@@ -6,12 +6,14 @@ import json
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from seda.cli import ANSWERED, UNANSWERED, WRONG_CALL, main
+from seda.projection import fit as projection_fit
 from seda.trajectory import Journey
 from tests.tiny import CLASSES, PER_CLASS, image_folder
 
@@ -196,6 +198,8 @@ def test_an_unwritable_place_is_said(capsys, aligner_dir, pictures, tmp_path):
 
 def test_train_then_evaluate_a_folder(capsys, tmp_path, monkeypatch):
     monkeypatch.setenv("SEDA_CACHE", str(tmp_path / "cache"))
+    # the whole fit takes a minute; the command does not offer the choice because a hasty map is a bad one
+    monkeypatch.setattr(projection_fit, "MapConfig", partial(projection_fit.MapConfig, steps=40, batch_size=128))
     data = image_folder(tmp_path / "shapes")
     out = tmp_path / "trained"
     call = ["train", "--dataset", f"folder:{data}", "--out", str(out), "--epochs", "3"]
