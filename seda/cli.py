@@ -1,4 +1,4 @@
-"""python -m seda: classify, trace, train, evaluate, list.
+"""python -m seda: classify, trace, train, evaluate, map, list.
 
 Results go to stdout, progress and messages to stderr. Exit status: 0 when the call was answered (for classify and trace:
 at least one image), 1 when it was right but nothing could be answered or written, 2 when the call itself is wrong, 130
@@ -12,6 +12,7 @@ import json
 import sys
 import unicodedata
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -91,6 +92,16 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--limit", type=_positive, metavar="N", help="a random part of N images, the same each time")
     _add_device(evaluate)
     _add_json(evaluate)
+
+    maps = commands.add_parser("map", help="fit an aligner's map again, or score it beside PCA")
+    map_commands = maps.add_subparsers(required=True, metavar="fit|score")
+    fit = map_commands.add_parser("fit", help="fit the map anew and save it with the aligner")
+    fit.set_defaults(command=_map_fit)
+    score = map_commands.add_parser("score", help="trust measures of the map and of its controls, on held-out paths")
+    score.set_defaults(command=_map_score)
+    for command in (fit, score):
+        _add_aligner(command)
+        _add_json(command)
 
     listing = commands.add_parser("list", help="encoders, aligners, data sets and the device")
     listing.set_defaults(command=_list)
@@ -261,6 +272,45 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         ]
         _print_table(rows)
     return ANSWERED
+
+
+def _map_fit(arguments: argparse.Namespace) -> int:
+    read_card(arguments.aligner)
+
+    from seda.aligner import load_aligner
+    from seda.card import write_card
+    from seda.projection.aligner_map import fit_aligner_map
+
+    pretrained = load_aligner(arguments.aligner)
+    frozen = fit_aligner_map(pretrained, on_progress=lambda done, total: _progress("fitting the map", done, total))
+    frozen.save(pretrained.folder)
+    scores = frozen.card["scores"]
+    write_card(pretrained.folder, replace(pretrained.card, metrics={**pretrained.card.metrics, "map": scores}))
+    _print_figures([{"projector": "parametric", **scores}], arguments.json)
+    return ANSWERED
+
+
+def _map_score(arguments: argparse.Namespace) -> int:
+    read_card(arguments.aligner)
+
+    from seda.aligner import load_aligner
+    from seda.benchmark.maps import score_projectors
+
+    pretrained = load_aligner(arguments.aligner)
+    rows = score_projectors(
+        pretrained, on_progress=lambda name, done, total: _progress(f"scoring {name}", done, total)
+    )  # fmt: skip
+    _print_figures(rows, arguments.json)
+    return ANSWERED
+
+
+def _print_figures(rows: Sequence[dict[str, Any]], as_json: bool) -> None:
+    """Rows of the same keys, as JSON or as a table with a heading."""
+    if as_json:
+        print(json.dumps(rows, ensure_ascii=False, indent=2))
+        return
+    cells = [[f"{value:.3f}" if isinstance(value, float) else str(value) for value in row.values()] for row in rows]
+    _print_table([[key.replace("_", " ") for key in rows[0]], *cells])
 
 
 def _list(arguments: argparse.Namespace) -> int:

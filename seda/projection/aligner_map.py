@@ -31,13 +31,9 @@ def fit_aligner_map(
     Raises:
         ProjectionError: fewer points than neighbours.
     """
-    aligner, reference = pretrained.aligner, pretrained.reference
-    # classes with fewer phrasings repeat theirs; a point twice would be its own neighbour
-    texts = torch.unique(aligner.text_scaler(reference.texts.flatten(0, 1)), dim=0)
-    anchors = torch.cat([aligner.class_centers, texts]).cpu().numpy()
     frozen = fit_map(
-        reference.features.cpu().numpy(),
-        anchors,
+        pretrained.reference.features.cpu().numpy(),
+        map_anchors(pretrained),
         fit_paths(pretrained),
         config,
         card={"aligner": pretrained.card.name, "encoder_fingerprint": pretrained.card.encoder_fingerprint},
@@ -45,6 +41,14 @@ def fit_aligner_map(
     )
     scores = score_map(frozen, frozen.reference, pretrained, held_out_paths(pretrained))
     return replace(frozen, card={**frozen.card, "scores": scores})
+
+
+def map_anchors(pretrained: PretrainedAligner) -> np.ndarray:
+    """Category centers and every phrasing of the class texts, float32 [a, d], scaled units."""
+    aligner = pretrained.aligner
+    # classes with fewer phrasings repeat theirs; a point twice would be its own neighbour
+    texts = torch.unique(aligner.text_scaler(pretrained.reference.texts.flatten(0, 1)), dim=0)
+    return torch.cat([aligner.class_centers, texts]).cpu().numpy()
 
 
 def fit_paths(pretrained: PretrainedAligner) -> np.ndarray:

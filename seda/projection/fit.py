@@ -32,7 +32,7 @@ class MapConfig(Config):
         min_dist: UMAP's; smallest distance of neighbours on the map.
         temporal_weight: edges between consecutive states, as a share of all sampled edges relative to the graph's.
         negatives: negative samples per edge, as in UMAP.
-        steps: optimiser steps.
+        steps: optimiser steps; 0 leaves the two principal axes (PCA).
         batch_size: edges a step.
         learning_rate: peak of a one-cycle schedule with Adam.
         speed_weight: of a term that asks for steps of equal length in feature space to be equally long on the map.
@@ -80,16 +80,31 @@ def fit_map(
             f"{len(points)} points came; a map with n_neighbors {config.n_neighbors} needs more than that.",
             remedy="Give more points or lower n_neighbors.",
         )
-    heads, tails, weights = fuzzy_graph(points, config)
-    first = len(reference) + len(anchors)
-    index = first + np.arange(n * s).reshape(n, s)
-    step_heads, step_tails = index[:, :-1].ravel(), index[:, 1:].ravel()
-    a, b = _curve(config.min_dist)
-
     with torch.random.fork_rng(devices=[]):  # nn's initialisers know only the global generator: lend it, seeded
         torch.manual_seed(config.seed)
         network = MapNetwork(d)
     _fit_linear_part(network, points)
+    if config.steps:
+        _train(network, points, len(reference) + len(anchors), (n, s), config, on_progress)
+    network.eval().requires_grad_(False)
+    frozen = FrozenMap(network, np.zeros((0, 2), np.float32), {"config": config.to_dict(), **(card or {})})
+    return FrozenMap(network, frozen.place(reference), frozen.card)
+
+
+def _train(
+    network: MapNetwork,
+    points: np.ndarray,
+    first: int,
+    path_shape: tuple[int, int],
+    config: MapConfig,
+    on_progress: Callable[[int, int], object] | None,
+) -> None:
+    """Train the residual on points [p, d], of which those from `first` on are n paths of s states."""
+    n, s = path_shape
+    heads, tails, weights = fuzzy_graph(points, config)
+    index = first + np.arange(n * s).reshape(n, s)
+    step_heads, step_tails = index[:, :-1].ravel(), index[:, 1:].ravel()
+    a, b = _curve(config.min_dist)
     rng = np.random.default_rng(config.seed)
     data = torch.from_numpy(points)
     optimizer = torch.optim.Adam(network.network.parameters(), lr=config.learning_rate)
@@ -118,10 +133,6 @@ def fit_map(
         schedule.step()
         if on_progress is not None and step % 50 == 49:
             on_progress(step + 1, config.steps)
-
-    network.eval().requires_grad_(False)
-    frozen = FrozenMap(network, np.zeros((0, 2), np.float32), {"config": config.to_dict(), **(card or {})})
-    return FrozenMap(network, frozen.place(reference), frozen.card)
 
 
 def fuzzy_graph(points: np.ndarray, config: MapConfig) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -105,7 +105,7 @@ def load_map(folder: Path | str) -> FrozenMap:
     if metadata.get("format") != FORMAT or metadata.get("version") != FORMAT_VERSION:
         raise FileFormatError(
             f"{path} is not a map of version {FORMAT_VERSION}.",
-            remedy="Fit it again: `python -m seda train --map-only`.",
+            remedy="Fit it again: `python -m seda map fit --aligner DIR`.",
         )
     try:
         reference = arrays.pop("reference")

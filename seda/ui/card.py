@@ -71,7 +71,7 @@ def show_provenance(card: AlignerCard) -> None:
     st.subheader("Sizes and versions", anchor=False)
     _table({"common width": card.model.dim, "feature scale": f"{card.model.feature_norm:.3g}", **card.versions})
     st.subheader("Train it again", anchor=False)
-    st.code(str(card.data.get("command") or _command(card)), language="shell", wrap_lines=True)
+    st.code(_command(card), language="shell", wrap_lines=True)
     with st.expander("All training settings"):
         _table(card.training.to_dict())
 
@@ -83,8 +83,10 @@ def _preprocessing(encoder: str) -> str:
 
 
 def _command(card: AlignerCard) -> str:
-    dataset = card.data.get("dataset") or card.data.get("name") or "fashion-mnist"
-    return f"python -m seda train --dataset {dataset} --encoder {card.encoder} --out FOLDER --seed {card.training.seed}"
+    return (
+        f"python -m seda train --dataset {card.data.get('dataset')} --limit {card.data.get('count')} "
+        f"--encoder {card.encoder} --seed {card.training.seed} --epochs {card.training.max_epochs} --out FOLDER"
+    )
 
 
 def _table(values: Mapping[str, Any]) -> None:

@@ -16,18 +16,13 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from seda.card import list_aligners
-from seda.ui.cache import example_names
 from tests.tiny import picture
 
 ROOT = Path(__file__).resolve().parents[2]
 SIZES = {"1920x1080": (1920, 1080), "1280x720": (1280, 720), "390x844": (390, 844)}
 RUN_LIMIT = 120_000  # ms; the first run imports torch and loads the encoder
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not (list_aligners() and example_names()), reason="assets hold no aligner and stored example"),
-]
+pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from seda.benchmark import maps as benchmark_maps
+from seda.card import read_card
 from seda.cli import ANSWERED, UNANSWERED, WRONG_CALL, main
 from seda.projection import fit as projection_fit
 from seda.trajectory import Journey
@@ -210,6 +212,29 @@ def test_train_then_evaluate_a_folder(capsys, tmp_path, monkeypatch):
     assert 0 < result["count"] < 3 * PER_CLASS
     assert result["top1_accuracy"] > 0.8  # chance is 1/3
     assert result["state_accuracy_end"] > result["state_accuracy_start"]
+
+    before = (out / "map.safetensors").read_bytes()
+    (fitted,) = answer(capsys, "map", "fit", "--aligner", out, "--json")
+    assert (out / "map.safetensors").read_bytes() == before  # the same seed, the same map
+    assert read_card(out).metrics["map"]["trustworthiness"] == fitted["trustworthiness"]
+
+
+def test_map_score_prints_a_row_for_every_projector(capsys, aligner_dir, monkeypatch):
+    quick = {"steps": 40, "batch_size": 128}
+    monkeypatch.setattr(benchmark_maps, "MapConfig", lambda **chosen: projection_fit.MapConfig(**(quick | chosen)))
+    rows = answer(capsys, "map", "score", "--aligner", aligner_dir, "--json")
+    assert [row["projector"] for row in rows] == ["parametric", "parametric, no temporal edges", "pca", "umap-learn"]
+    measures = {
+        "trustworthiness",
+        "continuity",
+        "step_length_spearman",
+        "straightness",
+        "jump_p99",
+        "place_ms",
+        "fit_s",
+    }
+    assert all(measures < row.keys() for row in rows)
+    assert all(0 <= row["trustworthiness"] <= 1 for row in rows)
 
 
 def test_list(capsys):
