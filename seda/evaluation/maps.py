@@ -10,13 +10,20 @@ from seda.evaluation.trajectories import straightness
 
 
 def trustworthiness(features: np.ndarray, positions: np.ndarray, n_neighbors: int = 15) -> float:
-    """Are neighbours on the map [n, 2] neighbours in feature space [n, d]? 0 to 1 (Venna and Kaski 2001)."""
+    """Are neighbours on the map [n, 2] neighbours in feature space [n, d]? 0 to 1 (Venna and Kaski 2001).
+
+    The measure is defined for fewer neighbours than half of the points: with few points, as many as that allows are asked
+    for; two points or fewer are always right.
+    """
+    n_neighbors = min(n_neighbors, (len(features) - 1) // 2)
+    if n_neighbors < 1:
+        return 1.0
     return float(_trustworthiness(features, positions, n_neighbors=n_neighbors))
 
 
 def continuity(features: np.ndarray, positions: np.ndarray, n_neighbors: int = 15) -> float:
     """Are neighbours in feature space neighbours on the map? The same measure with its arguments swapped."""
-    return float(_trustworthiness(positions, features, n_neighbors=n_neighbors))
+    return trustworthiness(positions, features, n_neighbors)
 
 
 def step_length_spearman(features: np.ndarray, positions: np.ndarray) -> float:

@@ -92,6 +92,12 @@ def test_trust_against_a_naive_version():
     assert continuity(features, positions, 5) == pytest.approx(naive_trustworthiness(positions, features, 5))
 
 
+def test_few_points_ask_for_fewer_neighbours():
+    features = RNG.normal(size=(9, 3))
+    assert trustworthiness(features, features[:, :2], 15) == trustworthiness(features, features[:, :2], 4)
+    assert continuity(features[:2], features[:2, :2]) == 1.0
+
+
 def test_a_faithful_map_scores_best():
     plane = RNG.normal(size=(60, 2))
     paths = np.cumsum(RNG.normal(size=(5, 12, 2)), axis=1)
