@@ -18,17 +18,23 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="session")
-def assets(aligner_dir: Path, pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def assets_folder(aligner_dir: Path, pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("assets")
     shutil.copytree(aligner_dir, folder / "aligners" / seda.card.DEFAULT_ALIGNER)
     shutil.copytree(pictures, folder / "samples" / "shapes")
     toy_journey().save(folder / "journeys" / "toy.safetensors")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def assets(assets_folder: Path) -> Iterator[Path]:
+    """In place of the shipped assets, for one module: other tests need the real ones."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(seda.card, "ASSETS", folder / "aligners")
-        patch.setattr(cache, "JOURNEYS", folder / "journeys")
-        patch.setattr(cache, "SAMPLES", folder / "samples")
+        patch.setattr(seda.card, "ASSETS", assets_folder / "aligners")
+        patch.setattr(cache, "JOURNEYS", assets_folder / "journeys")
+        patch.setattr(cache, "SAMPLES", assets_folder / "samples")
         st.cache_resource.clear()
-        yield folder
+        yield assets_folder
         st.cache_resource.clear()
 
 
