@@ -13,6 +13,8 @@ from seda.diffusion.closed_form import max_leftover, posterior_log_weights
 from seda.models.interaction import FeatureInteraction, InteractionTokens
 from seda.models.timestep import TimestepEncoder
 
+Modulations = tuple[Tensor, ...]
+
 
 @dataclass(frozen=True)
 class Candidates:
@@ -101,14 +103,19 @@ class AnchorDenoiser(nn.Module):
         tokens = tuple(block.tokens(embedded, texts) for block in self.blocks)
         return Candidates(anchors, log_prior, source, embedded, tokens)
 
+    def embed_time(self, timesteps: Tensor) -> Modulations:
+        """What m timesteps [m] do to each block, [m, 6 width] each; a run needs it once for all of its steps."""
+        time = self.time(timesteps)
+        return tuple(block.modulate(time) for block in self.blocks)
+
     def forward(
-        self, x_t: Tensor, timestep: Tensor, alpha_bar: Tensor, alpha_bar_start: Tensor, run: Candidates
+        self, x_t: Tensor, time: Modulations, alpha_bar: Tensor, alpha_bar_start: Tensor, run: Candidates
     ) -> Denoised:
         """Estimate x_0.
 
         Args:
             x_t: [n, d].
-            timestep: [n] or [1].
+            time: from `embed_time`, for n timesteps or one.
             alpha_bar: at those timesteps, [n] or [1].
             alpha_bar_start: where the run started, [n] or [1].
             run: from `prepare`.
@@ -116,7 +123,6 @@ class AnchorDenoiser(nn.Module):
         leftover = max_leftover(alpha_bar, alpha_bar_start)
         log_weights = posterior_log_weights(x_t, alpha_bar, run.anchors, run.log_prior, run.source, leftover)
         state = self.state_in(x_t) + run.condition
-        time = self.time(timestep)
-        for block, tokens in zip(self.blocks, run.tokens, strict=True):
-            state = block(state, time, tokens)
+        for block, modulation, tokens in zip(self.blocks, time, run.tokens, strict=True):
+            state = block(state, modulation, tokens)
         return Denoised(log_weights.exp() @ run.anchors + self.residual_out(self.norm(state)), log_weights)

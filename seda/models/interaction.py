@@ -56,9 +56,13 @@ class FeatureInteraction(nn.Module):
         )
         return InteractionTokens(bank_keys.transpose(1, 2), bank_values, condition_keys, condition_values)
 
-    def forward(self, state: Tensor, time: Tensor, tokens: InteractionTokens) -> Tensor:
-        """One interaction: state [n, width] and embedded timestep [n or 1, width] to the new state [n, width]."""
-        shift_a, scale_a, gate_a, shift_m, scale_m, gate_m = self.modulation(nn.functional.silu(time)).chunk(6, dim=1)
+    def modulate(self, time: Tensor) -> Tensor:
+        """Shifts, scales and gates [m, 6 width] of m embedded timesteps [m, width]."""
+        return self.modulation(nn.functional.silu(time))
+
+    def forward(self, state: Tensor, modulation: Tensor, tokens: InteractionTokens) -> Tensor:
+        """One interaction: state [n, width], under `modulate`'s result [n or 1, 6 width], to the new state [n, width]."""
+        shift_a, scale_a, gate_a, shift_m, scale_m, gate_m = modulation.chunk(6, dim=1)
 
         modulated = self.norm(state) * (1 + scale_a) + shift_a
         query = self.query(modulated).view(len(state), self.heads, self.head_width) / self.head_width**0.5  # [n, h, w]

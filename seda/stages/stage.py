@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import torch
 from torch import Tensor
 
 from seda.config import ModelConfig, SamplingConfig
@@ -30,13 +29,14 @@ class Stage(AnchorDenoiser):
         on_step: Callable[[StepEvent], object] | None = None,
     ) -> DenoisingPath:
         """Walk the candidates' source [n, d] to clean features; see `seda.diffusion.denoise`."""
-        first = inference_timesteps(make_scheduler(sampling.sampler), sampling)[0]
-        start = self.alphas_cumprod[first].reshape(1)
-        device = candidates.source.device
+        timesteps = inference_timesteps(make_scheduler(sampling.sampler), sampling).to(candidates.source.device)
+        alphas_bar = self.alphas_cumprod[timesteps]
+        embedded = self.embed_time(timesteps)
+        index = {int(t): i for i, t in enumerate(timesteps)}
 
         def denoiser(x_t: Tensor, timestep: int) -> Tensor:
-            t = torch.tensor([timestep], device=device)
-            return self(x_t, t, self.alphas_cumprod[t], start, candidates).x_0
+            i = slice(index[timestep], index[timestep] + 1)  # one row, for all items
+            return self(x_t, tuple(block[i] for block in embedded), alphas_bar[i], alphas_bar[:1], candidates).x_0
 
         generators = item_generators(item_seeds, self.number, sampling.seed)
         return denoise(denoiser, candidates.source, sampling, generators, stage=self.number, on_step=on_step)

@@ -284,7 +284,7 @@ class _Trainer:
         noise = torch.randn(run.source.shape, generator=generator)
         m = run.anchors[target]
         x_t = alpha_bar.sqrt()[:, None] * m + left[:, None] * (run.source - m) + (1 - alpha_bar).sqrt()[:, None] * noise
-        return stage(x_t, t, alpha_bar, alpha_bar_start, run).x_0
+        return stage(x_t, stage.embed_time(t), alpha_bar, alpha_bar_start, run).x_0
 
     def _noised(self, condition: Tensor, generator: torch.Generator) -> Tensor:
         strength = self.config.feature_noise * torch.rand(len(condition), 1, generator=generator)

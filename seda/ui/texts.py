@@ -23,6 +23,9 @@ anywhere**. Numbers in this program are measured with this program.
   features) takes visual features to the width of the texts.
 - **Stage 1, semantic learner.** Starts from the picture's feature plus noise and removes the noise step by step. Each
   step estimates the clean goal: a category center.
+- **Each estimate** is the exact one for goals with known probabilities (the goals weighted by how well each explains the
+  noisy state, times its learned probability to the power of the guidance), plus a learned correction that starts at zero.
+  What the picture itself leaves in the noisy state is not counted as evidence a second time.
 - **Stage 2, semantic translator.** The same from that center to the text features of the classes you typed.
 - **Feature interaction.** At every step the noisy state attends to the condition and to the texts of *all* candidate
   classes, never to the true one alone. So any list of classes can be used.
@@ -39,7 +42,9 @@ ever refits it.
 - Points that lie together are usually alike. Points that lie apart are not always different.
 - **Lengths and angles are not to scale.** The features have hundreds of dimensions, the map has two; twice as far on the
   map does not mean half as similar. The curves beside the map show real cosine similarities.
-- Noised states lie far from all that the map was fitted to. Their place is an extrapolation: read it as “in between”.
+- The map is UMAP's objective on a small network, with consecutive states of a path as additional neighbours. It was
+  fitted to training pictures, centers, texts and some paths of training pictures; very unlike pictures and words land
+  where the network extrapolates.
 - The cloud in the background is a sample of training features; its size is stated below the picture.
 """
 
@@ -47,6 +52,8 @@ LIMITS = """
 ### What it cannot do
 - The shipped aligner has seen small grey pictures of clothes. It will give probabilities for a photo of your cat, too;
   they only say which of your texts it finds nearest.
-- A single step already holds most class information. Many steps show the way; they do not make the answer much better.
+- A single step already holds all class information when each class has one goal: the answer is read there, and many
+  steps show the way without making it better. Whether SeDA beats simple one-step methods on the same features has not
+  been measured with this program yet.
 - Class texts that the aligner was not trained on work through the likeness of words, and less well.
 """

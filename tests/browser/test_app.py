@@ -182,6 +182,8 @@ def test_every_page_at_every_size(chromium: Browser, server: str, artifacts: Pat
         page.goto(f"{server}/{'' if name == 'trajectories' else name}")
         ready = page.locator("canvas") if name == "trajectories" else page.get_by_role("heading", name=name.title())
         expect(ready.first).to_be_visible(timeout=30_000)
+        if name == "aligner":  # plotly arrives after the page
+            expect(page.locator(".js-plotly-plot .scatterlayer path.js-line").first).to_be_visible(timeout=30_000)
         page.wait_for_timeout(1500)
         page.screenshot(path=artifacts / f"app-{name}-{size}-{scheme}.png")
         assert page.get_by_test_id("stException").count() == 0

@@ -55,13 +55,13 @@ def test_interaction_changes_nothing_at_first():
     block = FeatureInteraction(16, 2)
     state = random(5, 16)
     tokens = block.tokens(random(5, 16, seed=1), random(7, 16, seed=2))
-    torch.testing.assert_close(block(state, random(1, 16, seed=3), tokens), state)
+    torch.testing.assert_close(block(state, block.modulate(random(1, 16, seed=3)), tokens), state)
 
 
 def test_interaction_against_torchs_own_attention():
     block = woken(FeatureInteraction(16, 2))
     state, condition, bank, time = random(5, 16), random(5, 16, seed=1), random(7, 16, seed=2), random(1, 16, seed=3)
-    found = block(state, time, block.tokens(condition, bank))
+    found = block(state, block.modulate(time), block.tokens(condition, bank))
 
     shift_a, scale_a, gate_a, shift_m, scale_m, gate_m = block.modulation(torch.nn.functional.silu(time)).chunk(6, 1)
     rows = []
@@ -87,7 +87,7 @@ def estimate(denoiser, bank_order=None, item_order=None):
         anchors = anchors[bank_order]
     run = denoiser.prepare(condition, anchors, anchors, source, guidance=2.0)
     one = torch.ones(1)
-    return denoiser(x_t, 300 * one, 0.5 * one, 0.3 * one, run)
+    return denoiser(x_t, denoiser.embed_time(300 * one), 0.5 * one, 0.3 * one, run)
 
 
 def test_a_new_denoiser_is_the_closed_form():
@@ -111,7 +111,13 @@ def test_the_residual_listens_to_the_text_bank():
     anchors, source, x_t, condition = random(6, 8), random(4, 8, seed=1), random(4, 8, seed=2), random(4, 12, seed=3)
     one = torch.ones(1)
     with_bank, with_other = (
-        denoiser(x_t, 300 * one, 0.5 * one, 0.3 * one, denoiser.prepare(condition, anchors, bank, source, 1.0)).x_0
+        denoiser(
+            x_t,
+            denoiser.embed_time(300 * one),
+            0.5 * one,
+            0.3 * one,
+            denoiser.prepare(condition, anchors, bank, source, 1.0),
+        ).x_0
         for bank in (anchors, random(6, 8, seed=9))
     )
     assert float((with_bank - with_other).detach().abs().max()) > 1e-3
