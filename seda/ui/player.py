@@ -34,7 +34,8 @@ def show_player(journey: Journey, *, key: str, height: int = 680, start: PlayerS
 
     Args:
         key: identity of the widget; one for each player on a page.
-        height: pixels on screens wider than 700 px; on narrower ones the player is as high as it needs to be.
+        height: least height in pixels on screens wider than 700 px, where a tall window gives it more; on narrower ones
+            the player is as high as it needs to be.
         start: state to show instead of playing from the start, for instance from a link. It is applied when it
             changes, so a page may also steer the player with it; what the player itself reported is not applied again.
     Raises:

@@ -1482,7 +1482,8 @@ class Player {
   /** New options after a rerun: callbacks, height, and a state to show when Python asks for another one. */
   update(options) {
     this.options = options;
-    if (options.height) this.root.style.setProperty("--sp-height", `${options.height}px`);
+    // at least as high as asked for; a tall window gives it three quarters of itself
+    if (options.height) this.root.style.setProperty("--sp-height", `max(${options.height}px, min(74vh, 1000px))`);
     const asked = JSON.stringify(options.start ?? null);
     // What this player itself reported may come back as `start`, late: it must not undo what the user did since.
     if (options.start && asked !== this.asked && asked !== this.reported) {
