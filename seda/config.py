@@ -57,6 +57,7 @@ class SamplingConfig(Config):
     """
 
     MAX_STEPS: ClassVar[int] = 200
+    SCHEDULE_LENGTH: ClassVar[int] = 1000  # timesteps of the noise schedule
     MAX_SEED: ClassVar[int] = 2**31 - 1
 
     sampler: str = "ddim"
@@ -71,6 +72,12 @@ class SamplingConfig(Config):
             raise ConfigError(f"The sampler {self.sampler!r} is not known; allowed are {', '.join(SAMPLERS)}.")
         _check_range("num_inference_steps", self.num_inference_steps, 1, self.MAX_STEPS)
         _check_range("strength", self.strength, 0.05, 1.0)
+        if self.num_inference_steps > self.SCHEDULE_LENGTH * self.strength:
+            raise ConfigError(
+                f"{self.num_inference_steps} steps do not fit into strength {self.strength}: it holds "
+                f"{int(self.SCHEDULE_LENGTH * self.strength)} timesteps.",
+                remedy="Take fewer steps or more strength.",
+            )
         _check_range("eta", self.eta, 0.0, 1.0)
         _check_range("guidance", self.guidance, 0.0, 20.0)
         _check_range("seed", self.seed, 0, self.MAX_SEED)

@@ -9,7 +9,7 @@ from torch import Tensor
 from seda.config import SamplingConfig
 from seda.errors import SchedulerError
 
-NUM_TRAIN_TIMESTEPS = 1000
+NUM_TRAIN_TIMESTEPS = SamplingConfig.SCHEDULE_LENGTH
 # Chosen here: the cosine schedule loses the signal evenly over time, so that every step of the picture shows a change.
 BETA_SCHEDULE = "squaredcos_cap_v2"
 

@@ -166,7 +166,7 @@ def _sampling(state: AppState) -> None:
         help="Denoising steps in each of the two stages. More steps show more of the way; the time grows with them.",
     )  # fmt: skip
     strength = st.slider(
-        "Noise strength", 0.05, 1.0, step=0.05, key=begin_widget("trajectories.strength", now.strength),
+        "Noise strength", 0.1, 1.0, step=0.05, key=begin_widget("trajectories.strength", now.strength),
         help="How much noise each stage starts from. At 1 the picture's own feature is drowned, near 0 it hardly moves.",
     )  # fmt: skip
     guidance = st.slider(

@@ -65,6 +65,12 @@ def test_unknown_sampler():
         SamplingConfig(sampler="euler")
 
 
+def test_more_steps_than_the_strength_holds():
+    SamplingConfig(num_inference_steps=50, strength=0.05)
+    with pytest.raises(ConfigError, match=r"51 steps do not fit into strength 0.05: it holds 50 timesteps"):
+        SamplingConfig(num_inference_steps=51, strength=0.05)
+
+
 def test_noise_of_another_shape_is_refused():
     scheduler = make_scheduler("ddim")
     with pytest.raises(SchedulerError, match=r"\(1, 4\)"):
