@@ -12,6 +12,7 @@ from torch import Tensor
 
 from seda.aligner import Aligner
 from seda.config import ModelConfig, TrainingConfig
+from seda.diffusion.closed_form import max_leftover
 from seda.errors import ConfigError, DataError, FileFormatError
 from seda.evaluation.classification import expected_calibration_error, negative_log_likelihood, top1_accuracy
 from seda.models.denoiser import Candidates
@@ -279,7 +280,7 @@ class _Trainer:
         start = torch.randint(1, last, (count,), generator=generator)
         t = (torch.rand(count, generator=generator) * (start + 1)).long()  # 0 .. start
         alpha_bar, alpha_bar_start = stage.alphas_cumprod[t], stage.alphas_cumprod[start]
-        most = ((1 - alpha_bar) * alpha_bar_start / (1 - alpha_bar_start)).sqrt()
+        most = max_leftover(alpha_bar, alpha_bar_start)
         left = self.config.warm_start_share * torch.rand(count, generator=generator) * most
         noise = torch.randn(run.source.shape, generator=generator)
         m = run.anchors[target]
