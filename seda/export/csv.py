@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from seda.export.payload import commitment_steps
+from seda.evaluation.trajectories import commitment_step, decisions
 from seda.trajectory import Journey
 
 STAGE_NAMES = ("visual feature", "semantic learner", "semantic translator")
@@ -26,9 +26,9 @@ def to_table(journey: Journey) -> pd.DataFrame:
     n, s, _ = trajectory.states.shape
     similarities = trajectory.class_similarities()  # [n, s, k]
     ordered = np.sort(similarities, axis=-1)
-    nearest = similarities.argmax(axis=-1)  # [n, s]
+    nearest = decisions(similarities)  # [n, s]
     margins = ordered[..., -1] - ordered[..., -2] if ordered.shape[-1] > 1 else np.full((n, s), np.nan)
-    commitments = commitment_steps(similarities)
+    commitments = commitment_step(nearest)
     answers = trajectory.class_probabilities.argmax(axis=1)
     steps = np.tile(np.arange(s), n)
     class_names = np.array(trajectory.class_names, dtype=object)

@@ -19,9 +19,10 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from seda.errors import ConfigError, ProjectionError, ShapeError
+from seda.evaluation.trajectories import commitment_step, decisions
 from seda.figures.palette import class_style, style_indices
 from seda.storage import fingerprint
-from seda.trajectory import Journey, Trajectory
+from seda.trajectory import Journey
 
 PAYLOAD_VERSION = 1
 
@@ -63,20 +64,6 @@ def player_payload(journey: Journey) -> dict[str, Any]:
 def player_asset(name: str) -> str:
     """Text of a file of the player ("player.js", "player.css"), which component and export share."""
     return (Path(__file__).parents[1] / "ui" / "assets" / name).read_text(encoding="utf-8")
-
-
-def commitment_steps(similarities: np.ndarray) -> np.ndarray:
-    """First state from which on an item's nearest class text never changes again.
-
-    Args:
-        similarities: [n, s, k], as Trajectory.class_similarities gives them.
-    Returns:
-        int64 [n], 0 where the nearest class text is the same from the first state on.
-    """
-    nearest = similarities.argmax(axis=-1)  # [n, s]
-    differs = nearest != nearest[:, -1:]
-    steps = np.arange(1, nearest.shape[1] + 1)
-    return np.where(differs, steps, 0).max(axis=1)
 
 
 def _build(journey: Journey) -> dict[str, Any]:
@@ -140,7 +127,7 @@ def _styled(name: str, index: int) -> dict[str, str]:
 
 def _items(journey: Journey, similarities: np.ndarray) -> list[dict[str, Any]]:
     trajectory = journey.trajectory
-    commitments = commitment_steps(similarities)
+    commitments = commitment_step(decisions(similarities))
     budget = THUMBNAIL_BYTES // len(trajectory.item_names)
     items = []
     for index, name in enumerate(trajectory.item_names):
@@ -255,8 +242,3 @@ def _settings(settings: Mapping[str, Any]) -> list[list[str]]:
 
 def _short(text: str, length: int = NAME_LENGTH) -> str:
     return text if len(text) <= length else text[: length - 1] + "…"
-
-
-def settings_line(trajectory: Trajectory) -> str:
-    """One line that says how a journey was made, for captions."""
-    return " · ".join(f"{name}: {value}" for name, value in _settings(trajectory.settings))

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from seda.errors import FileFormatError
 from seda.storage import read_arrays, write_arrays
 
 FILE = "checkpoint.safetensors"
@@ -25,14 +26,19 @@ def write_checkpoint(
 
 
 def read_checkpoint(
-    folder: Path, module: nn.Module, optimizer: torch.optim.Optimizer
+    folder: Path, module: nn.Module, optimizer: torch.optim.Optimizer, identity: str
 ) -> tuple[dict[str, Tensor], dict]:
     """Restore what `write_checkpoint` saved. Returns the best weights and the progress.
 
     Raises:
-        FileFormatError: the checkpoint is damaged.
+        FileFormatError: the checkpoint is damaged, or its progress has another identity.
     """
     arrays, progress = read_arrays(folder / FILE)
+    if progress.get("identity") != identity:  # before anything is restored: weights of other sizes do not fit
+        raise FileFormatError(
+            f"The checkpoint in {folder} belongs to another training (other data or settings).",
+            remedy="Choose another folder, or delete the checkpoint to begin anew.",
+        )
     tensors = {name: torch.from_numpy(value) for name, value in arrays.items()}
 
     def part(prefix: str) -> dict[str, Tensor]:

@@ -13,7 +13,7 @@ from torch import Tensor
 from seda.aligner import Aligner
 from seda.config import ModelConfig, TrainingConfig
 from seda.diffusion.closed_form import max_leftover
-from seda.errors import ConfigError, DataError, FileFormatError
+from seda.errors import ConfigError, DataError
 from seda.evaluation.classification import expected_calibration_error, negative_log_likelihood, top1_accuracy
 from seda.models.denoiser import Candidates
 from seda.stages.stage import Stage
@@ -136,12 +136,7 @@ def fit_aligner(
     history: list[dict] = []
     best = trainer.weights()
     if folder is not None and (folder / FILE).is_file():
-        best, progress = read_checkpoint(folder, trainer.aligner, optimizer)
-        if progress.get("identity") != identity:
-            raise FileFormatError(
-                f"The checkpoint in {folder} belongs to another training (other data or settings).",
-                remedy="Choose another folder, or delete the checkpoint to begin anew.",
-            )
+        best, progress = read_checkpoint(folder, trainer.aligner, optimizer, identity)
         history = progress["history"]
 
     stopped = False

@@ -47,7 +47,7 @@ class Sample:
 
 
 def example_names() -> list[str]:
-    """Names of the stored examples, the default aligner's first."""
+    """Names of the stored examples, sorted; the first greets a visitor."""
     return sorted(path.stem for path in JOURNEYS.glob("*.safetensors"))
 
 

@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from seda.errors import ConfigError, ProjectionError, ShapeError
-from seda.export.payload import commitment_steps, player_payload
+from seda.evaluation.trajectories import commitment_step, decisions
+from seda.export.payload import player_payload
 from seda.trajectory import Journey
 from tests.toy import toy_journey
 
@@ -71,7 +72,7 @@ def test_built_once_and_named_by_its_content():
 
 def test_commitment_agrees_with_a_naive_search():
     similarities = np.random.default_rng(3).normal(size=(40, 9, 3))
-    for item, step in enumerate(commitment_steps(similarities)):
+    for item, step in enumerate(commitment_step(decisions(similarities))):
         nearest = similarities[item].argmax(axis=-1)
         naive = next(s for s in range(9) if (nearest[s:] == nearest[-1]).all())
         assert step == naive

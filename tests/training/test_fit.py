@@ -113,6 +113,8 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path):
     fit_aligner(training_set(), replace(CONFIG, max_epochs=1), MODEL, checkpoint_dir=tmp_path)
     with pytest.raises(FileFormatError, match="another training"):
         fit_aligner(training_set(seed=5), replace(CONFIG, max_epochs=1), MODEL, checkpoint_dir=tmp_path)
+    with pytest.raises(FileFormatError, match="another training"):  # weights of other sizes, as of another encoder
+        fit_aligner(training_set(), CONFIG, replace(MODEL, width=32), checkpoint_dir=tmp_path)
 
 
 def test_bad_training_data():
