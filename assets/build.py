@@ -26,7 +26,7 @@ from seda.data.features import SHIPPED, encode_split, feature_file_name  # noqa:
 from seda.encoders import load_encoder  # noqa: E402
 from seda.encoders.base import Encoder  # noqa: E402
 from seda.images import NamedImage, read_image  # noqa: E402
-from seda.projection import load_map  # noqa: E402
+from seda.projection import load_maps  # noqa: E402
 from seda.storage import write_bytes, write_json  # noqa: E402
 from seda.tracing import Workbench, trace_images  # noqa: E402
 
@@ -87,7 +87,7 @@ def record_test_figures(aligner: PretrainedAligner, dataset: ImageDataset, encod
 def main() -> None:
     dataset, encoder = load_dataset("fashion-mnist"), load_encoder("bundled")
     aligner: PretrainedAligner = load_aligner("fashion-mnist")
-    workbench = Workbench(aligner, encoder, load_map(aligner.folder))
+    workbench = Workbench(aligner, encoder, load_maps(aligner.folder))
     folder = ASSETS / "samples" / "fashion-mnist"
     samples = build_samples(dataset, folder)
     build_journeys(samples, folder, workbench, ASSETS / "journeys")

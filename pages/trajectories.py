@@ -4,7 +4,7 @@ import streamlit as st
 
 from seda.ui.controls import side_panel
 from seda.ui.errors import errors_on_screen
-from seda.ui.results import show_answers, show_downloads, show_heading, show_messages, show_picture
+from seda.ui.results import show_answers, show_downloads, show_heading, show_messages, show_picture, show_refit
 from seda.ui.runs import run_pending
 from seda.ui.state import app_state
 from seda.ui.stored import show_first_example
@@ -25,6 +25,7 @@ if state.shown is not None:
             with heading:
                 show_heading(state.shown)
         show_picture(state.shown)
+        show_refit(state)
         show_answers(state.shown)
         show_downloads(state.shown)
 with heading:  # a run's progress takes the heading's place; the last picture plays on below

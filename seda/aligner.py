@@ -3,7 +3,7 @@
 An aligner is a folder with
 
     aligner.safetensors   weights, scalers, category centers, reference features
-    map.safetensors       the frozen map (seda.projection), fitted to this aligner
+    map-*.safetensors     frozen maps (seda.projection), fitted to this aligner
     card.json             configuration, classes, encoder fingerprint, data, metrics, versions, sha256 of the files
 """
 
@@ -12,6 +12,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from seda.diffusion.sampling import DenoisingPath, StepEvent
 from seda.errors import FileFormatError, FingerprintError, ShapeError
 from seda.models.scaler import FeatureScaler
 from seda.stages import SemanticLearner, SemanticTranslator
-from seda.storage import read_arrays, write_arrays
+from seda.storage import fingerprint, read_arrays, write_arrays
 from seda.trajectory import Trajectory
 
 WEIGHTS_FILE = "aligner.safetensors"
@@ -95,7 +96,7 @@ class Aligner(nn.Module):
             class_text_features: as the encoder gives them [k, d]; any texts.
             sampling: how.
             item_seeds: one number per image for its noise; 0 .. n-1 where None.
-            on_step: told of each step; return True to stop (raises diffusion.sampling.Stopped).
+            on_step: told of each step; return True to stop (raises errors.Stopped).
         Raises:
             ShapeError: widths do not fit, or there are fewer than two class texts.
         """
@@ -171,6 +172,12 @@ class PretrainedAligner:
     reference: ReferenceFeatures
     folder: Path
 
+    @cached_property
+    def fingerprint(self) -> str:
+        """Of the space that maps are fitted to: the same after saving and loading."""
+        spaces = {"class_centers": self.aligner.class_centers, "reference": self.reference.features}
+        return fingerprint({name: value.cpu().numpy() for name, value in spaces.items()})
+
     def trace(
         self,
         image_features: Tensor,
@@ -224,15 +231,17 @@ class PretrainedAligner:
             )
 
 
-def load_aligner(name_or_dir: str | Path = DEFAULT_ALIGNER, device: str | torch.device = "cpu") -> PretrainedAligner:
-    """Load an aligner: weights in eval mode, read-only.
+def load_aligner(
+    name_or_dir: str | Path = DEFAULT_ALIGNER, device: str | torch.device = "cpu", *, check_maps: bool = True
+) -> PretrainedAligner:
+    """Load an aligner: weights in eval mode, read-only. Its maps are checked too, unless they will be replaced.
 
     Raises:
         AlignerError: there is none of that name.
         FileFormatError: a file is damaged or of another version.
     """
     folder = find_aligner(name_or_dir)
-    card = read_card(folder)
+    card = read_card(folder, check_maps=check_maps)
     arrays, _ = read_arrays(folder / WEIGHTS_FILE)
     tensors = {
         name: torch.from_numpy(value.astype(_LOADED_AS.get(value.dtype.name, value.dtype)))

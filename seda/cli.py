@@ -93,12 +93,25 @@ def _parser() -> argparse.ArgumentParser:
     _add_device(evaluate)
     _add_json(evaluate)
 
-    maps = commands.add_parser("map", help="fit an aligner's map again, or score it beside PCA")
+    maps = commands.add_parser("map", help="fit an aligner's maps again, or score them beside other projectors")
     map_commands = maps.add_subparsers(required=True, metavar="fit|score")
-    fit = map_commands.add_parser("fit", help="fit the map anew and save it with the aligner")
-    fit.set_defaults(command=_map_fit)
-    score = map_commands.add_parser("score", help="trust measures of the map and of its controls, on held-out paths")
+    fit = map_commands.add_parser("fit", help="fit the maps anew and save them with the aligner")
+    fit.set_defaults(command=_map_fit, when_stopped=" The old maps are still there.")
+    fit.add_argument(
+        "--maps", metavar="A,B", help="which: umap-2d, umap-3d, timeline, pca-2d, pca-3d, umap-learn; default: all but the last"
+    )  # fmt: skip
+    fit.add_argument("--seed", type=int, default=0, help="of the fit; default %(default)s")
+    score = map_commands.add_parser("score", help="trust measures of every projector, fitted anew, on held-out paths")
     score.set_defaults(command=_map_score)
+    score.add_argument(
+        "--seeds", type=_positive, default=3, metavar="N", help="fits, medians over them; default %(default)s"
+    )
+    score.add_argument("--projectors", metavar="A;B", help="rows of the table, separated by semicolons; default: all")
+    score.add_argument(
+        "--trade-off",
+        action="store_true",
+        help="the parametric map over the temporal weight and without path terms instead",
+    )
     for command in (fit, score):
         _add_aligner(command)
         _add_json(command)
@@ -275,18 +288,29 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 
 
 def _map_fit(arguments: argparse.Namespace) -> int:
-    read_card(arguments.aligner)
+    read_card(arguments.aligner, check_maps=False)
 
     from seda.aligner import load_aligner
     from seda.card import write_card
-    from seda.projection.aligner_map import fit_aligner_map
+    from seda.projection import DEFAULT_MAP
+    from seda.projection.aligner_map import SHIPPED, fit_aligner_maps
+    from seda.projection.fit import MapConfig
 
-    pretrained = load_aligner(arguments.aligner)
-    frozen = fit_aligner_map(pretrained, on_progress=lambda done, total: _progress("fitting the map", done, total))
-    frozen.save(pretrained.folder)
-    scores = frozen.card["scores"]
-    write_card(pretrained.folder, replace(pretrained.card, metrics={**pretrained.card.metrics, "map": scores}))
-    _print_figures([{"projector": "parametric", **scores}], arguments.json)
+    names = tuple(name.strip() for name in arguments.maps.split(",")) if arguments.maps else SHIPPED
+    pretrained = load_aligner(arguments.aligner, check_maps=False)
+    fitted = fit_aligner_maps(
+        pretrained, MapConfig(seed=arguments.seed), names=names,
+        on_progress=lambda name, done, total: _progress(f"fitting {name}", done, total),
+    )  # fmt: skip
+    for frozen in fitted.values():
+        frozen.save(pretrained.folder)
+        for note in frozen.card["notes"]:
+            _say(f"{frozen.name}: {note}")
+    metrics = dict(pretrained.card.metrics)
+    if DEFAULT_MAP in fitted:
+        metrics["map"] = fitted[DEFAULT_MAP].card["scores"]
+    write_card(pretrained.folder, replace(pretrained.card, metrics=metrics))
+    _print_figures([{"map": name, **frozen.card["scores"]} for name, frozen in fitted.items()], arguments.json)
     return ANSWERED
 
 
@@ -294,11 +318,15 @@ def _map_score(arguments: argparse.Namespace) -> int:
     read_card(arguments.aligner)
 
     from seda.aligner import load_aligner
-    from seda.benchmark.maps import score_projectors
+    from seda.benchmark.maps import ROWS, TRADE_OFF, score_projectors
 
     pretrained = load_aligner(arguments.aligner)
+    projectors: Sequence[str] = tuple(TRADE_OFF) if arguments.trade_off else ROWS
+    if arguments.projectors:
+        projectors = [name.strip() for name in arguments.projectors.split(";")]
     rows = score_projectors(
-        pretrained, on_progress=lambda name, done, total: _progress(f"scoring {name}", done, total)
+        pretrained, seeds=range(arguments.seeds), projectors=projectors,
+        on_progress=lambda name, done, total: _progress(f"scored {name}", done, total),
     )  # fmt: skip
     _print_figures(rows, arguments.json)
     return ANSWERED
@@ -400,12 +428,12 @@ def _workbench(arguments: argparse.Namespace) -> Workbench:
 
     from seda.aligner import load_aligner
     from seda.encoders import load_encoder
-    from seda.projection import load_map
+    from seda.projection import load_maps
     from seda.tracing import Workbench
 
     device = _device(arguments)
     aligner = load_aligner(arguments.aligner, device)
-    return Workbench(aligner, load_encoder(card.encoder, device), load_map(aligner.folder))
+    return Workbench(aligner, load_encoder(card.encoder, device), load_maps(aligner.folder))
 
 
 def _device(arguments: argparse.Namespace) -> str:

@@ -86,3 +86,7 @@ class ProjectionError(SedaError):
 
 class StorageError(SedaError):
     """The disk is full, or a folder cannot be written."""
+
+
+class Stopped(Exception):
+    """A caller's on_step or on_progress asked to stop. Not an error: nothing has gone wrong."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -13,21 +14,63 @@ from seda.class_texts import fill_template
 from seda.config import SamplingConfig
 from seda.diffusion.sampling import StepEvent
 from seda.encoders.base import Encoder
+from seda.errors import FingerprintError
+from seda.evaluation.maps import N_NEIGHBORS, map_scores, nearest_neighbors, neighbors_kept, step_flags, thinning
 from seda.images import NamedImage, thumbnail_png
 from seda.projection import FrozenMap
 from seda.trajectory import Journey, MapPositions, Trajectory
 
+MAX_REFERENCE = 20_000  # points drawn of the reference clouds; beyond, every k-th is
+POOL_REFERENCE = 2_000  # of them, points among which neighbours are looked for; beyond, every k-th is
+LANDMARK_PATHS, LANDMARK_EVERY = 20, 3
+
 
 @dataclass(frozen=True)
 class Workbench:
-    """What a run needs, loaded once: an aligner, its encoder and its map. Read-only."""
+    """What a run needs, loaded once: an aligner, its encoder and its maps by name. Read-only.
+
+    Raises:
+        FingerprintError: the encoder or a map was made for another aligner.
+    """
 
     aligner: PretrainedAligner
     encoder: Encoder
-    frozen_map: FrozenMap
+    maps: Mapping[str, FrozenMap]
 
     def __post_init__(self) -> None:
         self.aligner.check_encoder(self.encoder.name, self.encoder.fingerprint)
+        for frozen in self.maps.values():
+            made_for = frozen.card.get("aligner_fingerprint", self.aligner.fingerprint)
+            if made_for != self.aligner.fingerprint:
+                raise FingerprintError(
+                    f"The map {frozen.label} was fitted for an aligner with fingerprint {made_for}; "
+                    f"{self.aligner.card.name!r} has {self.aligner.fingerprint}.",
+                    remedy="Fit it again: `python -m seda map fit --aligner DIR`.",
+                )
+
+    @cached_property
+    def landmarks(self) -> tuple[np.ndarray, np.ndarray]:
+        """Points [l, d] that stand for the space of all states, and their progress [l].
+
+        Reference features (all, or evenly thinned), category centers, and states of some training images' paths: the
+        pool among which the neighbours of a state are looked for.
+        """
+        aligner, reference = self.aligner.aligner, self.aligner.reference
+        sample = reference.features[:: thinning(len(reference.features), POOL_REFERENCE)].cpu().numpy()
+        centers = aligner.class_centers.cpu().numpy()
+        run = self.aligner.trace(
+            reference.fit_images[:LANDMARK_PATHS],
+            reference.texts[:, 0],
+            [""] * min(LANDMARK_PATHS, len(reference.fit_images)),
+            self.aligner.card.class_names,
+            SamplingConfig(),
+        )
+        states = run.states[:, ::LANDMARK_EVERY]  # [p, s', d]
+        n, s, d = states.shape
+        points = np.concatenate([sample, centers, states.reshape(n * s, d)])
+        way = np.linspace(0, 1, run.states.shape[1], dtype=np.float32)
+        progress = [np.zeros(len(sample)), np.full(len(centers), way[run.hand_over]), np.tile(way[::LANDMARK_EVERY], n)]
+        return points, np.concatenate(progress).astype(np.float32)
 
 
 def trace_images(
@@ -40,12 +83,12 @@ def trace_images(
     note: str = "",
     on_step: Callable[[StepEvent], object] | None = None,
 ) -> Journey:
-    """Encode pictures and class texts, run both stages, place every state on the map.
+    """Encode pictures and class texts, run both stages, place every state on every map.
 
     Args:
         images: one or more.
         class_names: two or more, as a user typed them (seda.class_texts).
-        workbench: aligner, encoder and map.
+        workbench: aligner, encoder and maps.
         sampling: how.
         title: a line for the screen.
         note: a sentence on what to look at.
@@ -65,27 +108,117 @@ def trace_images(
         item_seeds=[content_seed(item) for item in images],
         on_step=on_step,
     )
-    thumbnails = tuple(thumbnail_png(item.image) for item in images)
-    return Journey(trajectory, place_trajectory(trajectory, workbench), thumbnails, title, note)
+    labels = aligner.reference.labels.cpu().numpy().astype(np.int16)
+    return Journey(
+        trajectory,
+        place_trajectory(trajectory, workbench, workbench.maps),
+        labels[:: thinning(len(labels), MAX_REFERENCE)],
+        len(labels),
+        tuple(thumbnail_png(item.image) for item in images),
+        title,
+        note,
+    )
 
 
-def place_trajectory(trajectory: Trajectory, workbench: Workbench) -> MapPositions:
-    """Positions of every state, class text and center on the frozen map."""
+def place_trajectory(
+    trajectory: Trajectory, workbench: Workbench, maps: Mapping[str, FrozenMap]
+) -> dict[str, MapPositions]:
+    """Positions of every state, class text and center on each map, and how far each can be trusted there."""
     n, s, d = trajectory.states.shape
-    k = len(trajectory.class_names)
-    points = np.concatenate(
-        [trajectory.states.reshape(n * s, d), trajectory.class_text_features, trajectory.class_centers]
-    )
-    placed = workbench.frozen_map.place(points)  # [n s + k + c, 2]
-    return MapPositions(
-        states=placed[: n * s].reshape(n, s, 2),
-        texts=placed[n * s : n * s + k],
-        centers=placed[n * s + k :],
-        reference=workbench.frozen_map.reference,
-        reference_labels=workbench.aligner.reference.labels.cpu().numpy().astype(np.int16),
-    )
+    k, c = len(trajectory.class_names), len(trajectory.center_names)
+    states = trajectory.states.reshape(n * s, d)
+    landmarks, landmark_progress = workbench.landmarks
+    points = np.concatenate([states, trajectory.class_text_features, trajectory.class_centers, landmarks])
+    way = np.linspace(0, 1, s, dtype=np.float32)
+    progress = [np.tile(way, n), np.ones(k), np.full(c, way[trajectory.hand_over]), landmark_progress]
+    progress = np.concatenate(progress).astype(np.float32)
+    # the class texts on the screen are neighbours too; the centers are landmarks already
+    pool = np.r_[n * s : n * s + k, n * s + k + c : len(points)]
+    nearest = nearest_neighbors(states, points[pool])
+    every = thinning(len(workbench.aligner.reference.features), MAX_REFERENCE)
+
+    placed_on = {}
+    for name, frozen in maps.items():
+        placed = frozen.place(points, progress)  # [n s + k + c + l, q]
+        on_map = nearest_neighbors(placed[: n * s], placed[pool])
+        positions = placed[: n * s].reshape(n, s, -1)
+        placed_on[name] = MapPositions(
+            states=positions,
+            texts=placed[n * s : n * s + k],
+            centers=placed[n * s + k : n * s + k + c],
+            reference=frozen.reference[::every],
+            neighbors_kept=neighbors_kept(nearest, on_map).reshape(n, s),
+            step_flags=step_flags(trajectory.states, positions),
+            about=_about(frozen),
+        )
+    return placed_on
+
+
+def refittable(workbench: Workbench) -> list[str]:
+    """Names of the maps that `refit_journey` refits."""
+    from seda.projection.projectors import ParametricProjector, TimelineProjector
+
+    kinds = (ParametricProjector, TimelineProjector)
+    return [name for name, frozen in workbench.maps.items() if isinstance(frozen.projector, kinds)]
+
+
+def refit_journey(
+    journey: Journey,
+    workbench: Workbench,
+    *,
+    on_progress: Callable[[str, int, int], object] | None = None,
+) -> Journey:
+    """The journey on maps that were refitted for its class texts; maps that cannot be refitted stay.
+
+    Each refitted map's `about` holds its "drift" (see seda.projection.refit) and scores on the journey's own paths.
+
+    Args:
+        journey: traced with the workbench's aligner.
+        workbench: its maps are not changed.
+        on_progress: told (name of the map, steps done, of how many); return True to stop.
+    Raises:
+        FingerprintError: the journey was traced with another aligner.
+        Stopped: on_progress returned True.
+    """
+    from seda.projection.aligner_map import map_anchors  # umap-learn is imported when it fits
+    from seda.projection.refit import refit_map
+
+    aligner, trajectory = workbench.aligner, journey.trajectory
+    centers = aligner.aligner.class_centers.cpu().numpy()
+    if trajectory.class_centers.shape != centers.shape or not np.allclose(trajectory.class_centers, centers, atol=1e-3):
+        raise FingerprintError(
+            f"The journey was traced with the aligner {trajectory.settings.get('aligner')!r}, not with this "
+            f"{aligner.card.name!r}.",
+            remedy="Choose that aligner, or trace the pictures again.",
+        )
+    reference, anchors = aligner.reference.features.cpu().numpy(), map_anchors(aligner)
+    placed = {}
+    for name in refittable(workbench):
+        refitted = refit_map(
+            workbench.maps[name],
+            reference,
+            anchors,
+            trajectory.class_text_features,
+            trajectory.states,
+            on_progress=on_progress,
+        )
+        positions = place_trajectory(trajectory, workbench, {name: refitted})[name]
+        scores = map_scores(reference, refitted.reference, trajectory.states, positions.states)
+        placed[name] = replace(positions, about={**positions.about, "scores": scores})
+    return replace(journey, maps={**journey.maps, **placed})
 
 
 def content_seed(item: NamedImage) -> int:
     """A number from a picture's pixels: the same picture meets the same noise in any batch, under any name."""
     return int.from_bytes(hashlib.sha256(item.image.tobytes()).digest()[:6])
+
+
+def _about(frozen: FrozenMap) -> dict[str, object]:
+    """What the screen says of a map."""
+    about = {
+        "kind": frozen.projector.kind,
+        "label": frozen.label,
+        "scores": frozen.card.get("scores", {}),
+        "n_neighbors": N_NEIGHBORS,
+    }
+    return about | ({"drift": frozen.card["drift"]} if "drift" in frozen.card else {})

@@ -20,11 +20,14 @@ from typing import Any, Self
 
 import numpy as np
 
-from seda.errors import FileFormatError, ShapeError
+from seda.errors import ConfigError, FileFormatError, ShapeError
 from seda.storage import arrays_to_bytes, read_arrays, write_bytes
 
 FORMAT = "seda-journey"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+
+MAP_KINDS = ("umap", "pca", "timeline", "umap-learn")
+MAP_ARRAYS = ("states", "texts", "centers", "reference", "neighbors_kept", "step_flags")
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +81,8 @@ class Trajectory:
                 )
         if len(self.item_names) != n:
             raise ShapeError(f"{len(self.item_names)} item names came for {n} items.")
+        if np.unique(self.stages).tolist() != [0, 1, 2] or (np.diff(self.stages) < 0).any():
+            raise ShapeError("stages must begin with 0, go on with 1 and end with 2.")
 
     @property
     def hand_over(self) -> int:
@@ -106,48 +111,121 @@ def _cosine(states: np.ndarray, anchors: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class MapPositions:
-    """Where everything lies on one frozen map; map units, the same for all.
+    """Where everything lies on one frozen map, in its own units, and how far the map can be trusted there.
 
     Attributes:
-        states: float32 [n, s, 2].
-        texts: float32 [k, 2], the class texts.
-        centers: float32 [c, 2], the category centers.
-        reference: float32 [m, 2], training features that give the map its clouds.
-        reference_labels: int16 [m], index into the trajectory's center_names.
+        states: float32 [n, s, q].
+        texts: float32 [k, q], the class texts.
+        centers: float32 [c, q], the category centers.
+        reference: float32 [m, q], training features that give the map its clouds.
+        neighbors_kept: float32 [n, s], 0..1: the share of a state's nearest neighbours in feature space that are its
+            neighbours on this map too.
+        step_flags: int8 [n, s - 1], of the step from each state to the next: 1 the map jumps and the features do not,
+            -1 the features jump and the map does not, 0 neither.
+        about: JSON values: "kind" (one of MAP_KINDS), "label" for the screen, "scores" (name -> number, may be empty),
+            "n_neighbors" (how many neighbours neighbors_kept counts), and optionally "drift".
+
+    On a timeline q is 2: column 0 is the way along the path, 0 at the visual feature and the reference, 1 at the last
+    state and the class texts, in between at the category centers; column 1 is a map of one dimension.
+
+    Shapes: n items, s states, k class texts, c category centers, m reference points, q 2 or 3 dimensions.
     """
 
     states: np.ndarray
     texts: np.ndarray
     centers: np.ndarray
     reference: np.ndarray
-    reference_labels: np.ndarray
+    neighbors_kept: np.ndarray
+    step_flags: np.ndarray
+    about: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        n, s, q = self.states.shape
+        if q not in ((2,) if self.kind == "timeline" else (2, 3)):
+            raise ShapeError(f"A map of kind {self.kind!r} has {q} dimensions; 2 (or 3, unless a timeline) are drawn.")
+        expected = {
+            "texts": (len(self.texts), q),
+            "centers": (len(self.centers), q),
+            "reference": (len(self.reference), q),
+            "neighbors_kept": (n, s),
+            "step_flags": (n, s - 1),
+        }
+        for name, shape in expected.items():
+            if getattr(self, name).shape != shape:
+                raise ShapeError(
+                    f"{name} has shape {getattr(self, name).shape}; states {self.states.shape} need {shape}."
+                )
+
+    @property
+    def kind(self) -> str:
+        """How the map was made, one of MAP_KINDS."""
+        kind = self.about.get("kind")
+        if kind not in MAP_KINDS:
+            raise ConfigError(f"A map of kind {kind!r} is not known; it is one of {', '.join(MAP_KINDS)}.")
+        return kind
+
+    @property
+    def dimensions(self) -> int:
+        """2 or 3."""
+        return self.states.shape[-1]
 
 
 @dataclass(frozen=True, eq=False)
 class Journey:
-    """A trajectory with its map and its pictures: all that a player, an export or a replay needs.
+    """A trajectory with its maps and its pictures: all that a player, an export or a replay needs.
 
     Attributes:
         trajectory: the paths in feature space.
-        positions: the same on the map.
+        maps: the same on maps, by name ("umap-2d", "timeline"), in the order of the screen; the first is shown first.
+        reference_labels: int16 [m], index of each reference point into the trajectory's center_names.
+        reference_total: how many reference points there are; m of them, evenly thinned, are on the maps.
         thumbnails: n small pictures as PNG bytes.
         title: a line for the screen.
         note: a sentence on what to look at; may be empty.
     """
 
     trajectory: Trajectory
-    positions: MapPositions
+    maps: Mapping[str, MapPositions]
+    reference_labels: np.ndarray
+    reference_total: int
     thumbnails: tuple[bytes, ...]
     title: str = ""
     note: str = ""
 
+    def __post_init__(self) -> None:
+        n, s, _ = self.trajectory.states.shape
+        k, c, m = len(self.trajectory.class_names), len(self.trajectory.center_names), len(self.reference_labels)
+        if not self.maps:
+            raise ShapeError("A journey needs at least one map.")
+        for name, positions in self.maps.items():
+            q = positions.dimensions
+            expected = {"states": (n, s, q), "texts": (k, q), "centers": (c, q), "reference": (m, q)}
+            for part, shape in expected.items():
+                if getattr(positions, part).shape != shape:
+                    raise ShapeError(
+                        f"{part} of map {name!r} has shape {getattr(positions, part).shape}; the journey needs {shape}."
+                    )
+        if self.reference_labels.ndim != 1 or not ((self.reference_labels >= 0) & (self.reference_labels < c)).all():
+            raise ShapeError(f"reference_labels must be [m], each an index below {c}.")
+        if self.reference_total < m:
+            raise ShapeError(f"{m} reference points are drawn of {self.reference_total} in all.")
+        if len(self.thumbnails) != n:
+            raise ShapeError(f"{len(self.thumbnails)} thumbnails came for {n} items.")
+
+    @property
+    def positions(self) -> MapPositions:
+        """The map that is shown first."""
+        return next(iter(self.maps.values()))
+
     def to_bytes(self) -> bytes:
         """The replay file: safetensors, states and x_0 as float16 (relative rounding error below .001)."""
-        trajectory, positions = self.trajectory, self.positions
+        trajectory = self.trajectory
         arrays = {f"trajectory.{name}": value for name, value in _arrays(trajectory).items()}
-        arrays |= {f"positions.{name}": value for name, value in _arrays(positions).items()}
         for name in ("trajectory.states", "trajectory.x_0"):
             arrays[name] = arrays[name].astype(np.float16)
+        for name, positions in self.maps.items():
+            arrays |= {f"maps.{name}.{part}": value for part, value in _arrays(positions).items()}
+        arrays["reference_labels"] = self.reference_labels
         arrays["thumbnails.bytes"] = np.frombuffer(b"".join(self.thumbnails), dtype=np.uint8)
         arrays["thumbnails.lengths"] = np.array([len(png) for png in self.thumbnails], dtype=np.int64)
         metadata = {
@@ -159,6 +237,9 @@ class Journey:
             "class_names": trajectory.class_names,
             "center_names": trajectory.center_names,
             "settings": dict(trajectory.settings),
+            # a list, because the order of the maps counts and a JSON object is written sorted
+            "maps": [{"name": name, "about": dict(positions.about)} for name, positions in self.maps.items()],
+            "reference_total": self.reference_total,
         }
         return arrays_to_bytes(arrays, metadata)
 
@@ -175,7 +256,7 @@ class Journey:
         """Read a replay file.
 
         Raises:
-            FileFormatError: damaged, not a replay, or of another version.
+            FileFormatError: damaged, not a replay, of another version, or its parts do not fit one another.
         """
         arrays, metadata = read_arrays(path)
         if metadata.get("format") != FORMAT:
@@ -196,13 +277,16 @@ class Journey:
                 center_names=tuple(metadata["center_names"]),
                 settings=metadata["settings"],
             )
-            positions = MapPositions(**_part(arrays, "positions."))
-            ends = np.cumsum(arrays["thumbnails.lengths"])
-            content = arrays["thumbnails.bytes"].tobytes()
-            starts = ends - arrays["thumbnails.lengths"]
-            thumbnails = tuple(content[a:b] for a, b in zip(starts, ends, strict=True))
-            return cls(trajectory, positions, thumbnails, metadata["title"], metadata["note"])
-        except (KeyError, TypeError, ValueError, ShapeError) as error:
+            return cls(
+                trajectory,
+                {str(entry["name"]): _map(arrays, entry["name"], entry["about"]) for entry in metadata["maps"]},
+                arrays["reference_labels"],
+                int(metadata["reference_total"]),
+                _thumbnails(arrays["thumbnails.bytes"], arrays["thumbnails.lengths"]),
+                metadata["title"],
+                metadata["note"],
+            )
+        except (KeyError, TypeError, ValueError, AttributeError, ConfigError, ShapeError) as error:
             raise FileFormatError(
                 f"{path} is an incomplete replay file ({error}).", remedy="Trace the images again."
             ) from error
@@ -217,3 +301,15 @@ def _part(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray
     """The arrays under a prefix, float16 widened again."""
     part = {name.removeprefix(prefix): value for name, value in arrays.items() if name.startswith(prefix)}
     return {name: value.astype(np.float32) if value.dtype == np.float16 else value for name, value in part.items()}
+
+
+def _map(arrays: Mapping[str, np.ndarray], name: str, about: Mapping[str, Any]) -> MapPositions:
+    return MapPositions(**{part: arrays[f"maps.{name}.{part}"] for part in MAP_ARRAYS}, about=about)
+
+
+def _thumbnails(content: np.ndarray, lengths: np.ndarray) -> tuple[bytes, ...]:
+    if (lengths < 0).any() or lengths.sum() != len(content):
+        raise ValueError(f"thumbnails of {lengths.sum()} bytes in all, {len(content)} are there")
+    ends = np.cumsum(lengths)
+    whole = content.tobytes()
+    return tuple(whole[end - length : end] for end, length in zip(ends, lengths, strict=True))

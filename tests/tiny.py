@@ -57,13 +57,12 @@ def _trained():
 
 
 def tiny_aligner(folder: Path) -> Path:
-    """Write the aligner, with a map of principal axes, into a folder."""
-    import torch
-
-    from seda.aligner import package_versions
+    """Write the aligner, with maps of principal axes, into a folder."""
+    from seda.aligner import load_aligner, package_versions
     from seda.card import AlignerCard, write_card
     from seda.config import TrainingConfig
-    from seda.projection.parametric import FrozenMap, MapNetwork
+    from seda.projection.aligner_map import fit_aligner_maps
+    from seda.projection.fit import MapConfig
     from seda.training.recipe import reference_features
 
     encoder, result, data = _trained()
@@ -74,14 +73,9 @@ def tiny_aligner(folder: Path) -> Path:
         training=config, data={"dataset": "drawn"}, metrics=result.metrics,
         versions=package_versions(),
     )  # fmt: skip
-    kept = reference_features(aligner, data, config)
-    scaled = kept.features
-    aligner.save(folder, card, kept)
-    network = MapNetwork(aligner.config.dim, 8)
-    network.mean.copy_(scaled.mean(0))
-    network.axes.copy_(torch.pca_lowrank(scaled, 2)[2])
-    with torch.no_grad():
-        reference = network(scaled).numpy()
-    FrozenMap(network.eval().requires_grad_(False), reference, {}).save(folder)
+    aligner.save(folder, card, reference_features(aligner, data, config))
+    pretrained = load_aligner(folder)
+    for frozen in fit_aligner_maps(pretrained, MapConfig(steps=0)).values():
+        frozen.save(folder)
     write_card(folder, card)
     return folder

@@ -11,6 +11,7 @@ from seda.trajectory import Journey, MapPositions, Trajectory
 
 NAMES = ("coat", "sneaker", "bag", "dress", "sandal", "shirt", "trouser", "pullover", "ankle boot", "T-shirt")
 WIDTH = 16
+NEIGHBORS = 15
 
 
 def toy_journey(
@@ -22,6 +23,8 @@ def toy_journey(
     reference: int = 240,
     class_names: tuple[str, ...] | None = None,
     center_names: tuple[str, ...] | None = None,
+    maps: tuple[str, ...] = ("umap-2d", "umap-3d", "pca-2d", "timeline"),
+    thinned: int = 1,
 ) -> Journey:
     """Items that start near their class, are noised, reach its center, are noised again and reach its text.
 
@@ -31,6 +34,8 @@ def toy_journey(
         reference: training features on the map.
         class_names: texts that replace the first `classes` names.
         center_names: names of the categories; the class names unless given.
+        maps: which of the maps, and in which order.
+        thinned: the reference is every so many-th point of what there would be.
     """
     rng = np.random.default_rng(seed)
     names = class_names or tuple(NAMES[i] if i < len(NAMES) else f"class {i + 1}" for i in range(classes))
@@ -65,21 +70,80 @@ def toy_journey(
         settings={"aligner": "toy", "encoder": "none", "sampling": {"steps": steps, "seed": seed}},
     )
     reference_labels = rng.integers(0, classes, size=reference).astype(np.int16)
-    cloud = centers[reference_labels, :2] + rng.normal(size=(reference, 2)) * [0.55, 0.4]
-    positions = MapPositions(
-        states=states[:, :, :2].copy(),
-        texts=texts[:, :2].astype(np.float32),
-        centers=centers[:, :2].astype(np.float32),
-        reference=cloud.astype(np.float32),
-        reference_labels=reference_labels,
-    )
+    cloud = centers[reference_labels] + rng.normal(size=(reference, WIDTH)) * ([0.55, 0.4] + [0.5] * (WIDTH - 2))
+    space = _Space(states, texts, centers, cloud)
+    # In the toy the first features are a plain map already: two of them flat, the third its depth.
+    flat = np.eye(WIDTH)[:, :2]
+    solid = np.concatenate([flat, 0.75 * np.eye(WIDTH)[:, 2:3]], axis=1)
+    axes = np.linalg.svd(cloud - cloud.mean(axis=0), full_matrices=False)[2][:2].T  # [d, 2]
+    makers = {
+        "umap-2d": lambda: space.positions(flat, "umap", "UMAP", {"trustworthiness": 0.943, "continuity": 0.958}),
+        "umap-3d": lambda: space.positions(solid, "umap", "UMAP", {"trustworthiness": 0.961, "continuity": 0.97}),
+        "pca-2d": lambda: space.positions(axes, "pca", "PCA", {"trustworthiness": 0.871, "continuity": 0.94}),
+        "timeline": lambda: space.timeline(trajectory.hand_over),
+    }
     return Journey(
         trajectory,
-        positions,
+        {name: makers[name]() for name in maps},
+        reference_labels,
+        reference * thinned - (thinned - 1),
         tuple(_picture(rng, int(label)) for label in labels),
         title="Toy journey",
         note="Invented paths: each item finds its category center, then its class text.",
     )
+
+
+class _Space:
+    """The features of a toy journey, and maps of them that are plain projections."""
+
+    def __init__(self, states: np.ndarray, texts: np.ndarray, centers: np.ndarray, reference: np.ndarray) -> None:
+        self.parts = {"states": states, "texts": texts, "centers": centers, "reference": reference}
+
+    def positions(self, matrix: np.ndarray, kind: str, label: str, scores: dict[str, float]) -> MapPositions:
+        placed = {name: (features @ matrix).astype(np.float32) for name, features in self.parts.items()}
+        kept = self._kept(placed)
+        about = {"kind": kind, "label": label, "scores": scores, "n_neighbors": NEIGHBORS}
+        return MapPositions(**placed, neighbors_kept=kept, step_flags=self._flags(placed["states"]), about=about)
+
+    def timeline(self, hand_over: int) -> MapPositions:
+        across = self.parts["centers"].std(axis=0).argmax()
+        n, s, _ = self.parts["states"].shape
+        progress = {"states": np.tile(np.arange(s) / (s - 1), (n, 1)), "texts": 1, "centers": hand_over / (s - 1)}
+        placed = {}
+        for name, features in self.parts.items():
+            height = np.tanh(features[..., across] / 4)
+            placed[name] = np.stack([np.broadcast_to(progress.get(name, 0), height.shape), height], -1).astype(
+                np.float32
+            )
+        about = {"kind": "timeline", "label": "Timeline", "scores": {"trustworthiness": 0.79}, "n_neighbors": NEIGHBORS}
+        return MapPositions(
+            **placed, neighbors_kept=self._kept(placed), step_flags=self._flags(placed["states"]), about=about
+        )
+
+    def _kept(self, placed: dict[str, np.ndarray]) -> np.ndarray:
+        """Share of each state's nearest reference points that are its nearest on the map, [n, s]."""
+        n, s, _ = placed["states"].shape
+
+        def nearest(part: dict[str, np.ndarray]) -> np.ndarray:
+            states, reference = part["states"].reshape(n * s, -1), part["reference"][:400]  # enough for a toy
+            if len(reference) <= NEIGHBORS:
+                return np.tile(np.arange(len(reference)), (n * s, 1))
+            squares = np.square(states).sum(1)[:, None] + np.square(reference).sum(1) - 2 * states @ reference.T
+            return np.argpartition(squares, NEIGHBORS, axis=1)[:, :NEIGHBORS]
+
+        true, found = nearest(self.parts), nearest(placed)
+        share = [len(set(a) & set(b)) / max(len(a), 1) for a, b in zip(true.tolist(), found.tolist(), strict=True)]
+        return np.sqrt(np.array(share, dtype=np.float32).reshape(n, s))  # the root: real maps keep more than the toy
+
+    def _flags(self, placed: np.ndarray) -> np.ndarray:
+        """Steps that are long on the map and short in the features, or the other way round, [n, s - 1]."""
+        ratio = np.log(_lengths(placed[..., -2:])) - np.log(_lengths(self.parts["states"]))
+        low, high = np.quantile(ratio, [0.03, 0.97])
+        return ((ratio > high).astype(np.int8) - (ratio < low).astype(np.int8)).astype(np.int8)
+
+
+def _lengths(states: np.ndarray) -> np.ndarray:
+    return np.linalg.norm(np.diff(states, axis=1), axis=-1) + 1e-6
 
 
 def _walk(rng: np.random.Generator, goal: np.ndarray, steps: int, *, noise: float, settle: float) -> np.ndarray:

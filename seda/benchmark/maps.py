@@ -1,77 +1,133 @@
-"""The maps that could be drawn of an aligner, side by side: fitted anew, scored on held-out paths, timed."""
+"""The maps that could be drawn of an aligner, side by side: fitted anew for each seed, scored on held-out paths, timed."""
 
 from __future__ import annotations
 
+import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from seda.aligner import PretrainedAligner
-from seda.projection.aligner_map import fit_aligner_map, fit_paths, held_out_paths, map_anchors, score_map
+from seda.errors import ConfigError
+from seda.projection.aligner_map import AlignerMaterial, aligner_material, fit_map, place_paths, score_map
 from seda.projection.fit import MapConfig
-from seda.projection.parametric import Projector
+from seda.projection.projectors import NeighborProjector, Projector
 
 PLACED = 3200  # points that are placed for the timing: 64 images x 2 x 25 steps
+REPEATS = 5  # of placing; the median counts
+
+# row -> (map, what its configuration has other than the default)
+PARAMETRIC = {
+    "parametric": ("umap-2d", {}),
+    "parametric 3-D": ("umap-3d", {}),
+    "timeline": ("timeline", {}),
+}
+TRADE_OFF = {
+    "parametric, no path terms": ("umap-2d", {"straight_weight": 0.0, "jump_weight": 0.0, "gather_weight": 0.0}),
+    "parametric, neither path terms nor temporal edges": ("umap-2d", {"paths_per_step": 0, "temporal_weight": 0.0}),
+    "parametric, temporal weight 0": ("umap-2d", {"temporal_weight": 0.0}),
+    "parametric, temporal weight 0.25": ("umap-2d", {"temporal_weight": 0.25}),
+    "parametric, temporal weight 1": ("umap-2d", {"temporal_weight": 1.0}),
+    "parametric, temporal weight 2": ("umap-2d", {"temporal_weight": 2.0}),
+}
+PCA = {"pca": "pca-2d", "pca 3-D": "pca-3d"}
+UMAP_LEARN, UMAP_LEARN_FROZEN = "umap-learn", "umap-learn, placed by neighbours"
+ROWS = (*PARAMETRIC, *PCA, UMAP_LEARN, UMAP_LEARN_FROZEN)
 
 
 def score_projectors(
     pretrained: PretrainedAligner,
     *,
-    seed: int = 0,
+    seeds: Sequence[int] = (0, 1, 2),
+    projectors: Sequence[str] = ROWS,
     on_progress: Callable[[str, int, int], object] | None = None,
 ) -> list[dict[str, Any]]:
-    """Fit every projector to the same points and score it on the same held-out paths.
+    """Fit projectors to the same points and score them on the same held-out paths.
 
-    "parametric" is the map that aligners are saved with, "parametric, no temporal edges" its ablation, "pca" the two
-    principal axes that it starts from, "umap-learn" UMAP fitted to all states and its transform.
+    "parametric" is the map that aligners are saved with; "umap-learn" is UMAP fitted to all states, and its transform;
+    the row after it places points on that same fit by their neighbours. TRADE_OFF holds further rows.
 
+    Args:
+        pretrained: the aligner.
+        seeds: of the fits; figures are medians over them. PCA has no seed and is fitted once.
+        projectors: rows, of ROWS and TRADE_OFF.
+        on_progress: told of each fit: its row, fits done, of how many.
     Returns:
-        a row each: projector, the measures of `map_scores`, place_ms for 3,200 points, fit_s.
+        a row each: projector, the measures of `map_scores`, place_ms for 3,200 points, fit_s, seeds.
+    Raises:
+        ConfigError: a row is not known.
     """
-    paths = held_out_paths(pretrained)
-    fits: dict[str, Callable[[], tuple[Projector, np.ndarray]]] = {
-        "parametric": lambda: _parametric(pretrained, MapConfig(seed=seed)),
-        "parametric, no temporal edges": lambda: _parametric(pretrained, MapConfig(seed=seed, temporal_weight=0.0)),
-        "pca": lambda: _parametric(pretrained, MapConfig(seed=seed, steps=0)),
-        "umap-learn": lambda: _umap(pretrained, seed),
-    }
-    points = np.resize(paths.reshape(-1, paths.shape[2]), (PLACED, paths.shape[2]))
-    rows = []
-    for number, (name, fit) in enumerate(fits.items(), start=1):
-        start = time.perf_counter()
-        projector, reference_at = fit()
-        fitted = time.perf_counter()
-        scores = score_map(projector, reference_at, pretrained, paths)
-        begun = time.perf_counter()
-        projector.place(points)
-        seconds = time.perf_counter() - begun
-        rows.append({"projector": name, **scores, "place_ms": 1000 * seconds, "fit_s": fitted - start})
+    if unknown := [name for name in projectors if name not in (*ROWS, *TRADE_OFF)]:
+        raise ConfigError(
+            f"There is no projector {', '.join(unknown)}; known are {'; '.join((*ROWS, *TRADE_OFF))}.",
+        )
+    prepared = aligner_material(pretrained)
+    fits = [(name, seed) for name in projectors for seed in (seeds[:1] if name in PCA else seeds)]
+    found: dict[str, list[dict[str, float]]] = {name: [] for name in projectors}
+    umap_fits: dict[int, tuple[_Umap, float]] = {}
+    for done, (name, seed) in enumerate(fits, start=1):
+        found[name].append(_score(name, seed, prepared, umap_fits))
         if on_progress is not None:
-            on_progress(name, number, len(fits))
-    return rows
+            on_progress(f"{name}, seed {seed}", done, len(fits))
+    return [
+        {
+            "projector": name,
+            **{key: statistics.median(row[key] for row in rows) for key in rows[0]},
+            "seeds": len(rows),
+        }
+        for name, rows in found.items()
+    ]
 
 
-def _parametric(pretrained: PretrainedAligner, config: MapConfig) -> tuple[Projector, np.ndarray]:
-    frozen = fit_aligner_map(pretrained, config)
-    return frozen, frozen.reference
+def _score(
+    name: str, seed: int, prepared: AlignerMaterial, umap_fits: dict[int, tuple[_Umap, float]]
+) -> dict[str, float]:
+    """Measures and times of one fit."""
+    start = time.perf_counter()
+    if name in (UMAP_LEARN, UMAP_LEARN_FROZEN):
+        if seed not in umap_fits:  # both rows look at one fit
+            model = _Umap(prepared.material.points, seed)
+            umap_fits[seed] = model, time.perf_counter() - start
+        model, fit_s = umap_fits[seed]
+        projector: Projector = model if name == UMAP_LEARN else model.frozen
+        reference_at = model.frozen.positions[: len(prepared.material.reference)]
+    else:
+        which, changes = (PARAMETRIC | TRADE_OFF).get(name) or (PCA[name], {})
+        # the graph is part of what a fit costs
+        frozen = fit_map(which, replace(prepared, graph=None), MapConfig(seed=seed, **changes))
+        fit_s = time.perf_counter() - start
+        projector, reference_at = frozen.projector, frozen.reference
+    scores = score_map(projector, reference_at, prepared.material.reference, prepared.held_out)
+    return {**scores, "place_ms": _place_ms(projector, prepared.held_out), "fit_s": fit_s}
+
+
+def _place_ms(projector: Projector, paths: np.ndarray) -> float:
+    """Milliseconds for placing PLACED states, warm."""
+    count = -(-PLACED // paths.shape[1])
+    part = np.ascontiguousarray(np.resize(paths, (count, *paths.shape[1:])))
+    times = []
+    for _ in range(REPEATS + 1):
+        start = time.perf_counter()
+        place_paths(projector, part)
+        times.append(time.perf_counter() - start)
+    return 1000 * statistics.median(times[1:]) * PLACED / (count * paths.shape[1])
 
 
 class _Umap:
     """umap-learn as it is usually used; its transform depends on the other rows of its batch."""
 
+    kind = "umap-learn"
+
     def __init__(self, points: np.ndarray, seed: int) -> None:
         from umap import UMAP
 
-        self.model = UMAP(n_neighbors=15, min_dist=0.2, random_state=seed, n_jobs=1).fit(points)
+        config = MapConfig()
+        self.model = UMAP(n_neighbors=config.n_neighbors, min_dist=config.min_dist, random_state=seed, n_jobs=1)
+        positions = np.asarray(self.model.fit_transform(points), np.float32)
+        self.frozen = NeighborProjector(points.astype(np.float16), positions, config.n_neighbors)
 
-    def place(self, points: np.ndarray) -> np.ndarray:
+    def place(self, points: np.ndarray, progress: np.ndarray | None = None) -> np.ndarray:
         return self.model.transform(points)
-
-
-def _umap(pretrained: PretrainedAligner, seed: int) -> tuple[Projector, np.ndarray]:
-    reference = pretrained.reference.features.cpu().numpy()
-    paths = fit_paths(pretrained)
-    fitted = _Umap(np.concatenate([reference, map_anchors(pretrained), paths.reshape(-1, paths.shape[2])]), seed)
-    return fitted, fitted.model.embedding_[: len(reference)]

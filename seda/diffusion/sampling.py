@@ -10,7 +10,7 @@ from torch import Tensor
 
 from seda.config import SamplingConfig
 from seda.diffusion.schedule import add_noise, check_scheduler, inference_timesteps, make_scheduler
-from seda.errors import ShapeError
+from seda.errors import ShapeError, Stopped
 
 Denoiser = Callable[[Tensor, int], Tensor]
 
@@ -37,10 +37,6 @@ class DenoisingPath:
     states: Tensor
     x_0: Tensor
     timesteps: tuple[int, ...]
-
-
-class Stopped(Exception):
-    """The caller's on_step asked to stop. Not an error: nothing has gone wrong."""
 
 
 def item_generators(item_seeds: Sequence[int], stage: int, seed: int) -> list[torch.Generator]:

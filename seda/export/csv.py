@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
 from seda.evaluation.trajectories import commitment_step, decisions
-from seda.trajectory import Journey
+from seda.trajectory import Journey, MapPositions
 
 STAGE_NAMES = ("visual feature", "semantic learner", "semantic translator")
 
@@ -18,9 +21,10 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 def to_table(journey: Journey) -> pd.DataFrame:
     """The long table behind `to_csv`, texts as they are.
 
-    Columns: item, name, step, stage, timestep, x, y (map units), nearest_class, similarity (cosine to it), margin (to
-    the second nearest; empty for a single class text), committed (whether the nearest class text stays from here on),
-    commitment_step, answer and answer_probability.
+    Columns: item, name, step, stage, timestep, nearest_class, similarity (cosine to it), margin (to the second nearest;
+    empty for a single class text), committed (whether the nearest class text stays from here on), commitment_step,
+    answer and answer_probability. Then for each map, under its name: x, y (and z) in its own units, neighbors_kept,
+    and step_flag of the step that led here (empty at the first state).
     """
     trajectory = journey.trajectory
     n, s, _ = trajectory.states.shape
@@ -39,8 +43,6 @@ def to_table(journey: Journey) -> pd.DataFrame:
             "step": steps,
             "stage": np.array(STAGE_NAMES, dtype=object)[np.tile(trajectory.stages, n)],
             "timestep": np.tile(trajectory.timesteps, n),
-            "x": journey.positions.states[:, :, 0].ravel(),
-            "y": journey.positions.states[:, :, 1].ravel(),
             "nearest_class": class_names[nearest.ravel()],
             "similarity": ordered[..., -1].ravel(),
             "margin": margins.ravel(),
@@ -49,7 +51,17 @@ def to_table(journey: Journey) -> pd.DataFrame:
             "answer": class_names[np.repeat(answers, s)],
             "answer_probability": np.repeat(trajectory.class_probabilities.max(axis=1), s),
         }
+        | {column: values for name, positions in journey.maps.items() for column, values in _placed(name, positions)}
     )
+
+
+def _placed(name: str, positions: MapPositions) -> Iterator[tuple[str, Any]]:
+    for column, axis in enumerate("xyz"[: positions.dimensions]):
+        yield f"{name}_{axis}", positions.states[:, :, column].ravel()
+    yield f"{name}_neighbors_kept", positions.neighbors_kept.ravel()
+    flags = pd.array(np.pad(positions.step_flags, ((0, 0), (1, 0))).ravel(), dtype="Int8")
+    flags[:: positions.states.shape[1]] = pd.NA
+    yield f"{name}_step_flag", flags
 
 
 def to_csv(journey: Journey) -> str:
@@ -57,7 +69,7 @@ def to_csv(journey: Journey) -> str:
     table = to_table(journey)
     for column in ("name", "nearest_class", "answer"):
         table[column] = table[column].map(_harmless)
-    return table.to_csv(index=False, float_format="%.6g", lineterminator="\n")
+    return table.rename(columns=_harmless).to_csv(index=False, float_format="%.6g", lineterminator="\n")
 
 
 def _harmless(text: str) -> str:

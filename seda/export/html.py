@@ -40,8 +40,7 @@ def to_html(journey: Journey) -> str:
 
     Raises:
         ConfigError: more items or states than the player can animate.
-        ShapeError: positions or thumbnails do not fit the trajectory.
-        ProjectionError: a position on the map is not finite.
+        ProjectionError: a position on a map is not finite.
     """
     payload = player_payload(journey)
     script = player_asset("player.js") + _START
@@ -54,7 +53,7 @@ def to_html(journey: Journey) -> str:
         policy=policy,
         title=html.escape(payload["title"]),
         css=css,
-        note=html.escape(f"{payload['title']}. This page needs JavaScript to play. {payload['map_note']}"),
+        note=html.escape(f"{payload['title']}. This page needs JavaScript to play. {payload['maps'][0]['note']}"),
         payload=embedded_json(payload),
         script=script,
     )

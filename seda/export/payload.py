@@ -12,34 +12,44 @@ import io
 import struct
 import threading
 from collections.abc import Mapping
+from math import isfinite
 from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from seda.errors import ConfigError, ProjectionError, ShapeError
+from seda.errors import ConfigError, ProjectionError
 from seda.evaluation.trajectories import commitment_step, decisions
 from seda.figures.palette import class_style, style_indices
 from seda.storage import fingerprint
-from seda.trajectory import Journey
+from seda.trajectory import Journey, MapPositions
 
-PAYLOAD_VERSION = 1
+PAYLOAD_VERSION = 2
 
-# Limits, chosen here so that 64 items x 103 states over 20,000 reference points stay far below 3 MB.
+# Limits, chosen here so that 64 items x 103 states over 20,000 reference points on six maps stay below 3 MB.
 MAX_ITEMS = 1024
-MAX_STATES = 200_000  # items times states
-MAX_REFERENCE = 100_000
+MAX_STATES = 100_000  # items times states
+MAX_MAPS = 8
+MAX_REFERENCE = 20_000
 SIMILARITY_BYTES = 900_000
 THUMBNAIL_BYTES = 900_000  # all thumbnails together, before base64
 THUMBNAIL_SIDE = 96  # pixels; the largest that the player draws on a HiDPI screen
 MAX_THUMBNAIL_SIDE = 2048  # pixels; a PNG header that claims more is not decoded
 NAME_LENGTH = 200  # characters
 
-MAP_NOTE = (
-    "Neighbours on this map tend to be neighbours in feature space, but its distances and directions are not to scale: "
-    "read how alike two things are from the similarity curves."
+# What may be read from distances, by the kind of map: the line below it.
+_NEIGHBOR_NOTE = (
+    "Near one another mostly means alike; how far apart groups lie, and in which direction, means little on this map."
 )
+MAP_NOTES = {
+    "umap": _NEIGHBOR_NOTE,
+    "umap-learn": _NEIGHBOR_NOTE,
+    "pca": "A straight shadow of the feature space: what lies far apart is far apart, what lies close may still differ.",
+    "timeline": (
+        "Left to right are the steps, only the height is a map: level mostly means alike, yet crossing lines need not meet."
+    ),
+}
 
 _payloads: WeakKeyDictionary[Journey, dict[str, Any]] = WeakKeyDictionary()
 _lock = threading.Lock()
@@ -52,8 +62,7 @@ def player_payload(journey: Journey) -> dict[str, Any]:
         A dict that must not be modified: the next caller receives the same one.
     Raises:
         ConfigError: more items or states than the player can animate.
-        ShapeError: positions or thumbnails do not fit the trajectory.
-        ProjectionError: a position on the map is not finite.
+        ProjectionError: a position on a map, or a share of kept neighbours, is not finite.
     """
     with _lock:
         if journey not in _payloads:
@@ -70,19 +79,21 @@ def _build(journey: Journey) -> dict[str, Any]:
     trajectory = journey.trajectory
     _check(journey)
     similarities = trajectory.class_similarities()  # [n, s, k]
+    every = -(-len(journey.reference_labels) // MAX_REFERENCE) or 1
     class_styles, center_styles = style_indices(trajectory.class_names, trajectory.center_names)
     payload = {
         "version": PAYLOAD_VERSION,
         "title": _short(journey.title) or "How images travel to their class texts",
         "note": _short(journey.note, 600),
-        "map_note": MAP_NOTE,
         "stages": trajectory.stages.tolist(),
         "timesteps": trajectory.timesteps.tolist(),
         "hand_over": trajectory.hand_over,
         "classes": [_styled(name, index) for name, index in zip(trajectory.class_names, class_styles, strict=True)],
         "centers": [_styled(name, index) for name, index in zip(trajectory.center_names, center_styles, strict=True)],
         "items": _items(journey, similarities),
-        "map": _map_part(journey),
+        "maps": [_map_part(name, positions, every) for name, positions in journey.maps.items()],
+        "reference_labels": _base64(journey.reference_labels[::every], "<i2"),
+        "reference_total": journey.reference_total,
         "similarities": _similarity_part(similarities),
         "settings": _settings(trajectory.settings),
     }
@@ -91,7 +102,7 @@ def _build(journey: Journey) -> dict[str, Any]:
 
 
 def _check(journey: Journey) -> None:
-    trajectory, positions = journey.trajectory, journey.positions
+    trajectory = journey.trajectory
     n, s, _ = trajectory.states.shape
     if n == 0 or not trajectory.class_names:
         raise ConfigError(
@@ -104,20 +115,17 @@ def _check(journey: Journey) -> None:
             f"(at most {MAX_ITEMS} items and {MAX_STATES:,} states in all).",
             remedy="Choose fewer items or fewer steps.",
         )
-    expected = {
-        "states": (n, s, 2),
-        "texts": (len(trajectory.class_names), 2),
-        "centers": (len(trajectory.center_names), 2),
-        "reference": (len(positions.reference_labels), 2),
-    }
-    for name, shape in expected.items():
-        array = getattr(positions, name)
-        if array.shape != shape:
-            raise ShapeError(f"positions.{name} has shape {array.shape}; the trajectory needs {shape}.")
-        if not np.isfinite(array).all():
-            raise ProjectionError(f"positions.{name} holds values that are not finite.", remedy="Fit the map again.")
-    if len(journey.thumbnails) != n:
-        raise ShapeError(f"{len(journey.thumbnails)} thumbnails came for {n} items.")
+    if len(journey.maps) > MAX_MAPS:
+        raise ConfigError(
+            f"{len(journey.maps)} maps are more than the player shows (at most {MAX_MAPS}).",
+            remedy="Choose fewer maps.",
+        )
+    for name, positions in journey.maps.items():
+        for part in ("states", "texts", "centers", "reference", "neighbors_kept"):
+            if not np.isfinite(getattr(positions, part)).all():
+                raise ProjectionError(
+                    f"{part} of map {name!r} holds values that are not finite.", remedy="Fit the map again."
+                )
 
 
 def _styled(name: str, index: int) -> dict[str, str]:
@@ -147,24 +155,49 @@ def _items(journey: Journey, similarities: np.ndarray) -> list[dict[str, Any]]:
     return items
 
 
-def _map_part(journey: Journey) -> dict[str, Any]:
-    """Positions: float32 [n, s, 2], [k, 2], [c, 2]; the reference as uint16 [m, 2] within its own bounds."""
-    positions = journey.positions
-    every = -(-len(positions.reference) // MAX_REFERENCE) or 1
+def _map_part(name: str, positions: MapPositions, every: int) -> dict[str, Any]:
+    """One map, every so many-th reference point of it.
+
+    Positions are float32 [n, s, q], [k, q], [c, q]; the reference is uint16 [m, q] within its own bounds;
+    neighbors_kept is uint8 [n, s], 255 for all of them; step_flags is int8 [n, s - 1].
+    """
+    about, q = positions.about, positions.dimensions
+    neighbors = about.get("n_neighbors")  # a replay may hold anything
     reference = positions.reference[::every]
-    low = reference.min(axis=0) if len(reference) else np.zeros(2)
-    high = reference.max(axis=0) if len(reference) else np.ones(2)
+    low = reference.min(axis=0) if len(reference) else np.zeros(q)
+    high = reference.max(axis=0) if len(reference) else np.ones(q)
     span = np.maximum(high - low, 1e-9)
     return {
+        "name": _short(name),
+        "label": _label(positions),
+        "kind": positions.kind,
+        "dims": q,
+        "scores": _scores(about.get("scores")),
+        "n_neighbors": neighbors if isinstance(neighbors, int) and neighbors > 0 else 0,
+        "note": MAP_NOTES[positions.kind],
         "states": _base64(positions.states, "<f4"),
         "texts": _base64(positions.texts, "<f4"),
         "centers": _base64(positions.centers, "<f4"),
         "reference": _base64(np.rint((reference - low) / span * 65535), "<u2"),
         "reference_low": [float(value) for value in low],
         "reference_span": [float(value) for value in span],
-        "reference_labels": _base64(positions.reference_labels[::every], "<i2"),
-        "reference_total": len(positions.reference),
+        "neighbors_kept": _base64(np.rint(np.clip(positions.neighbors_kept, 0, 1) * 255), "<u1"),
+        "step_flags": _base64(np.sign(positions.step_flags), "<i1"),
     }
+
+
+def _label(positions: MapPositions) -> str:
+    """The map's name on its button; a solid one says so."""
+    label = _short(str(positions.about.get("label") or positions.kind), 24)
+    return f"{label} 3-D" if positions.dimensions == 3 and "3" not in label else label
+
+
+def _scores(scores: Any) -> dict[str, float]:
+    """The scores that are numbers, for a line of text."""
+    if not isinstance(scores, Mapping):
+        return {}
+    numbers = {name: value for name, value in scores.items() if isinstance(value, int | float) and isfinite(value)}
+    return {_short(str(name), 40): round(float(value), 4) for name, value in list(numbers.items())[:4]}
 
 
 def _similarity_part(similarities: np.ndarray) -> dict[str, Any]:

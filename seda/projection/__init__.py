@@ -1,5 +1,5 @@
 """Maps: fitted once, frozen, saved with the aligner; placing a point is a function of that point alone."""
 
-from seda.projection.parametric import FrozenMap, load_map
+from seda.projection.frozen import DEFAULT_MAP, FrozenMap, load_map, load_maps
 
-__all__ = ["FrozenMap", "load_map"]
+__all__ = ["DEFAULT_MAP", "FrozenMap", "load_map", "load_maps"]

@@ -1,46 +1,158 @@
-"""The map of one aligner: fitted to its own clouds, centers, texts and paths, and scored on held-out paths."""
+"""The maps of one aligner: fitted to its own clouds, centers, texts and paths, and scored on held-out paths."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
+from scipy.sparse import coo_matrix
 from torch import Tensor
 
 from seda.aligner import PretrainedAligner
 from seda.config import SamplingConfig
+from seda.errors import ConfigError
 from seda.evaluation.maps import map_scores
-from seda.projection.fit import MapConfig, fit_map
-from seda.projection.parametric import FrozenMap, Projector
+from seda.projection.fit import MapConfig, MapMaterial, check_points, fit_parametric, fit_pca, fuzzy_graph, identical
+from seda.projection.frozen import LABELS, FrozenMap
+from seda.projection.projectors import NeighborProjector, ParametricProjector, Projector, TimelineProjector
 
-# the fitted paths show the ways that a user may choose: smooth, noisy, and from pure noise
-FIT_SAMPLINGS = (SamplingConfig(), SamplingConfig(sampler="ddpm", seed=1), SamplingConfig(strength=1.0, seed=2))
+# The fitted paths show the ways that a user may choose, most of them the default one: each noise is another way, and too
+# few of them are learnt by heart. The first sampling's paths are points of the neighbour graph too.
+FIT_SAMPLINGS = (
+    *(SamplingConfig(seed=seed) for seed in range(10, 17)),
+    SamplingConfig(sampler="ddpm", seed=1),
+    SamplingConfig(strength=1.0, seed=2),
+    SamplingConfig(sampler="dpmsolver++", strength=0.8, seed=4),
+    SamplingConfig(strength=0.3, seed=5),
+    SamplingConfig(sampler="ddpm", strength=1.0, seed=6),
+)
+GRAPH_PATHS = 90
 SCORE_SAMPLING = SamplingConfig(seed=3)
 
+SHIPPED = ("umap-2d", "umap-3d", "timeline", "pca-2d", "pca-3d")  # fitted for every aligner; umap-learn when asked for
+DIMENSIONS = {"umap-2d": 2, "umap-3d": 3, "timeline": 1, "pca-2d": 2, "pca-3d": 3, "umap-learn": 2}
+# three dimensions leave more room and one leaves little to learn: fewer steps reach what more would
+STEPS_SHARE = {"umap-3d": 0.5, "timeline": 0.4}
 
-def fit_aligner_map(
+# told (name of the map, steps done, of how many); return True to stop
+Progress = Callable[[str, int, int], object]
+
+
+@dataclass(frozen=True, eq=False)
+class AlignerMaterial:
+    """All that fitting and scoring the maps of an aligner takes, computed once.
+
+    Attributes:
+        material: what the maps are fitted to.
+        held_out: float32 [q, s, d], paths of validation images.
+        graph: UMAP's fuzzy graph of the material's points; None where each fit makes its own.
+        about: JSON values for every map's card: aligner, fingerprints.
+    """
+
+    material: MapMaterial
+    held_out: np.ndarray
+    graph: coo_matrix | None
+    about: dict[str, Any]
+
+
+def aligner_material(pretrained: PretrainedAligner, config: MapConfig | None = None) -> AlignerMaterial:
+    """Trace the aligner's kept images and build the neighbour graph.
+
+    Raises:
+        ProjectionError: fewer than three points, or points that are not finite.
+    """
+    config = config or MapConfig()
+    reference = pretrained.reference.features.cpu().numpy()
+    paths = np.concatenate([_states(pretrained, pretrained.reference.fit_images, way) for way in FIT_SAMPLINGS])
+    graph_paths = min(GRAPH_PATHS, len(pretrained.reference.fit_images))
+    material = MapMaterial(reference, map_anchors(pretrained), paths, graph_paths)
+    check_points(material.points)
+    held_out = _states(pretrained, pretrained.reference.held_out_images, SCORE_SAMPLING)
+    graph = None if identical(material.points) else fuzzy_graph(material.points, config.n_neighbors)
+    about = {
+        "aligner": pretrained.card.name,
+        "aligner_fingerprint": pretrained.fingerprint,
+        "encoder_fingerprint": pretrained.card.encoder_fingerprint,
+        "points": {"reference": len(reference), "anchors": len(material.anchors), "states": material.graph_states.size},
+        "paths": len(paths),
+    }
+    return AlignerMaterial(material, held_out, graph, about)
+
+
+def fit_aligner_maps(
     pretrained: PretrainedAligner,
     config: MapConfig | None = None,
     *,
-    on_progress: Callable[[int, int], object] | None = None,
-) -> FrozenMap:
-    """Fit a map to an aligner's reference features, centers, texts and training paths; its scores are in its card.
+    names: Sequence[str] = SHIPPED,
+    on_progress: Progress | None = None,
+) -> dict[str, FrozenMap]:
+    """Fit maps to an aligner's reference features, centers, texts and training paths; scores are in their cards.
 
+    Args:
+        pretrained: the aligner.
+        config: how parametric maps are fitted; `dimensions` is the map's own.
+        names: which, of DIMENSIONS.
+        on_progress: told how far it is; return True to stop.
     Raises:
-        ProjectionError: fewer points than neighbours.
+        ConfigError: a name is not known.
+        ProjectionError: fewer than three points, or points that are not finite.
+        Stopped: on_progress returned True.
     """
-    frozen = fit_map(
-        pretrained.reference.features.cpu().numpy(),
-        map_anchors(pretrained),
-        fit_paths(pretrained),
-        config,
-        card={"aligner": pretrained.card.name, "encoder_fingerprint": pretrained.card.encoder_fingerprint},
-        on_progress=on_progress,
-    )
-    scores = score_map(frozen, frozen.reference, pretrained, held_out_paths(pretrained))
+    if unknown := sorted(set(names) - set(DIMENSIONS)):
+        raise ConfigError(f"There is no map {', '.join(unknown)}; known are {', '.join(LABELS)}.")
+    prepared = aligner_material(pretrained, config)
+    maps = {name: fit_map(name, prepared, config, on_progress=on_progress) for name in names}
+    return {name: with_scores(frozen, prepared) for name, frozen in maps.items()}
+
+
+def fit_map(
+    name: str, prepared: AlignerMaterial, config: MapConfig | None = None, *, on_progress: Progress | None = None
+) -> FrozenMap:
+    """Fit one map, without scores in its card; see `fit_aligner_maps`."""
+    config, dimensions = config or MapConfig(), DIMENSIONS[name]
+    report = None if on_progress is None else (lambda done, total: on_progress(name, done, total))
+    reference, notes = prepared.material.reference, []
+    projector: Projector
+    if name.startswith("pca"):
+        projector = fit_pca(prepared.material.points, dimensions)
+    elif name == "umap-learn":
+        projector = _fit_umap_learn(prepared.material.points, config)
+    else:
+        steps = round(config.steps * STEPS_SHARE.get(name, 1.0))
+        config = replace(config, dimensions=dimensions, steps=steps)
+        projector, notes = fit_parametric(prepared.material, config, graph=prepared.graph, on_progress=report)
+    if name == "timeline":
+        projector = _timeline(projector, prepared.material.points)
+    card = {**prepared.about, "config": config.to_dict(), "notes": notes}
+    return FrozenMap(name, projector, place_reference(projector, reference), card)
+
+
+def place_reference(projector: Projector, reference: np.ndarray) -> np.ndarray:
+    """Positions [m, q] of reference features [m, d], which are at the start of a timeline."""
+    return projector.place(reference, np.zeros(len(reference), np.float32))
+
+
+def with_scores(frozen: FrozenMap, prepared: AlignerMaterial) -> FrozenMap:
+    """The map with its trust measures in its card, on the reference features and the held-out paths."""
+    scores = score_map(frozen.projector, frozen.reference, prepared.material.reference, prepared.held_out)
     return replace(frozen, card={**frozen.card, "scores": scores})
+
+
+def score_map(
+    projector: Projector, reference_at: np.ndarray, reference: np.ndarray, paths: np.ndarray
+) -> dict[str, float]:
+    """`map_scores` of a projector on reference features [m, d], placed at [m, q], and paths [n, s, d]."""
+    return map_scores(reference, reference_at, paths, place_paths(projector, paths))
+
+
+def place_paths(projector: Projector, paths: np.ndarray) -> np.ndarray:
+    """Positions [n, s, q] of paths [n, s, d]."""
+    n, s, d = paths.shape
+    progress = np.tile(np.linspace(0, 1, s, dtype=np.float32), n)
+    return projector.place(paths.reshape(n * s, d), progress).reshape(n, s, -1)
 
 
 def map_anchors(pretrained: PretrainedAligner) -> np.ndarray:
@@ -51,26 +163,20 @@ def map_anchors(pretrained: PretrainedAligner) -> np.ndarray:
     return torch.cat([aligner.class_centers, texts]).cpu().numpy()
 
 
-def fit_paths(pretrained: PretrainedAligner) -> np.ndarray:
-    """Paths float32 [p, s, d] of training images, a third for each way of sampling."""
-    parts = pretrained.reference.fit_images.tensor_split(len(FIT_SAMPLINGS))
-    return np.concatenate(
-        [_states(pretrained, part, sampling) for part, sampling in zip(parts, FIT_SAMPLINGS, strict=True)]
-    )
+def _timeline(height: ParametricProjector, points: np.ndarray) -> TimelineProjector:
+    placed = height.place(points)
+    low, high = float(placed.min()), float(placed.max())
+    return TimelineProjector(height, low, (high - low) or 1.0)
 
 
-def held_out_paths(pretrained: PretrainedAligner) -> np.ndarray:
-    """Paths float32 [q, s, d] of validation images."""
-    return _states(pretrained, pretrained.reference.held_out_images, SCORE_SAMPLING)
+def _fit_umap_learn(points: np.ndarray, config: MapConfig) -> NeighborProjector:
+    from umap import UMAP
 
-
-def score_map(
-    projector: Projector, reference_at: np.ndarray, pretrained: PretrainedAligner, paths: np.ndarray
-) -> dict[str, float]:
-    """`map_scores` of a projector on an aligner's reference features (placed at [m, 2]) and paths [q, s, d]."""
-    q, s, d = paths.shape
-    placed = projector.place(paths.reshape(q * s, d)).reshape(q, s, -1)
-    return map_scores(pretrained.reference.features.cpu().numpy(), reference_at, paths, placed)
+    neighbors = min(config.n_neighbors, len(points) - 1)
+    points = points.astype(np.float16)  # as they are saved
+    model = UMAP(n_neighbors=neighbors, min_dist=config.min_dist, random_state=config.seed, n_jobs=1)
+    positions = model.fit_transform(points.astype(np.float32))
+    return NeighborProjector(points, np.asarray(positions, np.float32), neighbors)
 
 
 def _states(pretrained: PretrainedAligner, image_features: Tensor, sampling: SamplingConfig) -> np.ndarray:

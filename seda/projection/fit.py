@@ -1,152 +1,290 @@
-"""Fitting the frozen map: UMAP's own objective on a small network, with time as additional neighbourhood.
+"""Fitting a parametric map: UMAP's own objective on a small network, with time as additional neighbourhood.
 
 Plain UMAP tears trajectories apart: states of one step are nearer to each other than to the next step, and its
 transform places a point differently depending on the other rows of its batch. Here the fuzzy neighbour graph is
 umap-learn's, the network is trained with UMAP's fuzzy cross-entropy by negative sampling (as parametric UMAP does, Sainburg,
-McInnes and Gentner 2021, arXiv:2009.12981), and consecutive states of one item are neighbours too.
+McInnes and Gentner 2021, arXiv:2009.12981), consecutive states of one item are neighbours too, and whole paths are asked
+to be direct, without jumps, and (at first) short, so that texts come to lie on their own class's side of the map.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
+from scipy.sparse import coo_matrix
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from seda.config import Config
-from seda.errors import ProjectionError
-from seda.projection.parametric import FrozenMap, MapNetwork
+from seda.errors import ProjectionError, Stopped
+from seda.projection.projectors import MapNetwork, ParametricProjector, PcaProjector
+
+EXACT_NEIGHBORS = 20_000  # points; up to here the exact search is as fast as pynndescent's first, compiling run
+MIN_POINTS = 3
 
 
 @dataclass(frozen=True)
 class MapConfig(Config):
-    """How a map is fitted.
+    """How a parametric map is fitted. Defaults were chosen here, on validation images' paths; see docs/maps.md.
 
     Attributes:
         seed: of initial weights and samples.
-        n_neighbors: of UMAP's graph.
+        dimensions: of the map, 1 to 3.
+        n_neighbors: of UMAP's graph; lowered where there are not more points than that.
         min_dist: UMAP's; smallest distance of neighbours on the map.
-        temporal_weight: edges between consecutive states, as a share of all sampled edges relative to the graph's.
-        negatives: negative samples per edge, as in UMAP.
-        steps: optimiser steps; 0 leaves the two principal axes (PCA).
+        steps: optimiser steps; 0 leaves the principal axes.
         batch_size: edges a step.
-        learning_rate: peak of a one-cycle schedule with Adam.
-        speed_weight: of a term that asks for steps of equal length in feature space to be equally long on the map.
+        negatives: negative samples per edge, as in UMAP.
+        learning_rate: peak of a one-cycle schedule with AdamW.
+        weight_decay: AdamW's; keeps the network from learning the noise of the fitted paths by heart.
+        reference_share: of the graph's edges that begin at reference points, whatever the number of path states.
+        temporal_weight: edges between consecutive states, as a share of all sampled edges relative to the graph's.
+        paths_per_step: whole paths that the following terms see in a step.
+        straight_weight: of the log of a path's length over its direct distance, as far as that exceeds `detour`.
+        detour: what is not punished.
+        jump_weight: of squared steps beyond `jump_limit`, both in percent of the map's width.
+        jump_limit: length of a step over the map's width from which on it counts as a jump; where paths have so few steps
+            that even ones come near it, one and a half even steps.
+        gather_weight: of a path's length at the start of the fit; sinks to nothing over the first `gather_share` of it.
+        gather_share: see there.
     """
 
     seed: int = 0
+    dimensions: int = 2
     n_neighbors: int = 15
     min_dist: float = 0.2
-    temporal_weight: float = 1.0
-    negatives: int = 5
     steps: int = 3000
     batch_size: int = 512
+    negatives: int = 5
     learning_rate: float = 2e-3
-    speed_weight: float = 0.0
+    weight_decay: float = 0.3
+    reference_share: float = 0.75
+    temporal_weight: float = 0.5
+    paths_per_step: int = 24
+    straight_weight: float = 1.0
+    detour: float = 0.05
+    jump_weight: float = 0.1
+    jump_limit: float = 0.03
+    gather_weight: float = 1.4
+    gather_share: float = 0.4
 
 
-def fit_map(
-    reference: np.ndarray,
-    anchors: np.ndarray,
-    paths: np.ndarray,
-    config: MapConfig | None = None,
-    *,
-    card: dict[str, Any] | None = None,
-    on_progress: Callable[[int, int], object] | None = None,
-) -> FrozenMap:
-    """Fit a map to reference features, anchors and trajectories, and freeze it.
+@dataclass(frozen=True, eq=False)
+class MapMaterial:
+    """What a map is fitted to, in scaled units.
 
-    Args:
-        reference: float32 [m, d], scaled features that form the clouds.
+    Attributes:
+        reference: float32 [m, d], features that form the clouds.
         anchors: float32 [a, d], category centers and class texts.
         paths: float32 [n, s, d], sampled trajectories.
+        graph_paths: the first so many of them are points of the neighbour graph as well; the others only say which ways
+            are gone, which is much cheaper.
+    """
+
+    reference: np.ndarray
+    anchors: np.ndarray
+    paths: np.ndarray
+    graph_paths: int
+
+    @property
+    def points(self) -> np.ndarray:
+        """float32 [p, d], the points of the neighbour graph: reference, anchors, states."""
+        states = self.paths[: self.graph_paths].reshape(-1, self.reference.shape[1])
+        return np.concatenate([self.reference, self.anchors, states]).astype(np.float32)
+
+    @property
+    def graph_states(self) -> np.ndarray:
+        """int64 [g, s], where in `points` the states of the graph's paths are."""
+        count, states = min(self.graph_paths, len(self.paths)), self.paths.shape[1]
+        return len(self.reference) + len(self.anchors) + np.arange(count * states).reshape(count, states)
+
+
+# told optimiser steps done and of how many; return True to stop
+Progress = Callable[[int, int], object]
+
+
+def fit_parametric(
+    material: MapMaterial,
+    config: MapConfig | None = None,
+    *,
+    graph: coo_matrix | None = None,
+    on_progress: Progress | None = None,
+) -> tuple[ParametricProjector, list[str]]:
+    """Fit a network to the material.
+
+    Args:
+        material: what to fit to.
         config: how.
-        card: JSON values kept in the map's file.
-        on_progress: told steps done and of how many.
+        graph: `fuzzy_graph` of the material's points, where it was made before.
+        on_progress: told how far it is; return True to stop.
+    Returns:
+        the projector, and sentences on what was lowered or left out because the material did not allow it.
     Raises:
-        ProjectionError: fewer points than neighbours, or points that are not finite.
+        ProjectionError: fewer than three points, or points that are not finite.
+        Stopped: on_progress returned True.
     """
     config = config or MapConfig()
-    n, s, d = paths.shape
-    points = np.concatenate([reference, anchors, paths.reshape(n * s, d)]).astype(np.float32)
-    if not np.isfinite(points).all():
-        raise ProjectionError("Some points are not finite; a map cannot be fitted to them.")
-    if len(points) <= config.n_neighbors:
-        raise ProjectionError(
-            f"{len(points)} points came; a map with n_neighbors {config.n_neighbors} needs more than that.",
-            remedy="Give more points or lower n_neighbors.",
-        )
+    check_points(material.points)
     with torch.random.fork_rng(devices=[]):  # nn's initialisers know only the global generator: lend it, seeded
         torch.manual_seed(config.seed)
-        network = MapNetwork(d)
-    _fit_linear_part(network, points)
-    if config.steps:
-        _train(network, points, len(reference) + len(anchors), (n, s), config, on_progress)
-    network.eval().requires_grad_(False)
-    frozen = FrozenMap(network, np.zeros((0, 2), np.float32), {"config": config.to_dict(), **(card or {})})
-    return FrozenMap(network, frozen.place(reference), frozen.card)
+        network = MapNetwork(material.reference.shape[1], config.dimensions)
+    pca = fit_pca(material.points, config.dimensions)
+    network.mean.copy_(torch.from_numpy(pca.mean))
+    network.axes.copy_(torch.from_numpy(pca.axes))
+    network.input_scale.fill_(float((material.points - pca.mean).std()) or 1.0)
+    notes = []
+    if identical(material.points):
+        notes.append("All points are the same: the map is its principal axes, and everything lies in one place.")
+    elif config.steps:
+        if len(material.points) <= config.n_neighbors:
+            notes.append(f"Neighbours were lowered from {config.n_neighbors}: there are {len(material.points)} points.")
+        graph = fuzzy_graph(material.points, config.n_neighbors, config.seed) if graph is None else graph
+        train(network, material, graph, config, on_progress=on_progress)
+    return ParametricProjector(network.eval().requires_grad_(False)), notes
 
 
-def _train(
+def check_points(points: np.ndarray) -> None:
+    """Refuse what no map can be fitted to.
+
+    Raises:
+        ProjectionError: fewer than three points, or some that are not finite.
+    """
+    if len(points) < MIN_POINTS:
+        raise ProjectionError(
+            f"{len(points)} points came; a map needs at least {MIN_POINTS}.", remedy="Give more images or classes."
+        )
+    bad = int((~np.isfinite(points).all(1)).sum())
+    if bad:
+        raise ProjectionError(
+            f"{bad} of {len(points)} points are not finite; a map cannot be fitted to them.",
+            remedy="Look for images whose features are broken, and leave them out.",
+        )
+
+
+def identical(points: np.ndarray) -> bool:
+    return bool((points == points[0]).all())
+
+
+def fit_pca(points: np.ndarray, dimensions: int) -> PcaProjector:
+    """Principal axes of points [p, d], scaled so that the map is about ten units wide, UMAP's usual extent."""
+    from sklearn.decomposition import PCA
+
+    count = min(dimensions, *points.shape)
+    mean = points.mean(0, dtype=np.float64)
+    axes = np.zeros((points.shape[1], dimensions))
+    if not identical(points):
+        axes[:, :count] = PCA(count, svd_solver="full").fit((points - mean).astype(np.float64)).components_.T
+    spread = np.abs((points - mean) @ axes).max() or 1.0
+    return PcaProjector(mean.astype(np.float32), (axes * 5.0 / spread).astype(np.float32))
+
+
+def fuzzy_graph(points: np.ndarray, n_neighbors: int, seed: int = 0) -> coo_matrix:
+    """UMAP's fuzzy simplicial set of points [p, d]: membership strengths [p, p], sparse.
+
+    Neighbours are exact up to EXACT_NEIGHBORS points and pynndescent's beyond, whose cost grows close to linearly.
+    """
+    from sklearn.neighbors import NearestNeighbors
+    from umap.umap_ import fuzzy_simplicial_set  # seconds to import, and only needed here
+
+    n_neighbors = min(n_neighbors, len(points) - 1)
+    known = {}
+    if len(points) <= EXACT_NEIGHBORS:
+        distances, indices = NearestNeighbors(n_neighbors=n_neighbors, algorithm="brute").fit(points).kneighbors(points)
+        known = {"knn_indices": indices, "knn_dists": distances.astype(np.float32)}
+    graph, _, _ = fuzzy_simplicial_set(
+        points,
+        n_neighbors=n_neighbors,
+        random_state=np.random.RandomState(seed),  # umap takes no other kind of generator
+        metric="euclidean",
+        **known,
+    )
+    return graph.tocoo()
+
+
+def train(
     network: MapNetwork,
-    points: np.ndarray,
-    first: int,
-    path_shape: tuple[int, int],
+    material: MapMaterial,
+    graph: coo_matrix,
     config: MapConfig,
-    on_progress: Callable[[int, int], object] | None,
+    *,
+    more_loss: Callable[[], Tensor] | None = None,
+    on_progress: Progress | None = None,
+    check: Callable[[int], bool] | None = None,
 ) -> None:
-    """Train the residual on points [p, d], of which those from `first` on are n paths of s states."""
-    n, s = path_shape
-    heads, tails, weights = fuzzy_graph(points, config)
-    index = first + np.arange(n * s).reshape(n, s)
-    step_heads, step_tails = index[:, :-1].ravel(), index[:, 1:].ravel()
-    a, b = _curve(config.min_dist)
-    rng = np.random.default_rng(config.seed)
-    data = torch.from_numpy(points)
-    optimizer = torch.optim.Adam(network.network.parameters(), lr=config.learning_rate)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, config.learning_rate, total_steps=config.steps)
+    """Train the network's residual in place.
 
-    probability = np.cumsum(weights / weights.sum())
-    graph_count = round(config.batch_size / (1 + config.temporal_weight * (len(step_heads) > 0)))
-    step_count = config.batch_size - graph_count if len(step_heads) else 0
+    Args:
+        network: starts where it is.
+        material: points and paths.
+        graph: of the material's points.
+        config: how.
+        more_loss: added to the objective at each step.
+        on_progress: told how far it is; return True to stop.
+        check: asked every 25 steps with the steps done; False ends the training.
+    Raises:
+        Stopped: on_progress returned True.
+    """
+    curve = _curve(config.min_dist)
+    rng = np.random.default_rng(config.seed)
+    points, paths = torch.from_numpy(material.points), torch.from_numpy(material.paths)
+    edges = _Edges(material, graph, config)
+    optimizer = torch.optim.AdamW(
+        network.network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+    )
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, config.learning_rate, total_steps=config.steps)
     for step in range(config.steps):
-        edges = np.minimum(np.searchsorted(probability, rng.random(graph_count)), len(heads) - 1)
-        consecutive = rng.integers(0, max(len(step_heads), 1), step_count)
-        head = np.concatenate([heads[edges], step_heads[consecutive]])
-        tail = np.concatenate([tails[edges], step_tails[consecutive]])
+        heads, tails = edges.sample(rng)
         # negatives come from one uniform pool a step: placing points is the cost, not comparing them
-        pool = rng.integers(0, len(points), len(head))
-        head_at, tail_at, pool_at = network(data[np.concatenate([head, tail, pool])]).chunk(3)
-        others_at = pool_at[rng.integers(0, len(pool), (len(head), config.negatives))]  # [e, r, 2]
-        loss = _cross_entropy(head_at, tail_at, others_at, a, b)
-        if config.speed_weight and step_count:
-            moved = (head_at[graph_count:] - tail_at[graph_count:]).norm(dim=1)
-            walked = (data[step_heads[consecutive]] - data[step_tails[consecutive]]).norm(dim=1)
-            loss = loss + config.speed_weight * _unequal_speed(walked, moved)
+        pool = rng.integers(0, len(points), len(heads))
+        head_at, tail_at, pool_at = network(points[np.concatenate([heads, tails, pool])]).chunk(3)
+        others_at = pool_at[rng.integers(0, len(pool), (len(heads), config.negatives))]  # [e, r, q]
+        loss = _cross_entropy(head_at, tail_at, others_at, curve)
+        if len(paths) and config.paths_per_step:
+            chosen = paths[rng.integers(0, len(paths), config.paths_per_step)]  # [p, s, d]
+            placed = network(chosen.flatten(0, 1)).unflatten(0, chosen.shape[:2])
+            gather = config.gather_weight * max(0.0, 1 - step / max(config.steps * config.gather_share, 1))
+            loss = loss + _path_loss(placed, 4 * head_at.detach().std(0).mean(), gather, config)
+        if more_loss is not None:
+            loss = loss + more_loss()
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
         schedule.step()
-        if on_progress is not None and step % 50 == 49:
-            on_progress(step + 1, config.steps)
+        if step % 25 == 24:
+            if on_progress is not None and on_progress(step + 1, config.steps):
+                raise Stopped
+            if check is not None and not check(step + 1):
+                return
 
 
-def fuzzy_graph(points: np.ndarray, config: MapConfig) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """UMAP's fuzzy simplicial set of points [n, d]: heads, tails [e] and membership strengths [e]."""
-    from umap.umap_ import fuzzy_simplicial_set  # seconds to import, and only needed here
+class _Edges:
+    """Draws edges: of the graph by their strength, and between consecutive states."""
 
-    graph, _, _ = fuzzy_simplicial_set(
-        points,
-        n_neighbors=config.n_neighbors,
-        random_state=np.random.RandomState(config.seed),  # umap takes no other kind of generator
-        metric="euclidean",
-    )
-    graph = graph.tocoo()
-    return graph.row, graph.col, graph.data.astype(np.float64)
+    def __init__(self, material: MapMaterial, graph: coo_matrix, config: MapConfig) -> None:
+        weights = graph.data.astype(np.float64)
+        from_reference = graph.row < len(material.reference)
+        if from_reference.any() and not from_reference.all():
+            weights[from_reference] *= config.reference_share / weights[from_reference].sum()
+            weights[~from_reference] *= (1 - config.reference_share) / weights[~from_reference].sum()
+        self.heads, self.tails = graph.row, graph.col
+        self.cumulative = np.cumsum(weights / weights.sum())
+        states = material.graph_states
+        self.before, self.after = states[:, :-1].ravel(), states[:, 1:].ravel()
+        temporal = config.temporal_weight if len(self.before) else 0.0
+        self.from_graph = round(config.batch_size / (1 + temporal))
+        self.consecutive = config.batch_size - self.from_graph
+
+    def sample(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Heads and tails [e], indices of points."""
+        edges = np.minimum(np.searchsorted(self.cumulative, rng.random(self.from_graph)), len(self.heads) - 1)
+        steps = rng.integers(0, max(len(self.before), 1), self.consecutive)
+        return (
+            np.concatenate([self.heads[edges], self.before[steps]]),
+            np.concatenate([self.tails[edges], self.after[steps]]),
+        )
 
 
 def _curve(min_dist: float, spread: float = 1.0) -> tuple[float, float]:
@@ -157,21 +295,9 @@ def _curve(min_dist: float, spread: float = 1.0) -> tuple[float, float]:
     return float(a), float(b)
 
 
-def _fit_linear_part(network: MapNetwork, points: np.ndarray) -> None:
-    """First two principal axes, scaled so that the map is about ten units wide, UMAP's usual extent."""
-    mean = points.mean(0)
-    centred = (points - mean).astype(np.float64)
-    _, vectors = np.linalg.eigh(centred.T @ centred / len(points))
-    axes = vectors[:, [-1, -2]]
-    axes = axes * np.sign(axes[np.abs(axes).argmax(0), [0, 1]])  # an eigenvector's sign is arbitrary: fix it
-    spread = np.abs(centred @ axes).max() or 1.0
-    network.mean.copy_(torch.from_numpy(mean))
-    network.axes.copy_(torch.from_numpy(axes * 5.0 / spread))
-    network.input_scale.fill_(float(centred.std()) or 1.0)
-
-
-def _cross_entropy(head: Tensor, tail: Tensor, others: Tensor, a: float, b: float) -> Tensor:
-    """UMAP's fuzzy set cross-entropy: pull [e, 2] pairs together, push [e, r, 2] negatives away."""
+def _cross_entropy(head: Tensor, tail: Tensor, others: Tensor, curve: tuple[float, float]) -> Tensor:
+    """UMAP's fuzzy set cross-entropy: pull [e, q] pairs together, push [e, r, q] negatives away."""
+    a, b = curve
 
     def log_odds(difference: Tensor) -> Tensor:
         # q = 1 / (1 + a d^(2b)), so that log q - log(1 - q) = -log(a d^(2b)); stable at both ends
@@ -183,7 +309,14 @@ def _cross_entropy(head: Tensor, tail: Tensor, others: Tensor, a: float, b: floa
     return attraction + repulsion
 
 
-def _unequal_speed(walked: Tensor, moved: Tensor) -> Tensor:
-    """Variance of the log ratio of step lengths on the map [e] and in feature space [e]; 0 where they are proportional."""
-    ratio = (moved + 1e-2).log() - (walked + 1e-2).log()
-    return ratio.var()
+def _path_loss(placed: Tensor, width: Tensor, gather: float, config: MapConfig) -> Tensor:
+    """How crooked, jumping and (times `gather`) long paths [p, s, q] are on a map whose clouds are about `width` wide."""
+    lengths = (placed.diff(dim=1).square().sum(-1) + 1e-8).sqrt()  # [p, s - 1]
+    whole = lengths.sum(1)
+    direct = ((placed[:, -1] - placed[:, 0]).square().sum(-1) + 1e-4).sqrt()
+    crooked = torch.relu(whole.log() - direct.log() - config.detour).mean()
+    extent = placed.detach().flatten(0, 1)
+    extent = (extent.amax(0) - extent.amin(0)).max().clamp_min(1e-6)
+    limit = max(config.jump_limit, 1.5 / lengths.shape[1])
+    jumping = (100 * torch.relu(lengths / extent - limit)).square().mean()
+    return config.straight_weight * crooked + config.jump_weight * jumping + gather * (whole / width).mean()

@@ -1,4 +1,4 @@
-"""From a data set to a saved aligner: encode, fit, fit the map, write the card."""
+"""From a data set to a saved aligner: encode, fit, fit the maps, write the card."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from seda.aligner import Aligner, PretrainedAligner, ReferenceFeatures, package_versions
+from seda.aligner import Aligner, PretrainedAligner, ReferenceFeatures, load_aligner, package_versions
 from seda.card import AlignerCard, write_card
 from seda.class_texts import TEMPLATE
 from seda.config import SamplingConfig, TrainingConfig
@@ -18,7 +18,8 @@ from seda.data.feature_set import FeatureSet
 from seda.data.features import encode_split
 from seda.encoders.base import Encoder
 from seda.evaluation.trajectories import accuracy_along_path, bootstrap_band, decisions
-from seda.projection.aligner_map import fit_aligner_map
+from seda.projection import DEFAULT_MAP
+from seda.projection.aligner_map import fit_aligner_maps
 from seda.projection.fit import MapConfig
 from seda.training.checkpoint import FILE as CHECKPOINT_FILE
 from seda.training.fit import TrainingEvent, TrainingResult, TrainingSet, fit_aligner, split_validation
@@ -54,7 +55,7 @@ def train_aligner(
         out_dir: folder of the new aligner.
         name: for the card; the folder's name where empty.
         limit: train on the first so many images of the split only.
-        map_config: how the map is fitted.
+        map_config: how the maps are fitted.
         on_progress: told what is under way.
     Raises:
         DataError: the data cannot be used, or encoding was stopped.
@@ -84,14 +85,20 @@ def train_aligner(
     card = _card(name or out_dir.name, dataset, encoder, config, features, result)
     reference = reference_features(result.aligner, data, config)
     folder = result.aligner.save(out_dir, card, reference).parent
-    pretrained = PretrainedAligner(result.aligner, card, reference, folder)
+    # from the folder, so that `map fit` gives these very maps again
+    pretrained = load_aligner(folder, result.aligner.device, check_maps=False)
 
-    frozen_map = fit_aligner_map(
-        pretrained, map_config, on_progress=lambda done, total: report("fitting the map", done, total, "")
+    maps = fit_aligner_maps(
+        pretrained,
+        map_config,
+        on_progress=lambda name, done, total: report(f"fitting the map {name}", done, total, ""),
     )
-    frozen_map.save(folder)
+    for frozen in maps.values():
+        frozen.save(folder)
     path_accuracy = validation_path_accuracy(pretrained, data, config)
-    card = replace(card, metrics={**card.metrics, "map": frozen_map.card["scores"], "path_accuracy": path_accuracy})
+    card = replace(
+        card, metrics={**card.metrics, "map": maps[DEFAULT_MAP].card["scores"], "path_accuracy": path_accuracy}
+    )
     write_card(folder, card, exclude=(CHECKPOINT_FILE,))
     (folder / CHECKPOINT_FILE).unlink(missing_ok=True)
     return replace(pretrained, card=card)
@@ -100,8 +107,7 @@ def train_aligner(
 def reference_features(aligner: Aligner, data: TrainingSet, config: TrainingConfig) -> ReferenceFeatures:
     """What the map is made of, drawn with the seed; clouds and fitted paths never show validation images.
 
-    Values are rounded to half precision as they are saved, so that a map fitted now is the one that would be fitted from
-    the folder.
+    Values are rounded to half precision, as they are saved.
     """
     training, validation = split_validation(data.labels, config.validation_share, config.seed)
     generator = torch.Generator().manual_seed(config.seed)

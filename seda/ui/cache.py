@@ -131,7 +131,7 @@ def device() -> str:
 
 
 def workbench(aligner: str) -> Workbench:
-    """Aligner, encoder and map, ready to trace. Imports torch and the encoder's libraries at the first call.
+    """Aligner, encoder and maps, ready to trace. Imports torch and the encoder's libraries at the first call.
 
     Raises:
         SedaError: the aligner or its encoder cannot be loaded, or they do not belong together.
@@ -144,8 +144,8 @@ def workbench(aligner: str) -> Workbench:
 def _workbench(folder: str, changed: int, device: str) -> Workbench:
     from seda.aligner import load_aligner
     from seda.encoders import load_encoder
-    from seda.projection import load_map
+    from seda.projection import load_maps
     from seda.tracing import Workbench
 
     aligner = load_aligner(folder, device)
-    return Workbench(aligner, load_encoder(aligner.card.encoder, device), load_map(folder))
+    return Workbench(aligner, load_encoder(aligner.card.encoder, device), load_maps(folder))

@@ -19,18 +19,20 @@ class PlayerState:
     Attributes:
         step: state index of the trajectory, 0 before the player has reported.
         selection: indices of the selected items, ascending; empty when none is.
+        map: name of the map that is shown; empty before the player has reported.
     """
 
     step: int = 0
     selection: tuple[int, ...] = ()
+    map: str = ""
 
 
 def show_player(journey: Journey, *, key: str, height: int = 680, start: PlayerState | None = None) -> PlayerState:
     """Show a journey and return where its player stands.
 
     The player starts by itself once, and again only for another journey: a rerun for some other control leaves its
-    play state, zoom, step and selection alone. It reports (which reruns the page, or the fragment it stands in) when
-    playing, scrubbing or selecting has come to rest, never while it plays.
+    play state, map, zoom, step and selection alone. It reports (which reruns the page, or the fragment it stands in) when
+    playing, scrubbing, selecting or switching maps has come to rest, never while it plays.
 
     Args:
         key: identity of the widget; one for each player on a page.
@@ -40,8 +42,7 @@ def show_player(journey: Journey, *, key: str, height: int = 680, start: PlayerS
             changes, so a page may also steer the player with it; what the player itself reported is not applied again.
     Raises:
         ConfigError: more items or states than the player can animate.
-        ShapeError: positions or thumbnails do not fit the trajectory.
-        ProjectionError: a position on the map is not finite.
+        ProjectionError: a position on a map is not finite.
     """
     payload = player_payload(journey)
     options = {"height": height, "start": asdict(start) if start else None}
@@ -52,8 +53,7 @@ def show_player(journey: Journey, *, key: str, height: int = 680, start: PlayerS
         height="content",
         on_view_change=_nothing,
     )
-    items, states = journey.trajectory.states.shape[:2]
-    return _read_state(result.view, payload["fingerprint"], items, states)
+    return _read_state(result.view, payload["fingerprint"], journey)
 
 
 @cache
@@ -68,12 +68,13 @@ def _nothing() -> None:
     """Streamlit needs a callback for each state that has a default."""
 
 
-def _read_state(view: Any, fingerprint: str, items: int, states: int) -> PlayerState:
+def _read_state(view: Any, fingerprint: str, journey: Journey) -> PlayerState:
     """The browser's report, checked: it may belong to an earlier journey, and a client may send anything."""
     if not isinstance(view, dict) or view.get("fingerprint") != fingerprint:
         return PlayerState()
-    step, selection = view.get("step"), view.get("selection")
+    items, states = journey.trajectory.states.shape[:2]
+    step, selection, shown = view.get("step"), view.get("selection"), view.get("map")
     if type(step) is not int or not 0 <= step < states or not isinstance(selection, list):
         return PlayerState()
     chosen = {item for item in selection if type(item) is int and 0 <= item < items}
-    return PlayerState(step, tuple(sorted(chosen)))
+    return PlayerState(step, tuple(sorted(chosen)), shown if isinstance(shown, str) and shown in journey.maps else "")

@@ -7,10 +7,10 @@ from typing import Any
 
 import streamlit as st
 
-from seda.trajectory import Journey
+from seda.trajectory import Journey, MapPositions
 from seda.ui.errors import errors_on_screen, plain, show_error, show_failures
 from seda.ui.player import show_player
-from seda.ui.state import AppState, Shown
+from seda.ui.state import AppState, RefitRequest, Shown
 
 PLAYER_HEIGHT = 580  # px; chosen here: fits a 720 px window below the heading
 
@@ -69,11 +69,46 @@ def _settings_line(shown: Shown) -> str:
         "feature scale": f"{scale:.3g}" if isinstance(scale, float) else scale,
         "aligner": settings.get("aligner"),
         "encoder": settings.get("encoder"),
-        "reference points": f"{len(shown.journey.positions.reference):,}",
+        "reference points": f"{shown.journey.reference_total:,}",
         "device": shown.device or None,
         "took": f"{shown.seconds:.1f} s" if shown.seconds else None,
     }
     return "  ·  ".join(f"{name} {value}" for name, value in parts.items() if value is not None)
+
+
+def show_refit(state: AppState) -> None:
+    """The offer to refit the maps for the class texts on the screen, and what an earlier refit has moved."""
+    shown = state.shown
+    if shown is None:
+        return
+    drifts = {name: positions.about["drift"] for name, positions in shown.journey.maps.items() if _drift(positions)}
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button(
+            "Refit the maps for these class texts", icon=":material/fit_screen:", key="trajectories.refit",
+            on_click=state.ask, args=(RefitRequest(shown, state.aligner),), disabled=bool(drifts),
+            help="The maps were fitted once for the aligner's own words; yours are placed on them as they are. Refitting "
+            "starts from the frozen maps, makes room for these texts and paths, and keeps old points within "
+            "5 % of the map's width. It takes about half a minute.",
+        )  # fmt: skip
+        if drifts:
+            st.caption(plain(_drift_line(drifts, shown)), width="stretch")
+
+
+def _drift(positions: MapPositions) -> bool:
+    drift = positions.about.get("drift")  # a replay may hold anything
+    return isinstance(drift, Mapping) and all(isinstance(drift.get(name), int | float) for name in ("median", "p95"))
+
+
+def _drift_line(drifts: Mapping[str, Mapping[str, Any]], shown: Shown) -> str:
+    """What refitting has moved, in percent of each map's width."""
+    parts = []
+    for name, drift in drifts.items():
+        label = shown.journey.maps[name].about.get("label", name)
+        ended = ", where the limit ended the fit" if drift.get("ended_at_limit") else ""
+        parts.append(
+            f"{label}: median {100 * drift['median']:.1f} %, 95 of 100 within {100 * drift['p95']:.1f} %{ended}"
+        )
+    return "Refitted for these class texts. Old points have moved, of the map's width: " + "; ".join(parts) + "."
 
 
 def show_answers(shown: Shown) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import streamlit as st
 
@@ -12,7 +13,7 @@ from seda.class_texts import parse_class_texts
 from seda.errors import ImageError, SedaError
 from seda.images import read_images
 from seda.ui import cache
-from seda.ui.state import AppState, Shown, TraceRequest
+from seda.ui.state import AppState, RefitRequest, Shown, TraceRequest
 
 _LAST_TITLE = "Your pictures on their way to {} class texts"
 
@@ -28,8 +29,9 @@ def run_pending(state: AppState) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         bar = st.progress(0.0, "Starting")
         st.button("Stop", icon=":material/stop:", key="trajectories.stop", on_click=state.stop)
+    work = _refit if isinstance(state.pending, RefitRequest) else _trace
     try:
-        state.show(_trace(state.pending, bar.progress))
+        state.show(work(state.pending, bar.progress))
     except SedaError as error:
         state.problem = error
     state.pending = None
@@ -64,3 +66,18 @@ def _trace(request: TraceRequest, report: Callable[[float, str], None]) -> Shown
     journey = trace_images(images, texts.names, workbench, request.sampling, title=title, on_step=on_step)
     seconds = time.perf_counter() - started
     return Shown(journey, "run", tuple(failures), texts.notes, cache.device(), seconds)
+
+
+def _refit(request: RefitRequest, report: Callable[[float, str], None]) -> Shown:
+    report(0.0, "Loading torch, encoder and aligner")
+    workbench = cache.workbench(request.aligner)
+    from seda.tracing import refit_journey, refittable
+
+    names = refittable(workbench)
+    report(0.0, "Looking for neighbours; the first time this takes some seconds")
+
+    def on_progress(name: str, done: int, total: int) -> None:
+        share = (names.index(name) + done / total) / len(names)
+        report(share, f"Refitting {workbench.maps[name].label}: step {done} of {total}")
+
+    return replace(request.shown, journey=refit_journey(request.shown.journey, workbench, on_progress=on_progress))

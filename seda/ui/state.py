@@ -45,6 +45,19 @@ class TraceRequest:
 
 
 @dataclass(frozen=True, eq=False)
+class RefitRequest:
+    """What "Refit the maps" was pressed with.
+
+    Attributes:
+        shown: whose class texts and paths the maps are refitted for.
+        aligner: name or folder.
+    """
+
+    shown: Shown
+    aligner: str
+
+
+@dataclass(frozen=True, eq=False)
 class Shown:
     """What is on the screen, and how it came there.
 
@@ -92,7 +105,7 @@ class AppState:
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
     example: str = ""
     replay: str = ""
-    pending: TraceRequest | None = None
+    pending: TraceRequest | RefitRequest | None = None
     shown: Shown | None = None
     problem: SedaError | None = None
     stopped: bool = False
@@ -100,7 +113,7 @@ class AppState:
     def show(self, shown: Shown) -> None:
         self.shown, self.problem, self.stopped = shown, None, False
 
-    def ask(self, request: TraceRequest) -> None:
+    def ask(self, request: TraceRequest | RefitRequest) -> None:
         self.pending, self.problem, self.stopped = request, None, False
 
     def stop(self) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from seda.card import DEFAULT_ALIGNER
+from seda.projection import refit
 from seda.trajectory import Journey
 from seda.ui.state import AppState
 from tests.tiny import CLASSES
@@ -211,13 +213,16 @@ def test_a_replay_opens_and_a_damaged_one_is_said(open_app):
 def test_replays_that_make_no_sense_are_said(open_app):
     journey = toy_journey()
     nowhere = replace(journey.positions, states=journey.positions.states * np.nan)
-    timeless = replace(journey.trajectory, stages=np.zeros_like(journey.trajectory.stages))
+    moved = replace(journey.positions, about={**journey.positions.about, "drift": {"median": "far"}})
+    timeless = toy_journey(seed=1)
+    timeless.trajectory.stages[:] = 0
     odd = replace(journey.trajectory, settings={"sampling": "none", "scale": [1]})
     app = open_app()
     for number, (broken, words) in enumerate(
         [
-            (replace(journey, positions=nowhere), "cannot be played"),
-            (replace(journey, trajectory=timeless), "cannot be played"),
+            (replace(journey, maps={"umap-2d": nowhere}), "cannot be played"),
+            (timeless, "incomplete replay"),
+            (replace(journey, maps={"umap-2d": moved}), ""),
             (replace(journey, trajectory=odd), ""),
         ]
     ):
@@ -244,13 +249,13 @@ def test_an_unknown_aligner_is_said(open_app):
 def test_a_damaged_aligner_is_said(open_app, assets, tmp_path):
     folder = tmp_path / "damaged"
     shutil.copytree(assets / "aligners" / DEFAULT_ALIGNER, folder)
-    content = bytearray((folder / "map.safetensors").read_bytes())
+    content = bytearray((folder / "map-umap-2d.safetensors").read_bytes())
     content[-1] ^= 255
-    (folder / "map.safetensors").write_bytes(content)
+    (folder / "map-umap-2d.safetensors").write_bytes(content)
     app = use_samples(open_app())
     choose_aligner(app, str(folder))
     press(app)
-    assert "map.safetensors is damaged" in errors(app)
+    assert "map-umap-2d.safetensors is damaged" in errors(app)
 
 
 def test_another_sampler_and_seed_change_the_path(after_a_run):
@@ -263,3 +268,29 @@ def test_another_sampler_and_seed_change_the_path(after_a_run):
     assert (before.positions.states != after.positions.states).any()
     caption = " ".join(element.value.replace("\\", "") for element in after_a_run.caption)
     assert "sampler ddpm" in caption and "seed 5" in caption and "reference points" in caption
+
+
+def test_the_maps_are_refitted_for_the_class_texts_and_say_how_far_old_points_moved(after_a_run, monkeypatch):
+    monkeypatch.setattr("seda.projection.refit.RefitConfig", partial(refit.RefitConfig, steps=50))
+    before = state_of(after_a_run).shown.journey
+    press(after_a_run, "trajectories.refit")
+    assert errors(after_a_run) == "" and state_of(after_a_run).pending is None
+    after = state_of(after_a_run).shown.journey
+    assert after.trajectory is before.trajectory and list(after.maps) == list(before.maps)
+    for name, positions in after.maps.items():
+        assert ("drift" in positions.about) == (not name.startswith("pca"))
+        assert name.startswith("pca") or positions.about["drift"]["p95"] <= 0.05
+    caption = " ".join(element.value.replace("\\", "") for element in after_a_run.caption)
+    assert "Old points have moved" in caption and "UMAP 3-D: median" in caption
+    assert after_a_run.button(key="trajectories.refit").disabled  # until there is something new to fit to
+    press(after_a_run)
+    assert not after_a_run.button(key="trajectories.refit").disabled
+    assert "drift" not in state_of(after_a_run).shown.journey.positions.about
+
+
+def test_maps_are_not_refitted_for_a_journey_of_another_aligner(open_app):
+    app = open_app()
+    app.file_uploader(key="trajectories.replay").set_value(("toy.safetensors", toy_journey().to_bytes(), "")).run()
+    press(app, "trajectories.refit")
+    assert "traced with the aligner 'toy'" in errors(app)
+    assert state_of(app).shown.origin == "replay"  # still there

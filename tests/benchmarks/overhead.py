@@ -24,7 +24,7 @@ from seda.encoders import load_encoder  # noqa: E402
 from seda.encoders.bundled import preprocess  # noqa: E402
 from seda.export.payload import player_payload  # noqa: E402
 from seda.images import read_images  # noqa: E402
-from seda.projection import load_map  # noqa: E402
+from seda.projection import load_maps  # noqa: E402
 from seda.tracing import Workbench, trace_images  # noqa: E402
 
 IMAGES, ROUNDS = 16, 15
@@ -36,7 +36,7 @@ def main() -> None:
     arguments = parser.parse_args()
     aligner = load_aligner()
     encoder = load_encoder("bundled")
-    workbench = Workbench(aligner, encoder, load_map(aligner.folder))
+    workbench = Workbench(aligner, encoder, load_maps(aligner.folder))
     paths = sorted((ROOT / "assets" / "samples" / "fashion-mnist").glob("*.png"))[:IMAGES]
     images, _ = read_images((path.name, path) for path in paths)
     pixels = preprocess([item.image for item in images]).contiguous(memory_format=torch.channels_last)

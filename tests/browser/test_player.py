@@ -10,12 +10,14 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from seda.export import write_export
+from seda.ui.player import PlayerState, _read_state
 from tests.toy import toy_journey
 
 pytestmark = pytest.mark.browser
@@ -197,6 +199,199 @@ def test_wheel_zooms_drag_pans_and_double_click_resets(opened):
     expect(_root(page)).to_have_attribute("data-zoom", "1.00")
 
 
+def _show(page: Page, name: str) -> None:
+    page.locator(f'[data-testid="map-button"][data-name="{name}"]').click()
+    expect(_root(page)).to_have_attribute("data-map", name)
+    _until(page, lambda: _root(page).evaluate("root => root.sedaPlayer.morph === null"))
+    page.wait_for_timeout(300)  # heads come to rest
+
+
+def test_switching_maps_keeps_step_selection_and_zoom(opened):
+    page = opened()
+    _pause(page)
+    page.get_by_test_id("gallery-card").nth(2).click()
+    _root(page).evaluate("root => root.sedaPlayer.seek(11)")
+    page.get_by_test_id("zoom-in").click()
+    expect(_root(page)).to_have_attribute("data-map", "umap-2d")
+    page.wait_for_timeout(300)
+    flat, places = _pixels(page, "map-canvas"), "root => [...root.sedaPlayer.map.scene.paths.states]"
+    start = _root(page).evaluate(places)
+    page.get_by_test_id("map").focus()
+    page.keyboard.press("m")
+    expect(_root(page)).to_have_attribute("data-map", "umap-3d")
+    expect(_root(page)).to_have_attribute("data-zoom", "1.00")
+    for name in ("timeline", "pca-2d", "umap-2d"):
+        _show(page, name)
+        expect(_root(page)).to_have_attribute("data-step", "11")
+        expect(_root(page)).to_have_attribute("data-selection", "2")
+        expect(_root(page)).to_have_attribute("data-playing", "false")
+        pressed = page.locator('[data-testid="map-button"][aria-pressed="true"]')
+        expect(pressed).to_have_attribute("data-name", name)
+        if name != "umap-2d":
+            assert _pixels(page, "map-canvas") != flat
+    expect(_root(page)).to_have_attribute("data-zoom", "1.50")
+    assert _root(page).evaluate(places) == start
+
+
+def test_points_fly_from_one_map_to_the_other(opened):
+    page = opened()
+    _pause(page)
+    shares = _root(page).evaluate(
+        """async (root) => {
+            const player = root.sedaPlayer;
+            const shares = [];
+            for (player.showMap(1); player.morph; await new Promise(requestAnimationFrame)) shares.push(player.morph.share);
+            return shares;
+        }"""
+    )
+    assert shares == sorted(shares) and len([share for share in shares if 0 < share < 1]) >= 3
+
+
+def test_switching_maps_does_not_stop_the_play(opened):
+    page = opened()
+    page.get_by_test_id("map").focus()
+    step = _step(page)
+    page.keyboard.press("m")
+    expect(_root(page)).to_have_attribute("data-playing", "true")
+    _until(page, lambda: _step(page) > step + 1)
+
+
+def test_a_solid_map_turns(opened):
+    page = opened()
+    _pause(page)
+    _show(page, "umap-3d")
+    home, picture = "root => [root.sedaPlayer.view.yaw, root.sedaPlayer.view.pitch]", _pixels(page, "map-canvas")
+    start = _root(page).evaluate(home)
+    stage = page.get_by_test_id("map").bounding_box()
+    page.mouse.move(stage["x"] + 40, stage["y"] + 300)
+    page.mouse.down()
+    page.mouse.move(stage["x"] + 140, stage["y"] + 270, steps=6)
+    page.mouse.up()
+    page.wait_for_timeout(300)
+    turned = _root(page).evaluate(home)
+    assert turned[0] < start[0] - 0.5 and turned[1] < start[1] - 0.15
+    assert _pixels(page, "map-canvas") != picture
+    page.mouse.dblclick(stage["x"] + 40, stage["y"] + 300)
+    _until(page, lambda: _root(page).evaluate(home) == pytest.approx(start))
+    page.get_by_test_id("map").focus()
+    page.keyboard.press("Shift+ArrowRight")
+    assert _root(page).evaluate(home)[0] != pytest.approx(start[0])
+    # shift and drag move it instead
+    page.keyboard.down("Shift")
+    page.mouse.down()
+    page.mouse.move(stage["x"] + 90, stage["y"] + 300, steps=6)
+    page.mouse.up()
+    page.keyboard.up("Shift")
+    assert _root(page).evaluate("root => root.sedaPlayer.view.panX") > 30
+    expect(_root(page)).to_have_attribute("data-selection", "")
+
+
+def test_projection_agrees_with_a_naive_one(opened):
+    """A point in front of the middle is larger than one behind it, and turning by half a circle mirrors a flat cut."""
+    page = opened(maps=("umap-3d",))
+    _pause(page)
+    expect(page.get_by_test_id("map-button")).to_be_hidden()
+    found = _root(page).evaluate(
+        """root => {
+            const { view } = root.sedaPlayer;
+            const [x, y, z] = view.fit.at, r = view.fit.radius;
+            const place = (point) => {
+                const points = new Float32Array(2), sizes = new Float32Array(1);
+                view.project(point, points, sizes);
+                return [points[0] - view.middle.x, points[1] - view.middle.y, sizes[0]];
+            };
+            const poses = {};
+            for (const [name, yaw] of [["front", 0], ["back", Math.PI]]) {
+                Object.assign(view, { yaw, pitch: 0 });
+                poses[name] = [place([x, y, z]), place([x + r, y, z]), place([x, y + r, z]), place([x, y, z - r])];
+            }
+            return { poses, unit: view.fit.scale[0] * r };
+        }"""
+    )
+    unit = found["unit"]
+    middle, right, up, near = found["poses"]["front"]
+    assert middle == pytest.approx([0, 0, 1], abs=1e-3)
+    assert right == pytest.approx([unit, 0, 1], rel=1e-4, abs=1e-2)
+    assert up == pytest.approx([0, -unit, 1], rel=1e-4, abs=1e-2)
+    assert near == pytest.approx([0, 0, 3.4 / 2.4], rel=1e-4, abs=1e-2)
+    middle, right, up, far = found["poses"]["back"]
+    assert right[0] == pytest.approx(-unit, rel=1e-3) and up[1] == pytest.approx(-unit, rel=1e-3)
+    assert far[2] == pytest.approx(3.4 / 4.4, rel=1e-4)
+
+
+def test_timeline_runs_from_left_to_right(opened):
+    page = opened()
+    _pause(page)
+    _show(page, "timeline")
+    drawn = _root(page).evaluate(
+        """root => {
+            const { map, view, journey } = root.sedaPlayer;
+            const { points } = map.scene.parts.states;
+            const reference = map.scene.parts.reference.points.filter((_, i) => i % 2 === 0);
+            return {
+                path: [...points.filter((_, i) => i % 2 === 0)].slice(0, journey.stateCount), reference: [...reference],
+                texts: map.textPoints.map((point) => point.x), centers: map.centerScreen.map((point) => point.x), width: view.width,
+            };
+        }"""
+    )
+    path = drawn["path"]
+    gaps = [b - a for a, b in pairwise(path)]
+    assert min(gaps) == pytest.approx(max(gaps), rel=1e-3) and min(gaps) > 10
+    assert min(drawn["reference"]) > 0 and max(drawn["reference"]) < path[0]
+    assert drawn["texts"] == pytest.approx([path[-1]] * 4) and drawn["centers"] == pytest.approx([path[9]] * 4)
+    assert drawn["width"] * 0.7 < path[-1] < drawn["width"]
+    expect(page.get_by_test_id("map-note")).to_contain_text("only the height is a map")
+
+
+def test_trust_can_be_seen_and_switched_off(opened):
+    page = opened(thinned=5)
+    _pause(page)
+    page.get_by_test_id("map").focus()
+    page.keyboard.press("End")
+    page.wait_for_timeout(400)
+    expect(page.get_by_test_id("map-key")).to_contain_text("only the map jumps")
+    strengths = "root => [...root.sedaPlayer.map.shades]"
+    trusted, trusted_strengths = _pixels(page, "map-canvas"), _root(page).evaluate(strengths)
+    assert len(set(trusted_strengths)) > 2
+    page.get_by_test_id("trust").click()
+    expect(page.get_by_test_id("trust")).to_have_attribute("aria-pressed", "false")
+    page.wait_for_timeout(100)
+    assert _pixels(page, "map-canvas") != trusted
+    assert set(_root(page).evaluate(strengths)) == {6}
+    page.keyboard.press("t")
+    page.wait_for_timeout(100)
+    assert _root(page).evaluate(strengths) == trusted_strengths
+    expect(page.get_by_test_id("map-scores")).to_have_text("trustworthiness .94 · continuity .96")
+    expect(page.get_by_test_id("map-thinning")).to_have_text("240 of 1,196 reference points drawn (every 5th)")
+
+    journey = toy_journey(thinned=5)
+    item, segment = map(int, next(zip(*journey.positions.step_flags.nonzero(), strict=True)))
+    flag = journey.positions.step_flags[item, segment]
+    _root(page).evaluate("(root, step) => root.sedaPlayer.seek(step)", segment + 1)
+    page.get_by_test_id("gallery-card").nth(item).hover()
+    kept = round(float(journey.positions.neighbors_kept[item, segment + 1]) * 15)
+    expect(page.get_by_test_id("tooltip")).to_contain_text(f"{kept} of 15 nearest neighbours kept here")
+    words = "the map jumps, the features do not" if flag > 0 else "the features jump, the map does not"
+    expect(page.get_by_test_id("tooltip")).to_contain_text(words)
+
+
+def test_many_reference_points_are_thinned_while_the_map_turns(opened):
+    page = opened(items=16, steps=25, reference=20_000, maps=("umap-3d",))
+    _pause(page)
+    seconds = _root(page).evaluate(
+        """async (root) => {
+            const player = root.sedaPlayer;
+            const before = player.framesDrawn, start = performance.now();
+            while (performance.now() - start < 1500) {
+                player.moveMap(4, 0);
+                await new Promise(requestAnimationFrame);
+            }
+            return (performance.now() - start) / 1000 / (player.framesDrawn - before);
+        }"""
+    )
+    assert seconds < 0.25  # far from fluid, yet not stuck, on the slowest of machines
+
+
 def test_names_are_text_never_markup(opened):
     alerts: list[str] = []
     page = opened(class_names=HOSTILE, center_names=("coat", "<i>", "x", "y"))
@@ -263,11 +458,12 @@ def test_fits_the_screen(chromium: Browser, tmp_path: Path, artifacts: Path, wid
     page.goto(path.as_uri())
     _root(page).wait_for()
     _root(page).evaluate("root => { root.sedaPlayer.pause(); root.sedaPlayer.seek(38); }")
-    page.wait_for_timeout(400)
-    page.screenshot(path=artifacts / f"player-{width}-{scheme}.png", full_page=width < 700)
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    if width > 700:
-        assert page.evaluate("document.documentElement.scrollHeight") <= height
+    for name in ("umap-3d", "timeline", "umap-2d"):
+        _show(page, name)
+        page.screenshot(path=artifacts / f"player-{width}-{scheme}-{name}.png", full_page=width < 700)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        if width > 700:
+            assert page.evaluate("document.documentElement.scrollHeight") <= height
     map_box, curve_box = page.get_by_test_id("map").bounding_box(), page.get_by_test_id("curve-canvas").bounding_box()
     stacked = curve_box["y"] >= map_box["y"] + map_box["height"]
     assert stacked == (width < 700)
@@ -291,9 +487,9 @@ def journey(seed):
 seed = 1 if st.checkbox("other journey") else 0
 if st.button("rerun"):
     st.session_state["reruns"] = st.session_state.get("reruns", 0) + 1
-start = PlayerState(step=2, selection=(0,)) if st.checkbox("steer") else None
+start = PlayerState(step=2, selection=(0,), map="umap-3d") if st.checkbox("steer") else None
 state = show_player(journey(seed), key="player", height=560, start=start)
-st.markdown(f"reruns={st.session_state.get('reruns', 0)} step={state.step} selection={list(state.selection)}")
+st.markdown(f"reruns={st.session_state.get('reruns', 0)} step={state.step} selection={list(state.selection)} map={state.map}")
 """
 
 
@@ -360,14 +556,28 @@ def test_component_survives_reruns_and_reports(page: Page, app_url: str):
     root.evaluate("root => root.sedaPlayer.seek(5)")
     page.get_by_test_id("zoom-in").click()
     page.get_by_test_id("gallery-card").nth(2).click()
-    expect(page.get_by_text("reruns=")).to_contain_text("step=5 selection=[2]", timeout=15_000)
+    expect(page.get_by_text("reruns=")).to_contain_text("step=5 selection=[2] map=umap-2d", timeout=15_000)
+    _show(page, "timeline")
+    expect(page.get_by_text("reruns=")).to_contain_text("step=5 selection=[2] map=timeline", timeout=15_000)
 
     _rerun(page)
     assert root.evaluate("root => root.mark") == "same"
     expect(root).to_have_attribute("data-step", "5")
-    expect(root).to_have_attribute("data-zoom", "1.50")
+    expect(root).to_have_attribute("data-map", "timeline")
     expect(root).to_have_attribute("data-selection", "2")
     expect(root).to_have_attribute("data-playing", "false")
+    _show(page, "umap-2d")
+    expect(root).to_have_attribute("data-zoom", "1.50")
+
+
+def test_a_report_of_the_browser_is_checked():
+    journey = toy_journey()
+    view = {"fingerprint": "f", "step": 3, "selection": [2, 9, "x", 1], "map": "timeline"}
+    assert _read_state(view, "f", journey) == PlayerState(3, (1, 2), "timeline")
+    assert _read_state({**view, "map": "globe"}, "f", journey).map == ""
+    assert _read_state({**view, "map": ["timeline"]}, "f", journey).map == ""
+    for wrong in ({**view, "step": 99}, {**view, "selection": None}, {**view, "fingerprint": "g"}, None):
+        assert _read_state(wrong, "f", journey) == PlayerState()
 
 
 def test_component_takes_another_journey_and_can_be_steered(page: Page, app_url: str):
@@ -384,6 +594,7 @@ def test_component_takes_another_journey_and_can_be_steered(page: Page, app_url:
     page.get_by_text("steer").click()
     expect(root).to_have_attribute("data-step", "2", timeout=15_000)
     expect(root).to_have_attribute("data-selection", "0")
+    expect(root).to_have_attribute("data-map", "umap-3d")
     # What Python asked for once does not hold the user back.
     page.get_by_test_id("step-forward").click()
     expect(page.get_by_text("reruns=")).to_contain_text("step=3", timeout=15_000)

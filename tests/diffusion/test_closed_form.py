@@ -7,9 +7,8 @@ import torch
 from seda.config import SAMPLERS, SamplingConfig
 from seda.diffusion import denoise, item_generators, make_scheduler, posterior_log_weights
 from seda.diffusion.closed_form import max_leftover
-from seda.diffusion.sampling import Stopped
 from seda.diffusion.schedule import inference_timesteps
-from seda.errors import ShapeError
+from seda.errors import ShapeError, Stopped
 
 P = np.array([0.50, 0.20, 0.15, 0.10, 0.05])
 DIM = 8

@@ -11,7 +11,17 @@ from seda.evaluation.classification import (
     negative_log_likelihood,
     top1_accuracy,
 )
-from seda.evaluation.maps import continuity, jump_p99, map_scores, step_length_spearman, trustworthiness
+from seda.evaluation.maps import (
+    continuity,
+    jump_p99,
+    map_scores,
+    nearest_neighbors,
+    neighbors_kept,
+    step_flags,
+    step_length_spearman,
+    thinning,
+    trustworthiness,
+)
 from seda.evaluation.trajectories import (
     accuracy_along_path,
     bootstrap_band,
@@ -109,3 +119,54 @@ def test_a_faithful_map_scores_best():
     jump[0, 50:, 0] = 1.0
     assert jump_p99(jump) <= 1.0
     assert jump_p99(np.zeros((1, 5, 2))) == 0
+
+
+def test_neighbours_kept_against_a_naive_version():
+    pool, queries = RNG.normal(size=(50, 6)), RNG.normal(size=(12, 6))
+    nearest = nearest_neighbors(queries, pool, 5)
+    on_map = nearest_neighbors(queries[:, :2], pool[:, :2], 5)
+    shares = neighbors_kept(nearest.reshape(4, 3, 5), on_map.reshape(4, 3, 5))
+    for index, query in enumerate(queries):
+        true = sorted(range(50), key=lambda j: np.linalg.norm(pool[j] - query))[:5]
+        shown = sorted(range(50), key=lambda j: np.linalg.norm(pool[j, :2] - query[:2]))[:5]
+        assert nearest[index].tolist() == true
+        assert shares[index // 3, index % 3] == pytest.approx(len(set(true) & set(shown)) / 5)
+    assert neighbors_kept(nearest, nearest).tolist() == [1.0] * 12
+    assert nearest_neighbors(queries, pool[:3], 5).shape == (12, 3)  # a pool smaller than k
+
+
+def naive_flag(walked: list[float], moved: list[float], step: int) -> int:
+    w, m, mean = walked[step] / sum(walked), moved[step] / sum(moved), 1 / len(walked)
+    if m >= 3 * mean and m >= 3 * w:
+        return 1
+    return -1 if w >= 3 * mean and w >= 3 * m else 0
+
+
+def test_step_flags_against_a_naive_version():
+    walked = np.exp(RNG.normal(size=(6, 20)))
+    moved = np.exp(RNG.normal(size=(6, 20)))
+    features = np.pad(np.cumsum(walked, 1), ((0, 0), (1, 0)))[..., None] * [1.0, 0, 0]
+    positions = np.pad(np.cumsum(moved, 1), ((0, 0), (1, 0)))[..., None] * [0, 1.0]
+    flags = step_flags(features, positions)
+    expected = [[naive_flag(list(w), list(m), step) for step in range(20)] for w, m in zip(walked, moved, strict=True)]
+    assert flags.tolist() == expected and set(flags.ravel()) == {-1, 0, 1} and flags.dtype == np.int8
+    assert (step_flags(features, 7 * features) == 0).all()  # a map to scale shows nothing wrongly
+    assert (step_flags(features * 0, positions * 0) == 0).all()
+
+
+def test_a_jump_and_a_hidden_step_are_flagged():
+    even = np.arange(11.0)
+    jump = even + 10 * (even > 4)
+    features, torn = (np.stack([values, values * 0], 1)[None] for values in (even, jump))
+    assert step_flags(features, torn)[0].tolist() == [0, 0, 0, 0, 1, 0, 0, 0, 0, 0]
+    assert step_flags(torn, features)[0].tolist() == [0, 0, 0, 0, -1, 0, 0, 0, 0, 0]
+
+
+def test_many_reference_points_are_thinned_evenly_before_scoring(monkeypatch):
+    plane, paths = RNG.normal(size=(60, 2)), np.cumsum(RNG.normal(size=(5, 12, 2)), axis=1)
+    placed = plane + 0.3 * RNG.normal(size=plane.shape)
+    monkeypatch.setattr("seda.evaluation.maps.MAX_SCORED", 20)
+    thinned = map_scores(plane, placed, paths, paths)
+    assert thinned["trustworthiness"] == trustworthiness(plane[::3], placed[::3])
+    assert [thinning(count, 20) for count in (0, 1, 20, 21, 40, 41)] == [1, 1, 1, 2, 2, 3]
+    assert step_length_spearman(np.zeros((2, 4, 2)), paths[:2, :4]) == 0

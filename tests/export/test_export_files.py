@@ -11,7 +11,7 @@ import pytest
 
 from seda.errors import ConfigError
 from seda.export import player_payload, to_csv, to_html, write_export
-from seda.export.payload import MAP_NOTE
+from seda.export.payload import MAP_NOTES
 from seda.trajectory import Journey
 from tests.toy import toy_journey
 
@@ -27,7 +27,7 @@ def test_page_holds_the_payload_and_nothing_that_runs_from_names():
     assert [one["name"] for one in payload["classes"]] == list(HOSTILE)
     assert payload["similarities"] == player_payload(journey)["similarities"]
     assert page.count("<script") == 2 and "alert(3)</script>" not in page
-    assert payload["map_note"] == MAP_NOTE
+    assert f"needs JavaScript to play. {MAP_NOTES['umap']}" in page
 
 
 def test_page_asks_for_nothing_from_outside():
@@ -46,7 +46,12 @@ def test_table_has_a_row_for_each_item_and_state():
     assert (row["item"], row["step"], row["stage"]) == ("1", "5", "semantic learner")
     assert row["nearest_class"] == journey.trajectory.class_names[similarities.argmax()]
     assert float(row["similarity"]) == pytest.approx(similarities.max(), abs=1e-5)
-    assert float(row["x"]) == pytest.approx(journey.positions.states[1, 5, 0], rel=1e-5)
+    for name, positions in journey.maps.items():
+        placed = [float(row[f"{name}_{axis}"]) for axis in "xyz"[: positions.dimensions]]
+        assert placed == pytest.approx(positions.states[1, 5].tolist(), rel=1e-5)
+        assert float(row[f"{name}_neighbors_kept"]) == pytest.approx(positions.neighbors_kept[1, 5], rel=1e-5)
+        assert int(row[f"{name}_step_flag"]) == positions.step_flags[1, 4]
+        assert rows[states][f"{name}_step_flag"] == ""
     assert {row["committed"] for row in rows if int(row["step"]) == states - 1} == {"True"}
 
 
@@ -54,8 +59,10 @@ def test_table_has_a_row_for_each_item_and_state():
 def test_table_disarms_formulas(start):
     name = f'{start}HYPERLINK("http://x")'
     journey = toy_journey(items=2, classes=2, class_names=(name, "bag"), center_names=("coat", "bag"))
-    cells = {row["answer"] for row in csv.DictReader(io.StringIO(to_csv(journey), newline=""))}
-    assert cells == {f"'{name}", "bag"}
+    journey = dataclasses.replace(journey, maps={name: journey.positions})
+    rows = list(csv.DictReader(io.StringIO(to_csv(journey), newline="")))
+    assert {row["answer"] for row in rows} == {f"'{name}", "bag"}
+    assert not [column for column in rows[0] if column.startswith(start)]
 
 
 def test_write_export_follows_the_suffix(tmp_path):

@@ -1,84 +1,200 @@
-"""The frozen map: a pure function of each point, faithful on easy data, and honest about what it cannot do."""
+"""Maps: a pure function of each point, faithful on easy data, smooth along paths, honest about what they cannot do."""
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from seda.errors import FileFormatError, ProjectionError
-from seda.evaluation.maps import trustworthiness
-from seda.projection import load_map
-from seda.projection.fit import MapConfig, fit_map
+from seda.errors import FileFormatError, ProjectionError, Stopped
+from seda.evaluation.maps import jump_p99, trustworthiness
+from seda.evaluation.trajectories import straightness
+from seda.projection import FrozenMap, load_map, load_maps
+from seda.projection.aligner_map import (
+    DIMENSIONS,
+    AlignerMaterial,
+    fit_map,
+    place_paths,
+    place_reference,
+)
+from seda.projection.fit import MapConfig, MapMaterial, fit_parametric, fit_pca, fuzzy_graph
 
 RNG = np.random.default_rng(0)
 DIM = 10
-CENTERS = 8 * RNG.normal(size=(3, DIM))
+CENTERS = (8 * RNG.normal(size=(3, DIM))).astype(np.float32)
+TEXTS = (8 * RNG.normal(size=(3, DIM))).astype(np.float32)
 LABELS = np.repeat(np.arange(3), 40)
 REFERENCE = (CENTERS[LABELS] + RNG.normal(size=(120, DIM))).astype(np.float32)
-PATHS = np.linspace(REFERENCE[:12], CENTERS[LABELS[:12]], 8, axis=1).astype(np.float32)
+
+
+def paths_to_texts(count: int, seed: int, noise: float = 0.3) -> np.ndarray:
+    """Noised on the way: reference points to their center and on to their text."""
+    rng = np.random.default_rng(seed)
+    chosen = rng.permutation(120)[:count]
+    start, middle, end = REFERENCE[chosen], CENTERS[LABELS[chosen]], TEXTS[LABELS[chosen]]
+    way = np.concatenate([np.linspace(start, middle, 6, axis=1), np.linspace(middle, end, 6, axis=1)], axis=1)
+    fade = np.concatenate([np.linspace(1, 0, 6), np.linspace(1, 0, 6)])[None, :, None]
+    return (way + noise * fade * rng.normal(size=(count, 1, DIM))).astype(np.float32)
+
+
+PATHS, HELD_OUT = paths_to_texts(60, 1), paths_to_texts(30, 2)
+MATERIAL = MapMaterial(REFERENCE, np.concatenate([CENTERS, TEXTS]), PATHS, 12)
+PREPARED = AlignerMaterial(MATERIAL, HELD_OUT, None, {})
 CONFIG = MapConfig(steps=300, batch_size=128)
+PROGRESS = np.linspace(0, 1, 50, dtype=np.float32)
 
 
 @pytest.fixture(scope="module")
-def frozen():
-    return fit_map(REFERENCE, CENTERS, PATHS, CONFIG)
+def maps() -> dict[str, FrozenMap]:
+    return {name: fit_map(name, PREPARED, CONFIG) for name in DIMENSIONS}
 
 
-def test_a_point_lands_at_the_same_place_alone_and_in_any_batch(frozen):
+@pytest.mark.parametrize("name", DIMENSIONS)
+def test_a_point_lands_at_the_same_place_alone_and_in_any_batch(maps, name):
     points = RNG.normal(size=(50, DIM)).astype(np.float32) * 5
-    together = frozen.place(points)
-    alone = np.concatenate([frozen.place(point[None]) for point in points])
+    together = maps[name].place(points, PROGRESS)
+    assert together.shape == (50, 3 if name.endswith("3d") else 2) and together.dtype == np.float32
+    alone = np.concatenate([maps[name].place(points[[i]], PROGRESS[[i]]) for i in range(50)])
     assert np.abs(together - alone).max() < 1e-5
-    np.testing.assert_allclose(frozen.place(points[::-1])[::-1], together, atol=1e-5)
+    np.testing.assert_allclose(maps[name].place(points[::-1], PROGRESS[::-1])[::-1], together, atol=1e-5)
 
 
-def test_neighbours_stay_together_and_clouds_apart(frozen):
-    assert trustworthiness(REFERENCE, frozen.reference) > 0.85
-    centers = frozen.place(CENTERS)
-    nearest = np.linalg.norm(frozen.reference[:, None] - centers, axis=-1).argmin(1)
+@pytest.mark.parametrize("name", ["umap-2d", "umap-3d", "umap-learn"])
+def test_neighbours_stay_together_and_clouds_apart(maps, name):
+    assert trustworthiness(REFERENCE, maps[name].reference) > 0.85
+    centers = maps[name].place(CENTERS)
+    nearest = np.linalg.norm(maps[name].reference[:, None] - centers, axis=-1).argmin(1)
     assert (nearest == LABELS).mean() > 0.98
 
 
-def test_the_same_seed_gives_the_same_map(frozen):
-    again = fit_map(REFERENCE, CENTERS, PATHS, CONFIG)
-    np.testing.assert_array_equal(again.reference, frozen.reference)
-    other = fit_map(REFERENCE, CENTERS, PATHS, MapConfig(steps=300, batch_size=128, seed=1))
-    assert np.abs(other.reference - frozen.reference).max() > 0.01
+def test_path_terms_make_unseen_paths_straighter_and_smoother(maps):
+    def placed(**changes):
+        return place_paths(fit_map("umap-2d", PREPARED, replace(CONFIG, **changes)).projector, HELD_OUT)
+
+    without = placed(straight_weight=0.0, jump_weight=0.0)
+    assert (
+        np.median(straightness(placed(straight_weight=5.0, jump_weight=0.0))) > np.median(straightness(without)) + 0.02
+    )
+    assert jump_p99(placed(straight_weight=0.0, jump_weight=0.5)) < 0.9 * jump_p99(without)
 
 
-def test_save_then_load_is_equal(frozen, tmp_path):
-    frozen.save(tmp_path)
-    loaded = load_map(tmp_path)
-    np.testing.assert_array_equal(loaded.place(REFERENCE), frozen.place(REFERENCE))
-    np.testing.assert_array_equal(loaded.reference, frozen.reference)
-    assert loaded.card == frozen.card
-    (tmp_path / "map.safetensors").write_bytes(b"nothing")
-    with pytest.raises(FileFormatError, match="damaged"):
-        load_map(tmp_path)
-    (tmp_path / "map.safetensors").unlink()
-    with pytest.raises(FileFormatError, match="does not exist"):
-        load_map(tmp_path)
+def test_a_timeline_shows_progress_from_left_to_right(maps):
+    timeline = maps["timeline"]
+    placed = place_paths(timeline.projector, HELD_OUT)
+    np.testing.assert_allclose(placed[:, :, 0], np.tile(np.linspace(0, 1, 12), (30, 1)), atol=1e-6)
+    assert (timeline.reference[:, 0] == 0).all()
+    fitted = timeline.place(MATERIAL.points, np.zeros(len(MATERIAL.points)))[:, 1]
+    assert fitted.min() == pytest.approx(0, abs=1e-5) and fitted.max() == pytest.approx(1, abs=1e-5)
+    with pytest.raises(ProjectionError, match="needs the progress"):
+        timeline.place(CENTERS)
 
 
-def test_points_that_have_no_place(frozen):
+def test_principal_axes_are_those_of_a_plain_decomposition(maps):
+    points = MATERIAL.points.astype(np.float64)
+    centred = points - points.mean(0)
+    _, vectors = np.linalg.eigh(centred.T @ centred)
+    for name, count in (("pca-2d", 2), ("pca-3d", 3)):
+        placed = maps[name].place(MATERIAL.points)
+        expected = centred @ vectors[:, ::-1][:, :count]
+        scale = 5.0 / np.abs(expected).max()
+        np.testing.assert_allclose(np.abs(placed), np.abs(expected * scale), atol=1e-3)
+
+
+def test_the_same_seed_gives_the_same_map(maps):
+    again = fit_map("umap-2d", PREPARED, CONFIG)
+    np.testing.assert_array_equal(again.reference, maps["umap-2d"].reference)
+    other = fit_map("umap-2d", PREPARED, replace(CONFIG, seed=1))
+    assert np.abs(other.reference - maps["umap-2d"].reference).max() > 0.01
+
+
+@pytest.mark.parametrize("name", DIMENSIONS)
+def test_save_then_load_is_equal(maps, name, tmp_path):
+    maps[name].save(tmp_path)
+    loaded = load_map(tmp_path, name)
+    np.testing.assert_array_equal(
+        loaded.place(HELD_OUT[0], PROGRESS[:12]), maps[name].place(HELD_OUT[0], PROGRESS[:12])
+    )
+    np.testing.assert_array_equal(loaded.reference, maps[name].reference)
+    assert (loaded.card, loaded.name, loaded.projector.kind) == (maps[name].card, name, maps[name].projector.kind)
+
+
+def test_a_folder_holds_several_maps_and_says_which_is_broken(maps, tmp_path):
+    for name in ("timeline", "umap-2d", "pca-2d"):
+        maps[name].save(tmp_path)
+    assert list(load_maps(tmp_path)) == ["umap-2d", "timeline", "pca-2d"]
+    (tmp_path / "map-timeline.safetensors").write_bytes(b"nothing")
+    with pytest.raises(FileFormatError, match=r"map-timeline\.safetensors is damaged"):
+        load_maps(tmp_path)
+    (tmp_path / "map-umap-2d.safetensors").unlink()
+    with pytest.raises(FileFormatError, match=r"map-umap-2d\.safetensors does not exist"):
+        load_maps(tmp_path)
+
+
+def test_points_that_have_no_place(maps):
     with pytest.raises(ProjectionError, match=r"\[n, 10\]"):
-        frozen.place(np.zeros((3, 4)))
+        maps["umap-2d"].place(np.zeros((3, 4)))
     with pytest.raises(ProjectionError, match="1 of 2 points are not finite"):
-        frozen.place(np.array([[0.0] * DIM, [np.nan] * DIM]))
+        maps["pca-2d"].place(np.array([[0.0] * DIM, [np.nan] * DIM]))
 
 
-def test_too_few_or_broken_points_to_fit():
-    with pytest.raises(ProjectionError, match="needs more"):
-        fit_map(REFERENCE[:4], CENTERS, PATHS[:1, :2], CONFIG)
-    broken = PATHS.copy()
-    broken[0, 0, 0] = np.inf
-    with pytest.raises(ProjectionError, match="not finite"):
-        fit_map(REFERENCE, CENTERS, broken, CONFIG)
+def few(reference: np.ndarray, paths: np.ndarray = PATHS[:1, :2]) -> MapMaterial:
+    return MapMaterial(reference, CENTERS[:1], paths, 1)
 
 
-def test_placing_needs_no_umap(frozen, tmp_path):
-    frozen.save(tmp_path)
+def test_fewer_points_than_neighbours_lower_their_number_and_say_so():
+    projector, notes = fit_parametric(few(REFERENCE[:4]), CONFIG)
+    assert notes == ["Neighbours were lowered from 15: there are 7 points."]
+    assert np.isfinite(projector.place(REFERENCE)).all()
+    with pytest.raises(ProjectionError, match="2 points came; a map needs at least 3"):
+        fit_parametric(MapMaterial(REFERENCE[:1], CENTERS[:1], PATHS[:0], 0), CONFIG)
+
+
+def test_identical_points_fall_back_to_principal_axes_and_say_so():
+    same = np.ones((20, DIM), np.float32)
+    projector, notes = fit_parametric(MapMaterial(same, same[:2], same.reshape(2, 10, DIM), 2), CONFIG)
+    assert "All points are the same" in notes[0]
+    assert np.isfinite(projector.place(same)).all() and np.ptp(projector.place(same)) == 0
+    assert np.isfinite(fit_pca(same, 3).place(same)).all()
+
+
+def test_many_copies_of_a_point_and_one_class_are_fitted_all_the_same():
+    copies = np.concatenate([np.repeat(REFERENCE[:1], 30, 0), REFERENCE[:10]])
+    one_class = REFERENCE[LABELS == 0]
+    for reference in (copies, one_class):
+        projector, notes = fit_parametric(few(reference), CONFIG)
+        placed = projector.place(reference)
+        assert notes == [] and np.isfinite(placed).all() and np.ptp(placed) > 0
+
+
+def test_points_that_are_not_finite_are_counted():
+    broken = REFERENCE.copy()
+    broken[3, 0] = np.inf
+    with pytest.raises(ProjectionError, match="1 of 123 points are not finite"):
+        fit_parametric(few(broken), CONFIG)
+
+
+def test_a_fit_reports_and_stops():
+    told = []
+    with pytest.raises(Stopped):
+        fit_map("umap-2d", PREPARED, CONFIG, on_progress=lambda *event: told.append(event) or len(told) == 2)
+    assert told == [("umap-2d", 25, 300), ("umap-2d", 50, 300)]
+
+
+def test_exact_and_searched_neighbours_give_nearly_the_same_graph(monkeypatch):
+    exact = fuzzy_graph(MATERIAL.points, 15).toarray() > 0
+    monkeypatch.setattr("seda.projection.fit.EXACT_NEIGHBORS", 0)
+    searched = fuzzy_graph(MATERIAL.points, 15).toarray() > 0
+    assert (exact & searched).sum() > 0.95 * exact.sum() and searched.sum() < 1.05 * exact.sum()
+
+
+def test_reference_of_a_map_is_where_its_points_are_placed(maps):
+    for frozen in maps.values():
+        np.testing.assert_allclose(frozen.reference, place_reference(frozen.projector, REFERENCE), atol=1e-5)
+
+
+def test_placing_needs_no_umap(maps, tmp_path):
+    maps["umap-2d"].save(tmp_path)
     code = (
         "import sys, numpy as np; from seda.projection import load_map;"
         f"load_map({str(tmp_path)!r}).place(np.zeros((2, {DIM}), np.float32));"

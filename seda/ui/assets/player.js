@@ -1,14 +1,18 @@
 // The journey player: one ES module without dependencies, used by the Streamlit component (default export) and by the
 // standalone HTML page (`mount`). It receives the payload of seda/export/payload.py once, keeps all play state in the
-// browser, and reports step and selection when they have come to rest.
+// browser, and reports step, selection and map when they have come to rest.
+//
+// A journey lies on several maps. Each is projected to the screen by its own view (`View`), flat, solid or a timeline;
+// everything is then drawn in pixels, so that one map can turn into another by mixing two sets of pixels (`Scene`).
 //
 // Names that users typed reach the page through fillText and textContent only, never as markup.
 
 /** @typedef {{name: string, color: string, symbol: string}} Styled */
 /** @typedef {{name: string, thumbnail: string, answer: number, nearest: number, top: [number, number][], commitment: number}} Item */
-/** @typedef {{step: number, selection: number[]}} ViewState */
+/** @typedef {{step: number, selection: number[], map: string}} ViewState */
 /** @typedef {{height?: number, start?: ViewState|null, report?: (state: ViewState & {fingerprint: string}) => void}} Options */
-/** @typedef {{x: number, y: number}} Point */
+/** @typedef {{x: number, y: number, size?: number}} Point */
+/** @typedef {{top: number, bottom: number}} Insets room that controls take from the map, px */
 
 const TAU = Math.PI * 2;
 const NARROW = 700; // px: below, the curves go under the map
@@ -16,6 +20,12 @@ const MAX_PICTURE_HEADS = 24; // more items are drawn as shapes
 const HAND_OVER_REST = 0.7; // seconds that play rests at the hand-over, so that an audience can see it
 const LOOP_REST = 1.8; // seconds on the last frame before a loop starts again
 const MAX_ZOOM = 40;
+const MORPH_SECONDS = 0.6;
+const NAMES_SHARE = 0.3; // of those seconds, for names to fade in afterwards
+const MOVING_REFERENCE = 3000; // reference points drawn while the view turns; all of them once it rests
+const EYE = 3.4; // distance of the eye from a solid map's middle, in its radii: a gentle perspective
+const HOME = { zoom: 1, panX: 0, panY: 0, yaw: -0.55, pitch: 0.32 };
+const SHADES = 6; // strengths that line segments are sorted into, so that each is one stroke
 const SPEEDS = [0.5, 0.75, 1, 1.5, 2, 4];
 const STAGE_NAMES = ["visual feature", "semantic learner", "semantic translator"];
 
@@ -40,20 +50,72 @@ function decodeReference(map) {
   const raw = new Uint16Array(decode(map.reference));
   const points = new Float32Array(raw.length);
   for (let i = 0; i < raw.length; i++) {
-    points[i] = map.reference_low[i % 2] + (raw[i] / 65535) * map.reference_span[i % 2];
+    const axis = i % map.dims;
+    points[i] = map.reference_low[axis] + (raw[i] / 65535) * map.reference_span[axis];
   }
   return points;
+}
+
+/** One map of the payload: where everything lies, q = 2 or 3 numbers a point, and how far it can be trusted. */
+class MapData {
+  constructor(map, stateCount) {
+    Object.assign(this, { name: map.name, label: map.label, kind: map.kind, dims: map.dims, scores: map.scores, note: map.note });
+    this.neighbors = map.n_neighbors;
+    this.stateCount = stateCount;
+    this.timeline = map.kind === "timeline";
+    this.solid = map.dims === 3;
+    this.states = new Float32Array(decode(map.states)); // [n, s, q]
+    this.texts = new Float32Array(decode(map.texts)); // [k, q]
+    this.centers = new Float32Array(decode(map.centers)); // [c, q]
+    this.reference = decodeReference(map); // [m, q]
+    this.kept = new Uint8Array(decode(map.neighbors_kept)); // [n, s]
+    this.flags = new Int8Array(decode(map.step_flags)); // [n, s - 1]
+    // A strip beside the start; the golden ratio spreads neighbours in the list evenly over it.
+    if (this.timeline) for (let i = 0; i < this.reference.length; i += 2) this.reference[i] = -0.014 - 0.05 * ((i * 0.309017) % 1);
+    this.bounds = this.#bounds();
+  }
+
+  flag(item, segment) {
+    return this.flags[item * (this.stateCount - 1) + segment];
+  }
+
+  /** Share of the true neighbours that a state keeps, 0 to 1. */
+  keptAt(item, state) {
+    return this.kept[item * this.stateCount + state] / 255;
+  }
+
+  /**
+   * Low and high corner of all that must be seen: paths, texts, centers, and nearly all reference points. On a solid
+   * map a few noised states far out, which would make all else small, may lie beyond.
+   */
+  #bounds() {
+    const low = new Array(this.dims).fill(Infinity), high = new Array(this.dims).fill(-Infinity);
+    const paths = this.solid ? innerCorners(this.states, this.dims, 0.02) : this.states;
+    for (const points of [paths, this.texts, this.centers, innerCorners(this.reference, this.dims, 0.01)]) {
+      for (let i = 0; i < points.length; i++) {
+        low[i % this.dims] = Math.min(low[i % this.dims], points[i]);
+        high[i % this.dims] = Math.max(high[i % this.dims], points[i]);
+      }
+    }
+    return { low, high };
+  }
+}
+
+/** Two corners that hold all but an outer share of points a side; few points are returned as they are. */
+function innerCorners(points, dims, outer) {
+  if (points.length < 100 * dims) return points;
+  const axes = Array.from({ length: dims }, (_, axis) => points.filter((_, i) => i % dims === axis).sort());
+  return [outer, 1 - outer].flatMap((share) => axes.map((values) => values[Math.floor(share * (values.length - 1))]));
 }
 
 /** The payload with its binary parts as typed arrays. */
 class Journey {
   constructor(payload) {
-    const { map, similarities } = payload;
+    const { similarities } = payload;
     Object.assign(this, {
       fingerprint: payload.fingerprint,
       title: payload.title,
       note: payload.note,
-      mapNote: payload.map_note,
       settings: payload.settings,
       stages: payload.stages,
       timesteps: payload.timesteps,
@@ -64,17 +126,13 @@ class Journey {
     /** @type {Item[]} */ this.items = payload.items;
     this.stateCount = this.stages.length;
     this.last = this.stateCount - 1;
-    this.states = new Float32Array(decode(map.states)); // [n, s, 2]
-    this.texts = new Float32Array(decode(map.texts)); // [k, 2]
-    this.centerPoints = new Float32Array(decode(map.centers)); // [c, 2]
-    this.reference = decodeReference(map); // [m, 2]
-    this.referenceLabels = new Int16Array(decode(map.reference_labels)); // [m]
-    this.referenceTotal = map.reference_total;
+    /** @type {MapData[]} */ this.maps = payload.maps.map((map) => new MapData(map, this.stateCount));
+    this.referenceLabels = new Int16Array(decode(payload.reference_labels)); // [m]
+    this.referenceTotal = payload.reference_total;
     const Numbers = similarities.encoding === "int16" ? Int16Array : Int8Array;
     this.similarityValues = new Numbers(decode(similarities.data)); // [n, s, kept]
     this.similarityScale = similarities.scale;
     /** Class index of each curve. */ this.curveClasses = similarities.classes;
-    this.paths = new Paths(this.states, this.items.length, this.stateCount, [0, this.handOver]);
   }
 
   /** Cosine of an item's state to the class text of a curve. */
@@ -106,40 +164,41 @@ class Journey {
 }
 
 /**
- * Smooth curves through the states of each item. Every state is passed exactly; handles are kept short, so that the
- * line cannot swing far outside of what was computed. Noising jumps (`jumps`: their first states) are straight.
+ * Smooth curves through the states of each item, in pixels. Every state is passed exactly; handles are kept short, so
+ * that the line cannot swing far outside of what was computed. Noising jumps (`jumps`: their first states) are straight.
  */
 class Paths {
-  constructor(states, itemCount, stateCount, jumps) {
-    this.states = states;
+  constructor(itemCount, stateCount, jumps) {
+    this.itemCount = itemCount;
     this.stateCount = stateCount;
     this.jumps = new Set(jumps);
+    /** Whether the path is smooth at a state: neither an end nor the end of a jump. */
+    this.smooth = Array.from(
+      { length: stateCount }, (_, state) => state > 0 && state < stateCount - 1 && !this.jumps.has(state) && !this.jumps.has(state - 1),
+    );
+    this.states = new Float32Array(itemCount * stateCount * 2);
+    this.sizes = new Float32Array(itemCount * stateCount).fill(1);
     this.handles = new Float32Array(itemCount * stateCount * 4);
-    for (let item = 0; item < itemCount; item++) {
-      for (let segment = 0; segment < stateCount - 1; segment++) this.#setHandles(item, segment);
-    }
   }
 
-  #setHandles(item, segment) {
-    const base = item * this.stateCount;
-    const at = (state, axis) => this.states[(base + state) * 2 + axis];
-    const length = Math.hypot(at(segment + 1, 0) - at(segment, 0), at(segment + 1, 1) - at(segment, 1));
-    const open = (state) => state > 0 && state < this.stateCount - 1 && !this.jumps.has(state) && !this.jumps.has(state - 1);
-    const tangent = (state) => {
-      const whole = open(state);
-      const before = whole ? state - 1 : segment;
-      const after = whole ? state + 1 : segment + 1;
-      let x = (at(after, 0) - at(before, 0)) / (whole ? 6 : 3);
-      let y = (at(after, 1) - at(before, 1)) / (whole ? 6 : 3);
-      const shrink = Math.min(1, (length * 0.38) / (Math.hypot(x, y) || 1));
-      return [x * shrink, y * shrink];
-    };
-    const [startX, startY] = tangent(segment);
-    const [endX, endY] = tangent(segment + 1);
-    this.handles.set(
-      [at(segment, 0) + startX, at(segment, 1) + startY, at(segment + 1, 0) - endX, at(segment + 1, 1) - endY],
-      (base + segment) * 4,
-    );
+  /** Handles for the states as they lie now. */
+  update() {
+    const { states, handles, smooth } = this;
+    for (let item = 0; item < this.itemCount; item++) {
+      for (let segment = 0; segment < this.stateCount - 1; segment++) {
+        const p = (item * this.stateCount + segment) * 2;
+        const longest = 0.38 * Math.hypot(states[p + 2] - states[p], states[p + 3] - states[p + 1]);
+        for (const end of [0, 2]) {
+          // The tangent at either end: along its two neighbours, or along the segment where the path has a corner.
+          const whole = smooth[segment + end / 2];
+          const before = whole ? p + end - 2 : p, after = whole ? p + end + 2 : p + 2;
+          const x = (states[after] - states[before]) / (whole ? 6 : 3), y = (states[after + 1] - states[before + 1]) / (whole ? 6 : 3);
+          const shrink = Math.min(1, longest / (Math.hypot(x, y) || 1)) * (end ? -1 : 1);
+          handles[2 * p + end] = states[p + end] + x * shrink;
+          handles[2 * p + end + 1] = states[p + end + 1] + y * shrink;
+        }
+      }
+    }
   }
 
   /** Point of an item's path at a fractional state. @returns {Point} */
@@ -153,14 +212,15 @@ class Paths {
     return {
       x: a * states[p] + b * handles[h] + c * handles[h + 2] + d * states[p + 2],
       y: a * states[p + 1] + b * handles[h + 1] + c * handles[h + 3] + d * states[p + 3],
+      size: mix(this.sizes[p / 2], this.sizes[p / 2 + 1], u),
     };
   }
 
-  /** Add the path between two fractional states to ctx; with `jumping` only the noising jumps, else all but them. */
-  trace(ctx, item, from, to, jumping = false) {
+  /** Add the path between two fractional states to ctx: of all segments, those that `wanted` is true for. */
+  trace(ctx, item, from, to, wanted) {
     let open = false;
     for (let segment = Math.floor(from); segment < to && segment < this.stateCount - 1; segment++) {
-      if (this.jumps.has(segment) !== jumping) {
+      if (!wanted(segment)) {
         open = false;
         continue;
       }
@@ -420,69 +480,116 @@ class Clock {
 
 // ------------------------------------------------------------------------------------------------ map
 
-/** Map units to screen pixels: a fit to the journey, then zoom and pan. Both axes have the same scale. */
+/**
+ * One map's way to the screen: a fit to all of it, then zoom, pan, and for a solid map two angles. Flat maps have the
+ * same scale on both axes; a timeline fills the width.
+ */
 class View {
-  constructor() {
+  /** @param {MapData} map */
+  constructor(map) {
+    this.map = map;
     this.width = this.height = 1;
-    this.fit = { scale: 1, x: 0, y: 0 };
-    this.reset();
+    Object.assign(this, HOME);
+    this.fit = null;
   }
 
-  reset() {
-    this.zoom = 1;
-    this.panX = this.panY = 0;
-  }
-
-  /** Fit everything that must be seen: paths, texts, centers, and nearly all reference points. */
-  frame(journey, width, height) {
-    const shrink = this.width > 1 ? width / this.width : 1;
-    this.panX *= shrink;
-    this.panY *= shrink;
+  /** @param {Insets} insets */
+  frame(width, height, insets) {
+    this.panX *= this.width > 1 ? width / this.width : 1;
+    this.panY *= this.width > 1 ? width / this.width : 1;
     this.width = width;
     this.height = height;
-    const low = [Infinity, Infinity], high = [-Infinity, -Infinity];
-    for (const points of [journey.states, journey.texts, journey.centerPoints, innerBounds(journey.reference)]) {
-      for (let i = 0; i < points.length; i++) {
-        low[i % 2] = Math.min(low[i % 2], points[i]);
-        high[i % 2] = Math.max(high[i % 2], points[i]);
-      }
-    }
-    // Room for pictures and labels around the outermost points, and for the key of shapes at the foot.
-    const padX = clamp(width * 0.1, 34, 96), padY = clamp(height * 0.11, 36, 64), foot = 22;
-    const scale = Math.max(
-      1e-6,
-      Math.min(
-        (width - 2 * padX) / Math.max(high[0] - low[0], 1e-6),
-        (height - 2 * padY - foot) / Math.max(high[1] - low[1], 1e-6),
-      ),
-    );
-    this.fit = { scale, x: (low[0] + high[0]) / 2, y: (low[1] + high[1]) / 2 - foot / 2 / scale };
+    this.insets = insets;
+    // Room for pictures and labels around the outermost points.
+    const padX = clamp(width * 0.1, 34, 96), padY = clamp((height - insets.top - insets.bottom) * 0.07, 22, 48);
+    const box = { left: padX, right: width - padX, top: insets.top + padY, bottom: height - insets.bottom - padY };
+    if (this.map.timeline) this.fit = this.#timelineFit(box);
+    else if (this.map.solid) this.fit = this.#solidFit(box);
+    else this.fit = this.#flatFit(box);
   }
 
-  get scale() {
-    return this.fit.scale * this.zoom;
+  /** The box's middle shows the map's middle (`at`, in map units), `scale` pixels a unit. */
+  #flatFit({ left, right, top, bottom }) {
+    const { low, high } = this.map.bounds;
+    const scale = Math.max(1e-6, Math.min((right - left) / Math.max(high[0] - low[0], 1e-6), (bottom - top) / Math.max(high[1] - low[1], 1e-6)));
+    return { x: (left + right) / 2, y: (top + bottom) / 2, at: [(low[0] + high[0]) / 2, (low[1] + high[1]) / 2], scale: [scale, scale] };
   }
 
+  #timelineFit({ top, bottom }) {
+    const { low, high } = this.map.bounds;
+    const right = clamp(this.width * 0.17, 76, 190), left = clamp(this.width * 0.03, 10, 34);
+    const from = Math.min(low[0], 0);
+    const axis = 22, head = 20; // px: the steps at the foot, the names of the stages on top
+    const span = Math.max(high[1] - low[1], 1e-6);
+    return {
+      x: (left + this.width - right) / 2, y: (top + head + bottom - axis) / 2, at: [(from + 1) / 2, (low[1] + high[1]) / 2],
+      scale: [(this.width - right - left) / (1 - from), (bottom - axis - top - head) / span],
+    };
+  }
+
+  /** So that turning sideways moves nothing out of sight. */
+  #solidFit({ left, right, top, bottom }) {
+    const { low, high } = this.map.bounds;
+    const at = low.map((value, axis) => (value + high[axis]) / 2);
+    const half = low.map((value, axis) => Math.max((high[axis] - value) / 2, 1e-6));
+    // The corners of the box are mostly empty: most of the way to them holds nearly everything.
+    const around = Math.max(half[0], half[2], 0.8 * Math.hypot(half[0], half[2]));
+    const tall = half[1] * Math.cos(HOME.pitch) + 0.7 * around * Math.sin(HOME.pitch);
+    const scale = Math.min((right - left) / 2 / around, (bottom - top) / 2 / tall);
+    return { x: (left + right) / 2, y: (top + bottom) / 2, at, scale: [scale, scale], half, radius: Math.max(around, half[1]) };
+  }
+
+  /** Where the map's middle lies on the screen: zooming moves everything straight away from it. */
+  get middle() {
+    return { x: this.fit.x + this.panX, y: this.fit.y + this.panY };
+  }
+
+  /** Screen x and y of a point of a flat map or a timeline. */
   toX(x) {
-    return this.width / 2 + this.panX + (x - this.fit.x) * this.scale;
+    return this.middle.x + (x - this.fit.at[0]) * this.fit.scale[0] * this.zoom;
   }
 
   toY(y) {
-    return this.height / 2 + this.panY - (y - this.fit.y) * this.scale;
+    return this.middle.y - (y - this.fit.at[1]) * this.fit.scale[1] * this.zoom;
   }
 
-  /** Draw in map units; a line of p pixels then has the width p / scale. */
-  apply(ctx, density) {
-    const scale = this.scale * density;
-    ctx.setTransform(scale, 0, 0, -scale, this.toX(0) * density, this.toY(0) * density);
+  /**
+   * All points of an array to the screen.
+   * @param {ArrayLike<number>} source [m, q] @param {Float32Array} points [m, 2] receives pixels
+   * @param {Float32Array} sizes [m] receives how much larger than in the middle a thing is drawn: near ones above 1
+   */
+  project(source, points, sizes) {
+    const { fit, zoom } = this;
+    const { x: middleX, y: middleY } = this.middle;
+    const [scaleX, scaleY] = [fit.scale[0] * zoom, fit.scale[1] * zoom];
+    const [atX, atY, atZ] = fit.at;
+    if (!this.map.solid) {
+      for (let i = 0; i < source.length; i += 2) {
+        points[i] = middleX + (source[i] - atX) * scaleX;
+        points[i + 1] = middleY - (source[i + 1] - atY) * scaleY;
+      }
+      sizes.fill(1);
+      return;
+    }
+    const cosYaw = Math.cos(this.yaw), sinYaw = Math.sin(this.yaw), cosPitch = Math.cos(this.pitch), sinPitch = Math.sin(this.pitch);
+    const eye = EYE * fit.radius;
+    for (let i = 0, p = 0; i < source.length; i += 3, p += 1) {
+      const x = source[i] - atX, y = source[i + 1] - atY, z = source[i + 2] - atZ;
+      const side = cosYaw * x + sinYaw * z, away = cosYaw * z - sinYaw * x;
+      const depth = cosPitch * away - sinPitch * y; // grows away from the eye
+      const size = eye / Math.max(eye + depth, eye * 0.3);
+      points[2 * p] = middleX + side * scaleX * size;
+      points[2 * p + 1] = middleY - (cosPitch * y + sinPitch * away) * scaleY * size;
+      sizes[p] = size;
+    }
   }
 
   /** Zoom by a factor around a screen point. */
   zoomAt(factor, x, y) {
     const zoom = clamp(this.zoom * factor, 1, MAX_ZOOM);
     const ratio = zoom / this.zoom;
-    this.panX = (this.panX + this.width / 2 - x) * ratio + x - this.width / 2;
-    this.panY = (this.panY + this.height / 2 - y) * ratio + y - this.height / 2;
+    this.panX = (this.panX + this.fit.x - x) * ratio + x - this.fit.x;
+    this.panY = (this.panY + this.fit.y - y) * ratio + y - this.fit.y;
     this.zoom = zoom;
     if (zoom === 1) this.panX = this.panY = 0;
     this.limit();
@@ -494,26 +601,67 @@ class View {
     this.panX = clamp(this.panX, -this.width * reach, this.width * reach);
     this.panY = clamp(this.panY, -this.height * reach, this.height * reach);
   }
+
+  /** Turn a solid map; it stays upright. */
+  orbit(yaw, pitch) {
+    this.yaw += yaw;
+    this.pitch = clamp(this.pitch + pitch, -1.45, 1.45);
+  }
+
+  /** What must be equal for a painted picture to be only moved and scaled. */
+  get turn() {
+    return `${this.map.name} ${this.yaw} ${this.pitch}`;
+  }
 }
 
-/** Two corners that hold all but the outermost 1 % of points a side. */
-function innerBounds(points) {
-  if (points.length < 200) return points;
-  const corner = (axis, share) => {
-    const values = points.filter((_, i) => i % 2 === axis).sort();
-    return values[Math.floor(share * (values.length - 1))];
-  };
-  return [corner(0, 0.01), corner(1, 0.01), corner(0, 0.99), corner(1, 0.99)];
+/** Everything on the screen, in pixels: one map through its view, or something between two of them. */
+class Scene {
+  constructor(journey) {
+    const points = (count) => ({ points: new Float32Array(2 * count), sizes: new Float32Array(count).fill(1) });
+    this.paths = new Paths(journey.items.length, journey.stateCount, [0, journey.handOver]);
+    this.parts = {
+      states: { points: this.paths.states, sizes: this.paths.sizes },
+      texts: points(journey.classes.length),
+      centers: points(journey.centers.length),
+      reference: points(journey.referenceLabels.length),
+    };
+  }
+
+  /** @param {View} view */
+  project(view) {
+    for (const [name, { points, sizes }] of Object.entries(this.parts)) view.project(view.map[name], points, sizes);
+  }
+
+  /** From here (share 0) toward another scene (share 1). */
+  mixWith(other, share) {
+    for (const [name, part] of Object.entries(this.parts)) {
+      for (const kind of ["points", "sizes"]) {
+        const mine = part[kind], theirs = other.parts[name][kind];
+        for (let i = 0; i < mine.length; i++) mine[i] += (theirs[i] - mine[i]) * share;
+      }
+    }
+  }
+
+  /** @returns {Point[]} */
+  list(name) {
+    const { points, sizes } = this.parts[name];
+    return Array.from(sizes, (size, i) => ({ x: points[2 * i], y: points[2 * i + 1], size }));
+  }
 }
+
+/** How strongly a thing is drawn by its size: what is far is fainter, a thing of size 1 or more is not. */
+const depthFade = (size) => clamp(1 + (size - 1) * 2.4, 0.3, 1);
 
 /** Soft clouds of the reference points: a coarse density per category, blurred, as one small picture. */
 class Clouds {
-  constructor(journey) {
-    const { reference, referenceLabels, centers } = journey;
+  /** @param {MapData} map a flat one */
+  constructor(map, { referenceLabels, centers }) {
+    const { reference } = map;
     this.centers = centers;
+    this.key = "";
     this.empty = referenceLabels.length === 0;
     if (this.empty) return;
-    const bounds = innerBounds(reference);
+    const bounds = innerCorners(reference, 2, 0.01);
     let low = [Infinity, Infinity], high = [-Infinity, -Infinity];
     for (let i = 0; i < bounds.length; i++) {
       low[i % 2] = Math.min(low[i % 2], bounds[i]);
@@ -539,7 +687,10 @@ class Clouds {
   }
 
   /** @param {(center: Styled) => number} weight share of its full strength that a category is drawn with */
-  paint(theme, weight) {
+  paint(theme, highlight, weight) {
+    const key = `${theme.key} ${highlight}`;
+    if (this.empty || key === this.key) return;
+    this.key = key;
     const size = this.columns * this.rows;
     const sums = new Float32Array(size * 4);
     this.grids.forEach((grid, label) => {
@@ -604,6 +755,54 @@ function boxBlur(source, length, lines, radius, step, lineStep) {
   return target;
 }
 
+/** How much larger a head is drawn by its depth on a solid map. */
+const headScale = (point) => clamp(point.size, 0.7, 1.3);
+
+/** Add the mark of a flagged step to a path: two slanted ticks across the line, as on a broken axis, or a ring on it. */
+function addFlag(path, flag, x, y, angle) {
+  if (flag < 0) {
+    path.moveTo(x + 3.4, y);
+    path.arc(x, y, 3.4, 0, TAU);
+    return;
+  }
+  const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
+  for (const along of [-1.9, 1.9]) {
+    for (const [verb, across] of [["moveTo", -5], ["lineTo", 5]]) {
+      const a = along + across * 0.35;
+      path[verb](x + a * cos - across * sin, y + a * sin + across * cos);
+    }
+  }
+}
+
+/** The key's picture of a line that fades, or of a mark on a line. */
+function paintTrustKey(canvas, ctx, shape, theme) {
+  const { width, height } = canvas;
+  const color = theme?.muted ?? [128, 128, 128];
+  for (let part = 0; part < 6; part++) {
+    ctx.fillStyle = css(color, shape === "trust" ? (6 - part) / 6 : 0.5);
+    ctx.fillRect((width * part) / 6, height / 2 - 1.6, width / 6, 3.2);
+  }
+  if (shape === "trust" || !theme) return;
+  const [breaks, rings] = [new Path2D(), new Path2D()];
+  addFlag(shape === "break" ? breaks : rings, shape === "break" ? 1 : -1, 0, 0, 0);
+  ctx.setTransform(2, 0, 0, 2, width / 2, height / 2);
+  paintFlags(ctx, theme, breaks, rings);
+  ctx.setTransform(1, 0, 0, 1, 0, 0);
+}
+
+function paintFlags(ctx, theme, breaks, rings) {
+  ctx.lineCap = "round";
+  ctx.lineWidth = 4;
+  ctx.strokeStyle = css(theme.paper, 0.9);
+  ctx.stroke(breaks);
+  ctx.fillStyle = css(theme.paper);
+  ctx.fill(rings);
+  ctx.lineWidth = 1.4;
+  ctx.strokeStyle = css(theme.ink, 0.72);
+  ctx.stroke(breaks);
+  ctx.stroke(rings);
+}
+
 /** Places for labels beside their marks without overlap; a label with no free place is left out (hover names it). */
 class LabelPlacer {
   constructor(width, height) {
@@ -621,21 +820,25 @@ class LabelPlacer {
     return this.taken.every(([a0, b0, a1, b1]) => x1 <= a0 || x0 >= a1 || y1 <= b0 || y0 >= b1);
   }
 
-  /** @returns {{x: number, y: number, far: boolean}|null} left end and middle height of the label, and if it is set off */
-  place(x, y, radius, width, height) {
-    for (const extra of [4, 16, 30]) {
+  /**
+   * @param {number} [last] the choice made in the frame before: kept while it is free, so that labels do not flicker
+   * @returns {{x: number, y: number, far: boolean, choice: number}|null} left end and middle height, and if it is set off
+   */
+  place(x, y, radius, width, height, last) {
+    const places = [4, 16, 30].flatMap((extra) => {
       const gap = radius + extra;
       const side = gap * 0.72;
-      const places = [
+      return [
         [x + gap, y], [x - gap - width, y], [x - width / 2, y - gap - height / 2], [x - width / 2, y + gap + height / 2],
         [x + side, y - side], [x + side, y + side], [x - side - width, y - side], [x - side - width, y + side],
       ];
-      for (const [left, middle] of places) {
-        const box = /** @type {[number, number, number, number]} */ ([left - 2, middle - height / 2, left + width + 2, middle + height / 2]);
-        if (this.#free(box)) {
-          this.taken.push(box);
-          return { x: left, y: middle, far: extra > 4 };
-        }
+    });
+    for (const choice of [...(last === undefined ? [] : [last]), ...places.keys()]) {
+      const [left, middle] = places[choice];
+      const box = /** @type {[number, number, number, number]} */ ([left - 2, middle - height / 2, left + width + 2, middle + height / 2]);
+      if (this.#free(box)) {
+        this.taken.push(box);
+        return { x: left, y: middle, far: choice > 7, choice };
       }
     }
     return null;
@@ -654,14 +857,21 @@ class MapPainter {
     this.ground = document.createElement("canvas");
     this.groundView = null;
     this.sprites = new Map();
+    this.pointSprites = { key: "", sprites: [] };
     this.density = 1;
   }
 
   load(journey) {
     this.journey = journey;
-    this.clouds = new Clouds(journey);
-    this.cloudKey = "";
+    this.scene = new Scene(journey);
+    /** Clouds of the flat maps, made when first shown. @type {Map<MapData, Clouds>} */
+    this.clouds = new Map();
     this.groundView = null;
+    /** Strength of each path segment, 1 (faintest) to SHADES; and which ones an item has, as bits. */
+    this.shades = new Uint8Array(journey.items.length * journey.last);
+    this.usedShades = new Uint8Array(journey.items.length);
+    /** Where each label was put last. @type {Map<Styled, number>} */
+    this.labelChoices = new Map();
     this.offsets = journey.items.map(() => ({ x: 0, y: 0 }));
     /** Where each head was drawn last, for hover and click. @type {Point[]} */
     this.heads = journey.items.map(() => ({ x: -99, y: -99 }));
@@ -690,52 +900,115 @@ class MapPainter {
     const { width, height } = this.player.view;
     const room = Math.min(width, height * 1.3);
     const count = this.journey.items.length;
+    // On a timeline all stand above one another.
+    if (this.player.view.map.timeline && this.picturesFit) return clamp(room / (24 + count), 9, 20);
     return this.picturesFit ? clamp(room / (17 + count * 0.7), 11, 25) : clamp(room / 105, 4.5, 7);
   }
 
   resize(width, height) {
     for (const canvas of [this.base, this.moving, this.landmarks, this.ground]) this.density = fitCanvas(canvas, width, height);
     this.sprites.clear();
+    this.pointSprites.key = "";
+    this.groundView = null;
+  }
+
+  /** The scene as it is; from now on another one is drawn into. */
+  takeScene() {
+    const scene = this.scene;
+    this.scene = new Scene(this.journey);
+    return scene;
+  }
+
+  /** Put everything where the view has it, or on the way there from another map. */
+  #layOut(morph) {
+    const { scene } = this;
+    scene.project(this.player.view);
+    if (morph) scene.mixWith(morph.from, 1 - morph.ease);
+    scene.paths.update();
+    this.#shade();
+  }
+
+  /** Line strength by trust (how many true neighbours the map keeps at both ends) and, on a solid map, by depth. */
+  #shade() {
+    const { items, last, stateCount } = this.journey;
+    const { map } = this.player.view;
+    const { sizes } = this.scene.paths;
+    for (let item = 0; item < items.length; item++) {
+      this.usedShades[item] = 0;
+      for (let segment = 0; segment < last; segment++) {
+        const at = item * stateCount + segment;
+        const kept = (map.kept[at] + map.kept[at + 1]) / 510;
+        const strength = (this.player.trust ? mix(0.2, 1, kept) : 1) * depthFade((sizes[at] + sizes[at + 1]) / 2);
+        const shade = clamp(Math.round(strength * SHADES), 1, SHADES);
+        this.shades[item * last + segment] = shade;
+        this.usedShades[item] |= 1 << (shade - 1);
+      }
+    }
+  }
+
+  /** Strength of the segment under a fractional state, 0 to 1. */
+  #strengthAt(item, position) {
+    const { last } = this.journey;
+    return this.shades[item * last + clamp(Math.floor(position), 0, last - 1)] / SHADES;
+  }
+
+  /** One stroke for each strength that an item's path has between two states; noising jumps are left out. */
+  #strokeShaded(ctx, item, from, to, color, alpha) {
+    const { paths } = this.scene;
+    const first = item * this.journey.last;
+    for (let shade = 1; shade <= SHADES; shade++) {
+      if (!(this.usedShades[item] & (1 << (shade - 1)))) continue;
+      ctx.strokeStyle = css(color, (alpha * shade) / SHADES);
+      ctx.beginPath();
+      paths.trace(ctx, item, from, to, (segment) => this.shades[first + segment] === shade && !paths.jumps.has(segment));
+      ctx.stroke();
+    }
+  }
+
+  /** The noising jumps, dotted. */
+  #strokeJumps(ctx, item, to, color, alpha) {
+    const { paths } = this.scene;
+    ctx.lineCap = "round";
+    ctx.setLineDash([1.5, 5]);
+    for (const jump of paths.jumps) {
+      if (jump >= to) continue;
+      ctx.strokeStyle = css(color, alpha * mix(0.4, 1, this.#strengthAt(item, jump)));
+      ctx.beginPath();
+      paths.trace(ctx, item, jump, Math.min(to, jump + 1), () => true);
+      ctx.stroke();
+    }
+    ctx.setLineDash([]);
   }
 
   // ---- the still layer
 
-  /** @param {boolean} moving while the view moves, the reference points are the last picture of them, moved along */
-  drawBase(moving) {
+  /** @param {boolean} moving the view is moving: what is costly is drawn in a cheaper way until it rests */
+  drawBase(moving, morph) {
     const { view } = this.player;
+    this.#layOut(morph);
     const ctx = this.base.getContext("2d");
     ctx.setTransform(this.density, 0, 0, this.density, 0, 0);
     ctx.clearRect(0, 0, view.width, view.height);
-    this.#drawGrid(ctx);
-    if (!moving || !this.groundView) this.#paintGround();
-    const then = this.groundView;
-    const ratio = view.scale / then.scale;
-    ctx.drawImage(
-      this.ground, view.toX(0) - then.x * ratio, view.toY(0) - then.y * ratio, view.width * ratio, view.height * ratio,
-    );
+    if (morph) this.#drawFrame(ctx, morph.view, 1 - morph.ease);
+    this.#drawFrame(ctx, view, morph ? morph.ease : 1);
+    if (morph) this.#drawMorphingGround(ctx, morph);
+    else this.#drawGround(ctx, moving);
     this.#drawFuture(ctx);
-    this.#drawLandmarks();
+    this.#drawLandmarks(moving, morph);
   }
 
-  #paintGround() {
-    const { view, theme } = this.player;
-    const ctx = this.ground.getContext("2d");
-    ctx.setTransform(this.density, 0, 0, this.density, 0, 0);
-    ctx.clearRect(0, 0, view.width, view.height);
-    const key = `${theme.key} ${this.player.highlight}`;
-    if (key !== this.cloudKey && !this.clouds.empty) {
-      this.clouds.paint(theme, (center) => (this.player.isDimmed(center) ? 0.08 : 1));
-      this.cloudKey = key;
-    }
-    this.clouds.draw(ctx, view);
-    this.#drawReference(ctx);
-    this.groundView = { scale: view.scale, x: view.toX(0), y: view.toY(0) };
+  /** What shows that the map moves without pretending to be an axis; a timeline does have one. */
+  #drawFrame(ctx, view, alpha) {
+    ctx.globalAlpha = alpha;
+    if (view.map.timeline) this.#drawTimeline(ctx, view);
+    else if (view.map.solid) this.#drawFloor(ctx, view);
+    else this.#drawDots(ctx, view);
+    ctx.globalAlpha = 1;
   }
 
-  /** A faint dot grid that moves with the map: it shows zoom and pan without pretending to be an axis. */
-  #drawGrid(ctx) {
-    const { view, theme } = this.player;
-    let spacing = view.scale;
+  #drawDots(ctx, view) {
+    const { theme } = this.player;
+    let spacing = view.fit.scale[0] * view.zoom;
     while (spacing > 84) spacing /= 2;
     while (spacing < 42) spacing *= 2;
     ctx.fillStyle = css(theme.ink, theme.dark ? 0.085 : 0.075);
@@ -745,22 +1018,159 @@ class MapPainter {
     }
   }
 
-  #drawReference(ctx) {
+  /** A net below a solid map, so that its turning can be seen. */
+  #drawFloor(ctx, view) {
+    const { theme } = this.player;
+    const { at, half } = view.fit;
+    const ends = [];
+    for (let line = -4; line <= 4; line++) {
+      const x = (half[0] * line) / 4, z = (half[2] * line) / 4;
+      for (const [a, b] of [[x, -half[2]], [x, half[2]], [-half[0], z], [half[0], z]]) ends.push(at[0] + a, at[1] - half[1] * 1.02, at[2] + b);
+    }
+    const points = new Float32Array((ends.length / 3) * 2);
+    view.project(ends, points, new Float32Array(ends.length / 3));
+    ctx.strokeStyle = css(theme.ink, theme.dark ? 0.1 : 0.085);
+    ctx.lineWidth = 1;
+    ctx.beginPath();
+    for (let i = 0; i < points.length; i += 4) {
+      ctx.moveTo(points[i], points[i + 1]);
+      ctx.lineTo(points[i + 2], points[i + 3]);
+    }
+    ctx.stroke();
+  }
+
+  /** The two stages as bands, the hand-over between them, and the steps along the foot. */
+  #drawTimeline(ctx, view) {
+    const { theme } = this.player;
+    const { handOver, last } = this.journey;
+    const x = (step) => view.toX(step / last);
+    const top = view.insets.top + 6, foot = view.height - view.insets.bottom - 20;
+    const [start, middle, end] = [x(0), x(handOver), x(last)];
+    ctx.fillStyle = css(theme.ink, theme.dark ? 0.045 : 0.03);
+    ctx.fillRect(start, top, middle - start, foot - top);
+    ctx.fillStyle = css(theme.accent, theme.dark ? 0.085 : 0.05);
+    ctx.fillRect(middle, top, end - middle, foot - top);
+    ctx.setLineDash([3, 4]);
+    ctx.strokeStyle = css(theme.ink, 0.5);
+    ctx.lineWidth = 1;
+    ctx.beginPath();
+    ctx.moveTo(middle, top + 22); // below its name
+    ctx.lineTo(middle, foot);
+    ctx.stroke();
+    ctx.setLineDash([]);
+    this.#drawTimelineTexts(ctx, { x, start, middle, end, top, foot });
+  }
+
+  #drawTimelineTexts(ctx, { x, start, middle, end, top, foot }) {
+    const { theme } = this.player;
+    const { handOver, last } = this.journey;
+    ctx.fillStyle = css(theme.muted);
+    ctx.textBaseline = "middle";
+    ctx.font = `550 12px ${theme.font}`;
+    const hint = "hand-over";
+    const room = ctx.measureText(hint).width / 2 + 14;
+    ctx.textAlign = "left";
+    const first = (texts, width) => texts.find((text) => ctx.measureText(text).width <= width) ?? "";
+    ctx.fillText(first(["1 · to category centers", "1 · to centers", "1"], middle - start - room - 10), start + 10, top + 12);
+    ctx.fillText(first(["2 · to class texts", "2 · to texts", "2"], end - middle - room), middle + room, top + 12);
+    ctx.textAlign = "center";
+    ctx.fillStyle = css(theme.ink);
+    ctx.fillText(hint, middle, top + 12);
+    ctx.font = `500 11px ${theme.font}`;
+    ctx.fillStyle = css(theme.muted);
+    const every = [1, 2, 5, 10, 20, 25, 50, 100, 200].find((size) => x(size) - x(0) >= 44) ?? 500;
+    for (let step = 0; step <= last; step += every) {
+      // The last step is always named, and the hand-over's number is kept free of its neighbours'.
+      if (x(last) - x(step) < 44 && step !== last) continue;
+      this.#drawTick(ctx, x(step), foot, String(step));
+    }
+    this.#drawTick(ctx, x(last), foot, `step ${last}`);
+    if (Math.min(handOver % every, every - (handOver % every)) * (x(1) - x(0)) > 22) this.#drawTick(ctx, middle, foot, String(handOver));
+    ctx.textAlign = "left";
+  }
+
+  #drawTick(ctx, x, foot, text) {
+    ctx.fillRect(Math.round(x), foot, 1, 4);
+    ctx.fillText(text, x, foot + 12);
+  }
+
+  #drawGround(ctx, moving) {
     const { view } = this.player;
-    const { reference, referenceLabels, centers } = this.journey;
-    const many = referenceLabels.length > 6000;
-    const radius = (many ? 1.5 : 2.1) * Math.min(2.2, view.zoom ** 0.3);
-    const sprites = centers.map((center) => this.#pointSprite(center, radius, many));
-    for (let i = 0; i < referenceLabels.length; i++) {
-      const sprite = sprites[referenceLabels[i]];
-      if (!sprite) continue;
-      const x = view.toX(reference[2 * i]), y = view.toY(reference[2 * i + 1]);
-      if (x < -8 || y < -8 || x > view.width + 8 || y > view.height + 8) continue;
-      ctx.drawImage(sprite, x - sprite.reach, y - sprite.reach, 2 * sprite.reach, 2 * sprite.reach);
+    // Thousands of points take longer than a frame. While a map is zoomed or shifted their last picture moves along;
+    // while it turns, fewer are drawn.
+    if (moving && this.groundView?.turn !== view.turn) {
+      this.#drawReference(ctx, MOVING_REFERENCE);
+      return;
+    }
+    if (!moving || !this.groundView) this.#paintGround();
+    const then = this.groundView;
+    const ratio = view.zoom / then.zoom;
+    ctx.drawImage(this.ground, view.middle.x - then.x * ratio, view.middle.y - then.y * ratio, view.width * ratio, view.height * ratio);
+  }
+
+  #paintGround() {
+    const { view } = this.player;
+    const ctx = this.ground.getContext("2d");
+    ctx.setTransform(this.density, 0, 0, this.density, 0, 0);
+    ctx.clearRect(0, 0, view.width, view.height);
+    this.#drawClouds(ctx, view, 1);
+    this.#drawReference(ctx, Infinity);
+    this.groundView = { turn: view.turn, zoom: view.zoom, ...view.middle };
+  }
+
+  /** The points fly; the clouds of one map fade before those of the other appear. */
+  #drawMorphingGround(ctx, { view, ease }) {
+    this.groundView = null;
+    this.#drawClouds(ctx, view, clamp(1 - 2.5 * ease, 0, 1));
+    this.#drawClouds(ctx, this.player.view, clamp(2.5 * ease - 1.5, 0, 1));
+    this.#drawReference(ctx, MOVING_REFERENCE);
+  }
+
+  #drawClouds(ctx, view, alpha) {
+    const { map } = view;
+    if (map.solid || map.timeline || alpha === 0) return;
+    if (!this.clouds.has(map)) this.clouds.set(map, new Clouds(map, this.journey));
+    const clouds = this.clouds.get(map);
+    clouds.paint(this.player.theme, this.player.highlight, (center) => (this.player.isDimmed(center) ? 0.08 : 1));
+    ctx.globalAlpha = alpha;
+    clouds.draw(ctx, view);
+    ctx.globalAlpha = 1;
+  }
+
+  /** The reference points, at most `limit` of them; on a solid map the far ones first, smaller and fainter. */
+  #drawReference(ctx, limit) {
+    const { view } = this.player;
+    const { referenceLabels } = this.journey;
+    const { points, sizes } = this.scene.parts.reference;
+    const stride = Math.ceil(referenceLabels.length / limit) || 1;
+    const bands = view.map.solid ? [0.72, 0.86, 1, 1.16] : [1];
+    const sprites = this.#referenceSprites(bands);
+    const bandOf = (size) => (bands.length === 1 ? 0 : clamp(Math.round((size - 0.72) / 0.147), 0, 3));
+    for (let band = 0; band < bands.length; band++) {
+      for (let i = 0; i < referenceLabels.length; i += stride) {
+        const x = points[2 * i], y = points[2 * i + 1];
+        if (bandOf(sizes[i]) !== band || x < -8 || y < -8 || x > view.width + 8 || y > view.height + 8) continue;
+        const sprite = sprites[band][referenceLabels[i]];
+        if (sprite) ctx.drawImage(sprite, x - sprite.reach, y - sprite.reach, 2 * sprite.reach, 2 * sprite.reach);
+      }
     }
   }
 
-  #pointSprite(center, radius, many) {
+  /** Small pictures of a reference point for each depth and category; kept, since a turning map needs them each frame. */
+  #referenceSprites(bands) {
+    const { view, theme, highlight } = this.player;
+    const { referenceLabels, centers } = this.journey;
+    const many = referenceLabels.length > 6000;
+    const radius = (view.map.timeline ? 1.4 : many ? 1.5 : 2.1) * Math.min(2.2, Math.round(20 * view.zoom ** 0.3) / 20);
+    const key = [theme.key, highlight, radius, bands.length].join(" ");
+    if (this.pointSprites.key !== key) {
+      const sprites = bands.map((size) => centers.map((center) => this.#pointSprite(center, radius * size ** 1.5, many, depthFade(size))));
+      this.pointSprites = { key, sprites };
+    }
+    return this.pointSprites.sprites;
+  }
+
+  #pointSprite(center, radius, many, strength) {
     const { theme } = this.player;
     const dimmed = this.player.isDimmed(center);
     const sprite = document.createElement("canvas");
@@ -769,7 +1179,7 @@ class MapPainter {
     const ctx = sprite.getContext("2d");
     const scale = sprite.width / (2 * sprite.reach);
     ctx.scale(scale, scale);
-    ctx.fillStyle = css(dimmed ? theme.grey : theme.tune(center.color), dimmed ? 0.12 : many ? 0.3 : 0.42);
+    ctx.fillStyle = css(dimmed ? theme.grey : theme.tune(center.color), (dimmed ? 0.12 : many ? 0.3 : 0.42) * strength);
     ctx.beginPath();
     symbolPath(ctx, center.symbol, sprite.reach, sprite.reach, radius);
     ctx.fill();
@@ -778,61 +1188,51 @@ class MapPainter {
 
   /** Where each item will go: the whole path, faint; the past is drawn over it. */
   #drawFuture(ctx) {
-    const { view, theme } = this.player;
-    const { items, paths, last } = this.journey;
+    const { theme } = this.player;
+    const { items, last } = this.journey;
     const many = items.length > MAX_PICTURE_HEADS;
-    view.apply(ctx, this.density);
-    ctx.lineJoin = ctx.lineCap = "round";
     items.forEach((item, index) => {
       const vivid = this.player.isVivid(index);
       const color = vivid ? theme.tune(this.journey.classes[item.answer].color) : theme.grey;
-      ctx.strokeStyle = css(color, (vivid ? (theme.dark ? 0.26 : 0.24) : 0.09) * (many ? 0.7 : 1));
-      ctx.lineWidth = 1.1 / view.scale;
-      ctx.setLineDash([]);
-      ctx.beginPath();
-      paths.trace(ctx, index, 0, last);
-      ctx.stroke();
-      ctx.setLineDash([1.5 / view.scale, 5 / view.scale]);
-      ctx.beginPath();
-      paths.trace(ctx, index, 0, last, true);
-      ctx.stroke();
+      const alpha = (vivid ? (theme.dark ? 0.3 : 0.28) : 0.09) * (many ? 0.7 : 1);
+      ctx.lineJoin = "round";
+      ctx.lineCap = "butt";
+      ctx.lineWidth = 1.1;
+      this.#strokeShaded(ctx, index, 0, last, color, alpha);
+      this.#strokeJumps(ctx, index, last, color, alpha);
     });
-    ctx.setLineDash([]);
   }
 
-  #drawLandmarks() {
+  #drawLandmarks(moving, morph) {
     const { view } = this.player;
     const ctx = this.landmarks.getContext("2d");
     ctx.setTransform(this.density, 0, 0, this.density, 0, 0);
     ctx.clearRect(0, 0, view.width, view.height);
     const placer = new LabelPlacer(view.width, view.height);
-    const texts = this.#points(this.journey.texts), centers = this.#points(this.journey.centerPoints);
+    const texts = this.scene.list("texts"), centers = this.scene.list("centers");
     this.starRadius = clamp(Math.min(view.width, view.height) / 46, 8, 13) * (texts.length > 30 ? 0.75 : 1);
     this.textPoints = texts;
     /** Boxes of the class names that were drawn: pictures keep off them. */
     this.labelBoxes = [];
     this.centerScreen = centers;
-    centers.forEach((point, i) => this.#drawCenter(ctx, point, this.journey.centers[i]));
-    texts.forEach((point, i) => this.#drawStar(ctx, point, this.journey.classes[i]));
+    const fromFar = (points) => [...points.keys()].sort((a, b) => points[a].size - points[b].size);
+    for (const i of fromFar(centers)) this.#drawCenter(ctx, centers[i], this.journey.centers[i]);
+    for (const i of fromFar(texts)) this.#drawStar(ctx, texts[i], this.journey.classes[i]);
     for (const point of texts) placer.block(point.x, point.y, this.starRadius);
     for (const point of centers) placer.block(point.x, point.y, this.starRadius * 0.6);
     const narrow = view.width < 520;
-    texts.forEach((point, i) => this.#drawLabel(ctx, placer, point, this.journey.classes[i], narrow ? 12 : 13.5, 650));
-    centers.forEach((point, i) => {
-      if (this.namedCenters[i]) this.#drawLabel(ctx, placer, point, this.journey.centers[i], 11, 450);
-    });
+    ctx.globalAlpha = morph ? morph.names : 1;
+    for (const i of fromFar(texts).reverse()) this.#drawLabel(ctx, placer, texts[i], this.journey.classes[i], narrow ? 12 : 13.5, 650, moving);
+    for (const i of fromFar(centers).reverse()) {
+      if (this.namedCenters[i]) this.#drawLabel(ctx, placer, centers[i], this.journey.centers[i], 11, 450, moving);
+    }
+    ctx.globalAlpha = 1;
   }
 
-  #points(array) {
-    const points = [];
-    for (let i = 0; i < array.length; i += 2) points.push({ x: this.player.view.toX(array[i]), y: this.player.view.toY(array[i + 1]) });
-    return points;
-  }
-
-  #drawCenter(ctx, { x, y }, center) {
+  #drawCenter(ctx, { x, y, size }, center) {
     const { theme } = this.player;
     const dimmed = this.player.isDimmed(center);
-    const radius = this.starRadius * 0.66;
+    const radius = this.starRadius * 0.66 * size;
     ctx.beginPath();
     symbolPath(ctx, "diamond", x, y, radius);
     ctx.lineWidth = 4;
@@ -845,11 +1245,12 @@ class MapPainter {
     ctx.stroke();
   }
 
-  #drawStar(ctx, { x, y }, one) {
+  #drawStar(ctx, { x, y, size }, one) {
     const { theme } = this.player;
     const dimmed = this.player.isDimmed(one);
-    const color = dimmed ? blend(theme.grey, theme.paper, 0.5) : theme.tune(one.color);
-    const reach = this.starRadius * 3.4;
+    const color = dimmed ? blend(theme.grey, theme.paper, 0.5) : blend(theme.paper, theme.tune(one.color), mix(0.4, 1, depthFade(size)));
+    const radius = this.starRadius * size;
+    const reach = radius * 3.4;
     if (!dimmed) {
       const glow = ctx.createRadialGradient(x, y, 0, x, y, reach);
       glow.addColorStop(0, css(color, theme.dark ? 0.55 : 0.42));
@@ -860,7 +1261,7 @@ class MapPainter {
     }
     ctx.lineJoin = "round";
     ctx.beginPath();
-    starPath(ctx, x, y, this.starRadius);
+    starPath(ctx, x, y, radius);
     ctx.lineWidth = 4;
     ctx.strokeStyle = css(theme.paper, 0.95);
     ctx.stroke();
@@ -871,14 +1272,16 @@ class MapPainter {
     ctx.stroke();
   }
 
-  #drawLabel(ctx, placer, point, one, size, weight) {
+  #drawLabel(ctx, placer, point, one, size, weight, moving) {
     const { theme, view } = this.player;
     if (point.x < 0 || point.y < 0 || point.x > view.width || point.y > view.height) return;
     ctx.font = `${weight} ${size}px ${this.player.theme.font}`;
     const text = fitText(ctx, one.name, clamp(view.width * 0.24, 70, 190));
     const width = ctx.measureText(text).width;
-    const place = placer.place(point.x, point.y, this.starRadius + 1, width, size + 5);
+    const last = this.labelChoices.get(one);
+    const place = placer.place(point.x, point.y, this.starRadius * point.size + 1, width, size + 5, moving || last < 8 ? last : undefined);
     if (!place) return;
+    this.labelChoices.set(one, place.choice);
     if (weight > 500) this.labelBoxes.push([place.x, place.y - size / 2, place.x + width, place.y + size / 2]);
     const dimmed = this.player.isDimmed(one);
     if (place.far) this.#drawLeader(ctx, point, place, width, theme);
@@ -887,7 +1290,7 @@ class MapPainter {
     ctx.lineWidth = 4;
     ctx.strokeStyle = css(theme.paper, 0.85);
     ctx.strokeText(text, place.x, place.y);
-    ctx.fillStyle = css(dimmed ? theme.grey : theme.ink, dimmed ? 0.7 : 1);
+    ctx.fillStyle = css(dimmed ? theme.grey : theme.ink, dimmed ? 0.7 : mix(0.45, 1, depthFade(point.size)));
     ctx.fillText(text, place.x, place.y);
   }
 
@@ -912,32 +1315,30 @@ class MapPainter {
     const ctx = this.moving.getContext("2d");
     ctx.setTransform(1, 0, 0, 1, 0, 0);
     ctx.clearRect(0, 0, this.moving.width, this.moving.height);
-    const order = this.#drawOrder();
-    view.apply(ctx, this.density);
-    for (const item of order) this.#drawPast(ctx, item, position);
     ctx.setTransform(this.density, 0, 0, this.density, 0, 0);
+    const points = this.journey.items.map((_, item) => this.scene.paths.pointAt(item, position));
+    const order = this.#drawOrder(points);
+    for (const item of order) this.#drawPast(ctx, item, position);
+    if (this.player.trust) this.#drawFlags(ctx, position);
     this.#drawHandOver(ctx, position);
     ctx.drawImage(this.landmarks, 0, 0, view.width, view.height);
-    const points = this.journey.items.map((_, item) => {
-      const point = this.journey.paths.pointAt(item, position);
-      return { x: view.toX(point.x), y: view.toY(point.y) };
-    });
     const sliding = this.picturesFit && this.#spread(points, hurried);
     for (const item of order) this.#drawPin(ctx, item, points[item]);
     for (const item of order) this.#drawHead(ctx, item, points[item]);
     return sliding;
   }
 
-  /** Vivid items late, so that they lie on top; the one under the pointer last. */
-  #drawOrder() {
-    const rank = this.journey.items.map((_, item) => Number(this.player.isVivid(item)) + 2 * Number(item === this.player.hovered));
-    return rank.map((_, item) => item).sort((a, b) => rank[a] - rank[b]);
+  /** Far ones early; vivid items late, so that they lie on top; the one under the pointer last. */
+  #drawOrder(points) {
+    const rank = points.map(({ size }, item) => size + 10 * Number(this.player.isVivid(item)) + 20 * Number(item === this.player.hovered));
+    return [...rank.keys()].sort((a, b) => rank[a] - rank[b]);
   }
 
-  /** The past: solid, and brighter toward the head. */
+  /** The past: wider than the future, and brighter toward the head. */
   #drawPast(ctx, item, position) {
-    const { view, theme } = this.player;
-    const { paths, classes, items, last } = this.journey;
+    const { theme } = this.player;
+    const { classes, items, last } = this.journey;
+    const { paths } = this.scene;
     const vivid = this.player.isVivid(item);
     const color = vivid ? theme.tune(classes[items[item].answer].color) : theme.grey;
     const thin = this.picturesFit ? 1 : 0.72;
@@ -946,29 +1347,48 @@ class MapPainter {
     const parts = vivid ? 5 : 1;
     const stroke = (from, to, alpha, width) => {
       ctx.strokeStyle = css(color, alpha * strength);
-      ctx.lineWidth = (width * thin) / view.scale;
+      ctx.lineWidth = width * thin;
       ctx.beginPath();
-      paths.trace(ctx, item, Math.max(0, from), to);
+      paths.trace(ctx, item, Math.max(0, from), to, (segment) => !paths.jumps.has(segment));
       ctx.stroke();
     };
     ctx.lineJoin = "round";
     ctx.lineCap = "butt";
     const old = position - tail;
-    if (old > 0) stroke(0, old, 0.42, 1.7);
+    ctx.lineWidth = 1.8 * thin;
+    if (old > 0) this.#strokeShaded(ctx, item, 0, old, color, (theme.dark ? 0.85 : 0.7) * strength);
     for (let part = 0; part < parts; part++) {
       const from = old + (tail * part) / parts, to = old + (tail * (part + 1)) / parts;
       if (to <= 0) continue;
       const share = (part + 1) / parts;
-      if (theme.dark && share > 0.5) stroke(from, to, 0.16 * share, 9);
-      stroke(from, to, mix(0.42, 0.95, share), mix(1.7, 3.2, share));
+      const trust = mix(0.25, 1, this.#strengthAt(item, (from + to) / 2)); // the head's own tail is never lost
+      if (theme.dark && share > 0.5) stroke(from, to, 0.16 * share * trust, 9);
+      stroke(from, to, mix(theme.dark ? 0.85 : 0.7, 0.98, share) * trust, mix(1.8, 3.2, share));
     }
-    ctx.setLineDash([1.5 / view.scale, 5 / view.scale]);
-    ctx.strokeStyle = css(color, 0.55 * strength);
-    ctx.lineWidth = (1.4 * thin) / view.scale;
-    ctx.beginPath();
-    paths.trace(ctx, item, 0, position, true);
-    ctx.stroke();
-    ctx.setLineDash([]);
+    ctx.lineWidth = 1.4 * thin;
+    this.#strokeJumps(ctx, item, position, color, 0.6 * strength);
+  }
+
+  /** Marks on passed steps where map and features disagree: an axis break where the map jumps, a ring where it stands still. */
+  #drawFlags(ctx, position) {
+    const { items } = this.journey;
+    const { map } = this.player.view;
+    const breaks = new Path2D(), rings = new Path2D();
+    for (let item = 0; item < items.length; item++) {
+      // Among many items only the chosen ones carry marks.
+      if (!this.player.isVivid(item) || !(this.picturesFit || this.player.selection.has(item))) continue;
+      let previous = { x: -99, y: -99 };
+      for (let segment = 0; segment + 0.5 <= position; segment++) {
+        const flag = map.flag(item, segment);
+        if (flag === 0) continue;
+        const before = this.scene.paths.pointAt(item, segment + 0.45), after = this.scene.paths.pointAt(item, segment + 0.55);
+        // Where many short steps are flagged in a row, a few marks stand for them.
+        if (Math.hypot(before.x - previous.x, before.y - previous.y) < 15) continue;
+        previous = before;
+        addFlag(flag > 0 ? breaks : rings, flag, (before.x + after.x) / 2, (before.y + after.y) / 2, Math.atan2(after.y - before.y, after.x - before.x));
+      }
+    }
+    paintFlags(ctx, this.player.theme, breaks, rings);
   }
 
   /** Rings around the category centers while the path is handed over there. */
@@ -977,11 +1397,11 @@ class MapPainter {
     if (nearness <= 0) return;
     const { theme } = this.player;
     const ease = nearness * nearness * (3 - 2 * nearness);
-    this.centerScreen.forEach(({ x, y }, i) => {
+    this.centerScreen.forEach(({ x, y, size }, i) => {
       ctx.strokeStyle = css(theme.tune(this.journey.centers[i].color), 0.75 * ease);
       ctx.lineWidth = 2;
       ctx.beginPath();
-      ctx.arc(x, y, this.starRadius * mix(2.6, 1.5, ease), 0, TAU);
+      ctx.arc(x, y, this.starRadius * size * mix(2.6, 1.5, ease), 0, TAU);
       ctx.stroke();
     });
   }
@@ -991,13 +1411,13 @@ class MapPainter {
    * One step of a damped relaxation a frame; `hurried` runs it to rest at once.
    */
   #spread(points, hurried) {
-    const radius = this.headRadius + 1.5;
+    const radii = points.map((point) => this.headRadius * headScale(point) + 1.5);
     let moved = 0;
     for (let round = hurried ? 40 : 1; round > 0; round--) {
       const places = points.map((point, i) => ({ x: point.x + this.offsets[i].x * 0.9, y: point.y + this.offsets[i].y * 0.9 }));
       for (let pass = 0; pass < 5; pass++) {
-        this.#push(places, radius);
-        places.forEach((place, i) => this.#keepInside(place, points[i], radius + 3));
+        this.#push(places, radii);
+        places.forEach((place, i) => this.#keepInside(place, points[i], radii[i] + 3));
       }
       moved = 0;
       places.forEach((place, i) => {
@@ -1009,7 +1429,7 @@ class MapPainter {
     return moved > 0.15;
   }
 
-  #push(places, radius) {
+  #push(places, radii) {
     const apart = (a, b, distance, shareA, tie) => {
       let dx = a.x - b.x, dy = a.y - b.y;
       let gap = Math.hypot(dx, dy);
@@ -1026,7 +1446,8 @@ class MapPainter {
       b.y -= dy * push * (1 - shareA);
     };
     for (let i = 0; i < places.length; i++) {
-      for (let j = 0; j < i; j++) apart(places[i], places[j], 2 * radius, 0.5, i);
+      const radius = radii[i];
+      for (let j = 0; j < i; j++) apart(places[i], places[j], radius + radii[j], 0.5, i);
       for (const star of this.textPoints) apart(places[i], { ...star }, radius + this.starRadius + 2, 1, i);
       for (const [left, top, right, bottom] of this.labelBoxes) {
         // The point of the box that is nearest to the picture, a little inside, so that there is a direction to go.
@@ -1069,8 +1490,10 @@ class MapPainter {
     this.heads[item] = place;
     const sprite = this.#headSprite(item);
     const grown = item === this.player.hovered ? 1.18 : 1;
-    const reach = sprite.reach * grown;
+    const reach = sprite.reach * grown * headScale(point);
+    ctx.globalAlpha = mix(0.6, 1, depthFade(point.size));
     ctx.drawImage(sprite, place.x - reach, place.y - reach, 2 * reach, 2 * reach);
+    ctx.globalAlpha = 1;
   }
 
   /** A head drawn once: the round picture with a ring and the class shape, or the shape alone when there are many. */
@@ -1084,7 +1507,7 @@ class MapPainter {
     let sprite = this.sprites.get(key);
     if (!sprite) {
       sprite = document.createElement("canvas");
-      const radius = pictured ? Math.max(this.headRadius, 15) : this.headRadius;
+      const radius = pictured && !this.picturesFit ? Math.max(this.headRadius, 15) : this.headRadius;
       sprite.reach = radius + 9;
       sprite.width = sprite.height = Math.ceil(2 * sprite.reach * this.density);
       const ctx = sprite.getContext("2d");
@@ -1405,6 +1828,18 @@ function ticks(low, high) {
   return { values, digits: step < 0.1 ? 2 : 1 };
 }
 
+/** ".94": a score of 0 to 1 as statistics are printed. */
+const scoreText = (value) => numberText(value).replace(/^(−?)0\./, "$1.");
+
+/** "20,000 of 100,000 reference points drawn (every 5th)"; empty when all are. */
+function thinningText(drawn, total) {
+  if (drawn >= total) return "";
+  const every = Math.round(total / Math.max(drawn, 1));
+  const ending = every % 100 > 10 && every % 100 < 14 ? "th" : ["th", "st", "nd", "rd"][every % 10] ?? "th";
+  const rhythm = drawn && every > 1 ? ` (every ${every}${ending})` : "";
+  return `${drawn.toLocaleString("en")} of ${total.toLocaleString("en")} reference points drawn${rhythm}`;
+}
+
 /** Push sorted labels apart so that they neither overlap nor leave their range. */
 function spreadLabels(labels, spacing, top, bottom) {
   for (let i = 0; i < labels.length; i++) {
@@ -1424,7 +1859,11 @@ class Player {
   /** @param {ParentNode} host @param {object} payload @param {Options} options */
   constructor(host, payload, options) {
     this.options = options;
-    this.view = new View();
+    /** One for each map: zoom and turn stay with their map. @type {View[]} */ this.views = [];
+    this.mapIndex = 0;
+    /** Whether line strength shows trust. */ this.trust = true;
+    /** The way from one map to another: share 0 to 1. @type {{from: Scene, view: View, share: number, ease: number, names: number}|null} */
+    this.morph = null;
     /** @type {Set<number>} */ this.selection = new Set();
     /** Class style that is highlighted, as "#rrggbb symbol". @type {string|null} */ this.highlight = null;
     this.hovered = -1;
@@ -1438,6 +1877,7 @@ class Player {
     host.append(this.root);
     this.root.sedaPlayer = this; // for tests and benchmarks
     this.theme = new Theme(this.root);
+    this.root.dataset.trust = "true";
     this.#listen();
     this.load(payload);
     this.update(options);
@@ -1449,7 +1889,11 @@ class Player {
   /** Show a journey from its beginning. */
   load(payload) {
     const journey = new Journey(payload);
+    const wanted = this.journey?.maps[this.mapIndex].name;
     this.journey = journey;
+    this.views = journey.maps.map((map) => new View(map));
+    this.mapIndex = Math.max(0, journey.maps.findIndex((map) => map.name === wanted));
+    this.morph = null;
     const { speed = 1, loop = false } = this.clock ?? {};
     this.clock = new Clock(journey.last, journey.handOver);
     Object.assign(this.clock, { speed, loop });
@@ -1462,16 +1906,15 @@ class Player {
     this.parts.title.textContent = journey.title;
     this.parts.note.textContent = journey.note;
     this.parts.note.title = journey.note;
-    this.parts.mapNote.textContent = journey.mapNote;
     this.parts.scrub.max = String(journey.last);
     this.#layOutTrack();
     this.#buildLegend();
     this.#buildGallery();
     this.#buildSettings();
+    this.#buildMapButtons();
     this.map.load(journey);
-    this.view.reset();
     this.zoomGoal = null;
-    this.root.dataset.zoom = "1.00";
+    this.#describeMap();
     this.#selectionChanged(false);
     this.resize();
     if (this.motion.matches) this.clock.position = journey.last;
@@ -1489,6 +1932,7 @@ class Player {
     if (options.start && asked !== this.asked && asked !== this.reported) {
       this.selection = new Set(options.start.selection.filter((item) => item >= 0 && item < this.journey.items.length));
       this.#selectionChanged(false);
+      this.showMap(this.journey.maps.findIndex((map) => map.name === options.start.map));
       this.pause();
       this.seek(options.start.step);
     }
@@ -1499,6 +1943,56 @@ class Player {
 
   get step() {
     return this.clock.step;
+  }
+
+  /** @returns {View} of the map that is shown */
+  get view() {
+    return this.views[this.mapIndex];
+  }
+
+  /** Show another map; everything flies to its place there, and step, playing and selection stay. */
+  showMap(index) {
+    if (index === this.mapIndex || !this.journey.maps[index]) return;
+    if (this.zoomGoal) Object.assign(this.view, this.zoomGoal);
+    this.zoomGoal = null;
+    const view = this.view;
+    this.mapIndex = index;
+    this.#describeMap();
+    if (this.framesDrawn && !this.motion.matches) this.morph = { from: this.map.takeScene(), view, share: 0, ease: 0, names: 1 };
+    if (!this.morph) this.map.labelChoices.clear();
+    this.resize();
+    this.#settle();
+  }
+
+  /** Name, key and sentences of the map that is shown. */
+  #describeMap() {
+    const { parts, journey } = this;
+    const { map } = this.view;
+    this.hideTooltip();
+    this.root.dataset.map = map.name;
+    this.root.dataset.zoom = this.view.zoom.toFixed(2);
+    parts.mapStage.classList.toggle("is-zoomed", this.view.zoom > 1.01);
+    parts.mapStage.classList.toggle("is-solid", map.solid);
+    this.mapButtons.forEach((button, i) => button.setAttribute("aria-pressed", String(i === this.mapIndex)));
+    const turn = map.solid ? " Drag or shift and arrows turn it." : "";
+    parts.mapStage.setAttribute(
+      "aria-label", `Map of the journey, ${map.label}. Space plays, arrows step, plus and minus zoom, m shows the next map.${turn}`,
+    );
+    parts.mapKey.querySelector("[data-shape=break]").parentElement.hidden = !map.flags.includes(1);
+    parts.mapKey.querySelector("[data-shape=ring]").parentElement.hidden = !map.flags.includes(-1);
+    const scores = Object.entries(map.scores).map(([name, value]) => `${name.replaceAll("_", " ")} ${scoreText(value)}`);
+    parts.mapNote.textContent = map.note;
+    parts.mapScores.textContent = scores.join(" · ");
+    parts.mapThinning.textContent = thinningText(journey.referenceLabels.length, journey.referenceTotal);
+  }
+
+  toggleTrust() {
+    this.trust = !this.trust;
+    this.parts.trust.setAttribute("aria-pressed", String(this.trust));
+    this.root.dataset.trust = String(this.trust);
+    this.parts.mapKey.classList.toggle("is-plain", !this.trust);
+    this.mapDirty = true;
+    this.invalidate();
   }
 
   /** Whether an item is drawn in colour: selected (or nothing is), and of the highlighted class (or none is). */
@@ -1626,7 +2120,7 @@ class Player {
     this.settleTimer = setTimeout(() => {
       if (this.clock.playing || (this.glide ?? null) !== null) return;
       this.#announce(true);
-      const state = { step: this.step, selection: [...this.selection].sort((a, b) => a - b) };
+      const state = { step: this.step, selection: [...this.selection].sort((a, b) => a - b), map: this.view.map.name };
       const text = JSON.stringify(state);
       if (text === this.reported) return;
       this.reported = text;
@@ -1646,7 +2140,8 @@ class Player {
 
   /** Ask for a frame; `still` also redraws the layers that do not move. */
   invalidate(still = false) {
-    this.stillDirty ||= still;
+    this.mapDirty ||= still;
+    this.curvesDirty ||= still;
     this.frameRequest ||= requestAnimationFrame((now) => this.#frame(now));
   }
 
@@ -1661,15 +2156,13 @@ class Player {
     this.lastFrame = now;
     const wasPlaying = this.clock.playing;
     this.clock.tick(seconds);
-    const gliding = this.#glideOn(seconds) | this.#zoomOn(seconds);
+    const gliding = this.#glideOn(seconds) | this.#zoomOn(seconds) | this.#morphOn(seconds);
     if (wasPlaying && !this.clock.playing) this.#settle();
     // With reduced motion nothing slides: the picture changes from state to state.
     const position = this.motion.matches ? this.clock.step : this.clock.position;
-    if (this.stillDirty) {
-      this.map.drawBase(now < (this.viewMovingUntil ?? 0));
-      this.curves.drawBase();
-      this.stillDirty = false;
-    }
+    if (this.mapDirty) this.map.drawBase(now < (this.viewMovingUntil ?? 0), this.morph);
+    if (this.curvesDirty) this.curves.drawBase();
+    this.mapDirty = this.curvesDirty = false;
     const sliding = this.map.drawMoving(position, this.hurried || this.motion.matches);
     this.hurried = false;
     this.curves.drawMoving(position);
@@ -1694,13 +2187,30 @@ class Player {
 
   #zoomOn(seconds) {
     if (!this.zoomGoal) return false;
+    const { view, zoomGoal } = this;
     const share = Math.min(1, Math.max(seconds, 0.008) * 12);
-    for (const name of ["zoom", "panX", "panY"]) this.view[name] = mix(this.view[name], this.zoomGoal[name], share);
-    if (Math.abs(this.view.zoom - this.zoomGoal.zoom) < 0.004) {
-      Object.assign(this.view, this.zoomGoal);
+    for (const name of Object.keys(zoomGoal)) view[name] = mix(view[name], zoomGoal[name], share);
+    const far = (name, least) => Math.abs(view[name] - zoomGoal[name]) >= least;
+    if (!far("zoom", 0.004) && !far("panX", 0.5) && !far("panY", 0.5) && !far("yaw", 0.004) && !far("pitch", 0.004)) {
+      Object.assign(view, zoomGoal);
       this.zoomGoal = null;
     }
     this.#viewChanged();
+    return true;
+  }
+
+  #morphOn(seconds) {
+    const { morph } = this;
+    if (!morph) return false;
+    const before = morph.ease;
+    morph.share += Math.max(seconds, 0.008) / MORPH_SECONDS;
+    const share = Math.min(1, morph.share);
+    morph.ease = share ** 2 * (3 - 2 * share);
+    // Names fade out at the start. When all else has arrived they take new places, and fade in during what is left.
+    morph.names = morph.share < 1 ? clamp(1 - 2.5 * share, 0, 1) : (morph.share - 1) / NAMES_SHARE;
+    if (before < 1 && morph.ease === 1) this.map.labelChoices.clear();
+    if (morph.share >= 1 + NAMES_SHARE) this.morph = null;
+    this.mapDirty = true;
     return true;
   }
 
@@ -1756,7 +2266,11 @@ class Player {
     const map = this.parts.mapStage.getBoundingClientRect();
     const curve = this.parts.curveStage.getBoundingClientRect();
     if (map.width < 2 || map.height < 2) return;
-    this.view.frame(this.journey, map.width, map.height);
+    const narrow = width < NARROW;
+    const { mapTools, mapKey } = this.parts;
+    // On wide screens the controls and the key lie over the map; nothing is fitted below them.
+    const insets = narrow ? { top: 4, bottom: 4 } : { top: mapTools.offsetHeight + 14, bottom: mapKey.offsetHeight + 14 };
+    this.view.frame(map.width, map.height, insets);
     this.map.resize(map.width, map.height);
     this.curves.resize(Math.max(curve.width, 2), Math.max(curve.height, 2));
     this.hurried = !this.clock.playing;
@@ -1775,23 +2289,45 @@ class Player {
     this.root.dataset.zoom = this.view.zoom.toFixed(2);
     this.parts.mapStage.classList.toggle("is-zoomed", this.view.zoom > 1.01);
     this.hideTooltip();
-    this.invalidate(true);
+    this.mapDirty = true;
+    this.invalidate();
     // Painting thousands of points takes longer than a frame; that waits until the view has come to rest.
-    this.viewMovingUntil = performance.now() + 110;
+    this.viewMovingUntil = performance.now() + 180;
     clearTimeout(this.viewTimer);
-    this.viewTimer = setTimeout(() => this.invalidate(true), 130);
+    this.viewTimer = setTimeout(() => {
+      this.mapDirty = true;
+      this.invalidate();
+    }, 200);
   }
 
-  zoomBy(factor, x = this.view.width / 2, y = this.view.height / 2) {
+  zoomBy(factor, x = this.view.middle.x, y = this.view.middle.y) {
     this.zoomGoal = null;
     this.view.zoomAt(factor, x, y);
     this.#viewChanged();
   }
 
+  /** Everything in sight again, and a solid map as it stood first, turned back the short way. */
   resetZoom() {
-    this.zoomGoal = { zoom: 1, panX: 0, panY: 0 };
-    if (this.motion.matches) Object.assign(this.view, this.zoomGoal);
+    const { view } = this;
+    view.yaw = HOME.yaw + Math.atan2(Math.sin(view.yaw - HOME.yaw), Math.cos(view.yaw - HOME.yaw));
+    this.zoomGoal = { ...HOME };
+    if (this.motion.matches) Object.assign(view, HOME);
     this.invalidate();
+  }
+
+  /** Turn a solid map, or shift it when `shift` is held; a flat one is shifted where it is larger than its frame. */
+  moveMap(dx, dy, shift = false) {
+    const { view } = this;
+    this.zoomGoal = null;
+    if (view.map.solid && !shift) {
+      view.orbit(-dx * 0.008, dy * 0.008);
+    } else {
+      if (view.zoom <= 1 && !view.map.solid) return;
+      view.panX += dx;
+      view.panY += dy;
+      view.limit();
+    }
+    this.#viewChanged();
   }
 
   // ---- building
@@ -1805,16 +2341,18 @@ class Player {
     parts.tooltip = el("div", { class: "sp-tooltip", role: "tooltip", "data-testid": "tooltip", hidden: true });
     parts.legend = el("div", { class: "sp-legend", role: "group", "aria-label": "Classes: press to highlight", "data-testid": "legend" });
     parts.gallery = el("div", { class: "sp-gallery", role: "group", "aria-label": "Items: press to select", "data-testid": "gallery" });
-    parts.mapNote = el("p", { class: "sp-map-note", "data-testid": "map-note" });
+    parts.mapNote = el("span", { "data-testid": "map-note" });
+    parts.mapScores = el("span", { "data-testid": "map-scores" });
+    parts.mapThinning = el("span", { "data-testid": "map-thinning" });
     parts.settings = el("dl", { class: "sp-settings" });
     this.root = el(
       "section", { class: "sp-root", "aria-label": "Journey player", "data-testid": "player-root" },
       el("span", { class: "sp-accent-probe", "aria-hidden": "true" }),
       el("header", { class: "sp-header" }, el("div", { class: "sp-heading" }, parts.title, parts.note), parts.caption),
       el("div", { class: "sp-main" }, this.#buildMap(), this.#buildSide()),
+      el("div", { class: "sp-below" }, el("p", { class: "sp-map-line" }, parts.mapNote, " ", parts.mapScores, " ", parts.mapThinning), this.#buildDetails()),
       this.#buildTransport(),
       parts.gallery,
-      el("footer", { class: "sp-footer" }, parts.mapNote, this.#buildDetails()),
       parts.live,
       parts.tooltip,
     );
@@ -1826,14 +2364,27 @@ class Player {
 
   #buildMap() {
     const key = (shape, text) => {
-      const canvas = el("canvas", { class: "sp-key-shape", "data-shape": shape, width: 32, height: 32, "aria-hidden": "true" });
+      const wide = ["trust", "break", "ring"].includes(shape);
+      const canvas = el("canvas", {
+        class: `sp-key-shape${wide ? " is-wide" : ""}`, "data-shape": shape, width: wide ? 52 : 32, height: 32, "aria-hidden": "true",
+      });
       return el("span", {}, canvas, el("span", { text }));
     };
-    this.parts.mapKey = el("div", { class: "sp-map-key" }, key("diamond", "category center"), key("star", "class text"), key("circle", "training feature"));
-    this.parts.mapStage = el(
-      "div",
-      { class: "sp-map", tabindex: 0, role: "group", "aria-label": "Map of the journey. Space plays, arrows step, plus and minus zoom.", "data-testid": "map" },
-      this.map.base, this.map.moving, this.parts.mapKey,
+    const { parts } = this;
+    parts.mapKey = el(
+      "div", { class: "sp-map-key", "data-testid": "map-key" },
+      el("div", {}, key("diamond", "category center"), key("star", "class text"), key("circle", "training feature")),
+      el("div", { class: "sp-key-trust" }, key("trust", "solid: neighbours kept"), key("break", "only the map jumps"), key("ring", "only the features jump")),
+    );
+    parts.mapButtons = el("div", { class: "sp-maps", role: "group", "aria-label": "Map" });
+    parts.trust = el("button", {
+      type: "button", class: "sp-trust", text: "Trust", "aria-pressed": "true", "data-testid": "trust",
+      title: "Draw each path as strongly as the map can be trusted there (t)", on: { click: () => this.toggleTrust() },
+    });
+    parts.mapTools = el("div", { class: "sp-map-tools" }, parts.mapButtons, parts.trust);
+    parts.mapStage = el(
+      "div", { class: "sp-map", tabindex: 0, role: "group", "data-testid": "map" },
+      this.map.base, this.map.moving,
       el(
         "div", { class: "sp-zoom" },
         iconButton("plus", "Zoom in", "zoom-in", () => this.zoomBy(1.5)),
@@ -1841,7 +2392,17 @@ class Player {
         iconButton("fit", "Show all", "zoom-reset", () => this.resetZoom()),
       ),
     );
-    return this.parts.mapStage;
+    return el("div", { class: "sp-map-column" }, parts.mapTools, parts.mapStage, parts.mapKey);
+  }
+
+  #buildMapButtons() {
+    const { maps } = this.journey;
+    this.mapButtons = maps.map((map, index) => el("button", {
+      type: "button", text: map.label, "aria-pressed": "false", title: "Show this map (m: the next one)", "data-testid": "map-button", "data-name": map.name,
+      on: { click: () => this.showMap(index) },
+    }));
+    this.parts.mapButtons.replaceChildren(...this.mapButtons);
+    this.parts.mapButtons.hidden = maps.length < 2;
   }
 
   #buildSide() {
@@ -1942,10 +2503,11 @@ class Player {
     const paint = (canvas, symbol, color) => {
       const ctx = canvas.getContext("2d");
       ctx.clearRect(0, 0, canvas.width, canvas.height);
+      if (["trust", "break", "ring"].includes(symbol)) return paintTrustKey(canvas, ctx, symbol, this.theme);
       ctx.beginPath();
       symbolPath(ctx, symbol, canvas.width / 2, canvas.height / 2, canvas.width * 0.34);
       ctx.fillStyle = css(color);
-      ctx.fill();
+      return ctx.fill();
     };
     for (const { swatch, bar, style } of this.legendRows) {
       const color = this.theme ? this.theme.tune(style.color) : toRgb(style.color);
@@ -2047,9 +2609,20 @@ class Player {
       el(
         "div", {}, el("strong", { text: item.name }),
         el("p", { class: "sp-tip-what", text: `step ${this.step}: nearest class texts` }), el("ol", {}, ...rows),
+        ...this.#trustTip(index).map((text) => el("p", { class: "sp-tip-what", text })),
         el("p", { class: "sp-tip-what", text: result }),
       ),
     ].filter(Boolean);
+  }
+
+  /** How far the map can be trusted where an item is now, in words. */
+  #trustTip(index) {
+    const { map } = this.view;
+    const kept = map.keptAt(index, this.step);
+    const count = map.neighbors ? `${Math.round(kept * map.neighbors)} of ${map.neighbors}` : `${Math.round(kept * 100)} % of the`;
+    const flag = this.step > 0 ? map.flag(index, this.step - 1) : 0;
+    const words = { 1: "On the way here the map jumps, the features do not.", [-1]: "On the way here the features jump, the map does not." };
+    return [`${count} nearest neighbours kept here`, ...(flag ? [words[flag]] : [])];
   }
 
   #placeTooltip() {
@@ -2094,6 +2667,12 @@ class Player {
     const target = event.composedPath()[0];
     if (event.ctrlKey || event.metaKey || event.altKey || target instanceof HTMLSelectElement) return;
     const pressed = target instanceof HTMLButtonElement || target.tagName === "SUMMARY";
+    const turns = { ArrowRight: [14, 0], ArrowLeft: [-14, 0], ArrowUp: [0, -14], ArrowDown: [0, 14] };
+    if (event.shiftKey && turns[event.key]) {
+      event.preventDefault();
+      this.moveMap(...turns[event.key]);
+      return;
+    }
     const actions = {
       " ": pressed ? null : () => this.toggle(),
       ArrowRight: () => this.stepBy(1),
@@ -2107,6 +2686,8 @@ class Player {
       "+": () => this.zoomBy(1.4),
       "-": () => this.zoomBy(1 / 1.4),
       0: () => this.resetZoom(),
+      m: () => this.showMap((this.mapIndex + 1) % this.journey.maps.length),
+      t: () => this.toggleTrust(),
       Escape: () => this.#escape(),
     };
     const action = actions[event.key];
@@ -2168,7 +2749,7 @@ class Player {
         return;
       }
       travelled += Math.hypot(now.x - before.x, now.y - before.y);
-      if (pointers.size === 1 && travelled > 4) this.#pan(now.x - before.x, now.y - before.y);
+      if (pointers.size === 1 && travelled > 4) this.moveMap(now.x - before.x, now.y - before.y, event.shiftKey);
       if (pointers.size === 2) this.#pinch(pointers, event.pointerId, before, now);
       pointers.set(event.pointerId, now);
     });
@@ -2180,15 +2761,6 @@ class Player {
     on(stage, "pointercancel", release);
     on(stage, "pointerleave", () => this.hideTooltip());
     on(stage, "dblclick", (event) => !onControl(event) && this.resetZoom());
-  }
-
-  #pan(dx, dy) {
-    if (this.view.zoom <= 1) return;
-    this.zoomGoal = null;
-    this.view.panX += dx;
-    this.view.panY += dy;
-    this.view.limit();
-    this.#viewChanged();
   }
 
   #pinch(pointers, moving, before, now) {
