@@ -292,7 +292,6 @@ def _map_fit(arguments: argparse.Namespace) -> int:
 
     from seda.aligner import load_aligner
     from seda.card import write_card
-    from seda.projection import DEFAULT_MAP
     from seda.projection.aligner_map import SHIPPED, fit_aligner_maps
     from seda.projection.fit import MapConfig
 
@@ -306,10 +305,9 @@ def _map_fit(arguments: argparse.Namespace) -> int:
         frozen.save(pretrained.folder)
         for note in frozen.card["notes"]:
             _say(f"{frozen.name}: {note}")
-    metrics = dict(pretrained.card.metrics)
-    if DEFAULT_MAP in fitted:
-        metrics["map"] = fitted[DEFAULT_MAP].card["scores"]
-    write_card(pretrained.folder, replace(pretrained.card, metrics=metrics))
+    scores = dict(pretrained.card.metrics.get("maps", {}))
+    scores |= {name: frozen.card["scores"] for name, frozen in fitted.items()}
+    write_card(pretrained.folder, replace(pretrained.card, metrics={**pretrained.card.metrics, "maps": scores}))
     _print_figures([{"map": name, **frozen.card["scores"]} for name, frozen in fitted.items()], arguments.json)
     return ANSWERED
 
@@ -326,7 +324,7 @@ def _map_score(arguments: argparse.Namespace) -> int:
         projectors = [name.strip() for name in arguments.projectors.split(";")]
     rows = score_projectors(
         pretrained, seeds=range(arguments.seeds), projectors=projectors,
-        on_progress=lambda name, done, total: _progress(f"scored {name}", done, total),
+        on_progress=lambda name, done, total: _progress("fits scored", done, total, name),
     )  # fmt: skip
     _print_figures(rows, arguments.json)
     return ANSWERED

@@ -27,6 +27,14 @@ FORMAT = "seda-journey"
 FORMAT_VERSION = 2
 
 MAP_KINDS = ("umap", "pca", "timeline", "umap-learn")
+MAP_LABELS = {  # maps that an aligner may have, in the order of the screen
+    "umap-2d": "UMAP",
+    "umap-3d": "UMAP 3-D",
+    "timeline": "Timeline",
+    "pca-2d": "PCA",
+    "pca-3d": "PCA 3-D",
+    "umap-learn": "umap-learn",
+}
 MAP_ARRAYS = ("states", "texts", "centers", "reference", "neighbors_kept", "step_flags")
 
 

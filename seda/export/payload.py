@@ -193,11 +193,11 @@ def _label(positions: MapPositions) -> str:
 
 
 def _scores(scores: Any) -> dict[str, float]:
-    """The scores that are numbers, for a line of text."""
+    """The scores that are numbers."""
     if not isinstance(scores, Mapping):
         return {}
     numbers = {name: value for name, value in scores.items() if isinstance(value, int | float) and isfinite(value)}
-    return {_short(str(name), 40): round(float(value), 4) for name, value in list(numbers.items())[:4]}
+    return {_short(str(name), 40): round(float(value), 4) for name, value in list(numbers.items())[:8]}
 
 
 def _similarity_part(similarities: np.ndarray) -> dict[str, Any]:

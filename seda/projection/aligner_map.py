@@ -16,7 +16,7 @@ from seda.config import SamplingConfig
 from seda.errors import ConfigError
 from seda.evaluation.maps import map_scores
 from seda.projection.fit import MapConfig, MapMaterial, check_points, fit_parametric, fit_pca, fuzzy_graph, identical
-from seda.projection.frozen import LABELS, FrozenMap
+from seda.projection.frozen import FrozenMap
 from seda.projection.projectors import NeighborProjector, ParametricProjector, Projector, TimelineProjector
 
 # The fitted paths show the ways that a user may choose, most of them the default one: each noise is another way, and too
@@ -102,7 +102,7 @@ def fit_aligner_maps(
         Stopped: on_progress returned True.
     """
     if unknown := sorted(set(names) - set(DIMENSIONS)):
-        raise ConfigError(f"There is no map {', '.join(unknown)}; known are {', '.join(LABELS)}.")
+        raise ConfigError(f"There is no map {', '.join(unknown)}; known are {', '.join(DIMENSIONS)}.")
     prepared = aligner_material(pretrained, config)
     maps = {name: fit_map(name, prepared, config, on_progress=on_progress) for name in names}
     return {name: with_scores(frozen, prepared) for name, frozen in maps.items()}

@@ -59,16 +59,16 @@ class MapConfig(Config):
     steps: int = 3000
     batch_size: int = 512
     negatives: int = 5
-    learning_rate: float = 2e-3
+    learning_rate: float = 6e-3
     weight_decay: float = 0.3
-    reference_share: float = 0.75
+    reference_share: float = 0.85
     temporal_weight: float = 0.5
     paths_per_step: int = 24
-    straight_weight: float = 1.0
-    detour: float = 0.05
-    jump_weight: float = 0.1
+    straight_weight: float = 0.7
+    detour: float = 0.1
+    jump_weight: float = 0.05
     jump_limit: float = 0.03
-    gather_weight: float = 1.4
+    gather_weight: float = 3.0
     gather_share: float = 0.4
 
 
@@ -143,6 +143,7 @@ def fit_parametric(
             notes.append(f"Neighbours were lowered from {config.n_neighbors}: there are {len(material.points)} points.")
         graph = fuzzy_graph(material.points, config.n_neighbors, config.seed) if graph is None else graph
         train(network, material, graph, config, on_progress=on_progress)
+        _turn(network, material.points)
     return ParametricProjector(network.eval().requires_grad_(False)), notes
 
 
@@ -258,6 +259,19 @@ def train(
                 raise Stopped
             if check is not None and not check(step + 1):
                 return
+
+
+@torch.no_grad()
+def _turn(network: MapNetwork, points: np.ndarray) -> None:
+    """Turn a trained map so that its widest direction is x and its narrowest the last axis: screens are wider than high."""
+    placed = network(torch.from_numpy(points)).double()
+    _, _, turn = torch.linalg.svd(placed - placed.mean(0), full_matrices=False)
+    turn = (
+        (turn * turn.gather(1, turn.abs().argmax(1, keepdim=True)).sign()).float().T
+    )  # a direction's sign is arbitrary
+    network.axes.copy_(network.axes @ turn)
+    network.network[-1].weight.copy_(turn.T @ network.network[-1].weight)
+    network.network[-1].bias.copy_(turn.T @ network.network[-1].bias)
 
 
 class _Edges:

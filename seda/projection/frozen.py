@@ -14,19 +14,11 @@ import numpy as np
 from seda.errors import FileFormatError, ProjectionError
 from seda.projection.projectors import PROJECTORS, Projector
 from seda.storage import read_arrays, write_arrays
+from seda.trajectory import MAP_LABELS
 
 FORMAT = "seda-map"
 FORMAT_VERSION = 2
 DEFAULT_MAP = "umap-2d"
-# in the order of the screen
-LABELS = {
-    "umap-2d": "UMAP",
-    "umap-3d": "UMAP 3-D",
-    "timeline": "Timeline",
-    "pca-2d": "PCA",
-    "pca-3d": "PCA 3-D",
-    "umap-learn": "umap-learn",
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +26,7 @@ class FrozenMap:
     """A fitted map with the positions of its reference points.
 
     Attributes:
-        name: a key of LABELS.
+        name: a key of MAP_LABELS.
         projector: places points.
         reference: float32 [m, q], positions of the aligner's reference features, in their order.
         card: JSON values: how it was fitted, its trust measures, the aligner's fingerprint, notes on fallbacks.
@@ -48,7 +40,7 @@ class FrozenMap:
     @property
     def label(self) -> str:
         """Name for the screen."""
-        return LABELS.get(self.name, self.name)
+        return MAP_LABELS.get(self.name, self.name)
 
     def place(self, points: np.ndarray, progress: np.ndarray | None = None) -> np.ndarray:
         """Positions float32 [n, q] of points [n, d], scaled units; see `Projector.place`.
@@ -85,7 +77,7 @@ def load_maps(folder: Path | str) -> dict[str, FrozenMap]:
     Raises:
         FileFormatError: the default map is missing, or one is damaged or of another version.
     """
-    names = [name for name in LABELS if name == DEFAULT_MAP or map_path(folder, name).is_file()]
+    names = [name for name in MAP_LABELS if name == DEFAULT_MAP or map_path(folder, name).is_file()]
     return {name: load_map(folder, name) for name in names}
 
 

@@ -18,7 +18,6 @@ from seda.data.feature_set import FeatureSet
 from seda.data.features import encode_split
 from seda.encoders.base import Encoder
 from seda.evaluation.trajectories import accuracy_along_path, bootstrap_band, decisions
-from seda.projection import DEFAULT_MAP
 from seda.projection.aligner_map import fit_aligner_maps
 from seda.projection.fit import MapConfig
 from seda.training.checkpoint import FILE as CHECKPOINT_FILE
@@ -96,9 +95,8 @@ def train_aligner(
     for frozen in maps.values():
         frozen.save(folder)
     path_accuracy = validation_path_accuracy(pretrained, data, config)
-    card = replace(
-        card, metrics={**card.metrics, "map": maps[DEFAULT_MAP].card["scores"], "path_accuracy": path_accuracy}
-    )
+    scores = {name: frozen.card["scores"] for name, frozen in maps.items()}
+    card = replace(card, metrics={**card.metrics, "maps": scores, "path_accuracy": path_accuracy})
     write_card(folder, card, exclude=(CHECKPOINT_FILE,))
     (folder / CHECKPOINT_FILE).unlink(missing_ok=True)
     return replace(pretrained, card=card)

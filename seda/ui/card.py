@@ -47,6 +47,29 @@ def show_path_accuracy(card: AlignerCard) -> None:
     )
 
 
+def show_maps(card: AlignerCard) -> None:
+    """How far each of the aligner's maps can be trusted, where the card says so."""
+    maps = card.metrics.get("maps")
+    if not isinstance(maps, Mapping) or not maps:
+        return
+    from seda.figures.tables import map_table  # pandas: after the figures above
+
+    st.subheader("How far the maps can be trusted", anchor=False)
+    explained = {
+        "trustworthiness": "Are neighbours on the map neighbours in feature space? 1 is always.",
+        "continuity": "Are neighbours in feature space neighbours on the map? 1 is always.",
+        "step lengths": "Rank correlation of the lengths of steps in feature space and on the map.",
+        "straightness": "Direct distance over the way gone, median over paths.",
+        "jumps": "99th percentile of step lengths over the map's width: lower is smoother.",
+    }
+    columns = {
+        name: st.column_config.NumberColumn(name.capitalize(), help=text, format="%.3f")
+        for name, text in explained.items()
+    }
+    st.dataframe(map_table(maps), column_config=columns, hide_index=True, key="aligner.maps", width="stretch")
+    st.caption("On reference features and on paths of validation images that no map was fitted to.")
+
+
 def _is_short(value: Any) -> bool:
     return isinstance(value, str | int | float)
 

@@ -113,7 +113,7 @@ def _drift_line(drifts: Mapping[str, Mapping[str, Any]], shown: Shown) -> str:
 
 def show_answers(shown: Shown) -> None:
     """The table of answers."""
-    from seda.figures.answers import answer_table  # pandas: after the picture
+    from seda.figures.tables import answer_table  # pandas: after the picture
 
     table = answer_table(shown.journey)
     columns: dict[str, Any] = {

@@ -35,17 +35,26 @@ anywhere**. Numbers in this program are measured with this program.
 """
 
 MAP = """
-### What the map can tell
-The map is fitted once for an aligner and then frozen. Your pictures land on it the same way every time, and no click
-ever refits it.
+### What the maps can tell
+The maps are fitted once for an aligner and then frozen. Your pictures land on them the same way every time, and no
+control ever refits them, except the button that says so.
 
-- Points that lie together are usually alike. Points that lie apart are not always different.
-- **Lengths and angles are not to scale.** The features have hundreds of dimensions, the map has two; twice as far on the
-  map does not mean half as similar. The curves beside the map show real cosine similarities.
-- The map is UMAP's objective on a small network, with consecutive states of a path as additional neighbours. It was
-  fitted to training pictures, centers, texts and some paths of training pictures; very unlike pictures and words land
-  where the network extrapolates.
-- The cloud in the background is a sample of training features; its size is stated below the picture.
+- **Points that lie together are usually alike.** Points that lie apart are not always different. Lengths and angles are
+  not to scale: the features have hundreds of dimensions. The curves beside the map show real cosine similarities.
+- **UMAP** (two and three dimensions) is UMAP's objective on a small network. Consecutive states of a path are
+  additional neighbours, and paths are asked to be direct and free of jumps. That makes motion readable, and it is a
+  choice: the straightness of a path on this map is partly made by the map. **PCA** makes no such choice, shows less of
+  the neighbourhoods, and is there to compare. The **timeline** has the step as x and one dimension of UMAP as y.
+- **Trust** shows on the path: where it is solid, many of a state's 15 nearest neighbours in feature space (among
+  training features, centers, class texts and states of other paths) are its neighbours on the map too. Noised states
+  keep few: noise has no neighbours that a map could show.
+- **Marks** show where a map jumps and the features do not, or the reverse: a step that is three times as long as its
+  path's average in one of the two, and three times as long as in the other. The two steps that add noise are long in
+  feature space and short on the UMAP; they carry most marks.
+- **Other class texts** than the aligner's own are placed where the frozen map puts them. *Refit the maps* makes room for
+  them: it starts from the frozen maps, and ends before 5 of 100 old points have moved by more than 5 % of the map's
+  width. What moved is said below the picture.
+- The cloud in the background is a sample of training features. Of more than 20,000 every k-th is drawn, which is said.
 """
 
 LIMITS = """

@@ -27,6 +27,7 @@ const EYE = 3.4; // distance of the eye from a solid map's middle, in its radii:
 const HOME = { zoom: 1, panX: 0, panY: 0, yaw: -0.55, pitch: 0.32 };
 const SHADES = 6; // strengths that line segments are sorted into, so that each is one stroke
 const SPEEDS = [0.5, 0.75, 1, 1.5, 2, 4];
+const SHOWN_SCORES = ["trustworthiness", "continuity"]; // the others are the aligner's page's
 const STAGE_NAMES = ["visual feature", "semantic learner", "semantic translator"];
 
 const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
@@ -1980,7 +1981,7 @@ class Player {
     );
     parts.mapKey.querySelector("[data-shape=break]").parentElement.hidden = !map.flags.includes(1);
     parts.mapKey.querySelector("[data-shape=ring]").parentElement.hidden = !map.flags.includes(-1);
-    const scores = Object.entries(map.scores).map(([name, value]) => `${name.replaceAll("_", " ")} ${scoreText(value)}`);
+    const scores = SHOWN_SCORES.filter((name) => name in map.scores).map((name) => `${name} ${scoreText(map.scores[name])}`);
     parts.mapNote.textContent = map.note;
     parts.mapScores.textContent = scores.join(" · ");
     parts.mapThinning.textContent = thinningText(journey.referenceLabels.length, journey.referenceTotal);

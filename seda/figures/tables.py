@@ -1,14 +1,15 @@
-"""The answers of a journey as a table: one row a picture."""
+"""Tables: the answers of a journey, the scores of maps."""
 
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 
 from seda.evaluation.trajectories import commitment_step, decisions
-from seda.trajectory import Journey
+from seda.trajectory import MAP_LABELS, Journey
 
 ISOLATE, END = "\u2068", "\u2069"  # a right-to-left name must not turn its percentage around
 
@@ -33,6 +34,20 @@ def answer_table(journey: Journey) -> pd.DataFrame:
     table["ended at"] = names[decided[:, -1]]
     table["settled at state"] = commitment_step(decided)
     return pd.DataFrame(table)
+
+
+def map_table(scores: Mapping[str, Mapping[str, float]]) -> pd.DataFrame:
+    """A row a map, in the order of the screen: its label and the measures of `seda.evaluation.maps.map_scores`."""
+    measures = {
+        "trustworthiness": "trustworthiness",
+        "continuity": "continuity",
+        "step_length_spearman": "step lengths",
+        "straightness": "straightness",
+        "jump_p99": "jumps",
+    }
+    names = [name for name in MAP_LABELS if name in scores]
+    columns = {title: [scores[name].get(key) for name in names] for key, title in measures.items()}
+    return pd.DataFrame({"map": [MAP_LABELS[name] for name in names], **columns})
 
 
 def _data_url(png: bytes) -> str:
