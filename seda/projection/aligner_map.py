@@ -36,6 +36,10 @@ SHIPPED = ("umap-2d", "umap-3d", "timeline", "pca-2d", "pca-3d")  # fitted for e
 DIMENSIONS = {"umap-2d": 2, "umap-3d": 3, "timeline": 1, "pca-2d": 2, "pca-3d": 3, "umap-learn": 2}
 # three dimensions leave more room and one leaves little to learn: fewer steps reach what more would
 STEPS_SHARE = {"umap-3d": 0.5, "timeline": 0.4}
+# nothing can be gone around in one dimension: gentle terms and steps keep more neighbours
+OWN_SETTINGS: dict[str, dict[str, float]] = {
+    "timeline": {"learning_rate": 2e-3, "straight_weight": 0.1, "jump_weight": 0.01, "gather_weight": 0.0}
+}
 
 # told (name of the map, steps done, of how many); return True to stop
 Progress = Callable[[str, int, int], object]
@@ -122,7 +126,7 @@ def fit_map(
         projector = _fit_umap_learn(prepared.material.points, config)
     else:
         steps = round(config.steps * STEPS_SHARE.get(name, 1.0))
-        config = replace(config, dimensions=dimensions, steps=steps)
+        config = replace(config, dimensions=dimensions, steps=steps, **OWN_SETTINGS.get(name, {}))
         projector, notes = fit_parametric(prepared.material, config, graph=prepared.graph, on_progress=report)
     if name == "timeline":
         projector = _timeline(projector, prepared.material.points)

@@ -64,8 +64,8 @@ class MapConfig(Config):
     reference_share: float = 0.85
     temporal_weight: float = 0.5
     paths_per_step: int = 24
-    straight_weight: float = 0.7
-    detour: float = 0.1
+    straight_weight: float = 0.6
+    detour: float = 0.12
     jump_weight: float = 0.05
     jump_limit: float = 0.03
     gather_weight: float = 3.0
