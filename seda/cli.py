@@ -81,6 +81,10 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument(
         "--seed", type=int, default=TrainingConfig.seed, help="of everything random; default %(default)s"
     )
+    train.add_argument(
+        "--reference-points", type=_positive, default=2000, metavar="N",
+        help="training features that form the maps' clouds, at most 100,000; default %(default)s",
+    )  # fmt: skip
     _add_device(train)
 
     evaluate = commands.add_parser("evaluate", help="accuracy and calibration on a data set")
@@ -241,7 +245,7 @@ def _train(arguments: argparse.Namespace) -> int:
     encoder = load_encoder(arguments.encoder, _device(arguments))
     _say("Ctrl-C keeps what is done; the same command goes on from there.")
     trained = train_aligner(
-        dataset, encoder, config, arguments.out, limit=arguments.limit,
+        dataset, encoder, config, arguments.out, limit=arguments.limit, reference_count=arguments.reference_points,
         on_progress=lambda stage, done, total, detail: _progress(stage, done, total, detail),
     )  # fmt: skip
     metrics = trained.card.metrics

@@ -12,10 +12,13 @@ from torch import Tensor
 
 from seda.config import Config
 from seda.errors import ConfigError
+from seda.evaluation.maps import thinning
 from seda.projection.aligner_map import STEPS_SHARE, Progress, place_reference
 from seda.projection.fit import MapConfig, MapMaterial, check_points, fuzzy_graph, train
 from seda.projection.frozen import FrozenMap
 from seda.projection.projectors import ParametricProjector, TimelineProjector
+
+MAX_HELD = 5_000  # reference points that a refit looks at; chosen here: it is meant to take seconds
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ def refit_map(
 
     Args:
         frozen: a parametric map or a timeline.
-        reference: float32 [m, d], the reference features that the map was fitted to.
+        reference: float32 [m, d], the reference features that the map was fitted to; of more than MAX_HELD every k-th is held.
         anchors: float32 [a, d], its centers and class texts.
         new_texts: float32 [k, d], the class texts to fit to.
         paths: float32 [n, s, d], the paths toward them.
@@ -85,10 +88,13 @@ def refit_map(
             f"The map {frozen.label} is not refitted; a parametric map or a timeline is.",
             remedy="Look at another map, or fit this one anew: `python -m seda map fit`.",
         )
-    old = np.concatenate([reference, anchors]).astype(np.float32)
+    held_reference = reference[:: thinning(len(reference), MAX_HELD)]
+    old = np.concatenate([held_reference, anchors]).astype(np.float32)
     known = {row.tobytes() for row in anchors.astype(np.float32)}
     fresh = np.array([row for row in new_texts.astype(np.float32) if row.tobytes() not in known], np.float32)
-    material = MapMaterial(reference, np.concatenate([anchors, fresh.reshape(-1, old.shape[1])]), paths, len(paths))
+    material = MapMaterial(
+        held_reference, np.concatenate([anchors, fresh.reshape(-1, old.shape[1])]), paths, len(paths)
+    )
     check_points(material.points)
 
     fitted = MapConfig.from_dict(frozen.card.get("config", {}))

@@ -17,6 +17,7 @@ from seda.data.datasets import ImageDataset
 from seda.data.feature_set import FeatureSet
 from seda.data.features import encode_split
 from seda.encoders.base import Encoder
+from seda.errors import ConfigError
 from seda.evaluation.trajectories import accuracy_along_path, bootstrap_band, decisions
 from seda.projection.aligner_map import fit_aligner_maps
 from seda.projection.fit import MapConfig
@@ -29,6 +30,7 @@ Progress = Callable[[str, int, int, str], object]
 
 # Chosen here: enough for clouds and paths, small enough to be shipped
 REFERENCE_COUNT, FIT_PATHS, SCORED_PATHS = 2000, 180, 100
+MAX_REFERENCE_COUNT = 100_000  # clouds that maps were tried with
 
 
 def train_aligner(
@@ -39,6 +41,7 @@ def train_aligner(
     *,
     name: str = "",
     limit: int | None = None,
+    reference_count: int = REFERENCE_COUNT,
     map_config: MapConfig | None = None,
     on_progress: Progress | None = None,
 ) -> PretrainedAligner:
@@ -54,12 +57,18 @@ def train_aligner(
         out_dir: folder of the new aligner.
         name: for the card; the folder's name where empty.
         limit: train on the first so many images of the split only.
+        reference_count: training features kept for the maps' clouds, 1 to MAX_REFERENCE_COUNT; fewer where there are fewer.
         map_config: how the maps are fitted.
         on_progress: told what is under way.
     Raises:
+        ConfigError: reference_count is outside its range.
         DataError: the data cannot be used, or encoding was stopped.
         StorageError: out_dir cannot be written.
     """
+    if not 1 <= reference_count <= MAX_REFERENCE_COUNT:
+        raise ConfigError(
+            f"{reference_count} reference points were asked for; allowed is 1 to {MAX_REFERENCE_COUNT:,}."
+        )
     report = on_progress or (lambda *_: None)
     out_dir = Path(out_dir)
     features = encode_split(
@@ -82,7 +91,7 @@ def train_aligner(
 
     result = fit_aligner(data, config, checkpoint_dir=out_dir, on_epoch=on_epoch)
     card = _card(name or out_dir.name, dataset, encoder, config, features, result)
-    reference = reference_features(result.aligner, data, config)
+    reference = reference_features(result.aligner, data, config, reference_count)
     folder = result.aligner.save(out_dir, card, reference).parent
     # from the folder, so that `map fit` gives these very maps again
     pretrained = load_aligner(folder, result.aligner.device, check_maps=False)
@@ -102,14 +111,16 @@ def train_aligner(
     return replace(pretrained, card=card)
 
 
-def reference_features(aligner: Aligner, data: TrainingSet, config: TrainingConfig) -> ReferenceFeatures:
+def reference_features(
+    aligner: Aligner, data: TrainingSet, config: TrainingConfig, count: int = REFERENCE_COUNT
+) -> ReferenceFeatures:
     """What the map is made of, drawn with the seed; clouds and fitted paths never show validation images.
 
     Values are rounded to half precision, as they are saved.
     """
     training, validation = split_validation(data.labels, config.validation_share, config.seed)
     generator = torch.Generator().manual_seed(config.seed)
-    chosen = training[torch.randperm(len(training), generator=generator)[:REFERENCE_COUNT]]
+    chosen = training[torch.randperm(len(training), generator=generator)[:count]]
     fitted = training[torch.randperm(len(training), generator=generator)[:FIT_PATHS]]
     held_out = validation[torch.randperm(len(validation), generator=generator)[:SCORED_PATHS]]
     return ReferenceFeatures(

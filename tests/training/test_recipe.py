@@ -1,10 +1,12 @@
 """The whole recipe on drawn pictures with a very small encoder: what it writes, and what it never reads."""
 
 import numpy as np
+import pytest
 import torch
 
 from seda.aligner import load_aligner
 from seda.config import SamplingConfig, TrainingConfig
+from seda.errors import ConfigError, FingerprintError
 from seda.images import NamedImage
 from seda.projection import load_maps
 from seda.projection.aligner_map import SHIPPED, fit_aligner_maps
@@ -85,3 +87,33 @@ def test_it_writes_a_whole_aligner_and_never_reads_the_test_split(tmp_path, monk
     journey = trace_images(images, CLASSES, workbench, SamplingConfig(num_inference_steps=3))
     assert journey.positions.states.shape == (3, 9, 2)
     assert np.isfinite(journey.positions.states).all()
+
+
+def test_the_size_of_the_clouds_is_chosen_within_limits(tmp_path, monkeypatch):
+    loaded = train(tmp_path, monkeypatch, reference_count=7)
+    assert len(load_maps(loaded.folder)["umap-2d"].reference) == len(loaded.reference.features) == 7
+    with pytest.raises(ConfigError, match="100001 reference points were asked for; allowed is 1 to 100,000"):
+        train(tmp_path, monkeypatch, reference_count=100_001)
+
+
+def test_large_clouds_are_thinned_evenly_and_the_number_of_all_is_kept(tmp_path, monkeypatch):
+    loaded = train(tmp_path, monkeypatch)
+    workbench = Workbench(loaded, SmallEncoder(), load_maps(loaded.folder))
+    monkeypatch.setattr("seda.tracing.MAX_REFERENCE", 10)
+    total = len(loaded.reference.features)
+    every = -(-total // 10)
+    images = [NamedImage("0.png", picture(0, 99))]
+    journey = trace_images(images, CLASSES, workbench, SamplingConfig(num_inference_steps=2))
+    assert journey.reference_total == total > 10 >= len(journey.reference_labels)
+    np.testing.assert_array_equal(journey.reference_labels, loaded.reference.labels.numpy()[::every])
+    for name, positions in journey.maps.items():
+        np.testing.assert_array_equal(positions.reference, workbench.maps[name].reference[::every])
+        assert ((positions.neighbors_kept >= 0) & (positions.neighbors_kept <= 1)).all()
+
+
+def test_a_map_of_another_aligner_is_refused(tmp_path, monkeypatch):
+    loaded = train(tmp_path, monkeypatch)
+    maps = load_maps(loaded.folder)
+    maps["timeline"].card["aligner_fingerprint"] = "another"
+    with pytest.raises(FingerprintError, match="The map Timeline was fitted for an aligner with fingerprint another"):
+        Workbench(loaded, SmallEncoder(), maps)
