@@ -88,7 +88,7 @@ def show_refit(state: AppState) -> None:
             on_click=state.ask, args=(RefitRequest(shown, state.aligner),), disabled=bool(drifts),
             help="The maps were fitted once for the aligner's own words; yours are placed on them as they are. Refitting "
             "starts from the frozen maps, makes room for these texts and paths, and keeps old points within "
-            "5 % of the map's width. It takes about half a minute.",
+            "5 % of the map's width. It takes half a minute, on a busy machine two.",
         )  # fmt: skip
         if drifts:
             st.caption(plain(_drift_line(drifts, shown)), width="stretch")

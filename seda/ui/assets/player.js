@@ -1458,12 +1458,12 @@ class MapPainter {
     }
   }
 
-  /** A picture whose point is in sight stays in sight. */
+  /** A picture whose point is in sight stays in sight, and clear of the buttons above and the legend below. */
   #keepInside(place, point, margin) {
-    const { width, height } = this.player.view;
-    if (point.x < 0 || point.y < 0 || point.x > width || point.y > height) return;
+    const { width, height, insets } = this.player.view;
+    if (point.x < 0 || point.y < insets.top || point.x > width || point.y > height - insets.bottom) return;
     place.x = clamp(place.x, margin, width - margin);
-    place.y = clamp(place.y, margin, height - margin);
+    place.y = clamp(place.y, insets.top + margin - 6, height - insets.bottom - margin + 6);
   }
 
   #drawPin(ctx, item, point) {
