@@ -224,7 +224,7 @@ def train(
         config: how.
         more_loss: added to the objective at each step.
         on_progress: told how far it is; return True to stop.
-        check: asked every 25 steps with the steps done; False ends the training.
+        check: asked every five steps with the steps done; False ends the training.
     Raises:
         Stopped: on_progress returned True.
     """
@@ -254,11 +254,10 @@ def train(
         loss.backward()
         optimizer.step()
         schedule.step()
-        if step % 25 == 24:
-            if on_progress is not None and on_progress(step + 1, config.steps):
-                raise Stopped
-            if check is not None and not check(step + 1):
-                return
+        if step % 25 == 24 and on_progress is not None and on_progress(step + 1, config.steps):
+            raise Stopped
+        if step % 5 == 4 and check is not None and not check(step + 1):
+            return
 
 
 @torch.no_grad()

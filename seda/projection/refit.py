@@ -36,9 +36,9 @@ class RefitConfig(Config):
     """
 
     max_drift: float = 0.05
-    drift_weight: float = 0.1
+    drift_weight: float = 0.3
     steps: int = 600
-    path_weight: float = 4.0
+    path_weight: float = 2.0
     learning_rate: float = 1e-3
     seed: int = 0
 

@@ -16,8 +16,8 @@ from PIL import Image
 from seda.benchmark import maps as benchmark_maps
 from seda.card import read_card
 from seda.cli import ANSWERED, UNANSWERED, WRONG_CALL, main
+from seda.projection import aligner_map, load_maps
 from seda.projection import fit as projection_fit
-from seda.projection import load_maps
 from seda.projection.aligner_map import SHIPPED
 from seda.trajectory import Journey
 from tests.tiny import CLASSES, PER_CLASS, image_folder
@@ -204,7 +204,9 @@ def test_an_unwritable_place_is_said(capsys, aligner_dir, pictures, tmp_path):
 def test_train_then_evaluate_a_folder(capsys, tmp_path, monkeypatch):
     monkeypatch.setenv("SEDA_CACHE", str(tmp_path / "cache"))
     # the whole fit takes a minute; the command does not offer the choice because a hasty map is a bad one
-    monkeypatch.setattr(projection_fit, "MapConfig", partial(projection_fit.MapConfig, steps=40, batch_size=128))
+    quick = partial(projection_fit.MapConfig, steps=40, batch_size=128)
+    monkeypatch.setattr(projection_fit, "MapConfig", quick)
+    monkeypatch.setattr(aligner_map, "MapConfig", quick)
     data = image_folder(tmp_path / "shapes")
     out = tmp_path / "trained"
     call = ["train", "--dataset", f"folder:{data}", "--out", str(out), "--epochs", "3"]
