@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import time
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -295,24 +296,33 @@ def _map_fit(arguments: argparse.Namespace) -> int:
     read_card(arguments.aligner, check_maps=False)
 
     from seda.aligner import load_aligner
+    from seda.benchmark.maps import ROW_OF, place_ms
     from seda.card import write_card
-    from seda.projection.aligner_map import SHIPPED, fit_aligner_maps
+    from seda.projection.aligner_map import SHIPPED, aligner_material, check_names, fit_map, with_scores
     from seda.projection.fit import MapConfig
 
     names = tuple(name.strip() for name in arguments.maps.split(",")) if arguments.maps else SHIPPED
+    check_names(names)
+    config = MapConfig(seed=arguments.seed)
     pretrained = load_aligner(arguments.aligner, check_maps=False)
-    fitted = fit_aligner_maps(
-        pretrained, MapConfig(seed=arguments.seed), names=names,
-        on_progress=lambda name, done, total: _progress(f"fitting {name}", done, total),
-    )  # fmt: skip
-    for frozen in fitted.values():
+    prepared = aligner_material(pretrained, config)
+    maps, rows = [], []
+    for name in names:
+        start = time.perf_counter()
+        frozen = fit_map(
+            name, prepared, config, on_progress=lambda name, done, total: _progress(f"fitting {name}", done, total)
+        )
+        seconds = time.perf_counter() - start
+        maps.append(with_scores(frozen, prepared))
+        times = {"place_ms": place_ms(frozen.projector, prepared.held_out), "fit_s": seconds}
+        rows.append({"projector": ROW_OF[name], "map": name, **maps[-1].card["scores"], **times})
+    for frozen in maps:  # all are fitted before the first old one is replaced
         frozen.save(pretrained.folder)
         for note in frozen.card["notes"]:
             _say(f"{frozen.name}: {note}")
-    scores = dict(pretrained.card.metrics.get("maps", {}))
-    scores |= {name: frozen.card["scores"] for name, frozen in fitted.items()}
+    scores = dict(pretrained.card.metrics.get("maps", {})) | {frozen.name: frozen.card["scores"] for frozen in maps}
     write_card(pretrained.folder, replace(pretrained.card, metrics={**pretrained.card.metrics, "maps": scores}))
-    _print_figures([{"map": name, **frozen.card["scores"]} for name, frozen in fitted.items()], arguments.json)
+    _print_figures(rows, arguments.json)
     return ANSWERED
 
 

@@ -35,6 +35,8 @@ TRADE_OFF = {
 }
 PCA = {"pca": "pca-2d", "pca 3-D": "pca-3d"}
 UMAP_LEARN, UMAP_LEARN_FROZEN = "umap-learn", "umap-learn, placed by neighbours"
+ROW_OF = {which: row for row, (which, _) in PARAMETRIC.items()} | {which: row for row, which in PCA.items()}
+ROW_OF["umap-learn"] = UMAP_LEARN_FROZEN
 ROWS = (*PARAMETRIC, *PCA, UMAP_LEARN, UMAP_LEARN_FROZEN)
 
 
@@ -101,10 +103,10 @@ def _score(
         fit_s = time.perf_counter() - start
         projector, reference_at = frozen.projector, frozen.reference
     scores = score_map(projector, reference_at, prepared.material.reference, prepared.held_out)
-    return {**scores, "place_ms": _place_ms(projector, prepared.held_out), "fit_s": fit_s}
+    return {**scores, "place_ms": place_ms(projector, prepared.held_out), "fit_s": fit_s}
 
 
-def _place_ms(projector: Projector, paths: np.ndarray) -> float:
+def place_ms(projector: Projector, paths: np.ndarray) -> float:
     """Milliseconds for placing PLACED states, warm."""
     count = -(-PLACED // paths.shape[1])
     part = np.ascontiguousarray(np.resize(paths, (count, *paths.shape[1:])))

@@ -105,11 +105,20 @@ def fit_aligner_maps(
         ProjectionError: fewer than three points, or points that are not finite.
         Stopped: on_progress returned True.
     """
-    if unknown := sorted(set(names) - set(DIMENSIONS)):
-        raise ConfigError(f"There is no map {', '.join(unknown)}; known are {', '.join(DIMENSIONS)}.")
+    check_names(names)
     prepared = aligner_material(pretrained, config)
     maps = {name: fit_map(name, prepared, config, on_progress=on_progress) for name in names}
     return {name: with_scores(frozen, prepared) for name, frozen in maps.items()}
+
+
+def check_names(names: Sequence[str]) -> None:
+    """Refuse names of maps that are not known, before anything is computed.
+
+    Raises:
+        ConfigError: names them, and the known ones.
+    """
+    if unknown := sorted(set(names) - set(DIMENSIONS)):
+        raise ConfigError(f"There is no map {', '.join(unknown)}; known are {', '.join(DIMENSIONS)}.")
 
 
 def fit_map(

@@ -224,7 +224,10 @@ def test_train_then_evaluate_a_folder(capsys, tmp_path, monkeypatch):
     assert [row["map"] for row in rows] == list(SHIPPED)
     for name, frozen in load_maps(out).items():
         np.testing.assert_array_equal(frozen.reference, before[name].reference)
-    assert read_card(out).metrics["maps"] == {row.pop("map"): row for row in rows}
+    assert rows[0]["projector"] == "parametric" and rows[0]["place_ms"] > 0 and rows[0]["fit_s"] > 0
+    for row in rows:
+        scores = read_card(out).metrics["maps"][row["map"]]
+        assert scores.items() <= row.items() and "trustworthiness" in scores
     answer(capsys, "map", "fit", "--aligner", out, "--maps", "umap-learn", "--json")
     assert "umap-learn" in load_maps(out)
     assert main(["map", "fit", "--aligner", str(out), "--maps", "tsne"]) == WRONG_CALL
