@@ -192,9 +192,8 @@ def refit_journey(
             remedy="Choose that aligner, or trace the pictures again.",
         )
     reference, anchors = aligner.reference.features.cpu().numpy(), map_anchors(aligner)
-    placed = {}
-    for name in refittable(workbench):
-        refitted = refit_map(
+    refitted = {
+        name: refit_map(
             workbench.maps[name],
             reference,
             anchors,
@@ -202,8 +201,13 @@ def refit_journey(
             trajectory.states,
             on_progress=on_progress,
         )
-        positions = place_trajectory(trajectory, workbench, {name: refitted})[name]
-        scores = map_scores(reference, refitted.reference, trajectory.states, positions.states)
+        for name in refittable(workbench)
+    }
+    placed = place_trajectory(
+        trajectory, workbench, refitted
+    )  # at once: neighbours in feature space are the same for all
+    for name, positions in placed.items():
+        scores = map_scores(reference, refitted[name].reference, trajectory.states, positions.states)
         placed[name] = replace(positions, about={**positions.about, "scores": scores})
     return replace(journey, maps={**journey.maps, **placed})
 

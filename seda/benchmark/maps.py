@@ -12,7 +12,14 @@ import numpy as np
 
 from seda.aligner import PretrainedAligner
 from seda.errors import ConfigError
-from seda.projection.aligner_map import AlignerMaterial, aligner_material, fit_map, place_paths, score_map
+from seda.projection.aligner_map import (
+    AlignerMaterial,
+    aligner_material,
+    fit_map,
+    fit_umap_learn,
+    place_paths,
+    score_map,
+)
 from seda.projection.fit import MapConfig
 from seda.projection.projectors import NeighborProjector, Projector
 
@@ -124,12 +131,8 @@ class _Umap:
     kind = "umap-learn"
 
     def __init__(self, points: np.ndarray, seed: int) -> None:
-        from umap import UMAP
-
-        config = MapConfig()
-        self.model = UMAP(n_neighbors=config.n_neighbors, min_dist=config.min_dist, random_state=seed, n_jobs=1)
-        positions = np.asarray(self.model.fit_transform(points), np.float32)
-        self.frozen = NeighborProjector(points.astype(np.float16), positions, config.n_neighbors)
+        self.model = fit_umap_learn(points, MapConfig(seed=seed))
+        self.frozen = NeighborProjector(points.astype(np.float16), self.model.embedding_, self.model.n_neighbors)
 
     def place(self, points: np.ndarray, progress: np.ndarray | None = None) -> np.ndarray:
         return self.model.transform(points)

@@ -90,24 +90,20 @@ def fit_aligner_maps(
     pretrained: PretrainedAligner,
     config: MapConfig | None = None,
     *,
-    names: Sequence[str] = SHIPPED,
     on_progress: Progress | None = None,
 ) -> dict[str, FrozenMap]:
-    """Fit maps to an aligner's reference features, centers, texts and training paths; scores are in their cards.
+    """Fit the SHIPPED maps to an aligner's reference features, centers, texts and training paths; scores are in their cards.
 
     Args:
         pretrained: the aligner.
         config: how parametric maps are fitted; `dimensions` is the map's own.
-        names: which, of DIMENSIONS.
         on_progress: told how far it is; return True to stop.
     Raises:
-        ConfigError: a name is not known.
         ProjectionError: fewer than three points, or points that are not finite.
         Stopped: on_progress returned True.
     """
-    check_names(names)
     prepared = aligner_material(pretrained, config)
-    maps = {name: fit_map(name, prepared, config, on_progress=on_progress) for name in names}
+    maps = {name: fit_map(name, prepared, config, on_progress=on_progress) for name in SHIPPED}
     return {name: with_scores(frozen, prepared) for name, frozen in maps.items()}
 
 
@@ -132,7 +128,9 @@ def fit_map(
     if name.startswith("pca"):
         projector = fit_pca(prepared.material.points, dimensions)
     elif name == "umap-learn":
-        projector = _fit_umap_learn(prepared.material.points, config)
+        points = prepared.material.points.astype(np.float16)  # as they are saved
+        model = fit_umap_learn(points.astype(np.float32), config)
+        projector = NeighborProjector(points, model.embedding_, model.n_neighbors)
     else:
         steps = round(config.steps * STEPS_SHARE.get(name, 1.0))
         config = replace(config, dimensions=dimensions, steps=steps, **OWN_SETTINGS.get(name, {}))
@@ -182,14 +180,12 @@ def _timeline(height: ParametricProjector, points: np.ndarray) -> TimelineProjec
     return TimelineProjector(height, low, (high - low) or 1.0)
 
 
-def _fit_umap_learn(points: np.ndarray, config: MapConfig) -> NeighborProjector:
+def fit_umap_learn(points: np.ndarray, config: MapConfig) -> Any:
+    """umap-learn's UMAP, fitted to points float32 [p, d] with the config's neighbours, distance and seed."""
     from umap import UMAP
 
     neighbors = min(config.n_neighbors, len(points) - 1)
-    points = points.astype(np.float16)  # as they are saved
-    model = UMAP(n_neighbors=neighbors, min_dist=config.min_dist, random_state=config.seed, n_jobs=1)
-    positions = model.fit_transform(points.astype(np.float32))
-    return NeighborProjector(points, np.asarray(positions, np.float32), neighbors)
+    return UMAP(n_neighbors=neighbors, min_dist=config.min_dist, random_state=config.seed, n_jobs=1).fit(points)
 
 
 def _states(pretrained: PretrainedAligner, image_features: Tensor, sampling: SamplingConfig) -> np.ndarray:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -89,7 +90,7 @@ class MapMaterial:
     paths: np.ndarray
     graph_paths: int
 
-    @property
+    @cached_property
     def points(self) -> np.ndarray:
         """float32 [p, d], the points of the neighbour graph: reference, anchors, states."""
         states = self.paths[: self.graph_paths].reshape(-1, self.reference.shape[1])
