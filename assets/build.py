@@ -1,4 +1,6 @@
-"""Rebuild the shipped samples, features and journeys from the data and the shipped aligner: `python assets/build.py`.
+"""Rebuild what is shipped beside the aligner's weights from the data and them: `python assets/build.py`.
+
+Samples, features, reference pictures, the stored journey, and the card's figures on the test split.
 
 Needs Fashion-MNIST on this machine (Debian's dataset-fashion-mnist, $SEDA_DATA, or a network). Everything is chosen by rule,
 nothing by looking at results: samples are the first images of each class in the test split, in its own order.
@@ -13,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import torch
 
 ASSETS = Path(__file__).resolve().parent
 sys.path.insert(0, str(ASSETS.parent))
@@ -29,6 +32,7 @@ from seda.images import NamedImage, read_image  # noqa: E402
 from seda.projection import load_maps  # noqa: E402
 from seda.storage import write_bytes, write_json  # noqa: E402
 from seda.tracing import Workbench, trace_images  # noqa: E402
+from seda.training.recipe import chosen_images, save_pictures  # noqa: E402
 
 SAMPLES_PER_CLASS = 3
 
@@ -62,6 +66,17 @@ def build_features(dataset: ImageDataset, encoder: Encoder) -> None:
     features.save(SHIPPED / name, half=True)
 
 
+def build_pictures(aligner: PretrainedAligner, dataset: ImageDataset, encoder: Encoder) -> None:
+    """Pictures of the aligner's reference features, found again by the rule that chose them in training."""
+    card, reference = aligner.card, aligner.reference
+    features = encode_split(dataset, "train", encoder, limit=card.data["count"], seed=None)
+    chosen = chosen_images(torch.from_numpy(features.labels), card.training, len(reference.features)).reference
+    again = aligner.aligner.image_scaler(torch.from_numpy(features.image_features)[chosen])
+    if not torch.allclose(again, reference.features, atol=2e-2):  # half precision at a length of 20
+        raise SystemExit("The reference features are not those of the training images found: nothing was written.")
+    save_pictures(dataset, chosen[reference.sample].numpy(), aligner.folder)
+
+
 def build_journeys(samples: list[dict], folder: Path, workbench: Workbench, journeys: Path) -> None:
     """The stored example that the app opens with."""
     images = [NamedImage(entry["name"], read_image(folder / entry["file"], entry["name"])) for entry in samples[:12]]
@@ -87,6 +102,7 @@ def record_test_figures(aligner: PretrainedAligner, dataset: ImageDataset, encod
 def main() -> None:
     dataset, encoder = load_dataset("fashion-mnist"), load_encoder("bundled")
     aligner: PretrainedAligner = load_aligner("fashion-mnist")
+    build_pictures(aligner, dataset, encoder)
     workbench = Workbench(aligner, encoder, load_maps(aligner.folder))
     folder = ASSETS / "samples" / "fashion-mnist"
     samples = build_samples(dataset, folder)

@@ -25,6 +25,7 @@ from seda.card import DEFAULT_ALIGNER, AlignerCard, find_aligner, read_card, wri
 from seda.config import ModelConfig, SamplingConfig
 from seda.diffusion.sampling import DenoisingPath, StepEvent
 from seda.errors import FileFormatError, FingerprintError, ShapeError
+from seda.evaluation.maps import thinning
 from seda.models.scaler import FeatureScaler
 from seda.stages import SemanticLearner, SemanticTranslator
 from seda.storage import fingerprint, read_arrays, write_arrays
@@ -32,6 +33,7 @@ from seda.trajectory import Trajectory
 
 WEIGHTS_FILE = "aligner.safetensors"
 _LOADED_AS = {"float16": np.float32, "int16": np.int64}
+MAX_SAMPLE = 2_000  # reference features that neighbours are looked for among; beyond, every k-th is one
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,11 @@ class ReferenceFeatures:
     texts: Tensor
     fit_images: Tensor
     held_out_images: Tensor
+
+    @property
+    def sample(self) -> slice:
+        """Those of the m features that neighbours are looked for among and that have pictures: all, or evenly thinned."""
+        return slice(None, None, thinning(len(self.features), MAX_SAMPLE))
 
 
 def package_versions() -> dict[str, str]:
@@ -187,9 +194,14 @@ class PretrainedAligner:
         sampling: SamplingConfig,
         *,
         item_seeds: Sequence[int] | None = None,
+        template: str | None = None,
         on_step: Callable[[StepEvent], object] | None = None,
     ) -> Trajectory:
-        """Run both stages and keep every state; see `Aligner.align`."""
+        """Run both stages and keep every state; see `Aligner.align`.
+
+        The template is the one that the class texts were put into, None for the aligner's own; it is only written down.
+        """
+        item_seeds = range(len(image_features)) if item_seeds is None else item_seeds
         run = self.aligner.align(image_features, class_text_features, sampling, item_seeds=item_seeds, on_step=on_step)
         paths = (run.learner, run.translator)
         visual = run.visual.unsqueeze(1)  # [n, 1, d]
@@ -203,6 +215,8 @@ class PretrainedAligner:
             class_probabilities=run.class_probabilities.cpu().numpy(),
             class_text_features=run.class_texts.cpu().numpy(),
             class_centers=self.aligner.class_centers.cpu().numpy(),
+            image_features=image_features.to(torch.float32).cpu().numpy(),
+            item_seeds=np.array(item_seeds, dtype=np.int64),
             item_names=tuple(item_names),
             class_names=tuple(class_names),
             center_names=self.card.class_names,
@@ -210,7 +224,7 @@ class PretrainedAligner:
                 "aligner": self.card.name,
                 "encoder": self.card.encoder,
                 "encoder_fingerprint": self.card.encoder_fingerprint,
-                "template": self.card.template,
+                "template": self.card.template if template is None else template,
                 "sampling": sampling.to_dict(),
                 "scale": self.card.model.feature_norm,
                 "versions": package_versions(),

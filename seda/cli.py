@@ -66,6 +66,9 @@ def _parser() -> argparse.ArgumentParser:
         "--out", required=True, metavar="FILE", type=Path,
         help=".html plays offline in a browser, .csv is a table, .safetensors is a replay that the app opens",
     )  # fmt: skip
+    trace.add_argument(
+        "--template", metavar="TEXT", help='put around each class text, such as "a photo of a {}"; default: the aligner\'s own'
+    )  # fmt: skip
     _add_sampling(trace)
 
     train = commands.add_parser("train", help="train an aligner; the same call goes on where a stopped one ended")
@@ -228,7 +231,7 @@ def _trace(arguments: argparse.Namespace) -> int:
 
     images = [NamedImage(Path(item.name).name, item.image) for item in images]  # folders are left out of what is shared
     journey = trace_images(
-        images, names, workbench, sampling, title=f"{len(images)} images on their way to {len(names)} class texts",
+        images, names, workbench, sampling, template=arguments.template, title=f"{len(images)} images on their way to {len(names)} class texts",
         on_step=lambda event: _progress(f"stage {event.stage}", event.done, event.total),
     )  # fmt: skip
     print(write_export(journey, arguments.out))

@@ -8,20 +8,24 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from seda.aligner import PretrainedAligner
 from seda.class_texts import fill_template
 from seda.config import SamplingConfig
 from seda.diffusion.sampling import StepEvent
 from seda.encoders.base import Encoder
-from seda.errors import FingerprintError
+from seda.errors import ConfigError, FileFormatError, FingerprintError
 from seda.evaluation.maps import N_NEIGHBORS, map_scores, nearest_neighbors, neighbors_kept, step_flags, thinning
 from seda.images import NamedImage, thumbnail_png
+from seda.journey import Journey
+from seda.neighbors import nearest_points, shown_neighbors
 from seda.projection import FrozenMap
-from seda.trajectory import Journey, MapPositions, Trajectory
+from seda.reference_pictures import ReferencePictures
+from seda.trajectory import MapPositions, Trajectory
 
 MAX_REFERENCE = 20_000  # points drawn of the reference clouds; beyond, every k-th is
-POOL_REFERENCE = 2_000  # of them, points among which neighbours are looked for; beyond, every k-th is
 LANDMARK_PATHS, LANDMARK_EVERY = 20, 3
 
 
@@ -56,7 +60,7 @@ class Workbench:
         pool among which the neighbours of a state are looked for.
         """
         aligner, reference = self.aligner.aligner, self.aligner.reference
-        sample = reference.features[:: thinning(len(reference.features), POOL_REFERENCE)].cpu().numpy()
+        sample = reference.features[reference.sample].cpu().numpy()
         centers = aligner.class_centers.cpu().numpy()
         run = self.aligner.trace(
             reference.fit_images[:LANDMARK_PATHS],
@@ -72,6 +76,35 @@ class Workbench:
         progress = [np.zeros(len(sample)), np.full(len(centers), way[run.hand_over]), np.tile(way[::LANDMARK_EVERY], n)]
         return points, np.concatenate(progress).astype(np.float32)
 
+    @cached_property
+    def sample_labels(self) -> np.ndarray:
+        """Category [m] of the reference features among the landmarks, which come first there."""
+        reference = self.aligner.reference
+        return reference.labels[reference.sample].cpu().numpy()
+
+    @cached_property
+    def pictures(self) -> ReferencePictures | None:
+        """Of the reference features among the landmarks; None where the aligner came without.
+
+        Raises:
+            FileFormatError: the file is damaged, or holds another number of pictures.
+        """
+        pictures = ReferencePictures.load(self.aligner.folder)
+        if pictures is not None and len(pictures.tiles) != len(self.sample_labels):
+            raise FileFormatError(
+                f"{len(pictures.tiles)} reference pictures came for {len(self.sample_labels)} reference features.",
+                remedy="Train the aligner again.",
+            )
+        return pictures
+
+    def encode_class_texts(self, class_names: Sequence[str], template: str) -> Tensor:
+        """Features [k, d] of class texts in their template, as the encoder gives them.
+
+        Raises:
+            ClassTextError: the template does not hold {} exactly once.
+        """
+        return self.encoder.encode_texts(fill_template(template, class_names))
+
 
 def trace_images(
     images: Sequence[NamedImage],
@@ -79,6 +112,7 @@ def trace_images(
     workbench: Workbench,
     sampling: SamplingConfig,
     *,
+    template: str | None = None,
     title: str = "",
     note: str = "",
     on_step: Callable[[StepEvent], object] | None = None,
@@ -90,51 +124,109 @@ def trace_images(
         class_names: two or more, as a user typed them (seda.class_texts).
         workbench: aligner, encoder and maps.
         sampling: how.
+        template: put around each class text, "{}" stands for the text; None for the aligner's own.
         title: a line for the screen.
         note: a sentence on what to look at.
         on_step: told of each denoising step; return True to stop.
     Raises:
         SedaError: see the parts; each names what came and what to do.
     """
-    aligner, encoder = workbench.aligner, workbench.encoder
-    image_features = encoder.encode_images([item.image for item in images])
-    class_text_features = encoder.encode_texts(fill_template(aligner.card.template, class_names))
-    trajectory = aligner.trace(
-        image_features,
-        class_text_features,
+    template = workbench.aligner.card.template if template is None else template
+    texts = workbench.encode_class_texts(class_names, template)  # first: a wrong template is said at once
+    trajectory = workbench.aligner.trace(
+        workbench.encoder.encode_images([item.image for item in images]),
+        texts,
         [item.name for item in images],
         class_names,
         sampling,
         item_seeds=[content_seed(item) for item in images],
+        template=template,
         on_step=on_step,
     )
-    labels = aligner.reference.labels.cpu().numpy().astype(np.int16)
+    return _journey(trajectory, tuple(thumbnail_png(item.image) for item in images), workbench, title, note)
+
+
+def retrace(
+    journey: Journey,
+    class_names: Sequence[str],
+    workbench: Workbench,
+    sampling: SamplingConfig,
+    *,
+    template: str | None = None,
+    title: str = "",
+    note: str = "",
+    on_step: Callable[[StepEvent], object] | None = None,
+) -> Journey:
+    """The journey's pictures again, from the features and thumbnails that it holds; arguments as for `trace_images`.
+
+    Raises:
+        FingerprintError: the journey was made with another encoder.
+        SedaError: as `trace_images`.
+    """
+    earlier, aligner = journey.trajectory, workbench.aligner
+    aligner.check_encoder(str(earlier.settings.get("encoder")), str(earlier.settings.get("encoder_fingerprint")))
+    template = aligner.card.template if template is None else template
+    trajectory = aligner.trace(
+        torch.from_numpy(earlier.image_features),
+        workbench.encode_class_texts(class_names, template),
+        earlier.item_names,
+        class_names,
+        sampling,
+        item_seeds=earlier.item_seeds.tolist(),
+        template=template,
+        on_step=on_step,
+    )
+    return _journey(trajectory, journey.thumbnails, workbench, title, note)
+
+
+def _journey(
+    trajectory: Trajectory, thumbnails: tuple[bytes, ...], workbench: Workbench, title: str, note: str
+) -> Journey:
+    """Place a trajectory on every map and look for its nearest training pictures."""
+    n, s, d = trajectory.states.shape
+    nearest, indices, similarities = nearest_points(trajectory.states.reshape(n * s, d), *_pool(trajectory, workbench))
+    labels = workbench.aligner.reference.labels.cpu().numpy().astype(np.int16)
     return Journey(
         trajectory,
-        place_trajectory(trajectory, workbench, workbench.maps),
+        place_trajectory(trajectory, workbench, workbench.maps, nearest),
         labels[:: thinning(len(labels), MAX_REFERENCE)],
         len(labels),
-        tuple(thumbnail_png(item.image) for item in images),
+        thumbnails,
         title,
         note,
+        shown_neighbors(
+            indices.reshape(n, s, -1), similarities.reshape(n, s, -1), workbench.sample_labels, workbench.pictures
+        ),
     )
+
+
+def _pool(trajectory: Trajectory, workbench: Workbench) -> tuple[np.ndarray, slice]:
+    """Points [p, d] among which neighbours are looked for, and which of them are reference features.
+
+    The class texts on the screen are neighbours too; the centers are landmarks already.
+    """
+    k, m = len(trajectory.class_names), len(workbench.sample_labels)
+    return np.concatenate([trajectory.class_text_features, workbench.landmarks[0]]), slice(k, k + m)
 
 
 def place_trajectory(
-    trajectory: Trajectory, workbench: Workbench, maps: Mapping[str, FrozenMap]
+    trajectory: Trajectory, workbench: Workbench, maps: Mapping[str, FrozenMap], nearest: np.ndarray | None = None
 ) -> dict[str, MapPositions]:
-    """Positions of every state, class text and center on each map, and how far each can be trusted there."""
+    """Positions of every state, class text and center on each map, and how far each can be trusted there.
+
+    The nearest points of each state in feature space may be given, as `nearest_points` found them; else it is asked.
+    """
     n, s, d = trajectory.states.shape
     k, c = len(trajectory.class_names), len(trajectory.center_names)
     states = trajectory.states.reshape(n * s, d)
+    if nearest is None:
+        nearest, _, _ = nearest_points(states, *_pool(trajectory, workbench))
     landmarks, landmark_progress = workbench.landmarks
     points = np.concatenate([states, trajectory.class_text_features, trajectory.class_centers, landmarks])
     way = np.linspace(0, 1, s, dtype=np.float32)
     progress = [np.tile(way, n), np.ones(k), np.full(c, way[trajectory.hand_over]), landmark_progress]
     progress = np.concatenate(progress).astype(np.float32)
-    # the class texts on the screen are neighbours too; the centers are landmarks already
-    pool = np.r_[n * s : n * s + k, n * s + k + c : len(points)]
-    nearest = nearest_neighbors(states, points[pool])
+    pool = np.r_[n * s : n * s + k, n * s + k + c : len(points)]  # as in _pool
     every = thinning(len(workbench.aligner.reference.features), MAX_REFERENCE)
 
     placed_on = {}
@@ -170,6 +262,9 @@ def refit_journey(
 ) -> Journey:
     """The journey on maps that were refitted for its class texts; maps that cannot be refitted stay.
 
+    Its neighbours stay. A ghost and seed clouds are left out: they were placed on the old maps, and their features are not
+    kept.
+
     Each refitted map's `about` holds its "drift" (see seda.projection.refit) and scores on the journey's own paths.
 
     Args:
@@ -184,13 +279,7 @@ def refit_journey(
     from seda.projection.refit import refit_map
 
     aligner, trajectory = workbench.aligner, journey.trajectory
-    centers = aligner.aligner.class_centers.cpu().numpy()
-    if trajectory.class_centers.shape != centers.shape or not np.allclose(trajectory.class_centers, centers, atol=1e-3):
-        raise FingerprintError(
-            f"The journey was traced with the aligner {trajectory.settings.get('aligner')!r}, not with this "
-            f"{aligner.card.name!r}.",
-            remedy="Choose that aligner, or trace the pictures again.",
-        )
+    check_traced_with(journey, aligner)
     reference, anchors = aligner.reference.features.cpu().numpy(), map_anchors(aligner)
     refitted = {
         name: refit_map(
@@ -209,7 +298,37 @@ def refit_journey(
     for name, positions in placed.items():
         scores = map_scores(reference, refitted[name].reference, trajectory.states, positions.states)
         placed[name] = replace(positions, about={**positions.about, "scores": scores})
-    return replace(journey, maps={**journey.maps, **placed})
+    return replace(journey, maps={**journey.maps, **placed}, ghost=None, clouds=())
+
+
+def check_traced_with(journey: Journey, aligner: PretrainedAligner) -> None:
+    """
+    Raises:
+        FingerprintError: the journey was traced with another aligner.
+    """
+    trajectory, centers = journey.trajectory, aligner.aligner.class_centers.cpu().numpy()
+    if trajectory.class_centers.shape != centers.shape or not np.allclose(trajectory.class_centers, centers, atol=1e-3):
+        raise FingerprintError(
+            f"The journey was traced with the aligner {trajectory.settings.get('aligner')!r}, not with this "
+            f"{aligner.card.name!r}.",
+            remedy="Choose that aligner, or trace the pictures again.",
+        )
+
+
+def sampling_of(journey: Journey) -> SamplingConfig:
+    """How a journey was drawn, from its settings.
+
+    Raises:
+        ConfigError: the settings do not say, or say what is not allowed; a replay may hold anything.
+    """
+    values = journey.trajectory.settings.get("sampling")
+    try:
+        return SamplingConfig.from_dict(values)
+    except TypeError as error:
+        raise ConfigError(
+            f"The journey does not say how it was drawn (its sampling is {values!r:.80}).",
+            remedy="Trace the pictures again.",
+        ) from error
 
 
 def content_seed(item: NamedImage) -> int:

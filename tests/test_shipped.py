@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from seda.aligner import load_aligner
 from seda.benchmark.evaluate import evaluate_aligner
@@ -16,9 +17,10 @@ from seda.encoders import load_encoder
 from seda.errors import DataError
 from seda.evaluation.trajectories import accuracy_along_path, decisions
 from seda.images import NamedImage, read_image
+from seda.journey import Journey
 from seda.projection import load_maps
-from seda.tracing import Workbench, content_seed, place_trajectory, trace_images
-from seda.trajectory import Journey
+from seda.reference_pictures import FILE as PICTURES_FILE
+from seda.tracing import Workbench, content_seed, place_trajectory, retrace, trace_images
 
 ASSETS = Path(__file__).resolve().parents[1] / "assets"
 EXAMPLES, SAMPLES = ASSETS / "journeys", ASSETS / "samples"
@@ -120,6 +122,16 @@ def test_the_maps_are_sound(shipped):
     assert all(frozen.card["aligner_fingerprint"] == shipped.fingerprint for frozen in maps.values())
 
 
+def test_the_reference_pictures_show_the_reference_features(workbench, encoder):
+    """A handful of the small pictures, encoded: each is nearest to its own feature."""
+    pictures, reference = workbench.pictures, workbench.aligner.reference
+    assert pictures.tiles.shape == (len(reference.features), 28, 28)
+    images = [Image.fromarray(tile).convert("RGB") for tile in pictures.tiles[:24]]
+    again = workbench.aligner.aligner.image_scaler(encoder.encode_images(images))
+    assert (again @ reference.features.T).argmax(1).tolist() == list(range(24))
+    assert (workbench.aligner.folder / PICTURES_FILE).stat().st_size < 1_500_000
+
+
 def test_the_stored_journey_is_what_the_shipped_aligner_draws(workbench):
     """A retrained aligner with a forgotten `python assets/build.py` is noticed here."""
     stored = Journey.load(sorted(EXAMPLES.glob("*.safetensors"))[0])
@@ -128,3 +140,8 @@ def test_the_stored_journey_is_what_the_shipped_aligner_draws(workbench):
     for name, positions in stored.maps.items():
         np.testing.assert_allclose(placed[name].states, positions.states, atol=0.05)
     assert stored.trajectory.settings["encoder_fingerprint"] == workbench.encoder.fingerprint
+    again = retrace(stored, stored.trajectory.class_names, workbench, SamplingConfig())
+    np.testing.assert_allclose(again.trajectory.states, stored.trajectory.states, atol=0.02)
+    same = again.neighbors.indices[..., 0] == stored.neighbors.indices[..., 0]
+    assert len(again.neighbors.labels) == len(stored.neighbors.labels) and same.mean() > 0.98
+    assert sorted(EXAMPLES.glob("*.safetensors"))[0].stat().st_size < 1_600_000

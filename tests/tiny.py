@@ -63,7 +63,8 @@ def tiny_aligner(folder: Path) -> Path:
     from seda.config import TrainingConfig
     from seda.projection.aligner_map import fit_aligner_maps
     from seda.projection.fit import MapConfig
-    from seda.training.recipe import reference_features
+    from seda.reference_pictures import ReferencePictures
+    from seda.training.recipe import chosen_images, reference_features
 
     encoder, result, data = _trained()
     aligner, config = result.aligner, TrainingConfig(max_epochs=6, batch_size=16)
@@ -74,6 +75,8 @@ def tiny_aligner(folder: Path) -> Path:
         versions=package_versions(),
     )  # fmt: skip
     aligner.save(folder, card, reference_features(aligner, data, config))
+    shown = [divmod(index, PER_CLASS) for index in chosen_images(data.labels, config).reference.tolist()]
+    ReferencePictures.from_images(picture(label, seed) for label, seed in shown).save(folder)
     pretrained = load_aligner(folder)
     for frozen in fit_aligner_maps(pretrained, MapConfig(steps=0)).values():
         frozen.save(folder)

@@ -39,6 +39,10 @@ class DenoisingPath:
     timesteps: tuple[int, ...]
 
 
+# odd constants spread neighbouring seeds; torch's generators take any 63-bit number
+_ITEM, _RUN, _NUMBERS = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 2**63
+
+
 def item_generators(item_seeds: Sequence[int], stage: int, seed: int) -> list[torch.Generator]:
     """One CPU generator per item, so that an item's noise depends neither on its batch nor on its place in it.
 
@@ -47,9 +51,16 @@ def item_generators(item_seeds: Sequence[int], stage: int, seed: int) -> list[to
         stage: 1 or 2; the stages have noise of their own.
         seed: of the whole run.
     """
-    # multiplication by odd constants spreads neighbouring seeds; torch's generators take any 63-bit number
-    mixed = [(item * 0x9E3779B97F4A7C15 + seed * 0xBF58476D1CE4E5B9 + stage) % 2**63 for item in item_seeds]
+    mixed = [(item * _ITEM + seed * _RUN + stage) % _NUMBERS for item in item_seeds]
     return [torch.Generator().manual_seed(number) for number in mixed]
+
+
+def item_seed_under(item_seed: int, seed: int, other_seed: int) -> int:
+    """The item seed that gives, in a run with `seed`, the noise which `item_seed` meets in a run with `other_seed`.
+
+    With it one batch holds the same item under many seeds.
+    """
+    return (item_seed + (other_seed - seed) * _RUN * pow(_ITEM, -1, _NUMBERS)) % _NUMBERS
 
 
 @torch.no_grad()

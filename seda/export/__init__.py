@@ -8,8 +8,8 @@ from seda.errors import ConfigError
 from seda.export.csv import to_csv
 from seda.export.html import to_html
 from seda.export.payload import player_payload
+from seda.journey import Journey
 from seda.storage import write_bytes
-from seda.trajectory import Journey
 
 __all__ = ["player_payload", "to_csv", "to_html", "write_export"]
 

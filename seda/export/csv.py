@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from seda.evaluation.trajectories import commitment_step, decisions
-from seda.trajectory import Journey, MapPositions
+from seda.journey import Journey
+from seda.trajectory import MapPositions
 
 STAGE_NAMES = ("visual feature", "semantic learner", "semantic translator")
 

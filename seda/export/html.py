@@ -7,8 +7,9 @@ import hashlib
 import html
 import json
 
-from seda.export.payload import player_asset, player_payload
-from seda.trajectory import Journey
+from seda.export.payload import player_payload
+from seda.export.player_files import player_script, player_style
+from seda.journey import Journey
 
 _START = """
 mount(document.getElementById("player"), JSON.parse(document.getElementById("journey").textContent));
@@ -43,8 +44,8 @@ def to_html(journey: Journey) -> str:
         ProjectionError: a position on a map is not finite.
     """
     payload = player_payload(journey)
-    script = player_asset("player.js") + _START
-    css = player_asset("player.css")
+    script = player_script() + _START
+    css = player_style()
     policy = (
         f"default-src 'none'; img-src data:; script-src '{_digest(script)}'; style-src '{_digest(css)}'; "
         "base-uri 'none'; form-action 'none'"

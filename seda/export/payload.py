@@ -1,8 +1,9 @@
-"""The player's payload: a journey as one JSON value of bounded size, read by seda/ui/assets/player.js.
+"""The player's payload: a journey as one JSON value of bounded size, read by seda/ui/assets/player/payload.js.
 
 Nothing here knows Streamlit; the component and the standalone page send the same value.
 
-Layout of the binary parts (base64, little endian): see `_map_part` and `_similarity_part`.
+Layout of the binary parts (base64, little endian): see `_map_part`, `_similarity_part`, `_neighbor_part`, `_ghost_part` and
+`_cloud_part`.
 """
 
 from __future__ import annotations
@@ -11,31 +12,39 @@ import base64
 import io
 import struct
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import isfinite
-from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from seda.errors import ConfigError, ProjectionError
-from seda.evaluation.trajectories import commitment_step, decisions
+from seda.evaluation.sentences import class_margins, cloud_sentence, path_sentences
+from seda.evaluation.trajectories import commitment_step, decisions, flips
 from seda.figures.palette import class_style, style_indices
+from seda.journey import Ghost, Journey, Neighbors, SeedCloud
 from seda.storage import fingerprint
-from seda.trajectory import Journey, MapPositions
+from seda.trajectory import MapPositions
 
-PAYLOAD_VERSION = 2
+PAYLOAD_VERSION = 3
 
-# Limits, chosen here so that 64 items x 103 states over 20,000 reference points on six maps stay below 3 MB.
+# Limits, chosen here so that 64 items x 103 states over 20,000 reference points on six maps stay below 3 MB, with
+# neighbours, a ghost and a seed cloud.
 MAX_ITEMS = 1024
 MAX_STATES = 100_000  # items times states
 MAX_MAPS = 8
 MAX_REFERENCE = 20_000
+MAX_CLOUDS = 8
+MAX_CLOUD_STATES = 100_000  # seeds times states, of all clouds
+PAYLOAD_LENGTH = 2_900_000  # characters that neighbours may fill up to: they come in what room the rest leaves
+NEIGHBOR_COUNTS = (6, 4, 2, 1)  # neighbours of a state, tried in turn
 SIMILARITY_BYTES = 900_000
 THUMBNAIL_BYTES = 900_000  # all thumbnails together, before base64
 THUMBNAIL_SIDE = 96  # pixels; the largest that the player draws on a HiDPI screen
 MAX_THUMBNAIL_SIDE = 2048  # pixels; a PNG header that claims more is not decoded
+MAX_SHEET_SIDE = 4096  # pixels of a contact sheet; every browser decodes that
+MAX_PICTURES = 65_536  # training pictures; their numbers are sent as 16 bits
 NAME_LENGTH = 200  # characters
 
 # What may be read from distances, by the kind of map: the line below it.
@@ -62,7 +71,7 @@ def player_payload(journey: Journey) -> dict[str, Any]:
         A dict that must not be modified: the next caller receives the same one.
     Raises:
         ConfigError: more items or states than the player can animate.
-        ProjectionError: a position on a map, or a share of kept neighbours, is not finite.
+        ProjectionError: a position on a map, or a number that belongs to one, is not finite.
     """
     with _lock:
         if journey not in _payloads:
@@ -70,15 +79,11 @@ def player_payload(journey: Journey) -> dict[str, Any]:
         return _payloads[journey]
 
 
-def player_asset(name: str) -> str:
-    """Text of a file of the player ("player.js", "player.css"), which component and export share."""
-    return (Path(__file__).parents[1] / "ui" / "assets" / name).read_text(encoding="utf-8")
-
-
 def _build(journey: Journey) -> dict[str, Any]:
     trajectory = journey.trajectory
     _check(journey)
     similarities = trajectory.class_similarities()  # [n, s, k]
+    similarity_part = _similarity_part(similarities)
     every = -(-len(journey.reference_labels) // MAX_REFERENCE) or 1
     class_styles, center_styles = style_indices(trajectory.class_names, trajectory.center_names)
     payload = {
@@ -94,9 +99,12 @@ def _build(journey: Journey) -> dict[str, Any]:
         "maps": [_map_part(name, positions, every) for name, positions in journey.maps.items()],
         "reference_labels": _base64(journey.reference_labels[::every], "<i2"),
         "reference_total": journey.reference_total,
-        "similarities": _similarity_part(similarities),
+        "similarities": similarity_part,
+        "ghost": None if journey.ghost is None else _ghost_part(journey, journey.ghost),
+        "clouds": [_cloud_part(journey, cloud, similarity_part["classes"]) for cloud in journey.clouds],
         "settings": _settings(trajectory.settings),
     }
+    payload["neighbors"] = _neighbor_part(journey.neighbors, PAYLOAD_LENGTH - _length(payload))
     # Over the finished content: whatever is drawn differently gets another identity in the browser.
     return {"fingerprint": fingerprint(payload), **payload}
 
@@ -121,11 +129,46 @@ def _check(journey: Journey) -> None:
             remedy="Choose fewer maps.",
         )
     for name, positions in journey.maps.items():
-        for part in ("states", "texts", "centers", "reference", "neighbors_kept"):
-            if not np.isfinite(getattr(positions, part)).all():
-                raise ProjectionError(
-                    f"{part} of map {name!r} holds values that are not finite.", remedy="Fit the map again."
-                )
+        parts = ("states", "texts", "centers", "reference", "neighbors_kept")
+        _check_finite(f"of map {name!r}", {part: getattr(positions, part) for part in parts}, "Fit the map again.")
+    if journey.neighbors is not None:
+        _check_finite("of neighbours", {"similarities": journey.neighbors.similarities})
+    if journey.ghost is not None:
+        _check_ghost(journey.ghost)
+    _check_clouds(journey.clouds)
+
+
+def _check_ghost(ghost: Ghost) -> None:
+    if len(ghost.items) * len(ghost.stages) > MAX_STATES:
+        raise ConfigError(
+            f"A ghost of {len(ghost.items)} items with {len(ghost.stages)} states is more than the player draws "
+            f"(at most {MAX_STATES:,} states in all).",
+            remedy="Compare with a run of fewer items or fewer steps.",
+        )
+    numbers = {"answer_probabilities": ghost.answer_probabilities, "differences": ghost.differences}
+    _check_finite("of a ghost", numbers)
+    for name in ghost.states:
+        _check_finite(f"of a ghost on map {name!r}", {"states": ghost.states[name], "texts": ghost.texts[name]})
+
+
+def _check_clouds(clouds: Sequence[SeedCloud]) -> None:
+    states = sum(len(cloud.seeds) * len(cloud.spread) for cloud in clouds)
+    if len(clouds) > MAX_CLOUDS or states > MAX_CLOUD_STATES:
+        raise ConfigError(
+            f"{len(clouds)} seed clouds of {states:,} states are more than the player draws "
+            f"(at most {MAX_CLOUDS} clouds and {MAX_CLOUD_STATES:,} states in all).",
+            remedy="Ask for fewer seeds.",
+        )
+    for cloud in clouds:
+        _check_finite("of a seed cloud", {"low": cloud.low, "high": cloud.high, "spread": cloud.spread})
+        for name, placed in cloud.states.items():
+            _check_finite(f"of a seed cloud on map {name!r}", {"states": placed})
+
+
+def _check_finite(where: str, arrays: Mapping[str, np.ndarray], remedy: str = "Trace the pictures again.") -> None:
+    for name, values in arrays.items():
+        if not np.isfinite(values).all():
+            raise ProjectionError(f"{name} {where} holds values that are not finite.", remedy=remedy)
 
 
 def _styled(name: str, index: int) -> dict[str, str]:
@@ -135,7 +178,9 @@ def _styled(name: str, index: int) -> dict[str, str]:
 
 def _items(journey: Journey, similarities: np.ndarray) -> list[dict[str, Any]]:
     trajectory = journey.trajectory
-    commitments = commitment_step(decisions(similarities))
+    decided = decisions(similarities)
+    commitments, changes, margins = commitment_step(decided), flips(decided), class_margins(similarities[:, -1])
+    sentences = path_sentences(trajectory, similarities)
     budget = THUMBNAIL_BYTES // len(trajectory.item_names)
     items = []
     for index, name in enumerate(trajectory.item_names):
@@ -147,9 +192,12 @@ def _items(journey: Journey, similarities: np.ndarray) -> list[dict[str, Any]]:
                 "thumbnail": _thumbnail(journey.thumbnails[index], budget),
                 # What the item is drawn as (most probable) and what its last state is nearest to; they may differ.
                 "answer": int(top[0]),
-                "nearest": int(similarities[index, -1].argmax()),
+                "nearest": int(decided[index, -1]),
                 "top": [[int(k), round(float(probabilities[k]), 4)] for k in top],
                 "commitment": int(commitments[index]),
+                "flips": int(changes[index]),
+                "margin": round(float(np.nan_to_num(margins[index])), 4),  # a single class text has no second nearest
+                "sentences": [list(sentence) for sentence in sentences[index]],
             }
         )
     return items
@@ -218,6 +266,100 @@ def _similarity_part(similarities: np.ndarray) -> dict[str, Any]:
         "data": _base64(quantised, dtype),
         "classes": classes.tolist(),
     }
+
+
+def _ghost_part(journey: Journey, ghost: Ghost) -> dict[str, Any]:
+    """The earlier run: positions float32 [g, s2, q] and [k2, q] a map, differences float32 [g, s].
+
+    A class that the journey has too keeps its style; the others take the next free ones.
+    """
+    trajectory = journey.trajectory
+    styles, _ = style_indices((*trajectory.class_names, *ghost.class_names), trajectory.center_names)
+    styles = styles[len(trajectory.class_names) :]
+    answers = zip(ghost.answers.tolist(), ghost.answer_probabilities.tolist(), strict=True)
+    return {
+        "changes": [_short(change) for change in ghost.changes],
+        "items": ghost.items.tolist(),
+        "stages": ghost.stages.tolist(),
+        "hand_over": ghost.hand_over,
+        "classes": [_styled(name, index) for name, index in zip(ghost.class_names, styles, strict=True)],
+        "answers": [[answer, round(probability, 4)] for answer, probability in answers],
+        "differences": _base64(ghost.differences, "<f4"),
+        "maps": {
+            _short(name): {"states": _base64(ghost.states[name], "<f4"), "texts": _base64(ghost.texts[name], "<f4")}
+            for name in ghost.states
+        },
+    }
+
+
+def _cloud_part(journey: Journey, cloud: SeedCloud, classes: Sequence[int]) -> dict[str, Any]:
+    """One item under other noise: positions float32 [r, s, q] a map, spread float32 [s].
+
+    The band of cosines is int16 [s, kept] (value * 32767) over the class texts that the similarities keep.
+    """
+    low, high = (np.rint(np.clip(band[:, classes], -1, 1) * 32767) for band in (cloud.low, cloud.high))
+    return {
+        "item": cloud.item,
+        "seeds": cloud.seeds.tolist(),
+        "maps": {_short(name): _base64(states, "<f4") for name, states in cloud.states.items()},
+        "low": _base64(low, "<i2"),
+        "high": _base64(high, "<i2"),
+        "spread": _base64(cloud.spread, "<f4"),
+        "ends": cloud.ends.tolist(),
+        "answers": cloud.answers.tolist(),
+        "sentence": cloud_sentence(cloud.ends, cloud.spread, journey.trajectory.class_names),
+    }
+
+
+def _neighbor_part(neighbors: Neighbors | None, room: int) -> dict[str, Any] | None:
+    """The training pictures nearest to each state, in so many characters: fewer a state, then no sheet, then none.
+
+    indices are uint16 [n, s, t], similarities uint8 [n, s, t] (cosine within 0..1 times 255).
+    """
+    if neighbors is None or len(neighbors.labels) > MAX_PICTURES:
+        return None
+    for sheet in (_sheet(neighbors), ""):
+        for count in NEIGHBOR_COUNTS:
+            count = min(count, neighbors.indices.shape[-1])
+            part = {
+                "count": count,
+                "indices": _base64(neighbors.indices[..., :count], "<u2"),
+                "similarities": _base64(np.rint(np.clip(neighbors.similarities[..., :count], 0, 1) * 255), "<u1"),
+                "labels": neighbors.labels.tolist(),
+                "sheet": sheet,
+                "columns": neighbors.columns,
+                "tile": neighbors.tile,
+            }
+            if _length(part) <= room:
+                return part
+    return None
+
+
+def _sheet(neighbors: Neighbors) -> str:
+    """The contact sheet as a data URL; empty where there is none, or it is not the one that it is said to be."""
+    from PIL import Image
+
+    rows = -(-len(neighbors.labels) // max(neighbors.columns, 1))
+    size = (neighbors.columns * neighbors.tile, rows * neighbors.tile)
+    if not neighbors.sheet or max(size) > MAX_SHEET_SIDE:
+        return ""
+    try:
+        with Image.open(io.BytesIO(neighbors.sheet), formats=("PNG", "WEBP")) as image:
+            if image.size != size:
+                return ""
+            kind = str(image.format).lower()
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return ""
+    return f"data:image/{kind};base64," + base64.b64encode(neighbors.sheet).decode("ascii")
+
+
+def _length(value: Any) -> int:
+    """About the characters of a value as JSON; never fewer, but for characters that are escaped."""
+    if isinstance(value, Mapping):
+        return sum(len(key) + 6 + _length(part) for key, part in value.items()) + 2
+    if isinstance(value, list):
+        return sum(_length(part) + 2 for part in value) + 2
+    return len(value) + 2 if isinstance(value, str) else len(str(value))
 
 
 def _base64(array: np.ndarray, dtype: str) -> str:

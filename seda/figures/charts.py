@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from seda.errors import ConfigError, ShapeError
 from seda.figures.palette import class_style, style_indices
-from seda.trajectory import Journey
+from seda.journey import Journey
 
 NAME_LENGTH = 40  # characters of a class text in a legend or on an axis
 ACCENT = "#3B5BDB"

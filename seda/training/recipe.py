@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from seda.aligner import Aligner, PretrainedAligner, ReferenceFeatures, load_aligner, package_versions
 from seda.card import AlignerCard, write_card
@@ -15,12 +17,14 @@ from seda.class_texts import TEMPLATE
 from seda.config import SamplingConfig, TrainingConfig
 from seda.data.datasets import ImageDataset
 from seda.data.feature_set import FeatureSet
-from seda.data.features import encode_split
+from seda.data.features import chosen_indices, encode_split
 from seda.encoders.base import Encoder
-from seda.errors import ConfigError
+from seda.errors import ConfigError, DataError
 from seda.evaluation.trajectories import accuracy_along_path, bootstrap_band, decisions
 from seda.projection.aligner_map import fit_aligner_maps
 from seda.projection.fit import MapConfig
+from seda.reference_pictures import FILE as PICTURES_FILE
+from seda.reference_pictures import ReferencePictures
 from seda.training.checkpoint import FILE as CHECKPOINT_FILE
 from seda.training.fit import TrainingEvent, TrainingResult, TrainingSet, fit_aligner, split_validation
 from seda.training.phrases import class_phrasings
@@ -31,6 +35,8 @@ Progress = Callable[[str, int, int, str], object]
 # Chosen here: enough for clouds and paths, small enough to be shipped
 REFERENCE_COUNT, FIT_PATHS, SCORED_PATHS = 2000, 180, 100
 MAX_REFERENCE_COUNT = 100_000  # clouds that maps were tried with
+
+logger = logging.getLogger(__name__)
 
 
 def train_aligner(
@@ -92,6 +98,8 @@ def train_aligner(
     result = fit_aligner(data, config, checkpoint_dir=out_dir, on_epoch=on_epoch)
     card = _card(name or out_dir.name, dataset, encoder, config, features, result)
     reference = reference_features(result.aligner, data, config, reference_count)
+    chosen = chosen_images(data.labels, config, reference_count).reference[reference.sample]
+    save_pictures(dataset, chosen_indices(dataset.count("train"), limit, None)[chosen], out_dir)
     folder = result.aligner.save(out_dir, card, reference).parent
     # from the folder, so that `map fit` gives these very maps again
     pretrained = load_aligner(folder, result.aligner.device, check_maps=False)
@@ -111,25 +119,59 @@ def train_aligner(
     return replace(pretrained, card=card)
 
 
+@dataclass(frozen=True)
+class ChosenImages:
+    """Which of the training data's images an aligner keeps something of: int64 indices.
+
+    Attributes:
+        reference: [m], whose features form the maps' clouds.
+        fitted: [p], whose paths the maps are fitted to.
+        held_out: [q], of the validation images, whose paths the maps are scored on.
+    """
+
+    reference: Tensor
+    fitted: Tensor
+    held_out: Tensor
+
+
+def chosen_images(labels: Tensor, config: TrainingConfig, count: int = REFERENCE_COUNT) -> ChosenImages:
+    """Drawn with the seed; clouds and fitted paths never show validation images."""
+    training, validation = split_validation(labels, config.validation_share, config.seed)
+    generator = torch.Generator().manual_seed(config.seed)
+    return ChosenImages(
+        reference=training[torch.randperm(len(training), generator=generator)[:count]],
+        fitted=training[torch.randperm(len(training), generator=generator)[:FIT_PATHS]],
+        held_out=validation[torch.randperm(len(validation), generator=generator)[:SCORED_PATHS]],
+    )
+
+
 def reference_features(
     aligner: Aligner, data: TrainingSet, config: TrainingConfig, count: int = REFERENCE_COUNT
 ) -> ReferenceFeatures:
-    """What the map is made of, drawn with the seed; clouds and fitted paths never show validation images.
-
-    Values are rounded to half precision, as they are saved.
-    """
-    training, validation = split_validation(data.labels, config.validation_share, config.seed)
-    generator = torch.Generator().manual_seed(config.seed)
-    chosen = training[torch.randperm(len(training), generator=generator)[:count]]
-    fitted = training[torch.randperm(len(training), generator=generator)[:FIT_PATHS]]
-    held_out = validation[torch.randperm(len(validation), generator=generator)[:SCORED_PATHS]]
+    """What the map is made of, see `chosen_images`. Values are rounded to half precision, as they are saved."""
+    chosen = chosen_images(data.labels, config, count)
     return ReferenceFeatures(
-        features=aligner.image_scaler(data.image_features[chosen]).half().float(),
-        labels=data.labels[chosen],
+        features=aligner.image_scaler(data.image_features[chosen.reference]).half().float(),
+        labels=data.labels[chosen.reference],
         texts=data.class_text_features.half().float(),
-        fit_images=data.image_features[fitted].half().float(),
-        held_out_images=data.image_features[held_out].half().float(),
+        fit_images=data.image_features[chosen.fitted].half().float(),
+        held_out_images=data.image_features[chosen.held_out].half().float(),
     )
+
+
+def save_pictures(dataset: ImageDataset, indices: np.ndarray, folder: Path) -> None:
+    """Write small pictures of these images of the training split beside an aligner.
+
+    Features may come from the cache when the images are gone: then there are no pictures, and the log says so.
+
+    Raises:
+        StorageError: the folder cannot be written.
+    """
+    (folder / PICTURES_FILE).unlink(missing_ok=True)  # another training's
+    try:
+        ReferencePictures.from_images(dataset.images("train", indices)).save(folder)
+    except DataError as error:
+        logger.warning("The aligner is saved without pictures of its training images. %s", error)
 
 
 def validation_path_accuracy(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,8 +17,9 @@ import streamlit as st
 from seda.card import CARD_FILE, AlignerCard, find_aligner, read_card
 from seda.errors import FileFormatError, SedaError
 from seda.export.payload import player_payload
+from seda.journey import Journey
 from seda.storage import read_json, write_bytes
-from seda.trajectory import Journey
+from seda.ui.state import PictureFile
 
 if TYPE_CHECKING:
     from seda.tracing import Workbench
@@ -98,6 +100,14 @@ def card(aligner: str) -> AlignerCard:
     return _card(str(path.parent), path.stat().st_mtime_ns)
 
 
+def card_or_none(aligner: str) -> AlignerCard | None:
+    """The same where a page can do without: what is wrong is said when Run is pressed, and on the aligner's page."""
+    try:
+        return card(aligner)
+    except SedaError:
+        return None
+
+
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _card(folder: str, changed: int) -> AlignerCard:
     return read_card(folder)
@@ -121,6 +131,11 @@ def _sample(folder: Path, entry: dict[str, str]) -> Sample:
     source = entry.get("source", "")
     source = source if isinstance(source, str) else json.dumps(source, ensure_ascii=False)
     return Sample(f"{folder.name}/{path.name}", entry.get("name", path.stem), entry.get("label", ""), source, path)
+
+
+def sample_files(keys: Collection[str]) -> tuple[PictureFile, ...]:
+    """The samples of these keys, in their own order."""
+    return tuple(PictureFile(sample.name, sample.path.read_bytes()) for sample in samples() if sample.key in keys)
 
 
 def device() -> str:

@@ -6,20 +6,34 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from seda.card import AlignerCard, list_aligners
+from seda.card import list_aligners
 from seda.class_texts import parse_class_texts
 from seda.config import SAMPLERS, SamplingConfig
 from seda.errors import ImageError, SedaError
-from seda.ui import cache
+from seda.journey import Journey
+from seda.ui import cache, links
 from seda.ui.errors import plain
-from seda.ui.state import AppState, PictureFile, Shown, TraceRequest, begin_widget, read_widget, set_widget
+from seda.ui.links import LIMITS, Source
+from seda.ui.state import (
+    ON_SCREEN,
+    SAMPLES,
+    UPLOAD,
+    AppState,
+    PictureFile,
+    TraceRequest,
+    begin_widget,
+    read_widget,
+    set_widget,
+)
+from seda.ui.stored import show_example, show_replay
 
 MAX_PICTURES = 64  # at once; chosen here: more thumbnails than that hide each other on the map
 MAX_TOTAL_BYTES = 256 * 2**20  # of all uploads of a visitor; chosen here: 64 phone photos
 SUFFIXES = ["png", "jpg", "jpeg", "webp", "gif", "bmp", "tif", "tiff"]
 SAMPLES_AT_FIRST = 12
+THUMBNAILS = 16  # of the pictures on the screen; chosen here: two rows
 
-OWN, SAMPLES = "Your pictures", "Samples"
+REPLAY_KEY = "trajectories.replay"
 CLASSES_KEY = "trajectories.classes"
 PRESETS_KEY = "trajectories.presets"
 SAMPLER_NAMES = {"ddim": "DDIM", "ddpm": "DDPM", "dpmsolver++": "DPM-Solver++"}
@@ -38,25 +52,32 @@ def side_panel(state: AppState) -> None:
     _class_texts(state)
     with st.expander("How the path is drawn", icon=":material/tune:"):
         choose_aligner(state, "trajectories.aligner")
+        _template(state)
         _sampling(state)
-    if st.button(
-        "Run", type="primary", icon=":material/play_arrow:", width="stretch", key="trajectories.run",
-        help="Nothing is computed before you press this.",
-    ):  # fmt: skip
+    if st.button("Run", type="primary", icon=":material/play_arrow:", width="stretch", key="trajectories.run"):
         _ask(state)
     _replays(state)
 
 
 def _pictures(state: AppState) -> None:
-    chosen = st.segmented_control(
-        "Pictures", [OWN, SAMPLES], required=True, label_visibility="collapsed", width="stretch",
-        key=begin_widget("trajectories.source", OWN if state.own_pictures else SAMPLES),
+    state.pictures_from = st.segmented_control(
+        "Pictures", [ON_SCREEN, UPLOAD, SAMPLES], required=True, label_visibility="collapsed", width="stretch",
+        key=begin_widget("trajectories.source", state.pictures_from),
     )  # fmt: skip
-    state.own_pictures = chosen == OWN
-    if state.own_pictures:
-        _uploads(state)
-    else:
-        _samples(state)
+    {ON_SCREEN: _on_screen, UPLOAD: _uploads, SAMPLES: _samples}[state.pictures_from](state)
+
+
+def _on_screen(state: AppState) -> None:
+    if state.shown is None:
+        st.caption("Nothing is on the screen yet.")
+        return
+    pictures = state.shown.journey.thumbnails
+    with st.container(horizontal=True, gap=None, key="trajectories.thumbnails"):
+        for name, picture in zip(state.shown.journey.trajectory.item_names, pictures[:THUMBNAILS], strict=False):
+            st.image(picture, width=30, alt=name)
+        if len(pictures) > THUMBNAILS:
+            st.caption(f"and {len(pictures) - THUMBNAILS} more")
+    st.caption("They travel again when you change a word and press Run.")
 
 
 def _uploads(state: AppState) -> None:
@@ -111,7 +132,7 @@ def _choose_samples(state: AppState, everything: bool) -> None:
 
 
 def _class_texts(state: AppState) -> None:
-    card = _card_or_none(state)
+    card = cache.card_or_none(state.aligner)
     if state.class_text is None:
         state.class_text = ", ".join(card.class_names) if card else ""
     state.class_text = st.text_area(
@@ -135,13 +156,6 @@ def _use_preset(state: AppState, presets: Mapping[str, str]) -> None:
         set_widget(PRESETS_KEY, None)  # a shortcut, not a setting: the text can be changed afterwards
 
 
-def _card_or_none(state: AppState) -> AlignerCard | None:
-    try:
-        return cache.card(state.aligner)
-    except SedaError:
-        return None  # said when Run is pressed, and on the aligner's own page
-
-
 def choose_aligner(state: AppState, key: str) -> None:
     """Which aligner the pages speak of; each page has a widget of its own."""
     names = list_aligners()
@@ -150,6 +164,16 @@ def choose_aligner(state: AppState, key: str) -> None:
     state.aligner = st.selectbox(
         "Aligner", names, key=begin_widget(key, state.aligner), accept_new_options=True,
         help="The trained model that moves the features. Type a folder to use one that `python -m seda train` wrote.",
+    )  # fmt: skip
+
+
+def _template(state: AppState) -> None:
+    card = cache.card_or_none(state.aligner)
+    state.template = st.text_input(
+        "Template", key=begin_widget("trajectories.template", state.template), max_chars=links.MAX_TEXT,
+        placeholder=card.template if card else "{}",
+        help="A phrase around each class text, such as “a photo of a {}”; {} is where the text goes. "
+        "Left empty, it is the one that the aligner was trained with.",
     )  # fmt: skip
 
 
@@ -162,46 +186,72 @@ def _sampling(state: AppState) -> None:
         "DPM-Solver++ needs the fewest steps.",
     )  # fmt: skip
     steps = st.slider(
-        "Steps per stage", 1, 100, key=begin_widget("trajectories.steps", now.num_inference_steps),
+        "Steps per stage", *LIMITS["num_inference_steps"], key=begin_widget("trajectories.steps", now.num_inference_steps),
         help="Denoising steps in each of the two stages. More steps show more of the way; the time grows with them.",
     )  # fmt: skip
     strength = st.slider(
-        "Noise strength", 0.1, 1.0, step=0.05, key=begin_widget("trajectories.strength", now.strength),
+        "Noise strength", *LIMITS["strength"], step=0.05, key=begin_widget("trajectories.strength", now.strength),
         help="How much noise each stage starts from. At 1 the picture's own feature is drowned, near 0 it hardly moves.",
     )  # fmt: skip
     guidance = st.slider(
-        "Guidance", 0.0, 20.0, step=0.5, key=begin_widget("trajectories.guidance", now.guidance),
+        "Guidance", *LIMITS["guidance"], step=0.5, key=begin_widget("trajectories.guidance", now.guidance),
         help="How strongly a path prefers the most probable class. At 1 a path ends in a class with just its "
         "probability, so some end elsewhere; larger values commit to the favourite.",
     )  # fmt: skip
     eta = st.slider(
-        "Eta", 0.0, 1.0, step=0.05, key=begin_widget("trajectories.eta", now.eta), disabled=sampler != "ddim",
+        "Eta", *LIMITS["eta"], step=0.05, key=begin_widget("trajectories.eta", now.eta), disabled=sampler != "ddim",
         help="Share of fresh noise in each DDIM step: 0 gives the smooth path, 1 nearly that of DDPM. "
         "Other samplers do not use it.",
     )  # fmt: skip
     seed = st.number_input(
-        "Seed", 0, SamplingConfig.MAX_SEED, step=1, key=begin_widget("trajectories.seed", now.seed),
+        "Seed", *LIMITS["seed"], step=1, key=begin_widget("trajectories.seed", now.seed),
         help="Number that fixes all noise: the same seed gives the same paths.",
     )  # fmt: skip
-    state.sampling = SamplingConfig(sampler, steps, strength, eta, guidance, seed)
+    # rounded: a slider's steps add up to .6500000000000001, and links tell what is on the screen exactly
+    state.sampling = SamplingConfig(sampler, steps, round(strength, 4), round(eta, 4), round(guidance, 4), seed)
+
+
+def renew_panel(state: AppState) -> None:
+    """Let the controls start again from the state; only in callbacks."""
+    sampling = state.sampling
+    for name, value in {
+        "source": state.pictures_from,
+        "classes": state.class_text,
+        "aligner": state.aligner,
+        "template": state.template,
+        "sampler": sampling.sampler,
+        "steps": sampling.num_inference_steps,
+        "strength": sampling.strength,
+        "guidance": sampling.guidance,
+        "eta": sampling.eta,
+        "seed": sampling.seed,
+    }.items():
+        set_widget(f"trajectories.{name}", value)
 
 
 def _ask(state: AppState) -> None:
     """Leave a request in the state, or say what it lacks."""
     try:
-        request = TraceRequest(_chosen_pictures(state), state.class_text or "", state.aligner, state.sampling)
-        parse_class_texts(request.class_text)
-        state.ask(request)
+        pictures, source = _chosen_pictures(state)
+        template = links.read_template(state.template) if state.template.strip() else ""
+        parse_class_texts(state.class_text or "")
+        state.ask(TraceRequest(pictures, source, state.class_text or "", template, state.aligner, state.sampling))
     except SedaError as error:
         state.problem = error
 
 
-def _chosen_pictures(state: AppState) -> tuple[PictureFile, ...]:
-    if state.own_pictures:
-        pictures = state.uploads
+def _chosen_pictures(state: AppState) -> tuple[tuple[PictureFile, ...] | Journey, Source]:
+    if state.pictures_from == ON_SCREEN and state.shown is not None:
+        return state.shown.journey, state.shown.source
+    if state.pictures_from == SAMPLES:
+        pictures, source = cache.sample_files(state.samples or ()), Source(links.SAMPLES, state.samples or ())
     else:
-        chosen = set(state.samples or ())
-        pictures = tuple(PictureFile(s.name, s.path.read_bytes()) for s in cache.samples() if s.key in chosen)
+        pictures, source = state.uploads, Source(links.UPLOADS)
+    _check_pictures(pictures)
+    return pictures, source
+
+
+def _check_pictures(pictures: tuple[PictureFile, ...]) -> None:
     if not pictures:
         raise ImageError("No picture is chosen.", remedy=f"Upload 1 to {MAX_PICTURES} pictures, or use the samples.")
     if len(pictures) > MAX_PICTURES:
@@ -214,7 +264,6 @@ def _chosen_pictures(state: AppState) -> tuple[PictureFile, ...]:
             f"The pictures have {total / 2**20:.0f} MB together; at most {MAX_TOTAL_BYTES // 2**20} MB are allowed.",
             remedy="Remove some of them, or save them smaller.",
         )
-    return pictures
 
 
 def _replays(state: AppState) -> None:
@@ -224,25 +273,29 @@ def _replays(state: AppState) -> None:
                 name.lstrip("0123456789-"),
                 key=f"trajectories.example.{name}",
                 type="tertiary",
-                on_click=_show_example,
+                on_click=_open_example,
                 args=(state, name),
             )
-        file = st.file_uploader(
-            "Open a replay", type=["safetensors"], key="trajectories.replay",
+        st.file_uploader(
+            "Open a replay", type=["safetensors"], key=REPLAY_KEY, on_change=_open_replay, args=(state,),
             help="A .safetensors file from this page's replay download or from `python -m seda trace`.",
         )  # fmt: skip
-        if file is None:
-            state.replay = ""
-        elif state.replay != file.file_id:
-            state.replay = file.file_id
-            try:
-                state.show(Shown(cache.read_replay(file.getvalue(), file.name), "replay"))
-            except SedaError as error:
-                state.problem = error
 
 
-def _show_example(state: AppState, name: str) -> None:
+def _open_example(state: AppState, name: str) -> None:
     try:
-        state.show(Shown(cache.example(name), "example"))
+        show_example(state, name)
+        renew_panel(state)
+    except SedaError as error:
+        state.problem = error
+
+
+def _open_replay(state: AppState) -> None:
+    file = read_widget(REPLAY_KEY)
+    if file is None:  # taken away again
+        return
+    try:
+        show_replay(state, file.getvalue(), file.name)
+        renew_panel(state)
     except SedaError as error:
         state.problem = error

@@ -8,8 +8,9 @@ from typing import Any
 
 import streamlit as st
 
-from seda.export.payload import player_asset, player_payload
-from seda.trajectory import Journey
+from seda.export.payload import player_payload
+from seda.export.player_files import player_script, player_style
+from seda.journey import Journey
 
 
 @dataclass(frozen=True)
@@ -20,14 +21,18 @@ class PlayerState:
         step: state index of the trajectory, 0 before the player has reported.
         selection: indices of the selected items, ascending; empty when none is.
         map: name of the map that is shown; empty before the player has reported.
+        stills: whether all steps stand side by side instead of playing.
     """
 
     step: int = 0
     selection: tuple[int, ...] = ()
     map: str = ""
+    stills: bool = False
 
 
-def show_player(journey: Journey, *, key: str, height: int = 680, start: PlayerState | None = None) -> PlayerState:
+def show_player(
+    journey: Journey, *, key: str, height: int = 680, start: PlayerState | None = None, address: bool = False
+) -> PlayerState:
     """Show a journey and return where its player stands.
 
     The player starts by itself once, and again only for another journey: a rerun for some other control leaves its
@@ -40,12 +45,13 @@ def show_player(journey: Journey, *, key: str, height: int = 680, start: PlayerS
             the player is as high as it needs to be.
         start: state to show instead of playing from the start, for instance from a link. It is applied when it
             changes, so a page may also steer the player with it; what the player itself reported is not applied again.
+        address: whether the player writes where it stands into the page's address (see seda/ui/links.py).
     Raises:
         ConfigError: more items or states than the player can animate.
         ProjectionError: a position on a map is not finite.
     """
     payload = player_payload(journey)
-    options = {"height": height, "start": asdict(start) if start else None}
+    options = {"height": height, "start": asdict(start) if start else None, "address": address}
     result = _component()(
         key=key,
         data={"payload": payload, "options": options},
@@ -60,7 +66,7 @@ def show_player(journey: Journey, *, key: str, height: int = 680, start: PlayerS
 def _component() -> Any:
     # Shared by all sessions; made on first use, because importing this module must not need a running Streamlit.
     return st.components.v2.component(
-        "seda.player", html="", css=player_asset("player.css"), js=player_asset("player.js"), isolate_styles=True
+        "seda.player", html="", css=player_style(), js=player_script(), isolate_styles=True
     )
 
 
@@ -77,4 +83,5 @@ def _read_state(view: Any, fingerprint: str, journey: Journey) -> PlayerState:
     if type(step) is not int or not 0 <= step < states or not isinstance(selection, list):
         return PlayerState()
     chosen = {item for item in selection if type(item) is int and 0 <= item < items}
-    return PlayerState(step, tuple(sorted(chosen)), shown if isinstance(shown, str) and shown in journey.maps else "")
+    shown = shown if isinstance(shown, str) and shown in journey.maps else ""
+    return PlayerState(step, tuple(sorted(chosen)), shown, view.get("stills") is True)

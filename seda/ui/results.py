@@ -1,18 +1,24 @@
-"""What stands around a journey: heading, messages, the player, the answers and the downloads."""
+"""What stands around a journey: messages, the heading, the player, and what can be done with it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import streamlit as st
 
-from seda.trajectory import Journey, MapPositions
+from seda.journey import Journey
+from seda.trajectory import MapPositions
+from seda.ui.address import follow
 from seda.ui.errors import errors_on_screen, plain, show_error, show_failures
 from seda.ui.player import show_player
-from seda.ui.state import AppState, RefitRequest, Shown
+from seda.ui.state import AppState, RefitRequest, SeedRequest, Shown, begin_widget, read_widget
 
+PLAYER_KEY = "trajectories.player"
 PLAYER_HEIGHT = 580  # px; chosen here: fits a 720 px window below the heading
+SEEDS = (4, 8, 16, 32, 64)  # of a cloud, its own among them
+MOST_REPEATED = 4  # pictures that are repeated at once; chosen here: more clouds than that hide each other
 
 _ORIGINS = {
     "example": ("Stored example", ":material/bookmark:"),
@@ -33,34 +39,79 @@ def show_messages(state: AppState) -> None:
             st.info(plain(note), icon=":material/info:")
 
 
-def show_heading(shown: Shown) -> None:
-    """Where the picture comes from; its title is the player's own."""
-    trajectory = shown.journey.trajectory
-    label, icon = _ORIGINS[shown.origin]
-    about = f"{len(trajectory.item_names)} pictures, {len(trajectory.class_names)} class texts"
-    if shown.origin == "example":
-        about = "Choose your own pictures and class texts in the side panel, then press Run."
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.badge(label, icon=icon, color="primary")
-        st.caption(about, width="stretch")
+def show_picture(state: AppState) -> None:
+    """Heading, player, and how the picture was made."""
+    if read_widget(PLAYER_KEY) is None:  # drawn anew, as after a look at another page
+        state.hold_view()
+    _picture(state)
 
 
 @st.fragment
-def show_picture(shown: Shown) -> None:
-    """The player. In a fragment, so that its reports do not interrupt a run."""
+def _picture(state: AppState) -> None:
+    """A fragment, so that the player's reports do not interrupt a run."""
+    shown, above = state.shown, st.container()
     with errors_on_screen():
-        show_player(shown.journey, key="trajectories.player", height=PLAYER_HEIGHT)
+        view = show_player(shown.journey, key=PLAYER_KEY, height=PLAYER_HEIGHT, start=shown.start, address=True)
+        if view.map:  # it has come to rest
+            state.view = view
+    left_out = follow(state)
     st.caption(plain(_settings_line(shown)))
+    if left_out:
+        st.caption(f"The address of this page leaves out {' and '.join(left_out)}: too long for a link.")
+    if state.pending is None:  # a run's progress takes the heading's place
+        with above, st.container(horizontal=True, vertical_alignment="center", gap="small", key="trajectories.heading"):
+            _heading(state, shown)
+            _seeds(state, shown)
+
+
+def _heading(state: AppState, shown: Shown) -> None:
+    """Where the picture comes from, and what has changed since the one before; its title is the player's own."""
+    label, icon = _ORIGINS[shown.origin]
+    st.badge(label, icon=icon, color="primary")
+    ghost = shown.journey.ghost
+    if ghost is None:
+        st.caption(_about(shown), width="stretch")
+        return
+    st.caption(f"**Ghost** of the picture before: {plain('; '.join(ghost.changes))}", width="stretch")
+    if st.button("Remove the ghost", icon=":material/close:", type="tertiary", key="trajectories.unghost"):
+        state.show(replace(shown, journey=replace(shown.journey, ghost=None)))
+        st.rerun(scope="app")
+
+
+def _about(shown: Shown) -> str:
+    if shown.origin == "example":
+        return "Change a word in the side panel and press Run, or choose pictures of your own."
+    pictures, texts = len(shown.journey.thumbnails), len(shown.journey.trajectory.class_names)
+    return f"{pictures} picture{'s' if pictures > 1 else ''}, {texts} class texts"
+
+
+def _seeds(state: AppState, shown: Shown) -> None:
+    """The offer to repeat the selected pictures."""
+    selected = state.view.selection if state.view else ()
+    with st.container(horizontal=True, width="content", gap="small"):
+        state.seeds = st.selectbox(
+            "Seeds", SEEDS, key=begin_widget("trajectories.seeds", state.seeds), format_func="{} seeds".format,
+            label_visibility="collapsed", width=130,
+        )  # fmt: skip
+        asked = st.button(
+            "Repeat with other seeds", icon=":material/casino:", key="trajectories.repeat",
+            disabled=not 1 <= len(selected) <= MOST_REPEATED,
+            help=f"Select 1 to {MOST_REPEATED} pictures in the player first. They travel again under so many seeds, each with "
+            "other noise: how much do the way and the answer depend on it?",
+        )  # fmt: skip
+    if asked:
+        state.ask(SeedRequest(shown, selected, state.seeds, state.aligner))
+        st.rerun(scope="app")
 
 
 def _settings_line(shown: Shown) -> str:
     """How the picture was made, in one line."""
-    settings: Mapping[str, Any] = shown.journey.trajectory.settings
-    sampling = settings.get("sampling")
-    sampling = sampling if isinstance(sampling, Mapping) else {}  # a replay may hold anything
+    settings = _told(shown.journey.trajectory.settings)
+    sampling = _told(settings.get("sampling"))
     sampler = sampling.get("sampler")
-    scale = settings.get("scale")
+    scale, template = settings.get("scale"), settings.get("template")
     parts = {
+        "template": f"“{template}”" if template not in (None, "{}") else None,
         "sampler": f"{sampler}, eta {sampling.get('eta')}" if sampler == "ddim" else sampler,
         "steps per stage": sampling.get("num_inference_steps"),
         "noise strength": sampling.get("strength"),
@@ -73,25 +124,17 @@ def _settings_line(shown: Shown) -> str:
         "device": shown.device or None,
         "took": f"{shown.seconds:.1f} s" if shown.seconds else None,
     }
-    return "  ·  ".join(f"{name} {value}" for name, value in parts.items() if value is not None)
+    line = [f"{name} {value}" for name, value in parts.items() if value is not None]
+    return "  ·  ".join([*line, shown.seeds_took] if shown.seeds_took else line)
 
 
-def show_refit(state: AppState) -> None:
-    """The offer to refit the maps for the class texts on the screen, and what an earlier refit has moved."""
-    shown = state.shown
-    if shown is None:
-        return
-    drifts = {name: positions.about["drift"] for name, positions in shown.journey.maps.items() if _drift(positions)}
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.button(
-            "Refit the maps for these class texts", icon=":material/fit_screen:", key="trajectories.refit",
-            on_click=state.ask, args=(RefitRequest(shown, state.aligner),), disabled=bool(drifts),
-            help="The maps were fitted once for the aligner's own words; yours are placed on them as they are. Refitting "
-            "starts from the frozen maps, makes room for these texts and paths, and keeps old points within "
-            "5 % of the map's width. It takes half a minute, on a busy machine two.",
-        )  # fmt: skip
-        if drifts:
-            st.caption(plain(_drift_line(drifts, shown)), width="stretch")
+def _told(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}  # a replay may hold anything
+
+
+def _drifts(shown: Shown) -> dict[str, Mapping[str, Any]]:
+    """What refitting has moved, by name of a refitted map."""
+    return {name: positions.about["drift"] for name, positions in shown.journey.maps.items() if _drift(positions)}
 
 
 def _drift(positions: MapPositions) -> bool:
@@ -99,51 +142,36 @@ def _drift(positions: MapPositions) -> bool:
     return isinstance(drift, Mapping) and all(isinstance(drift.get(name), int | float) for name in ("median", "p95"))
 
 
-def _drift_line(drifts: Mapping[str, Mapping[str, Any]], shown: Shown) -> str:
-    """What refitting has moved, in percent of each map's width."""
+def _drift_line(shown: Shown) -> str:
+    """What refitting has moved, in percent of each map's width; empty where nothing was refitted."""
     parts = []
-    for name, drift in drifts.items():
+    for name, drift in _drifts(shown).items():
         label = shown.journey.maps[name].about.get("label", name)
         ended = ", where the limit ended the fit" if drift.get("ended_at_limit") else ""
         parts.append(
             f"{label}: median {100 * drift['median']:.1f} %, 95 of 100 within {100 * drift['p95']:.1f} %{ended}"
         )
+    if not parts:
+        return ""
     return "Refitted for these class texts. Old points have moved, of the map's width: " + "; ".join(parts) + "."
 
 
-def show_answers(shown: Shown) -> None:
-    """The table of answers."""
-    from seda.figures.tables import answer_table  # pandas: after the picture
-
-    table = answer_table(shown.journey)
-    columns: dict[str, Any] = {
-        "picture": st.column_config.ImageColumn("", width=56),
-        "name": st.column_config.TextColumn("Picture"),
-        "answer": st.column_config.TextColumn("Answer", help="The most probable class text."),
-        "probability": st.column_config.ProgressColumn(
-            "Probability", min_value=0, max_value=100, format="%.1f %%", width="medium"
-        ),
-        "second": st.column_config.TextColumn("Second"),
-        "third": st.column_config.TextColumn("Third"),
-        "ended at": st.column_config.TextColumn(
-            "Path ended at", help="The class text nearest to the last state. It can differ from the first answer: "
-            "a path is one draw, the answer weighs all classes.",
-        ),
-        "settled at state": st.column_config.NumberColumn(
-            "Settled at", help="State from which on the nearest class text stays the same.", width="small"
-        ),
-    }  # fmt: skip
-    st.subheader("Answers", anchor=False)
-    st.dataframe(
-        table, column_config=columns, hide_index=True, row_height=48, key="trajectories.answers",
-        height=min(38 + 48 * len(table), 520),
-    )  # fmt: skip
-
-
-def show_downloads(shown: Shown) -> None:
-    """Files, made when they are asked for."""
-    journey = shown.journey
+def show_actions(state: AppState) -> None:
+    """Refitting the maps, and files, made when they are asked for."""
+    shown = state.shown
+    if shown is None:
+        return
+    journey, moved = shown.journey, _drift_line(shown)
     with st.container(horizontal=True):
+        st.button(
+            "Refit the maps for these class texts", icon=":material/fit_screen:", key="trajectories.refit",
+            on_click=state.ask, args=(RefitRequest(shown, state.aligner),),
+            disabled=bool(moved) or state.pending is not None,
+            help="The maps were fitted once for the aligner's own words; yours are placed on them as they are. Refitting "
+            "starts from the frozen maps, makes room for these texts and paths, and keeps old points within "
+            "5 % of the map's width. A ghost and repeated seeds are taken away. It takes half a minute, on a busy "
+            "machine two.",
+        )  # fmt: skip
         st.download_button(
             "Web page", lambda: _html(journey), "journey.html", "text/html", key="trajectories.html",
             on_click="ignore", icon=":material/web:", help="One HTML file that plays without server and network.",
@@ -156,6 +184,8 @@ def show_downloads(shown: Shown) -> None:
             "Replay", journey.to_bytes, "journey.safetensors", "application/octet-stream", key="trajectories.file",
             on_click="ignore", icon=":material/save:", help="Opens again on this page, without computing anything.",
         )  # fmt: skip
+    if moved:
+        st.caption(plain(moved))
 
 
 def _html(journey: Journey) -> str:

@@ -1,4 +1,7 @@
-"""One run, from a request in the state to a result in the state, with its progress on the screen."""
+"""Doing what a request asks for: from a request to what is shown. Every step is reported and can be stopped.
+
+torch and the models are imported inside, when the first run needs them.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +9,24 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from seda.class_texts import parse_class_texts
 from seda.errors import ImageError, SedaError
-from seda.images import read_images
+from seda.images import ImageFailure, read_images
+from seda.journey import Journey
 from seda.ui import cache
-from seda.ui.state import AppState, RefitRequest, Shown, TraceRequest
+from seda.ui.links import read_view, refusal
+from seda.ui.state import AppState, RefitRequest, Request, SeedRequest, Shown, TraceRequest
 
-_LAST_TITLE = "Your pictures on their way to {} class texts"
+if TYPE_CHECKING:
+    from seda.diffusion.sampling import StepEvent
+    from seda.images import NamedImage
+    from seda.tracing import Workbench
+
+Report = Callable[[float, str], None]  # told how much is done, 0 to 1, and what is being done
 
 
 def run_pending(state: AppState) -> None:
@@ -29,48 +40,85 @@ def run_pending(state: AppState) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         bar = st.progress(0.0, "Starting")
         st.button("Stop", icon=":material/stop:", key="trajectories.stop", on_click=state.stop)
-    work = _refit if isinstance(state.pending, RefitRequest) else _trace
+
+    def report(share: float, text: str) -> None:  # nothing: what a step's callback returns would stop the run
+        bar.progress(share, text)
+
     try:
-        state.show(work(state.pending, bar.progress))
+        state.show(_shown(state.pending, state, report))
     except SedaError as error:
         state.problem = error
     state.pending = None
     st.rerun()
 
 
-def _trace(request: TraceRequest, report: Callable[[float, str], None]) -> Shown:
-    report(0.0, f"Reading {len(request.pictures)} pictures")
+def _shown(request: Request, state: AppState, report: Report) -> Shown:
+    """The one place that turns a request into what is shown."""
+    if isinstance(request, TraceRequest):
+        return _trace(request, state.shown, report)
+    return _refit(request, report) if isinstance(request, RefitRequest) else _repeat(request, report)
+
+
+def _workbench(aligner: str, share: float, report: Report) -> Workbench:
+    first = "" if "torch" in sys.modules else "; the first time this takes some seconds"
+    report(share, f"Loading torch, encoder and aligner{first}")
+    return cache.workbench(aligner)
+
+
+def _trace(request: TraceRequest, earlier: Shown | None, report: Report) -> Shown:
     texts = parse_class_texts(request.class_text)
+    images, failures = _images(request, report)
+    workbench = _workbench(request.aligner, 0.05, report)
+    from seda.ghosts import with_ghost
+    from seda.tracing import retrace, trace_images
+
+    started = time.perf_counter()
+    again = isinstance(request.pictures, Journey)
+    count = len(request.pictures.thumbnails) if again else len(images)
+    report(0.1, f"Encoding {'' if again else f'{count} pictures and '}{len(texts.names)} class texts")
+    journey = (retrace if again else trace_images)(
+        request.pictures if again else images,
+        texts.names,
+        workbench,
+        request.sampling,
+        template=request.template or None,
+        title=_title(count, len(texts.names)),
+        on_step=lambda event: report(0.4 + 0.6 * _share(event), _step_text(event)),
+    )
+    seconds = time.perf_counter() - started
+    start, refused = read_view(request.view, journey)
+    said = refusal([*request.refused, *refused])
+    if earlier is not None:
+        journey = with_ghost(journey, earlier.journey)
+    return Shown(
+        journey,
+        "run",
+        request.source,
+        request.aligner,
+        failures,
+        (*texts.notes, said) if said else texts.notes,
+        cache.device(),
+        seconds,
+        start=start,
+    )
+
+
+def _images(request: TraceRequest, report: Report) -> tuple[list[NamedImage], tuple[ImageFailure, ...]]:
+    """The pictures of a request, read; none where a journey holds their features."""
+    if isinstance(request.pictures, Journey):
+        return [], ()
+    report(0.0, f"Reading {len(request.pictures)} pictures")
     images, failures = read_images((picture.name, picture.content) for picture in request.pictures)
     if not images:
         raise ImageError(
             "None of the pictures could be read. " + " ".join(failure.message for failure in failures[:3]),
             remedy="Choose other pictures.",
         )
-    first = "" if "torch" in sys.modules else "; the first time this takes some seconds"
-    report(0.05, f"Loading torch, encoder and aligner{first}")
-    workbench = cache.workbench(request.aligner)
-    from seda.tracing import trace_images
-
-    started = time.perf_counter()
-    report(0.1, f"Encoding {len(images)} pictures and {len(texts.names)} class texts")
-
-    def on_step(event) -> None:
-        done = (event.stage - 1) * event.total + event.done
-        stage = "semantic learner" if event.stage == 1 else "semantic translator"
-        report(
-            0.4 + 0.6 * done / (2 * event.total), f"Stage {event.stage}, {stage}: step {event.done} of {event.total}"
-        )
-
-    title = _LAST_TITLE.format(len(texts.names))
-    journey = trace_images(images, texts.names, workbench, request.sampling, title=title, on_step=on_step)
-    seconds = time.perf_counter() - started
-    return Shown(journey, "run", tuple(failures), texts.notes, cache.device(), seconds)
+    return images, tuple(failures)
 
 
-def _refit(request: RefitRequest, report: Callable[[float, str], None]) -> Shown:
-    report(0.0, "Loading torch, encoder and aligner")
-    workbench = cache.workbench(request.aligner)
+def _refit(request: RefitRequest, report: Report) -> Shown:
+    workbench = _workbench(request.aligner, 0.0, report)
     from seda.tracing import refit_journey, refittable
 
     names = refittable(workbench)
@@ -80,4 +128,41 @@ def _refit(request: RefitRequest, report: Callable[[float, str], None]) -> Shown
         share = (names.index(name) + done / total) / len(names)
         report(share, f"Refitting {workbench.maps[name].label}: step {done} of {total}")
 
-    return replace(request.shown, journey=refit_journey(request.shown.journey, workbench, on_progress=on_progress))
+    journey = refit_journey(request.shown.journey, workbench, on_progress=on_progress)
+    return replace(request.shown, journey=journey, seeds_took="")  # its clouds lay on the old maps
+
+
+def _repeat(request: SeedRequest, report: Report) -> Shown:
+    workbench = _workbench(request.aligner, 0.0, report)
+    from seda.seed_clouds import seed_cloud, with_cloud
+
+    started, total = time.perf_counter(), len(request.items)
+    journey = request.shown.journey
+    for number, item in enumerate(request.items):
+        name = journey.trajectory.item_names[item]
+        report(number / total, f"Repeating {name} with {request.count} seeds")
+
+        def on_step(event: StepEvent, number: int = number, name: str = name) -> None:
+            report((number + _share(event)) / total, f"{name} with {request.count} seeds: {_step_text(event)}")
+
+        journey = with_cloud(journey, seed_cloud(journey, item, workbench, count=request.count, on_step=on_step))
+    seconds = time.perf_counter() - started
+    pictures = "1 picture" if total == 1 else f"{total} pictures"
+    return replace(
+        request.shown,
+        journey=journey,
+        seeds_took=f"{request.count} seeds for {pictures} took {seconds:.1f} s on {cache.device()}",
+    )
+
+
+def _title(pictures: int, texts: int) -> str:
+    return f"{pictures} picture{'s' if pictures > 1 else ''} on the way to {texts} class texts"
+
+
+def _share(event: StepEvent) -> float:
+    return ((event.stage - 1) * event.total + event.done) / (2 * event.total)
+
+
+def _step_text(event: StepEvent) -> str:
+    stage = "semantic learner" if event.stage == 1 else "semantic translator"
+    return f"stage {event.stage}, {stage}, step {event.done} of {event.total}"

@@ -1,11 +1,13 @@
-"""AppState: everything a visitor has chosen and been shown, in one typed place. The only user of st.session_state.
+"""AppState: everything a visitor has chosen and been shown, in one typed place. The only user of st.session_state and of
+st.query_params.
 
 Widgets are dropped when their page is left, so every value is copied here and controls start from it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import streamlit as st
@@ -14,9 +16,14 @@ from seda.card import DEFAULT_ALIGNER
 from seda.config import SamplingConfig
 from seda.errors import SedaError
 from seda.images import ImageFailure
-from seda.trajectory import Journey
+from seda.journey import Journey
+from seda.ui.links import Settings, Source, settings_of, within_limits
+from seda.ui.player import PlayerState
 
 _KEY = "seda.state"
+
+# Where the side panel takes pictures from, as the visitor reads it.
+ON_SCREEN, UPLOAD, SAMPLES = "On screen", "Upload", "Samples"
 
 
 @dataclass(frozen=True)
@@ -27,21 +34,29 @@ class PictureFile:
     content: bytes = field(repr=False)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TraceRequest:
-    """What Run was pressed with.
+    """What Run was pressed with, or what a link asks for.
 
     Attributes:
-        pictures: one or more.
+        pictures: one or more; or a journey, whose pictures are traced again from its stored features.
+        source: where the pictures come from.
         class_text: as typed.
+        template: around each class text; empty for the aligner's own.
         aligner: name or folder.
         sampling: how.
+        view: a link's parameters of the player's view; empty to let it play.
+        refused: what else of a link could not be used, in a few words each.
     """
 
-    pictures: tuple[PictureFile, ...]
+    pictures: tuple[PictureFile, ...] | Journey
+    source: Source
     class_text: str
+    template: str
     aligner: str
     sampling: SamplingConfig
+    view: Mapping[str, str] = field(default_factory=dict)
+    refused: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,24 +73,56 @@ class RefitRequest:
 
 
 @dataclass(frozen=True, eq=False)
+class SeedRequest:
+    """What "Repeat with other seeds" was pressed with.
+
+    Attributes:
+        shown: whose pictures are repeated.
+        items: which of them.
+        count: seeds a picture.
+        aligner: name or folder.
+    """
+
+    shown: Shown
+    items: tuple[int, ...]
+    count: int
+    aligner: str
+
+
+Request = TraceRequest | RefitRequest | SeedRequest
+
+
+@dataclass(frozen=True, eq=False)
 class Shown:
     """What is on the screen, and how it came there.
 
     Attributes:
         journey: the paths.
         origin: "example", "run" or "replay".
+        source: where its pictures come from.
+        aligner: name or folder that it was traced with; empty when only the journey knows.
         failures: pictures that could not be read; the others went on.
         notes: sentences on what was changed in the input.
         device: torch's name of where it was computed; empty when it came from a file.
         seconds: how long the run took; 0 when it came from a file.
+        seeds_took: how long repeating with other seeds took, and where; empty when that was not asked for.
+        start: where the player starts, paused; None to let it play.
     """
 
     journey: Journey
     origin: str
+    source: Source
+    aligner: str = ""
     failures: tuple[ImageFailure, ...] = ()
     notes: tuple[str, ...] = ()
     device: str = ""
     seconds: float = 0.0
+    seeds_took: str = ""
+    start: PlayerState | None = None
+
+    @property
+    def settings(self) -> Settings:
+        return settings_of(self.journey, self.aligner)
 
 
 @dataclass
@@ -83,37 +130,57 @@ class AppState:
     """One visitor's session.
 
     Attributes:
-        own_pictures: whether uploads are used; samples otherwise.
+        pictures_from: ON_SCREEN, UPLOAD or SAMPLES.
         uploads: pictures that were uploaded; they outlive the page that they were uploaded on.
-        samples: names of the chosen samples; None until they are first looked at.
+        samples: keys of the chosen samples; None until they are first looked at.
         class_text: as typed; None until the aligner's own classes fill it.
+        template: as typed; empty for the aligner's own.
         aligner: name of the chosen aligner.
         sampling: the chosen settings.
-        example: name of the chosen stored example; empty for the first.
-        replay: identity of the replay file that was opened last, so that it is opened once.
+        seeds: how many, when selected pictures are repeated with other seeds.
         pending: a run that was asked for and is not finished; a rerun from elsewhere starts it again.
         shown: the last result; None until something is on the screen.
+        view: where its player stands; None until it has come to rest.
         problem: the last run's error.
         stopped: whether the last run was stopped.
+        opened: whether the address was read; from then on it is only written.
+        kept_address: parameters of a link whose own pictures are missing: the address stays until something else is shown.
     """
 
-    own_pictures: bool = True
+    pictures_from: str = ON_SCREEN
     uploads: tuple[PictureFile, ...] = ()
     samples: tuple[str, ...] | None = None
     class_text: str | None = None
+    template: str = ""
     aligner: str = DEFAULT_ALIGNER
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
-    example: str = ""
-    replay: str = ""
-    pending: TraceRequest | RefitRequest | None = None
+    seeds: int = 16
+    pending: Request | None = None
     shown: Shown | None = None
+    view: PlayerState | None = None
     problem: SedaError | None = None
     stopped: bool = False
+    opened: bool = False
+    kept_address: Mapping[str, str] | None = None
 
     def show(self, shown: Shown) -> None:
-        self.shown, self.problem, self.stopped = shown, None, False
+        """Put it on the screen. Where only something was added to the same paths, the player stays where it stands."""
+        if self.shown is None or self.shown.journey.trajectory is not shown.journey.trajectory:
+            self.view = shown.start
+        self.shown, self.problem, self.stopped, self.kept_address = shown, None, False, None
 
-    def ask(self, request: TraceRequest | RefitRequest) -> None:
+    def hold_view(self) -> None:
+        """Let the player start where it last stood: it is about to be drawn anew."""
+        if self.shown is not None and self.view is not None:
+            self.shown = replace(self.shown, start=self.view)
+
+    def choose(self, settings: Settings, own_template: str) -> None:
+        """Take over settings; those of a template that is the aligner's own need not be typed."""
+        self.aligner, self.class_text = settings.aligner, ", ".join(settings.class_names)
+        self.template = "" if settings.template == own_template else settings.template
+        self.sampling = within_limits(settings.sampling)
+
+    def ask(self, request: Request) -> None:
         self.pending, self.problem, self.stopped = request, None, False
 
     def stop(self) -> None:
@@ -136,10 +203,21 @@ def begin_widget(key: str, value: Any) -> str:
 
 
 def read_widget(key: str) -> Any:
-    """A widget's value; for callbacks, which run before the widget returns it."""
+    """A widget's value; for callbacks, which run before the widget returns it. None when it is not on the screen."""
     return st.session_state.get(key)
 
 
 def set_widget(key: str, value: Any) -> None:
     """Give a widget another value; only before it is drawn in a run, as in callbacks."""
     st.session_state[key] = value
+
+
+def read_address() -> dict[str, str]:
+    """The parameters in the browser's address."""
+    return st.query_params.to_dict()
+
+
+def write_address(params: Mapping[str, str]) -> None:
+    """Put parameters into the browser's address; that runs nothing again."""
+    if st.query_params.to_dict() != params:
+        st.query_params.from_dict(params)

@@ -1,14 +1,19 @@
-"""The stored example that greets a visitor, before torch is imported."""
+"""What a visitor finds without computing anything: stored examples and replays. torch is not imported for them."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import streamlit as st
 
+from seda.card import DEFAULT_ALIGNER, list_aligners
 from seda.ui import cache
-from seda.ui.state import AppState, Shown
+from seda.ui.links import EXAMPLE, REPLAY, Settings, Source, settings_of
+from seda.ui.player import PlayerState
+from seda.ui.state import ON_SCREEN, AppState, Shown
 
 
-def show_first_example(state: AppState) -> None:
+def show_first_example(state: AppState, notes: tuple[str, ...] = ()) -> None:
     """Put the first stored example into the state; says so where none is installed.
 
     Raises:
@@ -16,6 +21,56 @@ def show_first_example(state: AppState) -> None:
     """
     names = cache.example_names()
     if names:
-        state.show(Shown(cache.example(names[0]), "example"))
+        state.show(_example(names[0], notes=notes))
+        if state.class_text is None:
+            take_over(state, example_settings(names[0]))
     else:
         st.info("No stored example is installed. Choose pictures and class texts, then press Run.")
+
+
+def show_example(state: AppState, name: str, *, start: PlayerState | None = None, notes: tuple[str, ...] = ()) -> None:
+    """Put a stored example into the state, and how it was made into the choices: Run starts from there.
+
+    Raises:
+        FileFormatError: the file is damaged.
+    """
+    _show(state, _example(name, start, notes))
+
+
+def show_replay(state: AppState, content: bytes, name: str) -> None:
+    """The same with a file of the visitor's own.
+
+    Raises:
+        FileFormatError: the file is damaged, of another kind or of another version, or does not make a picture.
+        StorageError: the disk is full.
+    """
+    _show(state, Shown(cache.read_replay(content, name), "replay", Source(REPLAY)))
+
+
+def example_settings(name: str) -> Settings:
+    """What a stored example was made with, by an aligner that is installed here.
+
+    Raises:
+        FileFormatError: the file is damaged.
+    """
+    settings = settings_of(cache.example(name))
+    return settings if settings.aligner in list_aligners() else replace(settings, aligner=DEFAULT_ALIGNER)
+
+
+def _example(name: str, start: PlayerState | None = None, notes: tuple[str, ...] = ()) -> Shown:
+    aligner = example_settings(name).aligner
+    return Shown(cache.example(name), "example", Source(EXAMPLE, (name,)), aligner, notes=notes, start=start)
+
+
+def _show(state: AppState, shown: Shown) -> None:
+    state.show(shown)
+    state.pictures_from = ON_SCREEN
+    take_over(state, shown.settings)
+
+
+def take_over(state: AppState, settings: Settings) -> None:
+    """Choose what a journey or a link was made with; an aligner that is not installed here is not chosen."""
+    if settings.aligner not in list_aligners():
+        settings = replace(settings, aligner=state.aligner)
+    card = cache.card_or_none(settings.aligner)
+    state.choose(settings, "" if card is None else card.template)

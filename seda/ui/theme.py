@@ -19,6 +19,16 @@ _STYLE = """
 .st-key-trajectories-gallery { gap: .5rem; padding: .6rem; }
 .st-key-trajectories-gallery [data-testid="stColumn"] [data-testid="stVerticalBlock"] { gap: .15rem; align-items: center; }
 .st-key-trajectories-gallery img { border-radius: .4rem; }
+.st-key-trajectories-thumbnails { gap: .25rem; margin-bottom: -.4rem; }
+.st-key-trajectories-thumbnails img { border-radius: .3rem; }
+.st-key-trajectories-heading { min-height: 2.5rem; }
+@media (min-width: 900px) {
+  .st-key-trajectories-heading { flex-wrap: nowrap; }
+  .st-key-trajectories-heading > * { flex: none; width: auto; }
+  .st-key-trajectories-heading > :has(> [data-testid="stMarkdown"] [data-testid="stCaptionContainer"]),
+  .st-key-trajectories-heading > :has(> [data-testid="stCaptionContainer"]) { flex: 1 1 0; min-width: 0; }
+  .st-key-trajectories-heading [data-testid="stCaptionContainer"] p { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+}
 .st-key-reading { max-width: 76rem; margin: 0 auto; }
 .st-key-reading thead { display: none; }
 @media (max-width: 640px) { .stMainBlockContainer { padding: 3.6rem .8rem 2rem; } }

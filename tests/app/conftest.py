@@ -1,4 +1,4 @@
-"""The app's pages over assets of their own: a small aligner, a stored example, samples."""
+"""The app's pages over assets of their own: a small aligner, two stored examples (one of them its own), samples."""
 
 from __future__ import annotations
 
@@ -11,10 +11,16 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 import seda.card
+from seda.config import SamplingConfig
+from seda.images import read_images
+from seda.journey import Journey
 from seda.ui import cache
+from seda.ui.state import AppState
+from tests.tiny import CLASSES
 from tests.toy import toy_journey
 
 ROOT = Path(__file__).resolve().parents[2]
+STEPS = 4  # of the stored example
 
 
 @pytest.fixture(scope="session")
@@ -22,8 +28,23 @@ def assets_folder(aligner_dir: Path, pictures: Path, tmp_path_factory: pytest.Te
     folder = tmp_path_factory.mktemp("assets")
     shutil.copytree(aligner_dir, folder / "aligners" / seda.card.DEFAULT_ALIGNER)
     shutil.copytree(pictures, folder / "samples" / "shapes")
+    _shapes(aligner_dir, pictures).save(folder / "journeys" / "01-shapes.safetensors")
     toy_journey().save(folder / "journeys" / "toy.safetensors")
     return folder
+
+
+def _shapes(aligner_dir: Path, pictures: Path) -> Journey:
+    """Three of the pictures, traced; its settings differ from the defaults, as a stored example's may."""
+    from seda.aligner import load_aligner
+    from seda.encoders import load_encoder
+    from seda.projection import load_maps
+    from seda.tracing import Workbench, trace_images
+
+    aligner = load_aligner(aligner_dir)
+    workbench = Workbench(aligner, load_encoder(aligner.card.encoder), load_maps(aligner_dir))
+    images, _ = read_images((path.stem, path.read_bytes()) for path in sorted(pictures.glob("*.png"))[::2])
+    sampling = SamplingConfig(num_inference_steps=STEPS, guidance=4.0)
+    return trace_images(images, (*CLASSES, "a toy"), workbench, sampling, title="Three shapes")
 
 
 @pytest.fixture(scope="module")
@@ -40,11 +61,33 @@ def assets(assets_folder: Path) -> Iterator[Path]:
 
 @pytest.fixture
 def open_app(assets: Path) -> Callable[[], AppTest]:
-    """A new visitor on the first page."""
+    """A new visitor on the first page, with the parameters of a link if any are given."""
 
-    def open_it() -> AppTest:
-        app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).run()
+    def open_it(**params: str) -> AppTest:
+        app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
+        app.query_params.update(params)
+        app.run()
         assert not app.exception
         return app
 
     return open_it
+
+
+def state_of(app: AppTest) -> AppState:
+    return app.session_state["seda.state"]
+
+
+def said(app: AppTest, kind: str) -> str:
+    """What stands on the page in elements of a kind ("error", "info", "caption", ...), without Markdown's escapes."""
+    assert not app.exception
+    return " ".join(element.value.replace("\\", "") for element in app.get(kind))
+
+
+def press(app: AppTest, key: str = "trajectories.run") -> AppTest:
+    app.button(key=key).click().run()
+    assert not app.exception
+    return app
+
+
+def type_classes(app: AppTest, text: str) -> AppTest:
+    return app.text_area(key="trajectories.classes").set_value(text).run()

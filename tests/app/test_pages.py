@@ -11,30 +11,21 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from seda.card import DEFAULT_ALIGNER
+from seda.journey import Journey
 from seda.projection import refit
-from seda.trajectory import Journey
-from seda.ui.state import AppState
+from tests.app.conftest import STEPS, press, said, state_of, type_classes
 from tests.tiny import CLASSES
 from tests.toy import toy_journey
 
 PAGES = ("pages/trajectories.py", "pages/aligner.py", "pages/method.py")
 
 
-def state_of(app: AppTest) -> AppState:
-    return app.session_state["seda.state"]
-
-
-def errors(app: AppTest) -> str:
-    assert not app.exception
-    return " ".join(element.value.replace("\\", "") for element in app.error)
-
-
 def use_samples(app: AppTest) -> AppTest:
     return app.segmented_control(key="trajectories.source").set_value("Samples").run()
 
 
-def type_classes(app: AppTest, text: str) -> AppTest:
-    return app.text_area(key="trajectories.classes").set_value(text).run()
+def use_uploads(app: AppTest) -> AppTest:
+    return app.segmented_control(key="trajectories.source").set_value("Upload").run()
 
 
 def choose_aligner(app: AppTest, name: str) -> AppTest:
@@ -44,16 +35,13 @@ def choose_aligner(app: AppTest, name: str) -> AppTest:
     return app.switch_page("pages/trajectories.py").run()
 
 
-def press(app: AppTest, key: str = "trajectories.run") -> AppTest:
-    app.button(key=key).click().run()
-    assert not app.exception
-    return app
+def errors(app: AppTest) -> str:
+    return said(app, "error")
 
 
 @pytest.fixture
 def after_a_run(open_app) -> AppTest:
-    app = use_samples(open_app())
-    app.slider(key="trajectories.steps").set_value(4).run()
+    app = type_classes(use_samples(open_app()), ", ".join(CLASSES))
     press(app)
     assert errors(app) == ""
     assert state_of(app).shown.origin == "run"
@@ -64,8 +52,7 @@ def test_a_stored_example_is_there_at_once(open_app):
     app = open_app()
     shown = state_of(app).shown
     assert shown.origin == "example"
-    assert shown.journey.title == "Toy journey"
-    assert len(app.dataframe) == 1
+    assert shown.journey.title == "Three shapes"
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -85,13 +72,14 @@ def test_pages_open_with_state(after_a_run, page):
 def test_run_answers_and_a_second_click_gives_the_same(after_a_run):
     first = state_of(after_a_run).shown.journey
     assert first.trajectory.class_names == CLASSES
-    assert first.trajectory.states.shape[:2] == (6, 2 * 4 + 3)
+    assert first.trajectory.states.shape[:2] == (6, 2 * STEPS + 3)
     press(after_a_run)
     second = state_of(after_a_run).shown.journey
     assert second is not first
     assert (second.positions.states == first.positions.states).all()
-    table = after_a_run.dataframe[0].value
-    assert list(table["answer"]) == [name.rsplit(" ", 1)[0] for name in table["name"]]
+    answers = [CLASSES[index] for index in second.trajectory.class_probabilities.argmax(1)]
+    assert answers == [name.rsplit(" ", 1)[0] for name in second.trajectory.item_names]
+    assert second.ghost is None  # nothing has changed
 
 
 def test_results_and_choices_survive_another_page(after_a_run):
@@ -101,7 +89,7 @@ def test_results_and_choices_survive_another_page(after_a_run):
     after_a_run.switch_page("pages/trajectories.py").run()
     assert state_of(after_a_run).shown is shown
     assert after_a_run.text_area(key="trajectories.classes").value == "red, green, blue"
-    assert after_a_run.slider(key="trajectories.steps").value == 4
+    assert after_a_run.slider(key="trajectories.steps").value == STEPS
     assert after_a_run.segmented_control(key="trajectories.source").value == "Samples"
 
 
@@ -112,19 +100,19 @@ def test_uploads_with_bad_files_among_them(open_app, pictures):
         ("[bad](x) <b>.png", b"no picture", "image/png"),
         ("empty.gif", b"", "image/gif"),
     ]
-    app = open_app()
+    app = use_uploads(open_app())
     app.file_uploader(key="trajectories.uploads").set_value(files).run()
     press(app)
     assert errors(app) == ""
     assert state_of(app).shown.journey.trajectory.item_names == ("good.png",)
-    said = " ".join(element.value.replace("\\", "") for element in app.warning)
-    assert "2 pictures were left out" in said
-    assert "[bad](x) <b>.png" in said
-    assert "empty.gif is empty" in said
+    left_out = said(app, "warning")
+    assert "2 pictures were left out" in left_out
+    assert "[bad](x) <b>.png" in left_out
+    assert "empty.gif is empty" in left_out
 
 
 def test_only_bad_files(open_app):
-    app = open_app()
+    app = use_uploads(open_app())
     app.file_uploader(key="trajectories.uploads").set_value([("x.png", b"no", "image/png")]).run()
     press(app)
     assert "None of the pictures could be read" in errors(app)
@@ -166,7 +154,7 @@ def test_500_class_texts(after_a_run):
 
 
 def test_nothing_chosen(open_app):
-    app = press(open_app())
+    app = press(use_uploads(open_app()))
     assert "No picture is chosen" in errors(app)
     press(app)
     use_samples(app)
@@ -180,7 +168,7 @@ def test_nothing_chosen(open_app):
 
 def test_more_than_64_pictures(open_app, pictures):
     good = sorted(pictures.glob("*.png"))[0].read_bytes()
-    app = open_app()
+    app = use_uploads(open_app())
     files = [(f"{number}.png", good, "image/png") for number in range(65)]
     app.file_uploader(key="trajectories.uploads").set_value(files).run()
     press(app)
@@ -266,7 +254,7 @@ def test_another_sampler_and_seed_change_the_path(after_a_run):
     after = state_of(after_a_run).shown.journey
     assert after.trajectory.settings["sampling"]["seed"] == 5
     assert (before.positions.states != after.positions.states).any()
-    caption = " ".join(element.value.replace("\\", "") for element in after_a_run.caption)
+    caption = said(after_a_run, "caption")
     assert "sampler ddpm" in caption and "seed 5" in caption and "reference points" in caption
 
 
@@ -280,7 +268,7 @@ def test_the_maps_are_refitted_for_the_class_texts_and_say_how_far_old_points_mo
     for name, positions in after.maps.items():
         assert ("drift" in positions.about) == (not name.startswith("pca"))
         assert name.startswith("pca") or positions.about["drift"]["p95"] <= 0.05
-    caption = " ".join(element.value.replace("\\", "") for element in after_a_run.caption)
+    caption = said(after_a_run, "caption")
     assert "Old points have moved" in caption and "UMAP 3-D: median" in caption
     assert after_a_run.button(key="trajectories.refit").disabled  # until there is something new to fit to
     press(after_a_run)

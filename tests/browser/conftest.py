@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
+
+from seda.export import write_export
+from tests.toy import toy_journey
 
 ARTIFACTS = Path(__file__).parents[1] / "artifacts"
 
@@ -51,3 +54,20 @@ def artifacts() -> Path:
     """Folder for screenshots that people look at; not tracked by git."""
     ARTIFACTS.mkdir(exist_ok=True)
     return ARTIFACTS
+
+
+@pytest.fixture
+def opened(page: Page, tmp_path: Path) -> Callable[..., Page]:
+    """Export a toy journey and open the file; any request beyond the file itself fails."""
+    requests: list[str] = []
+    page.on("request", lambda request: requests.append(request.url))
+
+    def open_page(**toy) -> Page:
+        path = write_export(toy_journey(**toy), tmp_path / "journey.html")
+        page.goto(path.as_uri())
+        page.get_by_test_id("player-root").wait_for()
+        return page
+
+    yield open_page
+    assert [url for url in requests if not url.startswith(("file:", "data:"))] == []
+    assert len([url for url in requests if url.startswith("file:")]) <= 1

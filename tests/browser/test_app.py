@@ -1,4 +1,4 @@
-"""The real app in a real Chromium: opens, plays, uploads, runs, shows. Screenshots go to tests/artifacts."""
+"""The real app in a real Chromium: opens, plays, uploads, runs, compares, shares. Screenshots go to tests/artifacts."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
@@ -65,6 +66,16 @@ def open_page(page: Page, url: str) -> float:
     return time.monotonic() - loaded
 
 
+def player(page: Page) -> Locator:
+    return page.get_by_test_id("player-root")
+
+
+def pause(page: Page) -> None:
+    if player(page).get_attribute("data-playing") == "true":
+        page.get_by_test_id("play").click()
+    expect(player(page)).to_have_attribute("data-playing", "false")
+
+
 def step_line(page: Page) -> str:
     return page.get_by_text(re.compile(r"step \d+ of \d+")).first.inner_text()
 
@@ -116,6 +127,8 @@ def test_upload_type_run_see(visitor: Page, server: str, artifacts: Path, tmp_pa
     bad.write_text("#!/bin/sh")
 
     open_page(visitor, server)
+    visitor.get_by_role("radio", name="Upload").click()
+    expect(visitor.locator("input[type=file]")).to_have_count(2)  # the other one opens replays
     visitor.locator("input[type=file]").first.set_input_files([*files, bad])
     expect(visitor.get_by_text("shape 1.png").first).to_be_visible()
     visitor.locator("textarea").first.fill("red square, <b>green</b> disc, blue stripes, חתול, 🐈")
@@ -128,8 +141,7 @@ def test_upload_type_run_see(visitor: Page, server: str, artifacts: Path, tmp_pa
     expect(visitor.get_by_text("no picture *x*.png is not a picture")).to_be_visible()
     expect(visitor.get_by_text("<b>green</b> disc").first).to_be_visible()
     assert visitor.locator("b", has_text=re.compile("^green$")).count() == 0
-    expect(visitor.get_by_text("Answers", exact=True)).to_be_visible()
-    expect(visitor.get_by_test_id("stDataFrame")).to_be_visible()
+    expect(visitor.get_by_test_id("answer-row")).to_have_count(3)
     for name, (width, height) in SIZES.items():
         visitor.set_viewport_size({"width": width, "height": height})
         visitor.wait_for_timeout(1200)
@@ -152,6 +164,10 @@ def test_upload_type_run_see(visitor: Page, server: str, artifacts: Path, tmp_pa
     expect(visitor.locator("textarea").first).to_have_value(re.compile("blue stripes"))
     expect(visitor.get_by_text("Kept:")).to_be_visible()
 
+    # the address says that these pictures were uploads, and nothing of them
+    visitor.wait_for_url(re.compile("pictures=uploads"))
+    assert "shape" not in visitor.url.replace("blue+stripes", "")
+
 
 def _header(path: Path) -> bytes:
     content = path.read_bytes()
@@ -170,6 +186,69 @@ def test_a_run_can_be_stopped(visitor: Page, server: str):
     visitor.get_by_test_id("stMain").get_by_role("button", name="Stop").click()
     expect(visitor.get_by_text("The run was stopped")).to_be_visible(timeout=RUN_LIMIT)
     expect(badge(visitor, "Stored example")).to_be_visible()
+
+
+def test_one_word_changed_leaves_a_ghost_and_the_address_brings_the_picture_back(
+    visitor: Page, server: str, chromium: Browser, artifacts: Path
+):
+    open_page(visitor, server)
+    assert visitor.url == f"{server}/"
+    words = visitor.locator("textarea").first
+    words.fill(words.input_value().replace("bag", "handbag"))
+    visitor.get_by_role("button", name="Run").click()
+    expect(visitor.get_by_text("class text “bag” became “handbag”").first).to_be_visible(timeout=RUN_LIMIT)
+    visitor.screenshot(path=artifacts / "app-ghost.png")
+    with_ghost = player(visitor).get_attribute("data-fingerprint")
+    pause(visitor)
+    visitor.get_by_role("button", name="Remove the ghost").click()
+    expect(visitor.get_by_role("button", name="Remove the ghost")).to_have_count(0)
+    expect(player(visitor)).not_to_have_attribute("data-fingerprint", with_ghost)
+
+    entries = visitor.evaluate("history.length")
+    visitor.get_by_test_id("gallery-card").nth(1).click()
+    visitor.get_by_test_id("gallery-card").nth(3).click(modifiers=["Control"])
+    visitor.get_by_test_id("map-button").filter(has_text="Timeline").click()
+    visitor.get_by_test_id("map").focus()
+    visitor.keyboard.press("Home")
+    for _ in range(4):
+        visitor.keyboard.press("ArrowRight")
+    visitor.wait_for_url(re.compile(r"classes=.*handbag.*selected=1%2C3"), timeout=15_000)
+    visitor.wait_for_url(re.compile(r"map=timeline.*step=4|step=4.*map=timeline"), timeout=15_000)
+    assert visitor.evaluate("history.length") == entries  # stepping and selecting leaves Back alone
+    now = {name: player(visitor).get_attribute(f"data-{name}") for name in ("fingerprint", "step", "selection", "map")}
+    assert (now["step"], now["selection"]) == ("4", "1,3")  # writing the address did not disturb the player
+
+    context = chromium.new_context(viewport={"width": 1280, "height": 720})
+    other = context.new_page()
+    other.goto(visitor.url)
+    for name, value in now.items():
+        expect(player(other)).to_have_attribute(f"data-{name}", value, timeout=RUN_LIMIT)
+    expect(player(other)).to_have_attribute("data-playing", "false")
+    expect(other.locator("textarea").first).to_have_value(re.compile("handbag"))
+    other.get_by_role("link", name="Method").click()
+    expect(other.get_by_role("heading", name="Method")).to_be_visible()
+    other.get_by_role("link", name="Trajectories").click()
+    for name, value in now.items():
+        expect(player(other)).to_have_attribute(f"data-{name}", value)
+    address = parse_qs(urlsplit(visitor.url).query)
+    other.wait_for_url(lambda url: parse_qs(urlsplit(url).query) == address)
+    context.close()
+
+
+def test_a_selected_picture_is_repeated_with_other_seeds(visitor: Page, server: str, artifacts: Path):
+    visitor.goto(f"{server}/?step=30")  # paused there, and nothing is computed
+    expect(player(visitor)).to_have_attribute("data-step", "30", timeout=30_000)
+    repeat = visitor.get_by_role("button", name="Repeat with other seeds")
+    expect(repeat).to_be_disabled()
+    visitor.get_by_test_id("gallery-card").nth(2).click()
+    expect(repeat).to_be_enabled()
+    repeat.click()
+    expect(visitor.get_by_text(re.compile("16 seeds for 1 picture took"))).to_be_visible(timeout=RUN_LIMIT)
+    expect(player(visitor)).to_have_attribute("data-step", "30")
+    expect(player(visitor)).to_have_attribute("data-selection", "2")
+    expect(player(visitor)).to_have_attribute("data-playing", "false")
+    expect(visitor.get_by_test_id("sentences")).to_contain_text("16 seeds")
+    visitor.screenshot(path=artifacts / "app-seeds.png")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

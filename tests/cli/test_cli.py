@@ -16,10 +16,10 @@ from PIL import Image
 from seda.benchmark import maps as benchmark_maps
 from seda.card import read_card
 from seda.cli import ANSWERED, UNANSWERED, WRONG_CALL, main
+from seda.journey import Journey
 from seda.projection import aligner_map, load_maps
 from seda.projection import fit as projection_fit
 from seda.projection.aligner_map import SHIPPED
-from seda.trajectory import Journey
 from tests.tiny import CLASSES, PER_CLASS, image_folder
 
 LIST = ", ".join(CLASSES)
@@ -128,6 +128,7 @@ def test_wrong_calls(capsys, aligner_dir, pictures, tmp_path):
         ([*call, "--out", str(tmp_path / "out.csv"), "--steps", "0"], "allowed is 1 to"),
         ([*call, "--out", str(tmp_path / "out.csv"), "--strength", "2"], "allowed is"),
         ([*call, "--out", str(tmp_path / "out.csv"), "--device", "toaster"], "toaster"),
+        ([*call, "--out", str(tmp_path / "out.csv"), "--template", "a photo"], "holds {} 0 times"),
         (["train", "--dataset", "cifar", "--out", str(tmp_path / "a")], "not known"),
         (["train", "--dataset", "folder:nowhere", "--out", str(tmp_path / "a")], "nowhere"),
     ]
@@ -184,12 +185,15 @@ def test_trace_writes_page_table_and_replay(capsys, aligner_dir, pictures, tmp_p
             "--out",
             str(out),
         ]
-        assert main([*call, "--steps", "4", "--sampler", "ddpm", "--seed", "7"]) == ANSWERED
+        settings = ["--steps", "4", "--sampler", "ddpm", "--seed", "7", "--template", "a drawing of a {}"]
+        assert main([*call, *settings]) == ANSWERED
         assert capsys.readouterr().out.strip() == str(out)
     journey = Journey.load(tmp_path / "journey.safetensors")
     assert journey.trajectory.states.shape[:2] == (6, 2 * 4 + 3)
     assert journey.trajectory.class_names == ("<i>x</i>", *CLASSES)
     assert journey.trajectory.settings["sampling"]["sampler"] == "ddpm"
+    assert journey.trajectory.settings["template"] == "a drawing of a {}"
+    assert journey.neighbors.indices.shape == (6, 2 * 4 + 3, 6) and journey.neighbors.sheet
     assert "<i>x</i>" not in (tmp_path / "journey.html").read_text(encoding="utf-8")
 
 

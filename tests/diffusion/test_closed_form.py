@@ -7,6 +7,7 @@ import torch
 from seda.config import SAMPLERS, SamplingConfig
 from seda.diffusion import denoise, item_generators, make_scheduler, posterior_log_weights
 from seda.diffusion.closed_form import max_leftover
+from seda.diffusion.sampling import item_seed_under
 from seda.diffusion.schedule import inference_timesteps
 from seda.errors import ShapeError, Stopped
 
@@ -100,6 +101,16 @@ def test_every_state_and_estimate_is_kept_and_the_last_is_clean():
     assert path.states.shape == path.x_0.shape == (3, 10, DIM)
     assert path.timesteps[-1] == 0 and len(path.timesteps) == 10
     assert torch.equal(path.states[:, -1], path.x_0[:, -1])
+
+
+@pytest.mark.parametrize("item", [0, 7, 2**47 + 3, 2**63 - 1])
+def test_an_item_meets_the_noise_of_another_seed(item):
+    for seed, other in [(0, 1), (5, 5), (9, 2), (0, 2**31 - 1)]:
+        moved = item_seed_under(item, seed, other)
+        assert 0 <= moved < 2**63
+        for stage in (1, 2):
+            (wanted,), (found,) = item_generators([item], stage, other), item_generators([moved], stage, seed)
+            assert found.initial_seed() == wanted.initial_seed()
 
 
 def test_an_items_path_depends_neither_on_its_batch_nor_on_its_place():

@@ -12,7 +12,7 @@ import pytest
 from seda.errors import ConfigError
 from seda.export import player_payload, to_csv, to_html, write_export
 from seda.export.payload import MAP_NOTES
-from seda.trajectory import Journey
+from seda.journey import Journey
 from tests.toy import toy_journey
 
 HOSTILE = ("<img src=x onerror=alert(1)>", "</script><script>alert(2)</script>", "<!--<script>", "a & b")

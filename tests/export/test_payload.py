@@ -3,6 +3,7 @@
 import base64
 import dataclasses
 import io
+import itertools
 import json
 
 import numpy as np
@@ -10,9 +11,10 @@ import pytest
 from PIL import Image
 
 from seda.errors import ConfigError, ProjectionError
+from seda.evaluation.sentences import path_sentences
 from seda.evaluation.trajectories import commitment_step, decisions
 from seda.export.payload import player_payload
-from seda.trajectory import Journey
+from seda.journey import Journey
 from tests.toy import toy_journey
 
 
@@ -104,6 +106,134 @@ def test_many_classes_and_large_thumbnails_stay_bounded():
     assert set(item["nearest"] for item in payload["items"]) <= set(similarities["classes"])
 
 
+def _everything(**options) -> Journey:
+    return toy_journey(ghost=True, clouds=True, **options)
+
+
+def test_items_tell_their_path():
+    journey = toy_journey()
+    payload = json.loads(json.dumps(player_payload(journey)))
+    assert payload["version"] == 3
+    similarities = journey.trajectory.class_similarities()
+    ordered, decided = np.sort(similarities[:, -1]), decisions(similarities)
+    for index, (item, told) in enumerate(zip(payload["items"], path_sentences(journey.trajectory), strict=True)):
+        assert item["sentences"] == [list(sentence) for sentence in told]
+        assert item["flips"] == sum(a != b for a, b in itertools.pairwise(decided[index].tolist()))
+        assert item["margin"] == pytest.approx(ordered[index, -1] - ordered[index, -2], abs=1e-4)
+    single = player_payload(toy_journey(classes=1))
+    assert [item["margin"] for item in single["items"]] == [0] * 6
+
+
+def test_neighbours_come_back():
+    journey = toy_journey()
+    found, neighbors = player_payload(journey)["neighbors"], journey.neighbors
+    shape = (*neighbors.indices.shape[:2], found["count"])
+    assert shape == neighbors.indices.shape and shape[2] == 6
+    np.testing.assert_array_equal(_array(found["indices"], "<u2").reshape(shape), neighbors.indices)
+    cosines = _array(found["similarities"], "u1").reshape(shape) / 255
+    np.testing.assert_allclose(cosines, np.clip(neighbors.similarities, 0, 1), atol=0.003)
+    assert found["labels"] == neighbors.labels.tolist()
+    kind, _, content = found["sheet"].partition(",")
+    assert kind == "data:image/png;base64" and base64.b64decode(content) == neighbors.sheet
+    assert (found["columns"], found["tile"]) == (16, 12)
+    assert player_payload(toy_journey(neighbors=False))["neighbors"] is None
+
+
+def test_a_sheet_that_is_not_what_it_says_is_left_out():
+    journey = toy_journey()
+    neighbors = journey.neighbors
+    bomb = io.BytesIO()
+    Image.new("L", (5000, 5000)).save(bomb, "PNG")
+    for change in (
+        {"sheet": b""},
+        {"sheet": b"<svg onload=alert(1)>"},
+        {"sheet": neighbors.sheet[:20]},
+        {"sheet": bomb.getvalue()},
+        {"sheet": bomb.getvalue(), "tile": 5000, "columns": 1, "labels": neighbors.labels[:1] * 0},
+        {"columns": 7},
+        {"tile": 99},
+    ):
+        indices = neighbors.indices * 0 if "labels" in change else neighbors.indices
+        changed = dataclasses.replace(neighbors, indices=indices, **change)
+        found = player_payload(dataclasses.replace(journey, neighbors=changed))["neighbors"]
+        assert found["sheet"] == "" and found["count"] == 6
+    webp = io.BytesIO()
+    Image.open(io.BytesIO(neighbors.sheet)).save(webp, "WEBP")
+    changed = dataclasses.replace(journey, neighbors=dataclasses.replace(neighbors, sheet=webp.getvalue()))
+    assert player_payload(changed)["neighbors"]["sheet"].startswith("data:image/webp;base64,")
+
+
+def test_neighbours_take_the_room_that_is_left(monkeypatch):
+    journey = toy_journey(items=30, steps=30)
+    whole = len(json.dumps(player_payload(journey)))
+    bare = len(json.dumps(player_payload(toy_journey(items=30, steps=30, neighbors=False))))
+    sheet = len(player_payload(journey)["neighbors"]["sheet"])
+    counts = []
+    for room in np.linspace(bare - 1000, whole + 5000, 60):
+        monkeypatch.setattr("seda.export.payload.PAYLOAD_LENGTH", int(room))
+        payload = player_payload(dataclasses.replace(journey))
+        found = payload["neighbors"]
+        counts.append(None if found is None else (found["count"], bool(found["sheet"])))
+        assert len(json.dumps(payload)) < max(room, bare) + 10_000
+        if found is not None:
+            t = found["count"]
+            indices = _array(found["indices"], "<u2").reshape(30, 63, t)
+            np.testing.assert_array_equal(indices, journey.neighbors.indices[..., :t])
+    assert counts[0] is None and counts[-1] == (6, True) and sheet > 10_000
+    assert [case for case, _ in itertools.groupby(counts)][-2] == (4, True)  # fewer neighbours before no sheet
+
+
+def test_a_ghost_comes_back():
+    journey = toy_journey(ghost=True)
+    payload, ghost = player_payload(journey), journey.ghost
+    found = payload["ghost"]
+    assert found["changes"] == list(ghost.changes) and found["items"] == ghost.items.tolist()
+    assert found["stages"] == ghost.stages.tolist() and found["hand_over"] == ghost.hand_over == 12
+    assert [style["name"] for style in found["classes"]] == list(ghost.class_names)
+    assert found["classes"][1:] == payload["classes"][1:]  # what both have looks the same
+    assert found["classes"][0] not in payload["classes"] + payload["centers"]
+    for (answer, share), expected in zip(found["answers"], ghost.answer_probabilities, strict=True):
+        assert share == pytest.approx(expected, abs=1e-4) and isinstance(answer, int)
+    differences = _array(found["differences"], "<f4").reshape(ghost.differences.shape)
+    np.testing.assert_array_equal(differences, ghost.differences)
+    assert list(found["maps"]) == [one["name"] for one in payload["maps"]]
+    for name, states in ghost.states.items():
+        np.testing.assert_array_equal(_array(found["maps"][name]["states"], "<f4").reshape(states.shape), states)
+        texts = _array(found["maps"][name]["texts"], "<f4").reshape(ghost.texts[name].shape)
+        np.testing.assert_array_equal(texts, ghost.texts[name])
+    assert player_payload(toy_journey())["ghost"] is None
+
+
+def test_clouds_come_back():
+    journey = toy_journey(clouds=True)
+    payload, (cloud,) = player_payload(journey), journey.clouds
+    (found,) = payload["clouds"]
+    for name in ("item", "seeds", "ends", "answers"):
+        assert found[name] == np.asarray(getattr(cloud, name)).tolist()
+    for name, states in cloud.states.items():
+        np.testing.assert_array_equal(_array(found["maps"][name], "<f4").reshape(states.shape), states)
+    for name in ("low", "high"):
+        np.testing.assert_allclose(_array(found[name], "<i2").reshape(-1, 4) / 32767, getattr(cloud, name), atol=2e-5)
+    np.testing.assert_array_equal(_array(found["spread"], "<f4"), cloud.spread)
+    assert found["sentence"].startswith("8 seeds: 6 of 8 end at “sneaker” (agreement 75 %), 2 at “bag”. The seeds are")
+    many = player_payload(toy_journey(items=64, steps=50, classes=400, clouds=True))
+    kept = many["similarities"]["classes"]
+    assert len(_array(many["clouds"][0]["low"], "<i2")) == 103 * len(kept) < 103 * 400
+    assert player_payload(toy_journey())["clouds"] == []
+
+
+def test_64_items_with_everything_stay_below_3_mb():
+    payload = player_payload(_everything(items=64, steps=50, classes=10, reference=2000))
+    assert payload["neighbors"]["count"] == 6 and payload["neighbors"]["sheet"]
+    assert len(json.dumps(payload)) < 2_500_000
+    journey = _everything(items=64, steps=50, classes=400, reference=2000)
+    noise = np.random.default_rng(0).integers(0, 255, size=(96, 96, 3), dtype=np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(noise).save(buffer, "PNG")
+    heavy = dataclasses.replace(journey, thumbnails=(buffer.getvalue(),) * 64)
+    assert len(json.dumps(player_payload(heavy))) < 3_600_000  # 400 class texts, a ghost and large pictures
+
+
 def test_built_once_and_named_by_its_content():
     journey = toy_journey()
     assert player_payload(journey) is player_payload(journey)
@@ -122,6 +252,44 @@ def test_commitment_agrees_with_a_naive_search():
 def test_what_is_not_a_png_becomes_a_dot():
     journey = dataclasses.replace(toy_journey(items=2), thumbnails=(b"<svg onload=alert(1)>", b""))
     assert [item["thumbnail"] for item in player_payload(journey)["items"]] == ["", ""]
+
+
+def test_ghosts_and_clouds_that_cannot_be_drawn(monkeypatch):
+    journey = _everything()
+    ghost, (cloud,) = journey.ghost, journey.clouds
+
+    def refused(error, message, **changes):
+        with pytest.raises(error, match=message):
+            player_payload(dataclasses.replace(journey, **changes))
+
+    nan = {name: np.full_like(states, np.nan) for name, states in ghost.states.items()}
+    refused(
+        ProjectionError,
+        "states of a ghost on map 'umap-2d' holds values that are not finite",
+        ghost=dataclasses.replace(ghost, states=nan),
+    )
+    refused(
+        ProjectionError,
+        "differences of a ghost holds",
+        ghost=dataclasses.replace(ghost, differences=ghost.differences + np.inf),
+    )
+    nan = {name: np.full_like(states, np.nan) for name, states in cloud.states.items()}
+    refused(
+        ProjectionError,
+        "states of a seed cloud on map 'umap-2d' holds",
+        clouds=(dataclasses.replace(cloud, states=nan),),
+    )
+    refused(
+        ProjectionError,
+        "spread of a seed cloud holds",
+        clouds=(dataclasses.replace(cloud, spread=cloud.spread + np.inf),),
+    )
+    neighbors = dataclasses.replace(journey.neighbors, similarities=journey.neighbors.similarities * np.nan)
+    refused(ProjectionError, "similarities of neighbours holds", neighbors=neighbors)
+    monkeypatch.setattr("seda.export.payload.MAX_CLOUD_STATES", 100)
+    refused(ConfigError, r"1 seed clouds of 152 states are more than the player draws \(at most 8 clouds and 100")
+    monkeypatch.setattr("seda.export.payload.MAX_STATES", 120)
+    refused(ConfigError, r"A ghost of 5 items with 25 states is more than the player draws \(at most 120")
 
 
 def test_refusals_say_what_came():

@@ -1,16 +1,19 @@
 """The whole recipe on drawn pictures with a very small encoder: what it writes, and what it never reads."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
 
 from seda.aligner import load_aligner
 from seda.config import SamplingConfig, TrainingConfig
-from seda.errors import ConfigError, FingerprintError
+from seda.errors import ConfigError, DataError, FingerprintError
 from seda.images import NamedImage
 from seda.projection import load_maps
 from seda.projection.aligner_map import SHIPPED, fit_aligner_maps
 from seda.projection.fit import MapConfig
+from seda.reference_pictures import ReferencePictures
 from seda.tracing import Workbench, trace_images
 from seda.training.recipe import train_aligner
 from tests.tiny import CLASSES, picture
@@ -76,6 +79,7 @@ def test_it_writes_a_whole_aligner_and_never_reads_the_test_split(tmp_path, monk
         "aligner.safetensors",
         "card.json",
         *sorted(f"map-{name}.safetensors" for name in SHIPPED),
+        "reference-pictures.safetensors",
     ]
     maps = load_maps(loaded.folder)
     for name, again in fit_aligner_maps(loaded, MAP).items():  # from the folder: the very same
@@ -87,6 +91,42 @@ def test_it_writes_a_whole_aligner_and_never_reads_the_test_split(tmp_path, monk
     journey = trace_images(images, CLASSES, workbench, SamplingConfig(num_inference_steps=3))
     assert journey.positions.states.shape == (3, 9, 2)
     assert np.isfinite(journey.positions.states).all()
+
+
+def test_pictures_are_those_of_the_reference_features(tmp_path, monkeypatch):
+    loaded = train(tmp_path, monkeypatch, limit=30)
+    tiles = ReferencePictures.load(loaded.folder).tiles
+    assert tiles.shape == (len(loaded.reference.features), 32, 32, 3)
+    pictures = list(Drawn().images("train", range(30)))
+    scaled = loaded.aligner.image_scaler(SmallEncoder().encode_images(pictures))
+    own = (scaled @ loaded.reference.features.T).argmax(0).tolist()  # which image each feature is of
+    assert len(set(own)) == len(own)
+    np.testing.assert_array_equal(tiles, ReferencePictures.from_images(pictures[index] for index in own).tiles)
+    assert "reference-pictures.safetensors" in json.loads((loaded.folder / "card.json").read_text())["files"]
+
+
+def test_only_the_thinned_sample_has_pictures(tmp_path, monkeypatch):
+    monkeypatch.setattr("seda.aligner.MAX_SAMPLE", 10)
+    loaded = train(tmp_path, monkeypatch)
+    workbench = Workbench(loaded, SmallEncoder(), load_maps(loaded.folder))
+    assert len(workbench.pictures.tiles) == len(workbench.sample_labels) <= 10 < len(loaded.reference.features)
+    journey = trace_images(
+        [NamedImage("0.png", picture(0, 99))], CLASSES, workbench, SamplingConfig(num_inference_steps=2)
+    )
+    assert len(journey.neighbors.labels) <= 10 and journey.neighbors.sheet
+
+
+def test_training_goes_on_without_the_images(tmp_path, monkeypatch, caplog):
+    train(tmp_path, monkeypatch)
+
+    def gone(self, split, indices):
+        raise DataError("The images are not here.")
+
+    monkeypatch.setattr(Drawn, "images", gone)
+    loaded = train(tmp_path, monkeypatch)  # features are in the cache
+    assert not (loaded.folder / "reference-pictures.safetensors").exists()
+    assert "saved without pictures of its training images. The images are not here." in caplog.text
+    assert load_aligner(loaded.folder).card == loaded.card
 
 
 def test_the_size_of_the_clouds_is_chosen_within_limits(tmp_path, monkeypatch):

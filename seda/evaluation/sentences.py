@@ -1,0 +1,128 @@
+"""What happens along paths, in plain sentences. Arrays and names in, text out."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+
+import numpy as np
+
+from seda.evaluation.trajectories import commitment_step, decisions
+from seda.trajectory import Trajectory
+
+MAX_CHANGES = 12  # of the nearest class text, told for one path; chosen here: what is still read
+SHOWN = 60  # characters of a class text
+
+# told with the index of the state that it belongs to
+Sentence = tuple[int, str]
+
+
+def path_sentences(trajectory: Trajectory, similarities: np.ndarray | None = None) -> list[list[Sentence]]:
+    """For each item: start, changes of the nearest class text, hand-over, where it settles, end and answer.
+
+    Sentences are in the order of their states. Of more than MAX_CHANGES changes the first are told, and how many are not.
+
+    Args:
+        trajectory: the paths.
+        similarities: float32 [n, s, k], `trajectory.class_similarities()`, where it is at hand.
+    """
+    similarities = trajectory.class_similarities() if similarities is None else similarities
+    decided, margins = decisions(similarities), class_margins(similarities)  # [n, s]
+    centers = decisions(trajectory.center_similarities()[:, trajectory.hand_over])  # [n]
+    settled = commitment_step(decided)  # [n]
+    names, last = [quoted(name) for name in trajectory.class_names], decided.shape[1] - 1
+    told = []
+    for item, nearest in enumerate(decided):
+        cosines = similarities[item, [0, last], nearest[[0, last]]]
+        start = f"Starts nearest to {names[nearest[0]]} (cosine {statistic(cosines[0])}{_margin(margins[item, 0])})."
+        sentences = [(0, start), *_changes(nearest, margins[item], names)]
+        center = quoted(trajectory.center_names[centers[item]])
+        sentences.append(
+            (trajectory.hand_over, f"Step {trajectory.hand_over}: hand-over; the nearest category center is {center}.")
+        )
+        if settled[item] == 0:
+            sentences.append((0, f"{names[nearest[0]]} stays nearest all the way."))
+        elif settled[item] < last:
+            sentences.append((int(settled[item]), f"From step {settled[item]} on {names[nearest[-1]]} stays nearest."))
+        end = f"Ends nearest to {names[nearest[-1]]} (cosine {statistic(cosines[1])})."
+        sentences.append((last, f"{end} {_answer(trajectory.class_probabilities[item], int(nearest[-1]), names)}"))
+        told.append(sorted(sentences, key=lambda sentence: sentence[0]))  # stable: at one state as they came
+    return told
+
+
+def cloud_sentence(ends: np.ndarray, spread: np.ndarray, class_names: Sequence[str]) -> str:
+    """Where the seeds of one item end, and how far apart they are on the way.
+
+    Args:
+        ends: [r], the class text nearest to each seed's last state, index into class_names.
+        spread: [s], in units of the features' length.
+        class_names: k class texts.
+    """
+    counts = np.bincount(ends, minlength=len(class_names))
+    order = np.argsort(-counts, kind="stable")[: np.count_nonzero(counts)]
+    first, *others = order.tolist()
+    r, widest = len(ends), int(spread.argmax())
+    agreement = f"{counts[first]} of {r} end at {quoted(class_names[first])} (agreement {percent(counts[first] / r)})"
+    parts = [agreement, *(f"{counts[k]} at {quoted(class_names[k])}" for k in others)]
+    if r == 1:
+        return f"1 seed: {parts[0]}."
+    apart = f"{statistic(spread[widest])} of a feature's length) and {statistic(spread[-1])} apart at the end"
+    return f"{r} seeds: {', '.join(parts)}. The seeds are furthest apart at step {widest} ({apart}."
+
+
+def class_margins(similarities: np.ndarray) -> np.ndarray:
+    """Cosine to the nearest class text minus that to the second nearest: [n, s, k] to [n, s]; NaN for a single text."""
+    if similarities.shape[-1] < 2:
+        return np.full(similarities.shape[:-1], np.nan)
+    ordered = np.partition(similarities, -2, axis=-1)
+    return ordered[..., -1] - ordered[..., -2]
+
+
+def statistic(value: float, digits: int = 2) -> str:
+    """A number as statistics are printed: .93, 1.20, with a real minus sign; zero has no sign."""
+    text = f"{abs(value):.{digits}f}"
+    sign = "−" if value < 0 and float(text) > 0 else ""
+    return sign + text.removeprefix("0")
+
+
+def percent(share: float) -> str:
+    """A share as whole percent; what is not all and not nothing does not become so by rounding."""
+    if 0 < share < 0.005:
+        return "under 1 %"
+    if 0.995 <= share < 1:
+        return "over 99 %"
+    return f"{100 * share:.0f} %"
+
+
+def quoted(name: str) -> str:
+    """A class text in quotation marks; cut, and a right-to-left one kept from turning the sentence around."""
+    name = name if len(name) <= SHOWN else name[: SHOWN - 1] + "…"
+    if any(unicodedata.bidirectional(character) in ("R", "AL") for character in name):
+        name = f"\u2068{name}\u2069"
+    return f"“{name}”"
+
+
+def _changes(nearest: np.ndarray, margins: np.ndarray, names: Sequence[str]) -> list[Sentence]:
+    steps = np.flatnonzero(nearest[1:] != nearest[:-1]) + 1
+    sentences = []
+    for step in steps[:MAX_CHANGES].tolist():
+        change = f"from {names[nearest[step - 1]]} to {names[nearest[step]]}"
+        sentences.append((step, f"Step {step}: nearest class changes {change}{_margin(margins[step])}."))
+    if (left_out := len(steps) - MAX_CHANGES) > 0:
+        changes = "1 more change is" if left_out == 1 else f"{left_out} more changes are"
+        sentences.append((int(steps[MAX_CHANGES]), f"{changes} left out here, the last at step {steps[-1]}."))
+    return sentences
+
+
+def _margin(margin: float) -> str:
+    return "" if np.isnan(margin) else f", margin {statistic(margin)}"
+
+
+def _answer(probabilities: np.ndarray, end: int, names: Sequence[str]) -> str:
+    best = np.argsort(-probabilities, kind="stable")[:2]
+    parts = [f"{names[k]} with {percent(float(probabilities[k]))}" for k in best]
+    answer = f"The answer is {', then '.join(parts)}."
+    if best[0] != end:
+        answer += f" So the path ends at another class text than the answer: it is one draw, and {names[end]} has "
+        answer += f"{percent(float(probabilities[end]))}."
+    return answer

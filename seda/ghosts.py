@@ -1,0 +1,150 @@
+"""Ghosts: an earlier run of the same pictures, drawn beside a journey, and what differs between the two."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from seda.evaluation.sentences import quoted, statistic
+from seda.journey import Ghost, Journey
+from seda.trajectory import Trajectory
+
+LISTED = 5  # class texts that a change names
+LENGTH = 40  # characters of a setting
+SETTINGS = {  # of a sampling, in the order of the screen
+    "sampler": "sampler",
+    "num_inference_steps": "steps per stage",
+    "strength": "strength",
+    "eta": "eta",
+    "guidance": "guidance",
+    "seed": "seed",
+}
+
+
+def with_ghost(journey: Journey, earlier: Journey) -> Journey:
+    """The journey with an earlier run of the same pictures as its ghost.
+
+    Pictures are matched by content. Only maps that both have, with identical reference positions, are shared: positions
+    on a refitted map, or on another aligner's, cannot be compared.
+
+    Returns:
+        the journey itself where no picture is in both, nothing was changed, or no map is shared.
+    """
+    here, there = journey.trajectory, earlier.trajectory
+    items, matched = matching_items(here, there)
+    names = shared_maps(journey, earlier)
+    changes = changes_between(here, there)
+    if not len(items) or not names or not changes:
+        return journey
+    probabilities = there.class_probabilities[matched]
+    answers = probabilities.argmax(1)
+    at_same_share = resample(there.states[matched], there.stages, here.stages)
+    differences = np.linalg.norm(here.states[items] - at_same_share, axis=-1) / here.feature_norm  # [g, s]
+    ghost = Ghost(
+        items=items.astype(np.int32),
+        stages=there.stages,
+        class_names=there.class_names,
+        states={name: earlier.maps[name].states[matched] for name in names},
+        texts={name: earlier.maps[name].texts for name in names},
+        answers=answers.astype(np.int16),
+        answer_probabilities=probabilities[np.arange(len(answers)), answers],
+        differences=differences.astype(np.float32),
+        changes=changes,
+    )
+    return replace(journey, ghost=ghost)
+
+
+def matching_items(here: Trajectory, there: Trajectory) -> tuple[np.ndarray, np.ndarray]:
+    """Indices [g] and [g] of the items that are the same picture, by the number of its noise and its features.
+
+    A picture that came twice is matched twice where it did so in both.
+    """
+    waiting: dict[int, list[int]] = {}
+    for index, seed in enumerate(there.item_seeds.tolist()):
+        waiting.setdefault(seed, []).append(index)
+    items, matched = [], []
+    for index, seed in enumerate(here.item_seeds.tolist()):
+        candidates = waiting.get(seed, [])
+        if candidates and _same_features(here.image_features[index], there.image_features[candidates[0]]):
+            items.append(index)
+            matched.append(candidates.pop(0))
+    return np.array(items, dtype=np.int64), np.array(matched, dtype=np.int64)
+
+
+def shared_maps(journey: Journey, earlier: Journey) -> list[str]:
+    """Names of the maps that both journeys were placed on, the very same ones."""
+    if not np.array_equal(journey.trajectory.class_centers, earlier.trajectory.class_centers):
+        return []  # another aligner: another space
+    return [
+        name
+        for name, positions in journey.maps.items()
+        if name in earlier.maps and np.array_equal(positions.reference, earlier.maps[name].reference)
+    ]
+
+
+def resample(states: np.ndarray, stages: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Paths [g, s2, d] with stages [s2] at the states of other stages [s]: each at the same share of the same stage.
+
+    Between two states it is interpolated linearly.
+
+    Returns:
+        float32 [g, s, d].
+    """
+    found = np.empty((len(states), len(wanted), states.shape[-1]), dtype=np.float32)
+    for stage in (0, 1, 2):
+        part = states[:, stages == stage]
+        count = int((wanted == stage).sum())
+        at = np.linspace(0, part.shape[1] - 1, count)
+        low = np.minimum(at.astype(np.int64), max(part.shape[1] - 2, 0))
+        high = np.minimum(low + 1, part.shape[1] - 1)
+        weight = (at - low).astype(np.float32)[:, None]
+        found[:, wanted == stage] = (1 - weight) * part[:, low] + weight * part[:, high]
+    return found
+
+
+def changes_between(here: Trajectory, there: Trajectory) -> tuple[str, ...]:
+    """What the run `here` does otherwise than the run `there`, as parts of a sentence; empty where nothing."""
+    changes = _text_changes(there.class_names, here.class_names)
+    before, after = there.settings.get("template"), here.settings.get("template")
+    if before != after:
+        changes.append(f"template {quoted(str(before))} → {quoted(str(after))}")
+    before, after = (_mapping(trajectory.settings.get("sampling")) for trajectory in (there, here))
+    for key, label in SETTINGS.items():
+        if before.get(key) != after.get(key):
+            noise = " (other noise)" if key == "seed" else ""
+            changes.append(f"{label} {_shown(before.get(key))} → {_shown(after.get(key))}{noise}")
+    return tuple(changes)
+
+
+def _same_features(here: np.ndarray, there: np.ndarray) -> bool:
+    """Equal but for what the batch that they were encoded in does to the last digits."""
+    return here.shape == there.shape and np.allclose(here, there, rtol=1e-3, atol=1e-3 * float(np.abs(here).max()))
+
+
+def _text_changes(before: Sequence[str], after: Sequence[str]) -> list[str]:
+    removed = [name for name in before if name not in set(after)]
+    added = [name for name in after if name not in set(before)]
+    pairs = [pair for pair in zip(before, after, strict=False) if pair[0] != pair[1]]
+    if len(before) == len(after) and 0 < len(pairs) <= LISTED and [old for old, _ in pairs] == removed:
+        return [f"class text {quoted(old)} became {quoted(new)}" for old, new in pairs]
+    lists = (("class texts removed", removed), ("class texts added", added))
+    return [f"{what}: {_listed(names)}" for what, names in lists if names]
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    return ", ".join(quoted(name) for name in names[:LISTED]) + more
+
+
+def _shown(value: Any) -> str:
+    """Numbers as statistics are printed, without zeros at their end."""
+    if isinstance(value, float):
+        return statistic(value, 3).rstrip("0").rstrip(".") or "0"
+    return "unknown" if value is None else str(value)[:LENGTH]
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}  # a replay may hold anything

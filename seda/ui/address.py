@@ -1,0 +1,100 @@
+"""The address of the page: the link that a visitor came with, and the screen, which the address follows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import PurePosixPath
+
+from seda.card import DEFAULT_ALIGNER, list_aligners
+from seda.config import SamplingConfig
+from seda.ui import cache, links
+from seda.ui.links import Catalog, Link, Settings, Source
+from seda.ui.state import ON_SCREEN, SAMPLES, UPLOAD, AppState, TraceRequest, read_address, write_address
+from seda.ui.stored import example_settings, show_example, show_first_example, take_over
+
+_PRIVATE = {
+    links.UPLOADS: "The pictures of this link were uploads, which a link never holds. Everything else is set in the side "
+    "panel: upload pictures of your own, or take those on the screen, and press Run.",
+    links.REPLAY: "The pictures of this link came from a replay file, which a link never holds. Everything else is set in "
+    "the side panel: open that file under “Stored examples and replays”, or press Run for the pictures on the screen.",
+}
+
+
+def open_address(state: AppState) -> None:
+    """Once a session: show what the address asks for, or leave a request for it in the state.
+
+    Raises:
+        FileFormatError: a stored example is damaged.
+    """
+    if state.opened:
+        return
+    state.opened = True
+    params = read_address()
+    link = links.read_link(params, catalog())
+    if link is None:
+        return
+    if link.as_stored:
+        name = link.source.names[0]
+        start, refused = links.read_view(link.view, cache.example(name))
+        show_example(state, name, start=start, notes=_sentences(link, refused))
+        return
+    take_over(state, link.settings)
+    if link.source.kind in links.PRIVATE:
+        state.pictures_from = UPLOAD if link.source.kind == links.UPLOADS else ON_SCREEN
+        show_first_example(state, (_PRIVATE[link.source.kind], *_sentences(link)))
+        state.kept_address = params
+        return
+    if link.source.kind == links.SAMPLES:
+        state.pictures_from, state.samples = SAMPLES, link.source.names
+    state.ask(_request(link))
+
+
+def follow(state: AppState) -> tuple[str, ...]:
+    """Let the address hold what is on the screen; returns what had to be left out because it is too long."""
+    shown = state.shown
+    if shown is None:
+        return ()
+    if state.kept_address is not None:
+        write_address(state.kept_address)
+        return ()
+    params, left_out = links.write_link(shown.source, shown.settings, catalog())
+    # The player keeps its own part of the address itself: each time Streamlit writes one, the browser's history grows.
+    if params != {name: value for name, value in read_address().items() if name not in links.VIEW}:
+        write_address(params | links.write_view(state.view, shown.journey))
+    return left_out
+
+
+def catalog() -> Catalog:
+    """What links may name in this installation."""
+    keys = [sample.key for sample in cache.samples()]
+    stems = [PurePosixPath(key).stem for key in keys]
+    short = {stem if stems.count(stem) == 1 else key: key for stem, key in zip(stems, keys, strict=True)}
+    return Catalog(list_aligners(), cache.example_names(), short, _start_settings)
+
+
+def _start_settings(source: Source, aligner: str | None) -> Settings:
+    if source.kind == links.EXAMPLE:
+        settings = example_settings(source.names[0])
+        return settings if aligner is None else replace(settings, aligner=aligner)
+    aligner = aligner or DEFAULT_ALIGNER
+    card = cache.card_or_none(aligner)
+    return Settings(aligner, card.class_names if card else (), card.template if card else "{}", SamplingConfig())
+
+
+def _sentences(link: Link, refused: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """One sentence on what could not be used, or none."""
+    return tuple(filter(None, [links.refusal([*link.refused, *refused])]))
+
+
+def _request(link: Link) -> TraceRequest:
+    source, settings = link.source, link.settings
+    return TraceRequest(
+        cache.example(source.names[0]) if source.kind == links.EXAMPLE else cache.sample_files(source.names),
+        source,
+        ", ".join(settings.class_names),
+        settings.template,
+        settings.aligner,
+        settings.sampling,
+        link.view,
+        link.refused,
+    )

@@ -1,0 +1,55 @@
+// Time: where play stands.
+
+import { clamp } from "./numbers.js";
+
+const HAND_OVER_REST = 0.7; // seconds that play rests at the hand-over, so that an audience can see it
+const LOOP_REST = 1.8; // seconds on the last frame before a loop starts again
+
+/** Play position: a fractional state index that moves with real time. */
+export class Clock {
+  constructor(last, handOver) {
+    this.last = last;
+    this.handOver = handOver;
+    this.position = 0;
+    this.playing = false;
+    this.speed = 1;
+    this.loop = false;
+    this.rest = 0;
+    // Chosen here: about nine seconds for the whole way, between 4 and 14 states a second.
+    this.rate = clamp(last / 9, 4, 14);
+  }
+
+  get step() {
+    return Math.round(this.position);
+  }
+
+  play() {
+    if (this.position >= this.last) this.position = 0;
+    this.rest = 0;
+    this.playing = true;
+  }
+
+  /** Advance by seconds; rests at the hand-over and on the last frame. */
+  tick(seconds) {
+    if (!this.playing) return;
+    if (this.rest > 0) {
+      this.rest -= seconds * this.speed;
+      if (this.rest > 0) return;
+      if (this.position >= this.last) {
+        this.position = 0;
+        return;
+      }
+    }
+    const next = this.position + seconds * this.rate * this.speed;
+    if (this.position < this.handOver && next >= this.handOver) {
+      this.position = this.handOver;
+      this.rest = HAND_OVER_REST;
+    } else if (next >= this.last) {
+      this.position = this.last;
+      if (this.loop) this.rest = LOOP_REST;
+      else this.playing = false;
+    } else {
+      this.position = next;
+    }
+  }
+}

@@ -1,0 +1,338 @@
+// The projection-free twin of the map.
+
+import { clamp, mix, numberText, TAU, ticks } from "./numbers.js";
+import { css, fitText, symbolPath } from "./look.js";
+import { el, fitCanvas } from "./dom.js";
+import { spreadLabels } from "./labels.js";
+
+const MOST_LINES = 256; // items that get a line of their own
+const STRIP = 40; // px below the curves for distances, where there are any
+
+/** The projection-free twin: cosine to each class text against the step. */
+export class CurvePainter {
+  /** @param {Player} player */
+  constructor(player) {
+    this.player = player;
+    this.base = el("canvas", { class: "sp-layer", "aria-hidden": "true" });
+    this.moving = el("canvas", { class: "sp-layer", "data-testid": "curve-canvas", "aria-hidden": "true" });
+    this.width = this.height = 1;
+  }
+
+  resize(width, height) {
+    this.width = width;
+    this.height = height;
+    for (const canvas of [this.base, this.moving]) this.density = fitCanvas(canvas, width, height);
+  }
+
+  /** Recompute for the items shown (the selection, or all). */
+  load(journey, items) {
+    this.journey = journey;
+    this.values = journey.meanCurves(items);
+    this.lines = journey.items.length > 1 && journey.items.length <= MOST_LINES ? this.#itemLines() : [];
+    this.seeds = items.length === 1 ? journey.seedClouds.get(items[0]) : undefined;
+    this.strips = this.#strips(items);
+    let low = Infinity, high = -Infinity;
+    for (const values of [this.values, ...this.lines]) {
+      for (const value of values) {
+        low = Math.min(low, value);
+        high = Math.max(high, value);
+      }
+    }
+    const margin = Math.max(0.02, (high - low) * 0.06);
+    this.low = Math.max(-1, low - margin);
+    this.high = Math.min(1.02, high + margin);
+    const finals = journey.curveClasses.map((_, curve) => this.value(curve, journey.last));
+    this.ranking = finals.map((_, curve) => curve).sort((a, b) => finals[b] - finals[a]);
+    this.items = items;
+  }
+
+  /** For each item its cosine to the class text that its path ends nearest to, at each step; empty where that has no curve. */
+  #itemLines() {
+    const { items, curveClasses, stateCount } = this.journey;
+    return items.map((item, index) => {
+      const curve = curveClasses.indexOf(item.nearest);
+      return Float32Array.from({ length: curve < 0 ? 0 : stateCount }, (_, step) => this.journey.similarity(index, step, curve));
+    });
+  }
+
+  /** What is drawn below the curves, in lengths of a feature. @returns {{name: string, values: number[], dashed: boolean}[]} */
+  #strips(items) {
+    const { ghost, stateCount } = this.journey;
+    const along = (value) => Array.from({ length: stateCount }, (_, step) => value(step));
+    const strips = [];
+    if (ghost && this.player.ghostShown && ghost.difference(items, 0) !== null) {
+      strips.push({ name: "to the ghost", values: along((step) => ghost.difference(items, step)), dashed: true });
+    }
+    if (this.seeds) strips.push({ name: "seeds apart", values: [...this.seeds.spread], dashed: false });
+    return strips;
+  }
+
+  /** Cosine at a fractional step. */
+  value(curve, position) {
+    const base = curve * this.journey.stateCount;
+    const step = Math.min(Math.floor(position), this.journey.last - 1);
+    return mix(this.values[base + step], this.values[base + step + 1], position - step);
+  }
+
+  get area() {
+    return { left: 40, right: this.width - (this.width < 300 ? 70 : 92), top: 22, bottom: this.height - 28 - (this.strips?.length ? STRIP : 0) };
+  }
+
+  x(position) {
+    const { left, right } = this.area;
+    return left + ((right - left) * position) / this.journey.last;
+  }
+
+  y(value) {
+    const { top, bottom } = this.area;
+    return bottom - ((bottom - top) * (value - this.low)) / (this.high - this.low);
+  }
+
+  /** Step under a screen x. */
+  positionAt(x) {
+    const { left, right } = this.area;
+    return clamp(((x - left) / (right - left)) * this.journey.last, 0, this.journey.last);
+  }
+
+  #style(curve) {
+    return this.journey.classes[this.journey.curveClasses[curve]];
+  }
+
+  drawBase() {
+    const ctx = this.base.getContext("2d");
+    ctx.setTransform(this.density, 0, 0, this.density, 0, 0);
+    ctx.clearRect(0, 0, this.width, this.height);
+    this.#drawFrame(ctx);
+    this.#drawItemLines(ctx);
+    const strong = new Set(this.ranking.slice(0, 6));
+    if (this.seeds) for (const curve of strong) this.#drawBand(ctx, curve);
+    for (const curve of [...this.ranking].reverse()) this.#drawCurve(ctx, curve, strong.has(curve));
+    this.#drawCommitment(ctx);
+    this.#drawEndLabels(ctx);
+    this.#drawStrips(ctx);
+  }
+
+  /** A thin line for each item, in the colour of the class that it ends at; grey where others are selected. */
+  #drawItemLines(ctx) {
+    const { theme, selection } = this.player;
+    const alpha = clamp(3 / Math.max(1, this.lines.length), 0.12, 0.4);
+    this.lines.forEach((values, item) => {
+      if (!values.length || (selection.size === 1 && selection.has(item))) return; // the one item's own curve is there
+      const vivid = this.player.isVivid(item);
+      ctx.strokeStyle = vivid ? css(theme.tune(this.journey.classes[this.journey.items[item].nearest].color), alpha) : css(theme.grey, 0.14);
+      ctx.lineWidth = vivid && selection.size ? 1.4 : 1;
+      ctx.beginPath();
+      values.forEach((value, step) => ctx[step ? "lineTo" : "moveTo"](this.x(step), this.y(value)));
+      ctx.stroke();
+    });
+  }
+
+  /** Where 80 of 100 seeds are. */
+  #drawBand(ctx, curve) {
+    const { theme } = this.player;
+    const style = this.#style(curve);
+    if (this.player.isDimmed(style)) return;
+    ctx.beginPath();
+    const { last } = this.journey;
+    for (let step = 0; step <= last; step++) ctx[step ? "lineTo" : "moveTo"](this.x(step), this.y(this.seeds.band(step, curve)[1]));
+    for (let step = last; step >= 0; step--) ctx.lineTo(this.x(step), this.y(this.seeds.band(step, curve)[0]));
+    ctx.closePath();
+    ctx.fillStyle = css(theme.tune(style.color), 0.2);
+    ctx.fill();
+  }
+
+  /** Distances below the curves: how far the ghost is, how far the seeds are apart. */
+  #drawStrips(ctx) {
+    if (!this.strips.length) return;
+    const { theme } = this.player;
+    const { left, right } = this.area;
+    const foot = this.height - 6;
+    const highest = Math.max(0.05, ...this.strips.flatMap(({ values }) => values));
+    this.stripY = (value) => foot - (value / highest) * (STRIP - 16);
+    ctx.fillStyle = css(theme.ink, 0.12);
+    ctx.fillRect(left, foot, right - left, 1);
+    ctx.font = `500 10.5px ${theme.font}`;
+    ctx.textBaseline = "middle";
+    this.strips.forEach(({ name, values, dashed }, i) => {
+      ctx.beginPath();
+      values.forEach((value, step) => ctx[step ? "lineTo" : "moveTo"](this.x(step), this.stripY(value)));
+      ctx.setLineDash(dashed ? [5, 3] : []);
+      ctx.lineWidth = 1.5;
+      ctx.strokeStyle = css(theme.ink, 0.75);
+      ctx.stroke();
+      ctx.setLineDash([]);
+      ctx.lineTo(right, foot);
+      ctx.lineTo(left, foot);
+      ctx.fillStyle = css(theme.ink, 0.05);
+      ctx.fill();
+      ctx.textAlign = "left";
+      ctx.fillStyle = css(theme.muted);
+      ctx.fillText(fitText(ctx, name, this.width - right - 10), right + 8, foot - 4 - 13 * i);
+    });
+    ctx.textAlign = "right";
+    ctx.fillText(numberText(highest, highest < 1 ? 2 : 1), left - 8, foot - (STRIP - 16));
+    ctx.textAlign = "left";
+  }
+
+  /** The item whose line is under the pointer, -1 for none. */
+  hit(x, y) {
+    const { left, right } = this.area;
+    if (x < left || x > right) return -1;
+    const position = this.positionAt(x);
+    let best = -1, bestGap = 5;
+    this.lines.forEach((values, item) => {
+      if (!values.length) return;
+      const step = Math.min(Math.floor(position), this.journey.last - 1);
+      const gap = Math.abs(this.y(mix(values[step], values[step + 1], position - step)) - y);
+      if (gap <= bestGap) [best, bestGap] = [item, gap];
+    });
+    return best;
+  }
+
+  /** Items whose line passes through a region. @param {(point: Point) => boolean} inside */
+  itemsWithin(inside) {
+    const touches = (values) => values.some((value, step) => {
+      if (step === 0) return inside({ x: this.x(0), y: this.y(value) });
+      // Steps may lie further apart than the region is wide.
+      return [0.25, 0.5, 0.75, 1].some((u) => inside({ x: this.x(step - 1 + u), y: this.y(mix(values[step - 1], value, u)) }));
+    });
+    return [...this.lines.keys()].filter((item) => touches(this.lines[item]));
+  }
+
+  #drawFrame(ctx) {
+    const { theme } = this.player;
+    const { left, right, top, bottom } = this.area;
+    const middle = this.x(this.journey.handOver);
+    ctx.fillStyle = css(theme.ink, 0.028);
+    ctx.fillRect(left, top, middle - left, bottom - top);
+    ctx.font = `500 11px ${this.player.theme.font}`;
+    ctx.textBaseline = "middle";
+    const { values, digits } = ticks(this.low, this.high);
+    for (const tick of values) {
+      const y = this.y(tick);
+      ctx.fillStyle = css(theme.ink, 0.09);
+      ctx.fillRect(left, Math.round(y), right - left, 1);
+      ctx.fillStyle = css(theme.muted);
+      ctx.textAlign = "right";
+      ctx.fillText(numberText(tick, digits), left - 8, y);
+    }
+    ctx.setLineDash([3, 4]);
+    ctx.strokeStyle = css(theme.ink, 0.45);
+    ctx.lineWidth = 1;
+    ctx.beginPath();
+    ctx.moveTo(middle, top - 4);
+    ctx.lineTo(middle, bottom);
+    ctx.stroke();
+    ctx.setLineDash([]);
+    ctx.fillStyle = css(theme.muted);
+    ctx.textAlign = "center";
+    ctx.fillText("hand-over", middle, top - 12);
+    ctx.textAlign = "left";
+    ctx.fillText("0", left, bottom + 18);
+    ctx.textAlign = "right";
+    ctx.fillText(`step ${this.journey.last}`, right, bottom + 18);
+  }
+
+  #drawCurve(ctx, curve, strong) {
+    const { theme } = this.player;
+    const style = this.#style(curve);
+    const dimmed = this.player.isDimmed(style);
+    const first = curve === this.ranking[0];
+    ctx.strokeStyle = css(dimmed ? theme.grey : theme.tune(style.color), dimmed ? 0.25 : strong ? 0.95 : 0.4);
+    ctx.lineWidth = dimmed ? 1 : first ? 2.6 : strong ? 1.7 : 1;
+    ctx.lineJoin = "round";
+    ctx.beginPath();
+    for (let step = 0; step <= this.journey.last; step++) {
+      ctx[step ? "lineTo" : "moveTo"](this.x(step), this.y(this.value(curve, step)));
+    }
+    ctx.stroke();
+  }
+
+  /** Where items commit: a flag on the axis for each, and for a single one a line up to its curve. */
+  #drawCommitment(ctx) {
+    const { theme } = this.player;
+    const { bottom } = this.area;
+    for (const index of this.items) {
+      const item = this.journey.items[index];
+      const style = this.journey.classes[item.nearest];
+      const color = this.player.isDimmed(style) ? theme.grey : theme.tune(style.color);
+      const x = this.x(item.commitment);
+      const reach = this.items.length === 1 ? 6 : 4;
+      ctx.beginPath();
+      ctx.moveTo(x - reach, bottom + 1.7 * reach);
+      ctx.lineTo(x + reach, bottom + 1.7 * reach);
+      ctx.lineTo(x, bottom + 1);
+      ctx.closePath();
+      ctx.fillStyle = css(color, this.items.length === 1 ? 1 : 0.7);
+      ctx.fill();
+      if (this.items.length === 1) this.#drawCommitmentLine(ctx, item, color, x);
+    }
+  }
+
+  #drawCommitmentLine(ctx, item, color, x) {
+    const { theme } = this.player;
+    const curve = this.journey.curveClasses.indexOf(item.nearest);
+    if (curve < 0) return;
+    const y = this.y(this.value(curve, item.commitment));
+    ctx.strokeStyle = css(color, 0.75);
+    ctx.lineWidth = 1.4;
+    ctx.beginPath();
+    ctx.moveTo(x, this.area.bottom);
+    ctx.lineTo(x, y);
+    ctx.stroke();
+    ctx.beginPath();
+    ctx.arc(x, y, 4.5, 0, TAU);
+    ctx.fillStyle = css(theme.paper);
+    ctx.fill();
+    ctx.lineWidth = 2;
+    ctx.strokeStyle = css(color);
+    ctx.stroke();
+  }
+
+  #drawEndLabels(ctx) {
+    const { theme } = this.player;
+    const { right, top, bottom } = this.area;
+    const spacing = 15;
+    const shown = this.ranking.slice(0, clamp(Math.floor((bottom - top) / spacing), 1, 6));
+    const labels = shown
+      .map((curve) => ({ curve, y: this.y(this.value(curve, this.journey.last)) }))
+      .sort((a, b) => a.y - b.y);
+    spreadLabels(labels, spacing, top + 4, bottom - 4);
+    ctx.font = `550 11.5px ${this.player.theme.font}`;
+    ctx.textAlign = "left";
+    ctx.textBaseline = "middle";
+    for (const { curve, y } of labels) {
+      const style = this.#style(curve);
+      const dimmed = this.player.isDimmed(style);
+      ctx.beginPath();
+      symbolPath(ctx, style.symbol, right + 11, y, 4.2);
+      ctx.fillStyle = css(dimmed ? theme.grey : theme.tune(style.color));
+      ctx.fill();
+      ctx.fillStyle = css(dimmed ? theme.grey : theme.ink);
+      ctx.fillText(fitText(ctx, style.name, this.width - right - 22), right + 20, y);
+    }
+  }
+
+  drawMoving(position) {
+    const { theme } = this.player;
+    const { top, bottom } = this.area;
+    const ctx = this.moving.getContext("2d");
+    ctx.setTransform(this.density, 0, 0, this.density, 0, 0);
+    ctx.clearRect(0, 0, this.width, this.height);
+    const x = this.x(position);
+    ctx.fillStyle = css(theme.accent, 0.9);
+    ctx.fillRect(x - 1, top - 2, 2, (this.strips.length ? this.height - 6 : bottom) - top + 2);
+    for (const curve of this.ranking.slice(0, 6).reverse()) {
+      const style = this.#style(curve);
+      if (this.player.isDimmed(style)) continue;
+      ctx.beginPath();
+      symbolPath(ctx, style.symbol, x, this.y(this.value(curve, position)), 5);
+      ctx.lineWidth = 2.5;
+      ctx.lineJoin = "round";
+      ctx.strokeStyle = css(theme.paper);
+      ctx.stroke();
+      ctx.fillStyle = css(theme.tune(style.color));
+      ctx.fill();
+    }
+  }
+}

@@ -1,0 +1,57 @@
+// The items as a strip of cards.
+
+import { el } from "./dom.js";
+
+export class Gallery {
+  /** @param {Player} player */
+  constructor(player) {
+    this.player = player;
+    this.element = el("div", { class: "sp-gallery", role: "group", "aria-label": "Items: press to select", "data-testid": "gallery" });
+    this.cards = [];
+  }
+
+  /** @param {Journey} journey */
+  load({ items, classes }) {
+    this.cards = items.map((item, index) => this.#card(item, index, classes[item.answer]));
+    this.element.replaceChildren(...this.cards);
+  }
+
+  #card(item, index, answer) {
+    const { player } = this;
+    const picture = item.thumbnail ? el("img", { src: item.thumbnail, alt: "", draggable: "false" }) : el("span", { class: "sp-no-picture" });
+    const card = el(
+      "button",
+      {
+        type: "button", class: "sp-card", "aria-pressed": "false", title: item.name, "data-testid": "gallery-card", "data-index": index,
+        on: {
+          click: (event) => (event.shiftKey ? player.selectRange(index) : player.select(index, event.ctrlKey || event.metaKey)),
+          pointerenter: (event) => event.pointerType === "mouse" && player.hover({ kind: "item", index, anchor: card }),
+          pointerleave: () => player.hover(null),
+          focus: () => card.matches(":focus-visible") && player.hover({ kind: "item", index, anchor: card }),
+          blur: () => player.hover(null),
+        },
+      },
+      picture,
+      el("span", { class: "sp-card-text" }, el("span", { class: "sp-card-name", text: item.name }), el("span", { class: "sp-card-answer", text: answer.name })),
+    );
+    card.style.setProperty("--sp-class", answer.color);
+    return card;
+  }
+
+  /** @param {Set<number>} selection */
+  showSelection(selection) {
+    this.cards.forEach((card, index) => {
+      card.setAttribute("aria-pressed", String(selection.has(index)));
+      card.classList.toggle("is-grey", selection.size > 0 && !selection.has(index));
+    });
+    if (selection.size) this.#reveal(this.cards[Math.max(...selection)]);
+  }
+
+  /** Bring a card of the strip into sight without moving the page, as scrollIntoView would. */
+  #reveal(card) {
+    const { element } = this;
+    const left = card.offsetLeft - element.offsetLeft, right = left + card.offsetWidth;
+    if (left < element.scrollLeft) element.scrollLeft = left - 12;
+    else if (right > element.scrollLeft + element.clientWidth) element.scrollLeft = right - element.clientWidth + 12;
+  }
+}

@@ -1,0 +1,162 @@
+// Mouse, touch and pen on the map and on the curves.
+
+import { clamp } from "./numbers.js";
+import { Lasso } from "./lasso.js";
+
+const CLICK = 4; // px that a pointer may travel and still be a click
+
+const localTo = (stage, event) => {
+  const box = stage.getBoundingClientRect();
+  return { x: event.clientX - box.left, y: event.clientY - box.top };
+};
+const adds = (event) => event.shiftKey || event.ctrlKey || event.metaKey;
+
+/** Wheel and pinch zoom, drag moves or turns, a click or a lasso selects. */
+export class MapInput {
+  /** @param {Player} player @param {(target: EventTarget, event: string, listener: Function, options?: object) => void} on */
+  constructor(player, on) {
+    this.player = player;
+    this.stage = player.parts.mapStage;
+    this.lasso = new Lasso(this.stage);
+    /** Pointers that are down, and where. @type {Map<number, Point>} */ this.pointers = new Map();
+    this.travelled = 0;
+    on(this.stage, "wheel", (event) => this.#wheel(event), { passive: false });
+    on(this.stage, "pointerdown", (event) => this.#down(event));
+    on(this.stage, "pointermove", (event) => this.#move(event));
+    on(this.stage, "pointerup", (event) => this.#up(event));
+    on(this.stage, "pointercancel", (event) => this.#cancel(event));
+    on(this.stage, "pointerleave", () => player.hover(null));
+    on(this.stage, "dblclick", (event) => !this.#onControl(event) && player.resetZoom());
+  }
+
+  #onControl(event) {
+    return event.target.closest?.("button");
+  }
+
+  #wheel(event) {
+    const { player } = this;
+    // At the outermost view a wheel that zooms out scrolls the page, so that nobody is caught in the map.
+    if (player.stillsShown || (event.deltaY > 0 && player.view.zoom <= 1)) return;
+    event.preventDefault();
+    const { x, y } = localTo(this.stage, event);
+    player.zoomBy(Math.exp(-clamp(event.deltaY, -120, 120) * (event.ctrlKey ? 0.012 : 0.0028)), x, y);
+  }
+
+  #down(event) {
+    if (this.#onControl(event) || event.button > 0) return;
+    const point = localTo(this.stage, event);
+    this.pointers.set(event.pointerId, point);
+    this.travelled = 0;
+    this.stage.setPointerCapture(event.pointerId);
+    if (this.pointers.size > 1) this.lasso.cancel();
+    // Shift and drag is a lasso too, where it does not already move a solid map.
+    else if (this.player.lassoing || (event.shiftKey && !this.player.view.map.solid)) this.lasso.begin(point);
+  }
+
+  #move(event) {
+    const { player, pointers } = this;
+    const now = localTo(this.stage, event);
+    const before = pointers.get(event.pointerId);
+    if (!before) {
+      if (event.pointerType === "mouse") player.hover(this.#onControl(event) ? null : player.map.hit(now.x, now.y));
+      return;
+    }
+    this.travelled += Math.hypot(now.x - before.x, now.y - before.y);
+    if (this.lasso.drawing) this.lasso.extend(now);
+    else if (pointers.size === 1 && this.travelled > CLICK) player.moveMap(now.x - before.x, now.y - before.y, event.shiftKey);
+    else if (pointers.size === 2) this.#pinch(event.pointerId, before, now);
+    pointers.set(event.pointerId, now);
+  }
+
+  #pinch(moving, before, now) {
+    const other = [...this.pointers].find(([id]) => id !== moving)[1];
+    const gap = Math.hypot(before.x - other.x, before.y - other.y) || 1;
+    this.player.zoomBy(Math.hypot(now.x - other.x, now.y - other.y) / gap, (now.x + other.x) / 2, (now.y + other.y) / 2);
+  }
+
+  #up(event) {
+    const known = this.pointers.delete(event.pointerId);
+    const inside = this.lasso.end();
+    if (inside) {
+      const { places } = this.player.map.heads;
+      this.player.selectAll([...places.keys()].filter((item) => inside(places[item])), adds(event));
+    } else if (known && this.travelled <= CLICK) {
+      this.#click(localTo(this.stage, event), event);
+    }
+  }
+
+  #cancel(event) {
+    this.pointers.delete(event.pointerId);
+    this.lasso.cancel();
+  }
+
+  #click({ x, y }, event) {
+    const { player } = this;
+    const hit = player.map.hit(x, y);
+    if (hit?.kind === "item") player.select(hit.index, adds(event));
+    else if (hit?.kind === "text") player.toggleHighlight(player.journey.classes[hit.index]);
+    else if (hit?.kind === "center") player.toggleHighlight(player.journey.centers[hit.index]);
+    else player.clearSelection();
+    if (event.pointerType !== "mouse") player.hover(hit);
+  }
+}
+
+/** A drag scrubs, a click goes to its step; a click or a lasso on the lines of items selects them. */
+export class CurveInput {
+  /** @param {Player} player @param {(target: EventTarget, event: string, listener: Function, options?: object) => void} on */
+  constructor(player, on) {
+    this.player = player;
+    this.stage = player.parts.curveStage;
+    this.lasso = new Lasso(this.stage);
+    /** Where the pointer went down. @type {Point|null} */ this.start = null;
+    on(this.stage, "pointerdown", (event) => this.#down(event));
+    on(this.stage, "pointermove", (event) => this.#move(event));
+    on(this.stage, "pointerup", (event) => this.#up(event));
+    on(this.stage, "pointercancel", () => this.#end());
+    on(this.stage, "pointerleave", () => player.hover(null));
+  }
+
+  #seek(x) {
+    this.player.clock.playing = false;
+    this.player.seek(this.player.curves.positionAt(x));
+  }
+
+  #down(event) {
+    if (event.button > 0) return;
+    const point = localTo(this.stage, event);
+    this.stage.setPointerCapture(event.pointerId);
+    this.start = point;
+    /** The item whose line was pressed; it is selected unless the press becomes a drag. */
+    this.pressed = this.player.lassoing ? -1 : this.player.curves.hit(point.x, point.y);
+    if (this.player.lassoing) this.lasso.begin(point);
+    else if (this.pressed < 0) this.#seek(point.x);
+  }
+
+  #move(event) {
+    const point = localTo(this.stage, event);
+    if (this.lasso.drawing) {
+      this.lasso.extend(point);
+    } else if (!this.start) {
+      const item = event.pointerType === "mouse" ? this.player.curves.hit(point.x, point.y) : -1;
+      this.stage.classList.toggle("is-over", item >= 0);
+      this.player.hover(item < 0 ? null : { kind: "item", index: item, anchor: this.stage });
+    } else if (this.pressed < 0 || Math.hypot(point.x - this.start.x, point.y - this.start.y) > CLICK) {
+      this.pressed = -1;
+      this.#seek(point.x);
+    }
+  }
+
+  #up(event) {
+    const { player } = this;
+    const inside = this.lasso.end();
+    if (inside) player.selectAll(player.curves.itemsWithin(inside), adds(event));
+    else if (this.start && this.pressed >= 0) player.select(this.pressed, adds(event));
+    else if (this.start) player.stepBy(0);
+    this.#end();
+  }
+
+  #end() {
+    this.start = null;
+    this.lasso.cancel();
+  }
+}

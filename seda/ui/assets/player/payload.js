@@ -1,0 +1,258 @@
+// The payload of seda/export/payload.py, with its binary parts as typed arrays.
+
+import { clamp, mix } from "./numbers.js";
+
+/** @typedef {{name: string, color: string, symbol: string}} Styled */
+/**
+ * @typedef {{name: string, thumbnail: string, answer: number, nearest: number, top: [number, number][], commitment: number,
+ *   flips: number, margin: number, sentences: [number, string][]}} Item
+ */
+
+const STAGE_NAMES = ["visual feature", "semantic learner", "semantic translator"];
+
+/** @param {string} text base64 @returns {ArrayBuffer} */
+function decode(text) {
+  const binary = atob(text);
+  const bytes = new Uint8Array(binary.length);
+  for (let i = 0; i < binary.length; i++) bytes[i] = binary.charCodeAt(i);
+  return bytes.buffer;
+}
+
+/** Reference points from uint16 within their bounds back to map units. */
+function decodeReference(map) {
+  const raw = new Uint16Array(decode(map.reference));
+  const points = new Float32Array(raw.length);
+  for (let i = 0; i < raw.length; i++) {
+    const axis = i % map.dims;
+    points[i] = map.reference_low[axis] + (raw[i] / 65535) * map.reference_span[axis];
+  }
+  return points;
+}
+
+/** One map of the payload: where everything lies, q = 2 or 3 numbers a point, and how far it can be trusted. */
+class MapData {
+  constructor(map, { stateCount, ghost, seedClouds }) {
+    Object.assign(this, { name: map.name, label: map.label, kind: map.kind, dims: map.dims, scores: map.scores, note: map.note });
+    this.neighbors = map.n_neighbors;
+    this.stateCount = stateCount;
+    this.timeline = map.kind === "timeline";
+    this.solid = map.dims === 3;
+    this.states = new Float32Array(decode(map.states)); // [n, s, q]
+    this.texts = new Float32Array(decode(map.texts)); // [k, q]
+    this.centers = new Float32Array(decode(map.centers)); // [c, q]
+    this.reference = decodeReference(map); // [m, q]
+    this.kept = new Uint8Array(decode(map.neighbors_kept)); // [n, s]
+    this.flags = new Int8Array(decode(map.step_flags)); // [n, s - 1]
+    /** The ghost's paths and class texts here. @type {{states: Float32Array, texts: Float32Array}|null} */
+    this.ghost = ghost?.maps.get(map.name) ?? null;
+    /** Paths of an item's seeds. @type {Map<number, Float32Array>} */ this.seeds = new Map();
+    for (const [item, cloud] of seedClouds) if (cloud.maps.has(map.name)) this.seeds.set(item, cloud.maps.get(map.name));
+    // A strip beside the start; the golden ratio spreads neighbours in the list evenly over it.
+    if (this.timeline) for (let i = 0; i < this.reference.length; i += 2) this.reference[i] = -0.014 - 0.05 * ((i * 0.309017) % 1);
+    this.bounds = this.#bounds();
+  }
+
+  flag(item, segment) {
+    return this.flags[item * (this.stateCount - 1) + segment];
+  }
+
+  /** Share of the true neighbours that a state keeps, 0 to 1. */
+  keptAt(item, state) {
+    return this.kept[item * this.stateCount + state] / 255;
+  }
+
+  /**
+   * How far things of a solid map reach from a point: sideways while it turns, and up and down at a pitch. All texts and
+   * centers are counted, and all but the outermost hundredth of the states.
+   */
+  reach(at, pitch) {
+    const around = [], tall = [];
+    const add = (points, outer) => {
+      const sides = [], heights = [];
+      for (let i = 0; i < points.length; i += 3) {
+        const side = Math.hypot(points[i] - at[0], points[i + 2] - at[2]);
+        sides.push(side);
+        heights.push(Math.abs(points[i + 1] - at[1]) * Math.cos(pitch) + side * Math.sin(pitch));
+      }
+      const last = Math.floor((1 - outer) * (sides.length - 1));
+      around.push(sides.sort((a, b) => a - b)[last] ?? 0);
+      tall.push(heights.sort((a, b) => a - b)[last] ?? 0);
+    };
+    add(this.states, 0.01);
+    add(this.texts, 0);
+    add(this.centers, 0);
+    return { around: Math.max(...around, 1e-6), tall: Math.max(...tall, 1e-6) };
+  }
+
+  /**
+   * Low and high corner of all that must be seen: paths, texts, centers, and nearly all reference points. On a solid
+   * map a few noised states far out, which would make all else small, may lie beyond.
+   */
+  #bounds() {
+    const low = new Array(this.dims).fill(Infinity), high = new Array(this.dims).fill(-Infinity);
+    const inner = (states) => innerCorners(states, this.dims, 0.02);
+    const paths = [this.solid ? inner(this.states) : this.states, inner(this.ghost?.states ?? []), ...[...this.seeds.values()].map(inner)];
+    const marks = [this.texts, this.ghost?.texts ?? [], this.centers];
+    for (const points of [...paths, ...marks, innerCorners(this.reference, this.dims, 0.01)]) {
+      for (let i = 0; i < points.length; i++) {
+        low[i % this.dims] = Math.min(low[i % this.dims], points[i]);
+        high[i % this.dims] = Math.max(high[i % this.dims], points[i]);
+      }
+    }
+    return { low, high };
+  }
+}
+
+/** Two corners that hold all but an outer share of points a side; few points are returned as they are. */
+export function innerCorners(points, dims, outer) {
+  if (points.length < 100 * dims) return points;
+  const axes = Array.from({ length: dims }, (_, axis) => points.filter((_, i) => i % dims === axis).sort());
+  return [outer, 1 - outer].flatMap((share) => axes.map((values) => values[Math.floor(share * (values.length - 1))]));
+}
+
+/** The training features nearest to each state in feature space, with their pictures on one sheet. */
+class Neighbors {
+  constructor(part, stateCount) {
+    this.count = part.count;
+    this.stateCount = stateCount;
+    this.indices = new Uint16Array(decode(part.indices)); // [n, s, t]
+    this.similarities = new Uint8Array(decode(part.similarities)); // [n, s, t]
+    /** Category of each picture. @type {number[]} */ this.labels = part.labels;
+    Object.assign(this, { sheet: part.sheet, columns: part.columns, tile: part.tile });
+  }
+
+  /** Nearest first. @returns {{picture: number, label: number, similarity: number}[]} */
+  at(item, state) {
+    const first = (item * this.stateCount + state) * this.count;
+    return Array.from({ length: this.count }, (_, i) => {
+      const picture = this.indices[first + i];
+      return { picture, label: this.labels[picture], similarity: this.similarities[first + i] / 255 };
+    });
+  }
+}
+
+/** An earlier run of the same pictures, item by item. */
+class Ghost {
+  constructor(part, journey) {
+    /** @type {string[]} */ this.changes = part.changes;
+    this.items = part.items;
+    this.rows = new Map(part.items.map((item, row) => [item, row]));
+    this.stateCount = part.stages.length;
+    this.last = this.stateCount - 1;
+    this.handOver = part.hand_over;
+    /** @type {Styled[]} */ this.classes = part.classes;
+    /** Class and its probability. @type {[number, number][]} */ this.answers = part.answers;
+    this.journey = journey;
+    this.differences = new Float32Array(decode(part.differences)); // [g, s]
+    const known = new Set(journey.classes.map((one) => one.name));
+    /** Class texts that are not among today's. */ this.gone = part.classes.flatMap((one, i) => (known.has(one.name) ? [] : [i]));
+    this.maps = new Map(
+      Object.entries(part.maps).map(([name, { states, texts }]) => [
+        name, { states: new Float32Array(decode(states)), texts: new Float32Array(decode(texts)) }, // [g, s2, q], [k2, q]
+      ]),
+    );
+  }
+
+  /** Where the ghost is while the journey is at a position: at the same share of the same stage. */
+  positionAt(position) {
+    const { handOver, last } = this.journey;
+    const from = [0, 1, handOver, handOver + 1, last], to = [0, 1, this.handOver, this.handOver + 1, this.last];
+    const part = clamp(from.findLastIndex((value) => value <= position), 0, 3);
+    const width = from[part + 1] - from[part];
+    return width > 0 ? mix(to[part], to[part + 1], (position - from[part]) / width) : to[part + 1];
+  }
+
+  /** Mean distance from the items to their ghosts at a state, in lengths of a feature; null without any of them. */
+  difference(items, state) {
+    const rows = items.flatMap((item) => this.rows.get(item) ?? []);
+    if (rows.length === 0) return null;
+    const { stateCount } = this.journey;
+    return rows.reduce((sum, row) => sum + this.differences[row * stateCount + state], 0) / rows.length;
+  }
+}
+
+/** One item's paths from several seeds. */
+class SeedCloud {
+  constructor(part, journey) {
+    Object.assign(this, { item: part.item, seeds: part.seeds, ends: part.ends, answers: part.answers, sentence: part.sentence });
+    this.kept = journey.curveClasses.length;
+    this.low = new Int16Array(decode(part.low)); // [s, kept]
+    this.high = new Int16Array(decode(part.high)); // [s, kept]
+    this.spread = new Float32Array(decode(part.spread)); // [s]
+    this.maps = new Map(Object.entries(part.maps).map(([name, states]) => [name, new Float32Array(decode(states))])); // [r, s, q]
+  }
+
+  /** Low and high cosine of the seeds to the class text of a curve. @returns {[number, number]} */
+  band(state, curve) {
+    const at = state * this.kept + curve;
+    return [this.low[at] / 32767, this.high[at] / 32767];
+  }
+}
+
+/** The payload with its binary parts as typed arrays. */
+export class Journey {
+  constructor(payload) {
+    const { similarities } = payload;
+    Object.assign(this, {
+      fingerprint: payload.fingerprint,
+      title: payload.title,
+      note: payload.note,
+      settings: payload.settings,
+      stages: payload.stages,
+      timesteps: payload.timesteps,
+      handOver: payload.hand_over,
+    });
+    /** @type {Styled[]} */ this.classes = payload.classes;
+    /** @type {Styled[]} */ this.centers = payload.centers;
+    /** @type {Item[]} */ this.items = payload.items;
+    this.stateCount = this.stages.length;
+    this.last = this.stateCount - 1;
+    this.referenceLabels = new Int16Array(decode(payload.reference_labels)); // [m]
+    this.referenceTotal = payload.reference_total;
+    const Numbers = similarities.encoding === "int16" ? Int16Array : Int8Array;
+    this.similarityValues = new Numbers(decode(similarities.data)); // [n, s, kept]
+    this.similarityScale = similarities.scale;
+    /** Class index of each curve. */ this.curveClasses = similarities.classes;
+    this.neighbors = payload.neighbors ? new Neighbors(payload.neighbors, this.stateCount) : null;
+    this.ghost = payload.ghost ? new Ghost(payload.ghost, this) : null;
+    /** By item. @type {Map<number, SeedCloud>} */
+    this.seedClouds = new Map(payload.clouds.map((part) => [part.item, new SeedCloud(part, this)]));
+    /** @type {MapData[]} */ this.maps = payload.maps.map((map) => new MapData(map, this));
+    /** Equal for journeys of the same pictures, and of the same paths. */
+    this.pictures = JSON.stringify(this.items.map(({ name, thumbnail }) => [name, thumbnail.length]));
+    this.travelled = [this.pictures, JSON.stringify(this.timesteps), similarities.data].join(" ");
+  }
+
+  /** Cosine of an item's state to the class text of a curve. */
+  similarity(item, state, curve) {
+    const kept = this.curveClasses.length;
+    return this.similarityValues[(item * this.stateCount + state) * kept + curve] * this.similarityScale;
+  }
+
+  /** Mean curves over items: Float32Array [kept, s]. */
+  meanCurves(items) {
+    const kept = this.curveClasses.length;
+    const curves = new Float32Array(kept * this.stateCount);
+    for (const item of items) {
+      for (let state = 0; state < this.stateCount; state++) {
+        for (let curve = 0; curve < kept; curve++) {
+          curves[curve * this.stateCount + state] += this.similarity(item, state, curve) / items.length;
+        }
+      }
+    }
+    return curves;
+  }
+
+  /** "step 12 · learner" */
+  shortCaption(step) {
+    const place = step === this.handOver ? "hand-over" : ["feature", "learner", "translator"][this.stages[step]];
+    return `step ${step} · ${place}`;
+  }
+
+  /** "step 12 of 52 · semantic learner · t = 430" */
+  caption(step) {
+    const time = step === 0 ? "clean" : `t = ${this.timesteps[step]}`;
+    const place = step === this.handOver ? "hand-over at the category centers" : STAGE_NAMES[this.stages[step]];
+    return `step ${step} of ${this.last} · ${place} · ${time}`;
+  }
+}

@@ -1,0 +1,163 @@
+// The answers as a table, and each path in words: the same selection as on the map, and all of it without a picture.
+
+import { scoreText } from "./numbers.js";
+import { el } from "./dom.js";
+
+const LONGEST = 26; // characters of a name in a cell. Cut here and not by the style sheet: each clipped cell costs every frame
+
+const percent = (share) => `${(100 * share).toFixed(1)} %`;
+
+const shortened = (name) => (name.length > LONGEST ? `${name.slice(0, LONGEST - 1)}…` : name);
+
+/** Columns: heading, what it is sorted by (numbers: the largest first), and a hint. */
+const COLUMNS = [
+  { title: "Picture", by: (item) => item.name },
+  { title: "Answer", by: (item, classes) => classes[item.answer].name, hint: "The most probable class text" },
+  { title: "Probability", by: (item) => item.top[0][1] },
+  { title: "Then", by: (item) => item.top[1]?.[1] ?? 0, hint: "The next class texts" },
+  { title: "Path ended at", by: (item, classes) => classes[item.nearest].name, hint: "The class text nearest to the last state. A path is one draw, the answer weighs all classes: they may differ" },
+  { title: "Settled", by: (item) => item.commitment, hint: "Step from which on the nearest class text stays the same" },
+  { title: "Changes", by: (item) => item.flips, hint: "How often the nearest class text changes on the way" },
+  { title: "Margin", by: (item) => item.margin, hint: "At the end: cosine to the nearest class text minus that to the second nearest" },
+];
+
+export class Report {
+  /** @param {Player} player */
+  constructor(player) {
+    this.player = player;
+    this.heads = COLUMNS.map(({ title, hint }, column) => {
+      const button = el("button", { type: "button", title: hint ?? `Sort by ${title.toLowerCase()}`, text: title, on: { click: () => this.#sortBy(column) } });
+      return el("th", { scope: "col", "aria-sort": "none", "data-testid": "sort" }, button);
+    });
+    this.body = el("tbody");
+    this.table = el(
+      "table", { class: "sp-table", "data-testid": "answers" },
+      el("caption", { class: "sp-hidden", text: "Answers. Press a row to select its picture." }), el("thead", {}, el("tr", {}, ...this.heads)), this.body,
+    );
+    this.words = el("ol", { class: "sp-sentences", "data-testid": "sentences" });
+    this.whose = el("span", { class: "sp-whose" });
+    this.element = el(
+      "div", { class: "sp-report" },
+      el("div", { class: "sp-answers" }, el("h3", { class: "sp-side-title" }, el("span", { text: "Answers" })), el("div", { class: "sp-table-frame" }, this.table)),
+      el("div", { class: "sp-words" }, el("h3", { class: "sp-side-title" }, el("span", { text: "In words" }), this.whose), this.words),
+    );
+  }
+
+  /** @param {Journey} journey */
+  load(journey) {
+    this.journey = journey;
+    this.rows = journey.items.map((item, index) => this.#row(item, index));
+    this.sorted = { column: -1, down: true };
+    this.heads.forEach((head) => head.setAttribute("aria-sort", "none"));
+    this.body.replaceChildren(...this.rows);
+  }
+
+  #row(item, index) {
+    const { classes } = this.journey;
+    const { player } = this;
+    const named = (k) => {
+      const name = el("bdi", { class: "sp-class-name", text: shortened(classes[k].name), title: classes[k].name });
+      name.style.setProperty("--sp-class", classes[k].color);
+      return name;
+    };
+    const bar = el("span", { class: "sp-probability", text: percent(item.top[0][1]) });
+    bar.style.setProperty("--sp-share", String(item.top[0][1]));
+    bar.style.setProperty("--sp-class", classes[item.answer].color);
+    const then = item.top.slice(1, 3).map(([k, share]) => el("span", { class: "sp-then" }, el("bdi", { text: shortened(classes[k].name), title: classes[k].name }), ` ${percent(share)}`));
+    const picture = el("span", { class: "sp-thumb" });
+    if (item.thumbnail) picture.style.backgroundImage = `url(${item.thumbnail})`;
+    const select = el(
+      "button", { type: "button", class: "sp-row-name", "aria-pressed": "false", on: { click: (event) => this.#press(event, index) } },
+      picture, el("bdi", { text: shortened(item.name), title: item.name }),
+    );
+    const cells = [
+      [select], [named(item.answer)], [bar], then, [named(item.nearest)],
+      [String(item.commitment)], [String(item.flips)], [scoreText(item.margin)],
+    ];
+    const row = el("tr", { "data-testid": "answer-row", "data-index": index }, ...cells.map((content) => el("td", {}, ...content)));
+    row.addEventListener("click", (event) => this.#press(event, index));
+    row.addEventListener("pointerenter", (event) => event.pointerType === "mouse" && player.hover({ kind: "item", index, anchor: select }));
+    row.addEventListener("pointerleave", () => player.hover(null));
+    row.select = select;
+    return row;
+  }
+
+  #press(event, index) {
+    event.stopPropagation(); // a press on the row's button is one on the row as well
+    if (event.shiftKey) this.player.selectRange(index);
+    else this.player.select(index, event.ctrlKey || event.metaKey);
+  }
+
+  /** Press once for the largest (or first) on top, again for the reverse. */
+  #sortBy(column) {
+    const { items, classes } = this.journey;
+    const values = items.map((item) => COLUMNS[column].by(item, classes));
+    const text = typeof values[0] === "string";
+    const down = this.sorted.column === column ? !this.sorted.down : !text;
+    this.sorted = { column, down };
+    const order = [...items.keys()].sort((a, b) => (text ? values[a].localeCompare(values[b]) : values[a] - values[b]) * (down ? -1 : 1));
+    this.body.replaceChildren(...order.map((index) => this.rows[index]));
+    this.heads.forEach((head, i) => head.setAttribute("aria-sort", i === column ? (down ? "descending" : "ascending") : "none"));
+  }
+
+  /** @param {Set<number>} selection @param {number} inspected the item whose path is told, -1 for none */
+  showSelection(selection, inspected) {
+    this.rows.forEach((row, index) => {
+      row.classList.toggle("is-selected", selection.has(index));
+      row.classList.toggle("is-grey", selection.size > 0 && !selection.has(index));
+      row.select.setAttribute("aria-pressed", String(selection.has(index)));
+    });
+    this.whose.textContent = inspected < 0 ? "" : this.journey.items[inspected].name;
+    this.words.replaceChildren(...(inspected < 0 ? this.#overview() : this.#story(inspected)));
+  }
+
+  /** Sentences of one path; pressing one goes to its step. */
+  #story(index) {
+    const { items, ghost, seedClouds } = this.journey;
+    const lines = items[index].sentences.map(([step, text]) => {
+      const go = el("button", { type: "button", text, "data-step": step, title: `Go to step ${step}`, on: { click: () => this.player.goTo(step) } });
+      return el("li", {}, go);
+    });
+    const more = [ghost?.rows.has(index) ? this.#ghostWords(index) : "", seedClouds.get(index)?.sentence ?? ""].filter(Boolean);
+    return [...lines, ...more.map((text) => el("li", { class: "is-plain", text }))];
+  }
+
+  #ghostWords(index) {
+    const { ghost, items, classes, last } = this.journey;
+    const row = ghost.rows.get(index);
+    const gaps = Array.from({ length: last + 1 }, (_, step) => ghost.difference([index], step));
+    const widest = gaps.indexOf(Math.max(...gaps));
+    const [before, share] = ghost.answers[row];
+    const [now, shareNow] = items[index].top[0];
+    const answer = ghost.classes[before].name === classes[now].name
+      ? `The answer stays “${classes[now].name}” (${percent(share)} before, ${percent(shareNow)} now).`
+      : `The answer was “${ghost.classes[before].name}” with ${percent(share)} and is “${classes[now].name}” with ${percent(shareNow)}.`;
+    return `Against the ghost (${ghost.changes.join("; ")}): furthest apart at step ${widest}, ${scoreText(gaps[widest])} of a feature's length, ${scoreText(gaps[last])} at the end. ${answer}`;
+  }
+
+  #overview() {
+    const { items, classes, last } = this.journey;
+    const counts = new Map();
+    for (const { answer } of items) counts.set(answer, (counts.get(answer) ?? 0) + 1);
+    const answers = [...counts].sort((a, b) => b[1] - a[1]).map(([k, count]) => `“${classes[k].name}” ${count}`);
+    const apart = items.filter((item) => item.answer !== item.nearest).length;
+    const restless = [...items].sort((a, b) => b.flips - a.flips)[0];
+    const lines = [
+      `${items.length} ${items.length === 1 ? "picture takes" : "pictures take"} ${last} steps. Answers: ${answers.join(", ")}.`,
+      apart ? `${apart} ${apart === 1 ? "path ends" : "paths end"} nearest to another class text than the answer.` : "Every path ends nearest to its answer.",
+      restless.flips ? `Most changes of the nearest class text: ${restless.name}, ${restless.flips}.` : "The nearest class text never changes on the way.",
+      "Select a picture to read its path.",
+    ];
+    return lines.map((text) => el("li", { class: "is-plain", text }));
+  }
+
+  /** Mark the sentence that the step has reached last. */
+  showStep(step) {
+    let reached = null;
+    for (const button of this.words.querySelectorAll("button")) {
+      button.classList.remove("is-now");
+      if (Number(button.dataset.step) <= step) reached = button;
+    }
+    reached?.classList.add("is-now");
+  }
+}

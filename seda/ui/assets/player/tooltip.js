@@ -1,0 +1,100 @@
+// What the pointer is over, in words.
+
+import { clamp, numberText } from "./numbers.js";
+import { css } from "./look.js";
+import { el } from "./dom.js";
+import { neighborTiles } from "./neighbors.js";
+
+const FLAG_WORDS = { 1: "On the way here the map jumps, the features do not.", [-1]: "On the way here the features jump, the map does not." };
+
+export class Tooltip {
+  /** @param {Player} player */
+  constructor(player) {
+    this.player = player;
+    this.element = el("div", { class: "sp-tooltip", role: "tooltip", "data-testid": "tooltip", hidden: true });
+    /** What it speaks of. @type {{kind: "item"|"text"|"center", index: number, anchor?: Element}|null} */
+    this.subject = null;
+  }
+
+  show(subject) {
+    this.subject = subject;
+    this.refresh();
+  }
+
+  hide() {
+    this.subject = null;
+    this.element.hidden = true;
+  }
+
+  /** With the values of the step that is shown now. */
+  refresh() {
+    if (!this.subject) return;
+    const { kind, index } = this.subject;
+    this.element.replaceChildren(...(kind === "item" ? this.#item(index) : this.#landmark(kind, index)));
+    this.element.hidden = false;
+    this.#place();
+  }
+
+  #landmark(kind, index) {
+    const { journey } = this.player;
+    const one = kind === "text" ? journey.classes[index] : journey.centers[index];
+    const what = kind === "text" ? "class text" : "category center";
+    return [el("div", {}, el("strong", { text: one.name }), el("p", { class: "sp-tip-what", text: what }))];
+  }
+
+  #item(index) {
+    const { journey, step, theme } = this.player;
+    const { classes, curveClasses } = journey;
+    const item = journey.items[index];
+    const values = curveClasses.map((one, curve) => ({ style: classes[one], value: journey.similarity(index, step, curve) }));
+    values.sort((a, b) => b.value - a.value);
+    const rows = values.slice(0, 3).map(({ style, value }) => {
+      const dot = el("i", { class: "sp-dot" });
+      dot.style.backgroundColor = css(theme.tune(style.color));
+      return el("li", {}, dot, el("span", { text: style.name }), el("span", { class: "sp-value", text: numberText(value) }));
+    });
+    const [answer, probability] = item.top[0];
+    const note = (text) => el("p", { class: "sp-tip-what", text });
+    return [
+      item.thumbnail ? el("img", { src: item.thumbnail, alt: "" }) : null,
+      el(
+        "div", {}, el("strong", { text: item.name }),
+        note(`step ${step}: nearest class texts`), el("ol", {}, ...rows),
+        ...(journey.neighbors ? [note("nearest training pictures"), el("div", { class: "sp-tiles" }, ...neighborTiles(this.player, index, step, 26))] : []),
+        ...this.#trust(index).map(note),
+        note(`ends at “${classes[answer].name}” with ${Math.round(probability * 100)} %`),
+      ),
+    ].filter(Boolean);
+  }
+
+  /** How far the map can be trusted where an item is now. */
+  #trust(index) {
+    const { view, step } = this.player;
+    const { map } = view;
+    const kept = map.keptAt(index, step);
+    const count = map.neighbors ? `${Math.round(kept * map.neighbors)} of ${map.neighbors}` : `${Math.round(kept * 100)} % of the`;
+    const flag = step > 0 ? map.flag(index, step - 1) : 0;
+    return [`${count} nearest neighbours kept here`, ...(flag ? [FLAG_WORDS[flag]] : [])];
+  }
+
+  /** Above its subject where there is room, else below, and always within the player. */
+  #place() {
+    const { element, player } = this;
+    const root = player.root.getBoundingClientRect();
+    const box = this.subject.anchor?.getBoundingClientRect();
+    let x, y, gap;
+    if (box) {
+      [x, y, gap] = [box.left + box.width / 2 - root.left, box.top - root.top, 8];
+    } else {
+      const stage = player.parts.mapStage.getBoundingClientRect();
+      const { heads, landmarks } = player.map;
+      const places = { item: heads.places, text: landmarks.textPoints, center: landmarks.centerPoints };
+      const point = places[this.subject.kind][this.subject.index];
+      [x, y, gap] = [stage.left - root.left + point.x, stage.top - root.top + point.y, heads.headRadius + 10];
+    }
+    const width = element.offsetWidth, height = element.offsetHeight;
+    const left = clamp(x - width / 2, 6, Math.max(6, root.width - width - 6));
+    const top = y - gap - height < 0 ? y + gap : y - gap - height;
+    element.style.transform = `translate(${Math.round(left)}px, ${Math.round(top)}px)`;
+  }
+}

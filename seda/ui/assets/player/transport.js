@@ -1,0 +1,96 @@
+// Play, scrub, speed: the one time axis of both stages.
+
+import { clamp } from "./numbers.js";
+import { el, icon, iconButton } from "./dom.js";
+
+const SPEEDS = [0.5, 0.75, 1, 1.5, 2, 4];
+
+export class Transport {
+  /** @param {Player} player */
+  constructor(player) {
+    this.player = player;
+    /** Whether the thumb is held. */ this.scrubbing = false;
+    this.play = el("button", { type: "button", class: "sp-button sp-play", "data-testid": "play", on: { click: () => player.toggle() } });
+    this.scrub = el("input", {
+      type: "range", class: "sp-scrub", min: 0, max: 1, step: "any", value: 0, "aria-label": "Step of the journey", "data-testid": "scrub",
+      on: { input: () => this.#onScrub(), change: () => this.#endScrub() },
+    });
+    this.fills = [el("i"), el("i")];
+    this.names = [el("span", { text: "1 · to category centers" }), el("span", { text: "2 · to class texts" })];
+    this.stages = [0, 1].map((stage) => el(
+      "div", { class: "sp-stage", "data-testid": `stage-${stage + 1}` },
+      this.names[stage], el("div", { class: `sp-segment ${stage ? "is-second" : "is-first"}` }, this.fills[stage]),
+    ));
+    this.handOver = el("b", { class: "sp-hand-over", title: "hand-over at the category centers" });
+    this.speed = el(
+      "select", { class: "sp-speed", "aria-label": "Speed", title: "Speed", "data-testid": "speed", on: { change: () => { player.clock.speed = Number(this.speed.value); } } },
+      ...SPEEDS.map((speed) => el("option", { value: speed, text: `${speed}×`, selected: speed === 1 })),
+    );
+    this.loop = iconButton("loop", "Loop", "loop", () => this.#toggleLoop(), { "aria-pressed": "false" });
+    this.element = el(
+      "div", { class: "sp-transport", role: "group", "aria-label": "Playback" },
+      el(
+        "div", { class: "sp-buttons" },
+        iconButton("replay", "Replay from the start", "replay", () => player.replay()),
+        iconButton("back", "One step back", "step-back", () => player.stepBy(-1)),
+        this.play,
+        iconButton("forward", "One step forward", "step-forward", () => player.stepBy(1)),
+      ),
+      el("div", { class: "sp-track" }, ...this.stages, this.handOver, this.scrub),
+      el("div", { class: "sp-extras" }, this.speed, this.loop),
+    );
+  }
+
+  /** Place the two segments so that they end exactly under the thumb's way. @param {Journey} journey */
+  load(journey) {
+    this.journey = journey;
+    this.scrub.max = String(journey.last);
+    this.playing = undefined;
+    const place = (part, from, to) => {
+      part.style.setProperty("--sp-from", String(from / journey.last));
+      part.style.setProperty("--sp-to", String(to / journey.last));
+    };
+    place(this.stages[0], 0, journey.handOver);
+    place(this.stages[1], journey.handOver + 1, journey.last);
+    place(this.handOver, journey.handOver, journey.handOver);
+  }
+
+  #toggleLoop() {
+    const { clock } = this.player;
+    clock.loop = !clock.loop;
+    this.loop.setAttribute("aria-pressed", String(clock.loop));
+  }
+
+  #onScrub() {
+    this.scrubbing = true;
+    this.player.clock.playing = false;
+    this.player.seek(Number(this.scrub.value));
+  }
+
+  /** Let go between two states: glide to the nearer one. */
+  #endScrub() {
+    this.scrubbing = false;
+    this.player.stepBy(0);
+  }
+
+  /** Each frame. */
+  showPosition(position) {
+    const { last, handOver } = this.journey;
+    if (!this.scrubbing) this.scrub.value = String(position);
+    this.fills[0].style.transform = `scaleX(${clamp(position / handOver, 0, 1)})`;
+    this.fills[1].style.transform = `scaleX(${clamp((position - handOver - 1) / Math.max(1, last - handOver - 1), 0, 1)})`;
+    const { playing } = this.player.clock;
+    if (playing === this.playing) return;
+    this.playing = playing;
+    this.play.replaceChildren(icon(playing ? "pause" : "play"));
+    this.play.setAttribute("aria-label", playing ? "Pause" : "Play");
+    this.play.title = playing ? "Pause (space)" : "Play (space)";
+  }
+
+  /** When the step has changed. */
+  showStep(step, caption) {
+    this.scrub.setAttribute("aria-valuetext", caption);
+    this.names.forEach((name, i) => name.classList.toggle("is-now", this.journey.stages[step] === i + 1));
+    this.handOver.classList.toggle("is-now", step === this.journey.handOver);
+  }
+}
