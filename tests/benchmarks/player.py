@@ -20,14 +20,9 @@ import argparse
 import json
 import os
 import random
-import socket
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -52,6 +47,7 @@ from seda.journey import Journey  # noqa: E402
 from seda.projection import load_maps  # noqa: E402
 from seda.tracing import Workbench, trace_images  # noqa: E402
 from tests.browser.conftest import find_chromium  # noqa: E402
+from tests.browser.served import served  # noqa: E402
 
 POINTS = 20_000
 REPLAYS = 10
@@ -160,7 +156,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         payload_mb = write_journeys(folder)
-        with served(folder) as url, opened(url, width, height, show=arguments.show) as page:
+        script = folder / "app.py"
+        script.write_text(APP, encoding="utf-8")
+        environment = {"SEDA_BENCHMARK": str(folder)}
+        with (
+            served(script, folder / "log.txt", environment) as url,
+            opened(url, width, height, show=arguments.show) as page,
+        ):
             figures = measure(page, folder, arguments.rounds)
     figures["payload_mb_64"] = payload_mb
     figures = {key: round(figures[key], 3) for key in BARS}
@@ -221,43 +223,6 @@ def over_many_points(journey: Journey, workbench: Workbench) -> Journey:
 
 
 # ---- server and browser
-
-
-@contextmanager
-def served(folder: Path) -> Iterator[str]:
-    """Run APP in Streamlit; gives its address."""
-    script = folder / "app.py"
-    script.write_text(APP, encoding="utf-8")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [
-        *(sys.executable, "-m", "streamlit", "run", str(script), "--server.address", "127.0.0.1"),
-        *("--server.port", str(port), "--server.headless", "true", "--browser.gatherUsageStats", "false"),
-        *("--server.fileWatcherType", "none"),
-    ]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "SEDA_BENCHMARK": str(folder)}
-    log = folder / "log.txt"
-    with log.open("wb") as output:
-        server = subprocess.Popen(command, cwd=folder, env=environment, stdout=output, stderr=output)
-        try:
-            wait_until_healthy(f"http://127.0.0.1:{port}", server, log)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            server.terminate()
-            server.wait(timeout=20)
-
-
-def wait_until_healthy(url: str, server: subprocess.Popen, log: Path) -> None:
-    for _ in range(300):
-        if server.poll() is not None:
-            break
-        try:
-            with urllib.request.urlopen(f"{url}/_stcore/health", timeout=2):
-                return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.2)
-    raise SystemExit(f"Streamlit did not start:\n{log.read_text(errors='replace')}")
 
 
 @contextmanager

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from seda.ui.player import PlayerState, _read_state
 from tests.browser.played import pause, root_of, show, step_of
+from tests.browser.served import served
 from tests.toy import toy_journey
 
 pytestmark = pytest.mark.browser
 
-ROOT = Path(__file__).parents[2]
 
 APP = """
 import streamlit as st
@@ -46,40 +38,10 @@ st.markdown(f"reruns={st.session_state.get('reruns', 0)} step={state.step} selec
 @pytest.fixture(scope="module")
 def app_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("app")
-    script = folder / "player_app.py"
-    script.write_text(APP, encoding="utf-8")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [
-        *(sys.executable, "-m", "streamlit", "run", str(script), "--server.address", "127.0.0.1"),
-        *("--server.port", str(port), "--server.headless", "true", "--browser.gatherUsageStats", "false"),
-        *("--server.fileWatcherType", "none"),
-    ]
-    log = folder / "log.txt"
-    with log.open("wb") as output:
-        server = subprocess.Popen(
-            command, cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=output, stderr=output
-        )
-        try:
-            url = f"http://127.0.0.1:{port}"
-            _wait_until_healthy(url, server, log)
-            yield url
-        finally:
-            server.terminate()
-            server.wait(timeout=20)
-
-
-def _wait_until_healthy(url: str, server: subprocess.Popen, log: Path) -> None:
-    for _ in range(300):
-        if server.poll() is not None:
-            break
-        try:
-            with urllib.request.urlopen(f"{url}/_stcore/health", timeout=2):
-                return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.2)
-    pytest.fail(f"Streamlit did not start:\n{log.read_text(errors='replace')}")
+    script = folder / "app.py"
+    script.write_text(APP)
+    with served(script, folder / "log.txt") as url:
+        yield url
 
 
 def _rerun(page: Page) -> None:

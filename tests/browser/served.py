@@ -1,0 +1,58 @@
+"""A Streamlit script behind a free port of this machine, for as long as it is looked at."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+WAIT = 60  # seconds for the server's first answer
+
+
+@contextmanager
+def served(script: Path, log: Path, environment: Mapping[str, str] | None = None) -> Iterator[str]:
+    """Run a script as the README runs app.py; gives its address.
+
+    Args:
+        script: run in its own folder, whose .streamlit/config.toml counts; `seda` and `tests` can be imported.
+        log: file for what the server prints.
+        environment: further variables.
+    Raises:
+        RuntimeError: the server ended or did not answer; with what it printed.
+    """
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [
+        *(sys.executable, "-m", "streamlit", "run", str(script), "--server.headless=true"),
+        *(f"--server.port={port}", "--server.address=127.0.0.1", "--server.fileWatcherType=none"),
+        "--browser.gatherUsageStats=false",
+    ]
+    variables = {**os.environ, "PYTHONPATH": str(ROOT), **(environment or {})}
+    with log.open("wb") as output:
+        server = subprocess.Popen(command, cwd=script.parent, env=variables, stdout=output, stderr=output)
+        try:
+            url = f"http://127.0.0.1:{port}"
+            _wait_until_healthy(url, server, log)
+            yield url
+        finally:
+            server.terminate()
+            server.wait(timeout=20)
+
+
+def _wait_until_healthy(url: str, server: subprocess.Popen, log: Path) -> None:
+    end = time.monotonic() + WAIT
+    while time.monotonic() < end and server.poll() is None:
+        try:
+            with urllib.request.urlopen(f"{url}/_stcore/health", timeout=2):
+                return
+        except OSError:
+            time.sleep(0.2)
+    raise RuntimeError(f"Streamlit did not start:\n{log.read_text(errors='replace')}")
