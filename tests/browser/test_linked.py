@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,10 @@ def at_rest(page: Page, step: int = 12) -> None:
     """Paused at a step, all heads where they stay."""
     pause(page)
     root_of(page).evaluate("(root, step) => root.sedaPlayer.seek(step)", step)
-    page.wait_for_timeout(300)
+    frames = "root => root.sedaPlayer.framesDrawn"
+    drawn = -1
+    while drawn != (drawn := root_of(page).evaluate(frames)):  # heads slide apart, frame by frame
+        page.wait_for_timeout(250)
 
 
 def heads(page: Page) -> list[tuple[float, float]]:
@@ -50,7 +54,11 @@ def test_a_lasso_selects_what_lies_inside(opened):
     at_rest(page)
     places = heads(page)
     x, y = places[3]
-    box = (x - 60, y - 60, x + 60, y + 60)
+    # as wide as leaves the others clear of its line: half way within the widest gap between two of them
+    reaches = sorted(max(abs(a - x), abs(b - y)) for a, b in places)
+    low, high = max(pairwise(reaches[: len(places) - 1]), key=lambda pair: pair[1] - pair[0])
+    reach = (low + high) / 2
+    box = (x - reach, y - reach, x + reach, y + reach)
     inside = [i for i, (a, b) in enumerate(places) if box[0] < a < box[2] and box[1] < b < box[3]]
     page.get_by_test_id("lasso").click()
     expect(page.get_by_test_id("lasso")).to_have_attribute("aria-pressed", "true")

@@ -5,6 +5,8 @@ import { el } from "./dom.js";
 
 const LONGEST = 26; // characters of a name in a cell. Cut here and not by the style sheet: each clipped cell costs every frame
 
+const SAME = 0.005; // of a feature's length: a smaller difference would be printed as .00
+
 const percent = (share) => `${(100 * share).toFixed(1)} %`;
 
 const shortened = (name) => (name.length > LONGEST ? `${name.slice(0, LONGEST - 1)}…` : name);
@@ -76,8 +78,9 @@ export class Report {
     ];
     const row = el("tr", { "data-testid": "answer-row", "data-index": index }, ...cells.map((content) => el("td", {}, ...content)));
     row.addEventListener("click", (event) => this.#press(event, index));
-    row.addEventListener("pointerenter", (event) => event.pointerType === "mouse" && player.hover({ kind: "item", index, anchor: select }));
-    row.addEventListener("pointerleave", () => player.hover(null));
+    // Over the picture only: elsewhere the tooltip would hide the rows above.
+    picture.addEventListener("pointerenter", (event) => event.pointerType === "mouse" && player.hover({ kind: "item", index, anchor: picture }));
+    picture.addEventListener("pointerleave", () => player.hover(null));
     row.select = select;
     return row;
   }
@@ -132,7 +135,10 @@ export class Report {
     const answer = ghost.classes[before].name === classes[now].name
       ? `The answer stays “${classes[now].name}” (${percent(share)} before, ${percent(shareNow)} now).`
       : `The answer was “${ghost.classes[before].name}” with ${percent(share)} and is “${classes[now].name}” with ${percent(shareNow)}.`;
-    return `Against the ghost (${ghost.changes.join("; ")}): furthest apart at step ${widest}, ${scoreText(gaps[widest])} of a feature's length, ${scoreText(gaps[last])} at the end. ${answer}`;
+    const apart = gaps[widest] < SAME
+      ? "the path is the same"
+      : `furthest apart at step ${widest}, ${scoreText(gaps[widest])} of a feature's length, ${scoreText(gaps[last])} at the end`;
+    return `Against the ghost (${ghost.changes.join("; ")}): ${apart}. ${answer}`;
   }
 
   #overview() {

@@ -27,8 +27,8 @@ export class Stills {
   /** @param {Journey} journey */
   load(journey) {
     this.journey = journey;
-    this.painter.load(journey);
     this.panels = [];
+    this.invalidate();
   }
 
   /** As many panels as fit: two columns on narrow screens. */
@@ -68,6 +68,7 @@ export class Stills {
 
   draw() {
     if (this.element.hidden || !this.player.theme) return;
+    if (this.painter.journey !== this.journey) this.painter.load(this.journey); // not before it is looked at
     if (!this.panels.length) this.#layOut();
     const box = this.panels[0].canvas.getBoundingClientRect();
     if (box.width < 2) return;

@@ -1,0 +1,30 @@
+"""Small drawn features for methods and benchmark: classes apart by a few standard deviations, random class texts."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from seda.baselines.base import ClassTextFeatures, LabelledFeatures, NamedHead
+
+CLASSES, IMAGE_DIM, DIM = 4, 24, 12
+_RNG = np.random.default_rng(0)
+CENTERS = 1.5 * _RNG.normal(size=(CLASSES, IMAGE_DIM)) + 2
+PHRASINGS = (_RNG.normal(size=(CLASSES, 1, DIM)) + 0.1 * _RNG.normal(size=(CLASSES, 2, DIM)) + 1).astype(np.float32)
+
+
+def drawn(per_class: int, seed: int) -> LabelledFeatures:
+    rng = np.random.default_rng(seed)
+    labels = np.arange(per_class * CLASSES) % CLASSES
+    features = CENTERS[labels] + rng.normal(size=(len(labels), IMAGE_DIM))
+    return LabelledFeatures(features.astype(np.float32), labels)
+
+
+def class_texts(*, shared: bool = False, head: bool = True) -> ClassTextFeatures:
+    """Texts of their own width; with `shared`, in the images' space and near the class centers."""
+    rng = np.random.default_rng(1)
+    phrasings = PHRASINGS
+    if shared:
+        phrasings = (CENTERS[:, None] + 0.5 * rng.normal(size=(CLASSES, 2, IMAGE_DIM))).astype(np.float32)
+    weight = (CENTERS - CENTERS.mean(0)).astype(np.float32)
+    named = NamedHead(weight, np.zeros(CLASSES, np.float32) - (weight @ CENTERS.mean(0)), phrasings[:, 1])
+    return ClassTextFeatures(phrasings, shared_space=shared, head=named if head else None)
