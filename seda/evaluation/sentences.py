@@ -58,16 +58,22 @@ def cloud_sentence(ends: np.ndarray, spread: np.ndarray, class_names: Sequence[s
         spread: [s], in units of the features' length.
         class_names: k class texts.
     """
+    told, widest = cloud_ends(ends, class_names), int(spread.argmax())
+    if len(ends) == 1:
+        return f"{told}."
+    apart = f"{statistic(spread[widest])} of a feature's length) and {statistic(spread[-1])} apart at the end"
+    return f"{told}. The seeds are furthest apart at step {widest} ({apart}."
+
+
+def cloud_ends(ends: np.ndarray, class_names: Sequence[str]) -> str:
+    """The first part of `cloud_sentence`, without a full stop: where the seeds end, the most frequent class text first."""
     counts = np.bincount(ends, minlength=len(class_names))
     order = np.argsort(-counts, kind="stable")[: np.count_nonzero(counts)]
     first, *others = order.tolist()
-    r, widest = len(ends), int(spread.argmax())
+    r = len(ends)
     agreement = f"{counts[first]} of {r} end at {quoted(class_names[first])} (agreement {percent(counts[first] / r)})"
     parts = [agreement, *(f"{counts[k]} at {quoted(class_names[k])}" for k in others)]
-    if r == 1:
-        return f"1 seed: {parts[0]}."
-    apart = f"{statistic(spread[widest])} of a feature's length) and {statistic(spread[-1])} apart at the end"
-    return f"{r} seeds: {', '.join(parts)}. The seeds are furthest apart at step {widest} ({apart}."
+    return f"{r} seed{'s' if r > 1 else ''}: {', '.join(parts)}"
 
 
 def class_margins(similarities: np.ndarray) -> np.ndarray:

@@ -20,7 +20,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from seda.errors import ConfigError, ProjectionError
-from seda.evaluation.sentences import class_margins, cloud_sentence, path_sentences
+from seda.evaluation.sentences import class_margins, cloud_ends, cloud_sentence, path_sentences
 from seda.evaluation.trajectories import commitment_step, decisions, flips
 from seda.figures.palette import class_style, style_indices
 from seda.journey import Ghost, Journey, Neighbors, SeedCloud
@@ -308,6 +308,7 @@ def _cloud_part(journey: Journey, cloud: SeedCloud, classes: Sequence[int]) -> d
         "ends": cloud.ends.tolist(),
         "answers": cloud.answers.tolist(),
         "sentence": cloud_sentence(cloud.ends, cloud.spread, journey.trajectory.class_names),
+        "short": cloud_ends(cloud.ends, journey.trajectory.class_names),
     }
 
 

@@ -64,6 +64,12 @@ def test_component_survives_reruns_and_reports(page: Page, app_url: str):
     assert root.evaluate("root => root.mark") == "same"
     assert step_of(page) > step or root.get_attribute("data-playing") == "false"
 
+    # What is selected while it plays is reported at once, and play goes on.
+    root.evaluate("root => root.sedaPlayer.replay()")
+    page.get_by_test_id("gallery-card").nth(1).click()
+    expect(page.get_by_text("reruns=")).to_contain_text("selection=[1]", timeout=15_000)
+    expect(root).to_have_attribute("data-playing", "true")
+
     pause(page)
     root.evaluate("root => root.sedaPlayer.seek(5)")
     page.get_by_test_id("zoom-in").click()

@@ -142,8 +142,12 @@ def test_table_is_linked_and_sorts(opened):
     page.get_by_test_id("sort").nth(7).get_by_role("button").click()
     assert [float(row.locator("td").nth(7).inner_text().replace("−", "-")) for row in rows.all()] == margins[::-1]
     order = [int(row.get_attribute("data-index")) for row in rows.all()]
-    rows.nth(0).click()
-    assert selected(page) == [order[0]]
+    assert order != sorted(order)
+    rows.nth(1).click()
+    assert selected(page) == [order[1]]
+    # a range is one of the rows as they stand
+    rows.nth(3).click(modifiers=["Shift"])
+    assert selected(page) == sorted(order[1:4])
 
 
 def test_sentences_tell_the_path_and_go_to_its_steps(opened):
@@ -205,6 +209,15 @@ def test_stills_show_steps_side_by_side(opened):
     page.get_by_test_id("gallery-card").nth(0).click()
     page.wait_for_timeout(300)
     assert panels.nth(4).locator("canvas").evaluate("canvas => canvas.toDataURL()") != drawn[4]
+    # the map below is out of reach
+    chosen = selected(page)
+    first, second = panels.nth(0).bounding_box(), panels.nth(1).bounding_box()
+    page.mouse.click((first["x"] + first["width"] + second["x"]) / 2, first["y"] + first["height"] / 2)
+    page.get_by_test_id("map").focus()
+    for key in ("m", "+", "-", "0", "f"):
+        page.keyboard.press(key)
+    assert selected(page) == chosen
+    expect(root_of(page)).to_have_attribute("data-zoom", "1.00")
     # playing brings the moving map back
     page.get_by_test_id("play").click()
     expect(root_of(page)).to_have_attribute("data-stills", "false")
@@ -323,10 +336,66 @@ def test_two_fingers_zoom_and_one_scrubs(chromium: Browser, tmp_path: Path):
         send("touchMove", (x + shift, y))
     send("touchEnd")
     assert root_of(page).evaluate("root => root.sedaPlayer.view.panX") > before + 20
+    expect(page.get_by_test_id("zoom-reset")).to_be_visible()  # the way back
+    page.wait_for_timeout(300)  # a tap right after a drag only ends its glide
+    page.get_by_test_id("zoom-reset").tap()
+    expect(root_of(page)).to_have_attribute("data-zoom", "1.00")
+    # a finger that scrolls the page over the curves leaves the step alone; a tap goes to its step, sideways scrubs
+    root_of(page).evaluate("root => root.sedaPlayer.goTo(14)")
+    page.get_by_test_id("curve-canvas").scroll_into_view_if_needed()
+    curve = page.get_by_test_id("curve-canvas").bounding_box()
+    x, y = curve["x"] + 60, curve["y"] + curve["height"] - 8
+    send("touchStart", (x, y))
+    for shift in range(10, 90, 10):
+        send("touchMove", (x + 1, y - shift))
+    send("touchCancel")
+    assert step_of(page) == 14
+    page.get_by_test_id("curve-canvas").scroll_into_view_if_needed()
+    curve = page.get_by_test_id("curve-canvas").bounding_box()
+    page.touchscreen.tap(curve["x"] + 46, curve["y"] + curve["height"] - 8)
+    until(page, lambda: step_of(page) <= 2)
+    page.get_by_test_id("scrub").scroll_into_view_if_needed()
     scrub = page.get_by_test_id("scrub").bounding_box()
     page.touchscreen.tap(scrub["x"] + scrub["width"] - 12, scrub["y"] + scrub["height"] / 2)
     until(page, lambda: step_of(page) >= 17)
     context.close()
+
+
+def test_follow_survives_a_change_of_maps(opened):
+    page = opened()
+    at_rest(page)
+    page.get_by_test_id("gallery-card").nth(1).click()
+    page.get_by_test_id("map").focus()
+    page.keyboard.press("f")
+    show(page, "timeline")
+    until(page, lambda: float(root_of(page).get_attribute("data-zoom")) > 2)
+    page.keyboard.press("f")
+    page.keyboard.press("0")
+    until(
+        page,
+        lambda: root_of(page).evaluate("root => root.sedaPlayer.view.panX === 0 && root.sedaPlayer.view.zoom === 1"),
+    )
+
+
+def test_keys_work_with_caps_lock_and_do_not_flutter(opened):
+    page = opened()
+    at_rest(page)
+    page.get_by_test_id("map").focus()
+    page.keyboard.press("Shift+M")
+    expect(root_of(page)).to_have_attribute("data-map", "umap-3d")
+    for _ in range(3):
+        page.keyboard.down("t")  # held: the second and third are repeats
+    page.keyboard.up("t")
+    expect(page.get_by_test_id("trust")).to_have_attribute("aria-pressed", "false")
+
+
+def test_screen_readers_hear_of_selection_and_map(opened):
+    page = opened()
+    at_rest(page)
+    page.get_by_test_id("gallery-card").nth(1).click()
+    expect(page.get_by_test_id("live-status")).to_contain_text("1 selected")
+    show(page, "timeline")
+    expect(page.get_by_test_id("live-status")).to_contain_text("Timeline")
 
 
 def test_follow_keeps_the_selected_item_in_the_middle(opened):

@@ -377,6 +377,7 @@ def test_a_tap_selects(chromium: Browser, tmp_path: Path):
     stage = page.get_by_test_id("map").bounding_box()
     page.touchscreen.tap(stage["x"] + head["x"], stage["y"] + head["y"])
     expect(root_of(page)).to_have_attribute("data-selection", "2")
+    expect(page.get_by_test_id("tooltip")).to_contain_text("bag 1.png")  # also once the finger is lifted
     context.close()
 
 

@@ -5,7 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from seda.evaluation.sentences import class_margins, cloud_sentence, path_sentences, percent, quoted, statistic
+from seda.evaluation.sentences import (
+    class_margins,
+    cloud_ends,
+    cloud_sentence,
+    path_sentences,
+    percent,
+    quoted,
+    statistic,
+)
 from seda.trajectory import Trajectory
 from tests.toy import toy_journey
 
@@ -127,3 +135,9 @@ def test_a_cloud_is_told():
         "step 2 (.61 of a feature's length) and .03 apart at the end."
     )
     assert cloud_sentence(np.array([2]), np.zeros(5), NAMES) == "1 seed: 1 of 1 end at “bag” (agreement 100 %)."
+    assert cloud_ends(np.array([2]), NAMES) == "1 seed: 1 of 1 end at “bag” (agreement 100 %)"
+    odd = ("a bag. The seeds are", "coat")
+    assert (
+        cloud_ends(np.array([0, 0, 1]), odd)
+        == "3 seeds: 2 of 3 end at “a bag. The seeds are” (agreement 67 %), 1 at “coat”"
+    )

@@ -216,6 +216,7 @@ def test_clouds_come_back():
         np.testing.assert_allclose(_array(found[name], "<i2").reshape(-1, 4) / 32767, getattr(cloud, name), atol=2e-5)
     np.testing.assert_array_equal(_array(found["spread"], "<f4"), cloud.spread)
     assert found["sentence"].startswith("8 seeds: 6 of 8 end at “sneaker” (agreement 75 %), 2 at “bag”. The seeds are")
+    assert found["short"] == "8 seeds: 6 of 8 end at “sneaker” (agreement 75 %), 2 at “bag”"
     many = player_payload(toy_journey(items=64, steps=50, classes=400, clouds=True))
     kept = many["similarities"]["classes"]
     assert len(_array(many["clouds"][0]["low"], "<i2")) == 103 * len(kept) < 103 * 400

@@ -36,7 +36,8 @@ export class Clock {
       this.rest -= seconds * this.speed;
       if (this.rest > 0) return;
       if (this.position >= this.last) {
-        this.position = 0;
+        if (this.loop) this.position = 0;
+        else this.playing = false; // switched off while it rested
         return;
       }
     }

@@ -46,7 +46,7 @@ export class Heads {
     const count = this.journey.items.length;
     // On a timeline all stand above one another.
     if (this.player.view.map.timeline && this.picturesFit) return clamp(room / (24 + count), 9, 20);
-    return this.picturesFit ? clamp(room / (17 + count * 0.7), this.player.view.small ? 7 : 11, 25) : clamp(room / 105, this.player.view.small ? 3 : 4.5, 7);
+    return this.picturesFit ? clamp(room / (17 + count * 0.7), this.player.view.small ? 5 : 11, 25) : clamp(room / 105, this.player.view.small ? 3 : 4.5, 7);
   }
 
   #loadImage(item) {

@@ -25,7 +25,8 @@ export class MapInput {
     on(this.stage, "pointermove", (event) => this.#move(event));
     on(this.stage, "pointerup", (event) => this.#up(event));
     on(this.stage, "pointercancel", (event) => this.#cancel(event));
-    on(this.stage, "pointerleave", () => player.hover(null));
+    // A finger that is lifted leaves too; what it has tapped stays named.
+    on(this.stage, "pointerleave", (event) => event.pointerType === "mouse" && player.hover(null));
     on(this.stage, "dblclick", (event) => !this.#onControl(event) && player.resetZoom());
   }
 
@@ -43,7 +44,7 @@ export class MapInput {
   }
 
   #down(event) {
-    if (this.#onControl(event) || event.button > 0) return;
+    if (this.player.stillsShown || this.#onControl(event) || event.button > 0) return;
     const point = localTo(this.stage, event);
     this.pointers.set(event.pointerId, point);
     this.travelled = 0;
@@ -58,7 +59,8 @@ export class MapInput {
     const now = localTo(this.stage, event);
     const before = pointers.get(event.pointerId);
     if (!before) {
-      if (event.pointerType === "mouse") player.hover(this.#onControl(event) ? null : player.map.hit(now.x, now.y));
+      const hidden = player.stillsShown || this.#onControl(event);
+      if (event.pointerType === "mouse") player.hover(hidden ? null : player.map.hit(now.x, now.y));
       return;
     }
     this.travelled += Math.hypot(now.x - before.x, now.y - before.y);
@@ -113,7 +115,7 @@ export class CurveInput {
     on(this.stage, "pointermove", (event) => this.#move(event));
     on(this.stage, "pointerup", (event) => this.#up(event));
     on(this.stage, "pointercancel", () => this.#end());
-    on(this.stage, "pointerleave", () => player.hover(null));
+    on(this.stage, "pointerleave", (event) => event.pointerType === "mouse" && player.hover(null));
   }
 
   #seek(x) {
@@ -128,8 +130,10 @@ export class CurveInput {
     this.start = point;
     /** The item whose line was pressed; it is selected unless the press becomes a drag. */
     this.pressed = this.player.lassoing ? -1 : this.player.curves.hit(point.x, point.y);
+    /** Whether the pointer scrubs. A finger does only once it moves sideways: it may be about to scroll the page. */
+    this.scrubs = !this.player.lassoing && this.pressed < 0 && event.pointerType === "mouse";
     if (this.player.lassoing) this.lasso.begin(point);
-    else if (this.pressed < 0) this.#seek(point.x);
+    else if (this.scrubs) this.#seek(point.x);
   }
 
   #move(event) {
@@ -140,18 +144,23 @@ export class CurveInput {
       const item = event.pointerType === "mouse" ? this.player.curves.hit(point.x, point.y) : -1;
       this.stage.classList.toggle("is-over", item >= 0);
       this.player.hover(item < 0 ? null : { kind: "item", index: item, anchor: this.stage });
-    } else if (this.pressed < 0 || Math.hypot(point.x - this.start.x, point.y - this.start.y) > CLICK) {
+    } else if (this.scrubs || Math.abs(point.x - this.start.x) > CLICK) {
+      this.scrubs = true;
       this.pressed = -1;
       this.#seek(point.x);
     }
   }
 
   #up(event) {
-    const { player } = this;
+    const { player, start } = this;
+    const lassoed = this.lasso.drawing;
     const inside = this.lasso.end();
     if (inside) player.selectAll(player.curves.itemsWithin(inside), adds(event));
-    else if (this.start && this.pressed >= 0) player.select(this.pressed, adds(event));
-    else if (this.start) player.stepBy(0);
+    else if (start && !lassoed && this.pressed >= 0) player.select(this.pressed, adds(event));
+    else if (start && !lassoed) {
+      if (!this.scrubs) this.#seek(start.x); // a tap
+      player.stepBy(0);
+    }
     this.#end();
   }
 

@@ -174,7 +174,7 @@ class Ghost {
 /** One item's paths from several seeds. */
 class SeedCloud {
   constructor(part, journey) {
-    Object.assign(this, { item: part.item, seeds: part.seeds, ends: part.ends, answers: part.answers, sentence: part.sentence });
+    Object.assign(this, { item: part.item, seeds: part.seeds, ends: part.ends, answers: part.answers, sentence: part.sentence, short: part.short });
     this.kept = journey.curveClasses.length;
     this.low = new Int16Array(decode(part.low)); // [s, kept]
     this.high = new Int16Array(decode(part.high)); // [s, kept]

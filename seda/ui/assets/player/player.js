@@ -97,11 +97,11 @@ class Player {
     this.clock = new Clock(journey.last, journey.handOver);
     Object.assign(this.clock, { speed, loop });
     if (!samePictures) this.selection.clear();
-    this.highlight = null;
+    if (!samePaths) this.highlight = null;
     this.hovered = this.lastStep = -1;
     this.reported = "";
     this.root.dataset.fingerprint = journey.fingerprint;
-    this.root.dataset.highlight = "";
+    this.root.dataset.highlight = this.highlight ?? "";
     this.parts.title.textContent = journey.title;
     this.parts.note.textContent = this.parts.note.title = journey.note;
     this.parts.ghost.hidden = !journey.ghost;
@@ -110,8 +110,9 @@ class Player {
     this.#buildSettings();
     this.#buildMapButtons();
     this.#describeMap();
+    this.legend.showHighlight();
     this.#selectionChanged(false);
-    if (this.motion.matches && !before) this.showStills(true);
+    if (this.motion.matches && !before && !this.options.start) this.showStills(true);
     this.resize();
     if (samePaths) Object.assign(this.clock, { position, playing });
     else if (this.motion.matches) this.clock.position = journey.last;
@@ -130,7 +131,7 @@ class Player {
       this.selection = new Set(options.start.selection.filter((item) => item >= 0 && item < this.journey.items.length));
       this.#selectionChanged(false);
       this.showMap(this.journey.maps.findIndex((map) => map.name === options.start.map));
-      if (options.start.stills) this.showStills(true);
+      this.showStills(Boolean(options.start.stills));
       this.pause();
       this.seek(options.start.step);
     }
@@ -171,7 +172,15 @@ class Player {
     if (flies) this.morph = { from: this.map.takeScene(), view, share: 0, ease: 0, names: 1 };
     else this.map.landmarks.forgetPlaces();
     this.resize();
+    if (this.following) this.follow(true);
     this.#settle();
+  }
+
+  #showZoom() {
+    const zoomed = this.view.zoom > 1.01;
+    this.root.dataset.zoom = this.view.zoom.toFixed(2);
+    this.parts.mapStage.classList.toggle("is-zoomed", zoomed);
+    this.parts.showAll.classList.toggle("is-wanted", zoomed);
   }
 
   /** Name, key and sentences of the map that is shown. */
@@ -180,14 +189,14 @@ class Player {
     const { map } = this.view;
     this.hover(null);
     this.root.dataset.map = map.name;
-    this.root.dataset.zoom = this.view.zoom.toFixed(2);
-    parts.mapStage.classList.toggle("is-zoomed", this.view.zoom > 1.01);
+    this.#showZoom();
     parts.mapStage.classList.toggle("is-solid", map.solid);
     this.mapButtons.forEach((button, i) => button.setAttribute("aria-pressed", String(i === this.mapIndex)));
     const turn = map.solid ? " Drag or shift and arrows turn it." : "";
     parts.mapStage.setAttribute(
       "aria-label", `Map of the journey, ${map.label}. Space plays, arrows step, plus and minus zoom, m shows the next map.${turn}`,
     );
+    parts.ghost.disabled = !map.ghost;
     parts.mapKey.querySelector("[data-shape=break]").parentElement.hidden = !map.flags.includes(1);
     parts.mapKey.querySelector("[data-shape=ring]").parentElement.hidden = !map.flags.includes(-1);
     const scores = SHOWN_SCORES.filter((name) => name in map.scores).map((name) => `${name} ${scoreText(map.scores[name])}`);
@@ -219,7 +228,7 @@ class Player {
 
   /** Come closer to the selected items and stay with them, or stop. */
   follow(on) {
-    this.following = on && this.selection.size > 0;
+    this.following = on && this.selection.size > 0 && !this.stillsShown;
     this.parts.follow.setAttribute("aria-pressed", String(this.following));
     if (this.following) this.zoomGoal = { ...this.zoomGoal, zoom: Math.max(this.view.zoom, FOLLOW_ZOOM) };
     this.invalidate();
@@ -234,6 +243,7 @@ class Player {
     this.root.classList.toggle("is-still", shown);
     this.root.dataset.stills = String(shown);
     if (shown) this.pause();
+    if (shown) this.follow(false);
     this.resize();
     this.#settle();
   }
@@ -300,11 +310,10 @@ class Player {
     this.#selectionChanged(true, item);
   }
 
-  /** From the item that was selected last to this one, as in any list. */
-  selectRange(item) {
-    const from = this.inspected < 0 ? item : this.inspected;
-    const count = Math.abs(item - from) + 1;
-    this.selectAll(Array.from({ length: count }, (_, i) => Math.min(item, from) + i), true);
+  /** From the item that was selected last to this one, as in any list. @param {number[]} [order] of the items on the screen */
+  selectRange(item, order = this.journey.items.map((_, index) => index)) {
+    const ends = [item, this.inspected < 0 ? item : this.inspected].map((one) => order.indexOf(one)).sort((a, b) => a - b);
+    this.selectAll([...order.slice(ends[0], ends[1] + 1).filter((one) => one !== item), item], true);
   }
 
   /** These items, added to the others or in their place. */
@@ -332,6 +341,7 @@ class Player {
     const chosen = [...this.selection].sort((a, b) => a - b);
     this.inspected = this.selection.has(latest) ? latest : chosen.at(-1) ?? -1;
     this.parts.follow.disabled = chosen.length === 0;
+    this.parts.follow.classList.toggle("is-wanted", chosen.length > 0);
     if (this.following && !chosen.length) this.resetZoom();
     this.root.dataset.selection = chosen.join(",");
     const shown = chosen.length ? chosen : this.journey.items.map((_, index) => index);
@@ -362,7 +372,7 @@ class Player {
     const item = this.journey.items[index];
     const winner = this.journey.classes[item.nearest].name;
     const cloud = this.journey.seedClouds.get(index);
-    const seeds = cloud ? ` ${cloud.sentence.split(". ")[0]}.` : "";
+    const seeds = cloud ? ` ${cloud.short}.` : "";
     if (item.commitment === 0) return `Nearest to “${winner}” from the start.${seeds}`;
     return `Commits at step ${item.commitment}: “${winner}” stays nearest from there.${seeds}`;
   }
@@ -387,10 +397,12 @@ class Player {
   #settle() {
     clearTimeout(this.settleTimer);
     this.settleTimer = setTimeout(() => {
-      if (this.clock.playing || (this.glide ?? null) !== null) return;
-      this.#announce(true);
+      const resting = !this.clock.playing && (this.glide ?? null) === null;
+      if (resting) this.#announce(true);
+      // While it plays only what else has changed is reported, with the step that it will rest at.
       const state = {
-        step: this.step, selection: [...this.selection].sort((a, b) => a - b), map: this.view.map.name, stills: this.stillsShown,
+        step: resting ? this.step : this.journey.last, selection: [...this.selection].sort((a, b) => a - b),
+        map: this.view.map.name, stills: this.stillsShown,
       };
       const text = JSON.stringify(state);
       if (text === this.reported) return;
@@ -422,7 +434,8 @@ class Player {
     if (!now && time - (this.announced ?? 0) < 4000) return;
     this.announced = time;
     const playing = this.clock.playing ? "playing, " : "";
-    this.parts.live.textContent = playing + this.journey.caption(this.step);
+    const about = [this.stillsShown ? "stills" : "", this.view.map.label, this.selection.size ? `${this.selection.size} selected` : ""];
+    this.parts.live.textContent = [playing + this.journey.caption(this.step), ...about].filter(Boolean).join(", ");
   }
 
   // ---- frames
@@ -516,8 +529,8 @@ class Player {
 
   /** Bring the middle of the selected items nearer to the middle of the map. */
   #followOn(seconds, position) {
-    if (!this.following || this.stillsShown || this.morph) return false;
     const { view } = this;
+    if (!this.following || this.morph || (view.zoom <= 1 && !view.map.solid)) return false;
     const points = [...this.selection].map((item) => this.map.scene.paths.pointAt(item, position));
     const mean = (name) => points.reduce((sum, point) => sum + point[name], 0) / points.length;
     const dx = view.fit.x - mean("x"), dy = view.fit.y - mean("y");
@@ -587,8 +600,7 @@ class Player {
   }
 
   #viewChanged() {
-    this.root.dataset.zoom = this.view.zoom.toFixed(2);
-    this.parts.mapStage.classList.toggle("is-zoomed", this.view.zoom > 1.01);
+    this.#showZoom();
     this.hover(null);
     this.mapDirty = true;
     this.invalidate();
@@ -601,14 +613,16 @@ class Player {
     }, 200);
   }
 
-  zoomBy(factor, x = this.view.middle.x, y = this.view.middle.y) {
+  zoomBy(factor, x, y) {
+    if (this.stillsShown) return; // stills show all of the map
     this.zoomGoal = null;
-    this.view.zoomAt(factor, x, y);
+    this.view.zoomAt(factor, x ?? this.view.middle.x, y ?? this.view.middle.y);
     this.#viewChanged();
   }
 
   /** Everything in sight again, and a solid map as it stood first, turned back the short way. */
   resetZoom() {
+    if (this.stillsShown) return;
     const { view } = this;
     view.yaw = HOME.yaw + Math.atan2(Math.sin(view.yaw - HOME.yaw), Math.cos(view.yaw - HOME.yaw));
     this.follow(false);
@@ -619,6 +633,7 @@ class Player {
 
   /** Turn a solid map, or shift it when `shift` is held; a flat one is shifted where it is larger than its frame. */
   moveMap(dx, dy, shift = false) {
+    if (this.stillsShown) return;
     const { view } = this;
     this.zoomGoal = null;
     if (this.following) this.follow(false);
@@ -687,6 +702,7 @@ class Player {
     parts.stills = tool("Stills", "stills-button", "Small still maps side by side, without motion (s)", false, () => this.showStills(!this.stillsShown));
     parts.mapTools = el("div", { class: "sp-map-tools" }, parts.mapButtons, parts.trust, parts.ghost, parts.lasso, parts.stills);
     parts.follow = iconButton("follow", "Stay with the selected items (f)", "follow", () => this.follow(!this.following), { "aria-pressed": "false" });
+    parts.showAll = iconButton("fit", "Show all", "zoom-reset", () => this.resetZoom());
     parts.mapStage = el(
       "div", { class: "sp-map", tabindex: 0, role: "group", "data-testid": "map" },
       this.map.moving, this.stills.element,
@@ -695,7 +711,7 @@ class Player {
         parts.follow,
         iconButton("plus", "Zoom in", "zoom-in", () => this.zoomBy(1.5)),
         iconButton("minus", "Zoom out", "zoom-out", () => this.zoomBy(1 / 1.5)),
-        iconButton("fit", "Show all", "zoom-reset", () => this.resetZoom()),
+        parts.showAll,
       ),
     );
     return el("div", { class: "sp-map-column" }, parts.mapTools, parts.mapStage, parts.mapKey);
@@ -787,8 +803,9 @@ class Player {
       s: () => this.showStills(!this.stillsShown),
       Escape: () => this.#escape(),
     };
-    const action = actions[event.key];
-    if (!action) return;
+    const action = actions[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+    // A key that is held repeats where it moves something, and never switches to and fro.
+    if (!action || (event.repeat && !/^(Arrow|Page|[+-])/.test(event.key))) return;
     event.preventDefault();
     action();
   }

@@ -27,6 +27,7 @@ export class Report {
   /** @param {Player} player */
   constructor(player) {
     this.player = player;
+    /** Column that the rows are sorted by, -1 for none. */ this.sorted = { column: -1, down: true };
     this.heads = COLUMNS.map(({ title, hint }, column) => {
       const button = el("button", { type: "button", title: hint ?? `Sort by ${title.toLowerCase()}`, text: title, on: { click: () => this.#sortBy(column) } });
       return el("th", { scope: "col", "aria-sort": "none", "data-testid": "sort" }, button);
@@ -49,9 +50,7 @@ export class Report {
   load(journey) {
     this.journey = journey;
     this.rows = journey.items.map((item, index) => this.#row(item, index));
-    this.sorted = { column: -1, down: true };
-    this.heads.forEach((head) => head.setAttribute("aria-sort", "none"));
-    this.body.replaceChildren(...this.rows);
+    this.#sort();
   }
 
   #row(item, index) {
@@ -87,19 +86,31 @@ export class Report {
 
   #press(event, index) {
     event.stopPropagation(); // a press on the row's button is one on the row as well
-    if (event.shiftKey) this.player.selectRange(index);
+    if (event.shiftKey) this.player.selectRange(index, this.order);
     else this.player.select(index, event.ctrlKey || event.metaKey);
   }
 
   /** Press once for the largest (or first) on top, again for the reverse. */
   #sortBy(column) {
+    const text = typeof this.#values(column)[0] === "string";
+    this.sorted = { column, down: this.sorted.column === column ? !this.sorted.down : !text };
+    this.#sort();
+  }
+
+  #values(column) {
     const { items, classes } = this.journey;
-    const values = items.map((item) => COLUMNS[column].by(item, classes));
-    const text = typeof values[0] === "string";
-    const down = this.sorted.column === column ? !this.sorted.down : !text;
-    this.sorted = { column, down };
-    const order = [...items.keys()].sort((a, b) => (text ? values[a].localeCompare(values[b]) : values[a] - values[b]) * (down ? -1 : 1));
-    this.body.replaceChildren(...order.map((index) => this.rows[index]));
+    return items.map((item) => COLUMNS[column].by(item, classes));
+  }
+
+  #sort() {
+    const { column, down } = this.sorted;
+    /** Items as they stand in the table. */ this.order = [...this.rows.keys()];
+    if (column >= 0) {
+      const values = this.#values(column);
+      const rise = (a, b) => (typeof a === "string" ? a.localeCompare(b) : a - b);
+      this.order.sort((a, b) => rise(values[a], values[b]) * (down ? -1 : 1));
+    }
+    this.body.replaceChildren(...this.order.map((index) => this.rows[index]));
     this.heads.forEach((head, i) => head.setAttribute("aria-sort", i === column ? (down ? "descending" : "ascending") : "none"));
   }
 

@@ -1,8 +1,11 @@
 // Small multiples: the map at a few steps side by side, without any motion.
 
+import { clamp } from "./numbers.js";
 import { el, fitCanvas } from "./dom.js";
 import { MapPainter } from "./map.js";
 import { View } from "./view.js";
+
+const PANEL_HEIGHT = 115; // px: below that a map says nothing
 
 /** Which states are shown: the start, then each stage from its noised state to its end, evenly. */
 function stillSteps(count, handOver, last) {
@@ -34,9 +37,10 @@ export class Stills {
   /** As many panels as fit: two columns on narrow screens. */
   #layOut() {
     const { width, height } = this.element.getBoundingClientRect();
-    const narrow = width < 560;
+    const narrow = this.player.root.classList.contains("is-narrow");
     const columns = narrow ? 2 : width < 900 ? 3 : 4;
-    const rows = narrow ? 3 : Math.max(2, Math.round((height / width) * columns * 1.15));
+    // On narrow screens the panels take what height they need.
+    const rows = narrow ? 3 : clamp(Math.round((height / width) * columns * 1.15), 1, Math.max(1, Math.floor(height / PANEL_HEIGHT)));
     const steps = stillSteps(Math.min(columns * rows, this.journey.stateCount), this.journey.handOver, this.journey.last);
     this.element.style.setProperty("--sp-columns", String(columns));
     this.panels = steps.map((step) => {
