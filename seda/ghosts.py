@@ -31,13 +31,16 @@ def with_ghost(journey: Journey, earlier: Journey) -> Journey:
     on a refitted map, or on another aligner's, cannot be compared.
 
     Returns:
-        the journey itself where no picture is in both, nothing was changed, or no map is shared.
+        the journey itself where no picture is in both, or no map is shared. Where nothing was changed, the earlier
+        journey's ghost goes on, if it has one.
     """
     here, there = journey.trajectory, earlier.trajectory
     items, matched = matching_items(here, there)
     names = shared_maps(journey, earlier)
     changes = changes_between(here, there)
-    if not len(items) or not names or not changes:
+    if not changes:
+        return _with_same_ghost(journey, earlier, names) if _is_whole(items, matched, here, there) else journey
+    if not len(items) or not names:
         return journey
     probabilities = there.class_probabilities[matched]
     answers = probabilities.argmax(1)
@@ -55,6 +58,21 @@ def with_ghost(journey: Journey, earlier: Journey) -> Journey:
         changes=changes,
     )
     return replace(journey, ghost=ghost)
+
+
+def _is_whole(items: np.ndarray, matched: np.ndarray, here: Trajectory, there: Trajectory) -> bool:
+    """Whether the matched items are all items of both, in the same order."""
+    return np.array_equal(items, matched) and len(items) == len(here.item_names) == len(there.item_names)
+
+
+def _with_same_ghost(journey: Journey, earlier: Journey, names: Sequence[str]) -> Journey:
+    """The journey with the ghost of an earlier run of the very same, on the maps of these names."""
+    ghost = earlier.ghost
+    kept = [] if ghost is None else [name for name in ghost.states if name in names]
+    if not kept:
+        return journey
+    states, texts = ({name: part[name] for name in kept} for part in (ghost.states, ghost.texts))
+    return replace(journey, ghost=replace(ghost, states=states, texts=texts))
 
 
 def matching_items(here: Trajectory, there: Trajectory) -> tuple[np.ndarray, np.ndarray]:

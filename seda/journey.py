@@ -298,6 +298,7 @@ class Journey:
                 center_names=tuple(metadata["center_names"]),
                 settings=metadata["settings"],
             )
+            _check_finite(trajectory)
             return cls(
                 trajectory,
                 {str(entry["name"]): _map(arrays, entry["name"], entry["about"]) for entry in metadata["maps"]},
@@ -320,6 +321,14 @@ def _check_shapes(where: str, arrays: Mapping[str, np.ndarray], expected: Mappin
     for name, shape in expected.items():
         if arrays[name].shape != shape:
             raise ShapeError(f"{name} {where} has shape {arrays[name].shape}; the journey needs {shape}.")
+
+
+def _check_finite(trajectory: Trajectory) -> None:
+    """A run never gives other numbers; a file may hold anything."""
+    for field in fields(trajectory):
+        value = getattr(trajectory, field.name)
+        if isinstance(value, np.ndarray) and not np.isfinite(value).all():
+            raise ValueError(f"{field.name} holds values that are not finite")
 
 
 def _check_indices(what: str, indices: np.ndarray, count: int) -> None:

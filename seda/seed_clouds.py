@@ -11,11 +11,10 @@ import torch
 from seda.config import SamplingConfig
 from seda.diffusion.sampling import StepEvent, item_seed_under
 from seda.errors import ConfigError, ProjectionError
-from seda.evaluation.maps import thinning
 from seda.evaluation.trajectories import decisions
 from seda.journey import Journey, SeedCloud
 from seda.projection.aligner_map import place_paths
-from seda.tracing import MAX_REFERENCE, Workbench, check_traced_with, sampling_of
+from seda.tracing import Workbench, check_traced_with, own_maps, sampling_of
 
 SEEDS = 16
 MAX_SEEDS = 64  # chosen here: more lines than that are a blot
@@ -99,11 +98,7 @@ def spread(states: np.ndarray) -> np.ndarray:
 
 
 def _shared_maps(journey: Journey, workbench: Workbench) -> list[str]:
-    shared = []
-    for name, frozen in workbench.maps.items():
-        reference = frozen.reference[:: thinning(len(frozen.reference), MAX_REFERENCE)]
-        if name in journey.maps and np.array_equal(journey.maps[name].reference, reference):
-            shared.append(name)
+    shared = own_maps(journey, workbench)
     if not shared:
         raise ProjectionError(
             f"The journey's maps ({', '.join(journey.maps)}) are not the aligner's own: they were refitted.",

@@ -301,15 +301,44 @@ def refit_journey(
     return replace(journey, maps={**journey.maps, **placed}, ghost=None, clouds=())
 
 
+def own_maps(journey: Journey, workbench: Workbench) -> list[str]:
+    """Names of the workbench's maps that the journey was placed on, the very same ones; a refitted map is another one."""
+    every = thinning(len(workbench.aligner.reference.features), MAX_REFERENCE)
+    return [
+        name
+        for name, frozen in workbench.maps.items()
+        if name in journey.maps and np.array_equal(journey.maps[name].reference, frozen.reference[::every])
+    ]
+
+
+def on_own_maps(journey: Journey, workbench: Workbench) -> Journey:
+    """The journey on the workbench's own maps, where it was on others by the same names, as after a refit.
+
+    Returns:
+        the journey itself where it is on the own ones already, or was traced with another aligner; else one without ghost
+        and clouds, which were placed on the other maps.
+    """
+    own = own_maps(journey, workbench)
+    others = {name: frozen for name, frozen in workbench.maps.items() if name in journey.maps and name not in own}
+    if not others or not _is_traced_with(journey, workbench.aligner):
+        return journey
+    placed = place_trajectory(journey.trajectory, workbench, others)
+    return replace(journey, maps={**journey.maps, **placed}, ghost=None, clouds=())
+
+
+def _is_traced_with(journey: Journey, aligner: PretrainedAligner) -> bool:
+    found, centers = journey.trajectory.class_centers, aligner.aligner.class_centers.cpu().numpy()
+    return found.shape == centers.shape and np.allclose(found, centers, atol=1e-3)
+
+
 def check_traced_with(journey: Journey, aligner: PretrainedAligner) -> None:
     """
     Raises:
         FingerprintError: the journey was traced with another aligner.
     """
-    trajectory, centers = journey.trajectory, aligner.aligner.class_centers.cpu().numpy()
-    if trajectory.class_centers.shape != centers.shape or not np.allclose(trajectory.class_centers, centers, atol=1e-3):
+    if not _is_traced_with(journey, aligner):
         raise FingerprintError(
-            f"The journey was traced with the aligner {trajectory.settings.get('aligner')!r}, not with this "
+            f"The journey was traced with the aligner {journey.trajectory.settings.get('aligner')!r}, not with this "
             f"{aligner.card.name!r}.",
             remedy="Choose that aligner, or trace the pictures again.",
         )
@@ -323,12 +352,20 @@ def sampling_of(journey: Journey) -> SamplingConfig:
     """
     values = journey.trajectory.settings.get("sampling")
     try:
-        return SamplingConfig.from_dict(values)
+        sampling = SamplingConfig.from_dict(values)
     except TypeError as error:
         raise ConfigError(
             f"The journey does not say how it was drawn (its sampling is {values!r:.80}).",
             remedy="Trace the pictures again.",
         ) from error
+    for name, default in SamplingConfig().to_dict().items():
+        value, kinds = getattr(sampling, name), (int, float) if type(default) is float else (type(default),)
+        if type(value) not in kinds:
+            raise ConfigError(
+                f"The journey's {name} is {value!r:.80}; {' or '.join(kind.__name__ for kind in kinds)} is allowed.",
+                remedy="Trace the pictures again.",
+            )
+    return sampling
 
 
 def content_seed(item: NamedImage) -> int:

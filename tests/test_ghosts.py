@@ -97,6 +97,22 @@ def test_a_journey_without_anything_to_compare_is_unchanged():
     assert list(with_ghost(journey, some).ghost.states) == ["timeline"]
 
 
+def test_the_same_run_again_keeps_the_ghost_of_the_run_before():
+    journey, before = pair()
+    earlier = with_ghost(journey, before)
+    again = replace(journey, title="Again")
+    kept = with_ghost(again, earlier)
+    assert kept.title == "Again" and kept.ghost.changes == earlier.ghost.changes
+    assert kept.ghost.states.keys() == earlier.ghost.states.keys()
+    moved = {name: replace(positions, reference=positions.reference + 1) for name, positions in earlier.maps.items()}
+    some = replace(earlier, maps={**moved, "timeline": earlier.maps["timeline"]})
+    assert list(with_ghost(again, some).ghost.states) == ["timeline"]
+    assert with_ghost(again, replace(earlier, maps=moved)) is again
+    seeds = earlier.trajectory.item_seeds.copy()
+    seeds[0] += 100
+    assert with_ghost(again, change(earlier, item_seeds=seeds)) is again  # another picture among them
+
+
 def test_what_differs_is_said():
     journey = settings(toy_journey(class_names=("coat", "bag", "dress", "shirt"), neighbors=False))
     now = journey.trajectory

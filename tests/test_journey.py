@@ -227,3 +227,13 @@ def test_a_full_disk_loses_nothing(tmp_path, monkeypatch):
         toy_journey(seed=1).save(path)
     assert path.read_bytes() == before
     assert [file.name for file in tmp_path.iterdir()] == ["replay.safetensors"]
+
+
+@pytest.mark.parametrize("name", ["image_features", "states", "class_text_features"])
+def test_a_replay_with_numbers_that_are_not_finite_is_refused(tmp_path, name):
+    journey = toy_journey()
+    values = getattr(journey.trajectory, name).copy()
+    values[0, 0] = np.nan
+    path = replace(journey, trajectory=replace(journey.trajectory, **{name: values})).save(tmp_path / "x.safetensors")
+    with pytest.raises(FileFormatError, match=f"{name} holds values that are not finite"):
+        Journey.load(path)

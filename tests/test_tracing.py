@@ -172,6 +172,10 @@ def test_how_a_journey_was_drawn(journey):
         sampling_of(settings(journey, sampling={"speed": 3}))
     with pytest.raises(ConfigError):
         sampling_of(settings(journey, sampling={"seed": "x"}))
+    for name, value in {"seed": 0.5, "num_inference_steps": 5.0, "eta": True}.items():
+        with pytest.raises(ConfigError, match=f"journey's {name} is {value}"):
+            sampling_of(settings(journey, sampling={name: value}))
+    assert sampling_of(settings(journey, sampling={"strength": 1})).strength == 1
 
 
 def test_spread_of_points_on_an_axis():

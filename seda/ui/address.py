@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import PurePosixPath
+from urllib.parse import urlencode
 
 from seda.card import DEFAULT_ALIGNER, list_aligners
 from seda.config import SamplingConfig
 from seda.ui import cache, links
+from seda.ui.controls import renew_panel
 from seda.ui.links import Catalog, Link, Settings, Source
-from seda.ui.state import ON_SCREEN, SAMPLES, UPLOAD, AppState, TraceRequest, read_address, write_address
-from seda.ui.stored import example_settings, show_example, show_first_example, take_over
+from seda.ui.state import (
+    ON_SCREEN,
+    PLAYER_KEY,
+    SAMPLES,
+    UPLOAD,
+    AppState,
+    TraceRequest,
+    read_address,
+    read_widget,
+    write_address,
+)
+from seda.ui.stored import example_settings, show_example, show_first_example, show_with_choices, take_over
+
+ON_ITS_WAY = 2.0  # seconds until the browser surely has what was written; chosen here: it has much to draw then
 
 _PRIVATE = {
     links.UPLOADS: "The pictures of this link were uploads, which a link never holds. Everything else is set in the side "
@@ -21,15 +37,52 @@ _PRIVATE = {
 
 
 def open_address(state: AppState) -> None:
-    """Once a session: show what the address asks for, or leave a request for it in the state.
+    """Show what the address asks for, or leave a request for it in the state: once a session, and after Back and Forward.
 
     Raises:
         FileFormatError: a stored example is damaged.
     """
-    if state.opened:
-        return
-    state.opened = True
     params = read_address()
+    if not state.opened:
+        state.opened = True
+        _open(state, params)
+    elif not params and read_widget(PLAYER_KEY) is None:
+        state.written = {}  # the visitor was on another page, which takes the parameters away by itself
+    elif _was_changed(state, params):
+        state.written, state.kept_address = _own(params), None
+        state.pending, state.problem, state.stopped = None, None, False
+        _return(state, params)
+        renew_panel(state)
+
+
+def _return(state: AppState, params: Mapping[str, str]) -> None:
+    """Show what was at an address of this session; as a link, where it is not kept any more."""
+    shown, examples = state.visited.get(_key(params)), cache.example_names()
+    if shown is not None:
+        start, _ = links.read_view(params, shown.journey)
+        show_with_choices(state, replace(shown, start=start))
+    elif params or not examples:
+        _open(state, params)
+    else:
+        show_example(state, examples[0])
+
+
+def _was_changed(state: AppState, params: Mapping[str, str]) -> bool:
+    """Whether the visitor has gone to another address, as with Back."""
+    known = state.written is None or _own(params) == state.written
+    return not known and time.monotonic() - state.written_at > ON_ITS_WAY
+
+
+def _own(params: Mapping[str, str]) -> dict[str, str]:
+    """An address without the part that the player writes."""
+    return {name: value for name, value in params.items() if name not in links.VIEW}
+
+
+def _key(params: Mapping[str, str]) -> str:
+    return urlencode(sorted(_own(params).items()))
+
+
+def _open(state: AppState, params: Mapping[str, str]) -> None:
     link = links.read_link(params, catalog())
     if link is None:
         return
@@ -55,13 +108,24 @@ def follow(state: AppState) -> tuple[str, ...]:
     if shown is None:
         return ()
     if state.kept_address is not None:
-        write_address(state.kept_address)
+        _write(state, state.kept_address)
         return ()
     params, left_out = links.write_link(shown.source, shown.settings, catalog())
+    if state.pending is not None:  # an address may have asked for it
+        return left_out
     # The player keeps its own part of the address itself: each time Streamlit writes one, the browser's history grows.
-    if params != {name: value for name, value in read_address().items() if name not in links.VIEW}:
-        write_address(params | links.write_view(state.view, shown.journey))
+    if params != _own(read_address()):
+        _write(state, params | links.write_view(state.view, shown.journey))
+    state.written = params
+    state.remember(_key(params))
     return left_out
+
+
+def _write(state: AppState, params: Mapping[str, str]) -> None:
+    if params != read_address():
+        write_address(params)
+        state.written_at = time.monotonic()
+    state.written = _own(params)
 
 
 def catalog() -> Catalog:

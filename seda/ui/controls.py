@@ -108,7 +108,7 @@ def _samples(state: AppState) -> None:
     if state.samples is None:
         state.samples = tuple(sample.key for sample in available[:SAMPLES_AT_FIRST])
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(f"{len(state.samples)} of {len(available)} chosen")
+        count = st.empty()  # filled when the boxes have been read
         st.button("All", key="trajectories.samples.all", type="tertiary", on_click=_choose_samples, args=(state, True))
         st.button(
             "None", key="trajectories.samples.none", type="tertiary", on_click=_choose_samples, args=(state, False)
@@ -123,6 +123,7 @@ def _samples(state: AppState) -> None:
                                    help=plain(" · ".join(filter(None, (sample.name, sample.source))))):  # fmt: skip
                     chosen.append(sample.key)
     state.samples = tuple(chosen)
+    count.caption(f"{len(chosen)} of {len(available)} chosen")
 
 
 def _choose_samples(state: AppState, everything: bool) -> None:
@@ -212,7 +213,7 @@ def _sampling(state: AppState) -> None:
 
 
 def renew_panel(state: AppState) -> None:
-    """Let the controls start again from the state; only in callbacks."""
+    """Let the controls start again from the state; only before they are drawn in a run, as in callbacks."""
     sampling = state.sampling
     for name, value in {
         "source": state.pictures_from,

@@ -37,7 +37,7 @@ def show_player(
 
     The player starts by itself once, and again only for another journey: a rerun for some other control leaves its
     play state, map, zoom, step and selection alone. It reports (which reruns the page, or the fragment it stands in) when
-    playing, scrubbing, selecting or switching maps has come to rest, never while it plays.
+    playing, scrubbing or switching maps has come to rest; while it plays only a selection is reported.
 
     Args:
         key: identity of the widget; one for each player on a page.

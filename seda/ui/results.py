@@ -13,9 +13,8 @@ from seda.trajectory import MapPositions
 from seda.ui.address import follow
 from seda.ui.errors import errors_on_screen, plain, show_error, show_failures
 from seda.ui.player import show_player
-from seda.ui.state import AppState, RefitRequest, SeedRequest, Shown, begin_widget, read_widget
+from seda.ui.state import PLAYER_KEY, AppState, RefitRequest, SeedRequest, Shown, begin_widget, read_widget
 
-PLAYER_KEY = "trajectories.player"
 PLAYER_HEIGHT = 580  # px; chosen here: fits a 720 px window below the heading
 SEEDS = (4, 8, 16, 32, 64)  # of a cloud, its own among them
 MOST_REPEATED = 4  # pictures that are repeated at once; chosen here: more clouds than that hide each other
@@ -51,7 +50,9 @@ def _picture(state: AppState) -> None:
     """A fragment, so that the player's reports do not interrupt a run."""
     shown, above = state.shown, st.container()
     with errors_on_screen():
-        view = show_player(shown.journey, key=PLAYER_KEY, height=PLAYER_HEIGHT, start=shown.start, address=True)
+        view = show_player(
+            shown.journey, key=PLAYER_KEY, height=PLAYER_HEIGHT, start=shown.start, address=state.kept_address is None
+        )
         if view.map:  # it has come to rest
             state.view = view
     left_out = follow(state)
@@ -87,7 +88,7 @@ def _about(shown: Shown) -> str:
 
 def _seeds(state: AppState, shown: Shown) -> None:
     """The offer to repeat the selected pictures."""
-    selected = state.view.selection if state.view else ()
+    selected, refitted = state.view.selection if state.view else (), bool(_drifts(shown))
     with st.container(horizontal=True, width="content", gap="small"):
         state.seeds = st.selectbox(
             "Seeds", SEEDS, key=begin_widget("trajectories.seeds", state.seeds), format_func="{} seeds".format,
@@ -95,12 +96,15 @@ def _seeds(state: AppState, shown: Shown) -> None:
         )  # fmt: skip
         asked = st.button(
             "Repeat with other seeds", icon=":material/casino:", key="trajectories.repeat",
-            disabled=not 1 <= len(selected) <= MOST_REPEATED,
-            help=f"Select 1 to {MOST_REPEATED} pictures in the player first. They travel again under so many seeds, each with "
+            disabled=refitted or not 1 <= len(selected) <= MOST_REPEATED,
+            help="The maps were refitted for the paths that are drawn; other seeds are placed on the aligner's own maps only. "
+            "Press Run to trace the pictures again, then repeat them."
+            if refitted
+            else f"Select 1 to {MOST_REPEATED} pictures in the player first. They travel again under so many seeds, each with "
             "other noise: how much do the way and the answer depend on it?",
         )  # fmt: skip
     if asked:
-        state.ask(SeedRequest(shown, selected, state.seeds, state.aligner))
+        state.ask(SeedRequest(shown, selected, state.seeds, shown.aligner or state.aligner))
         st.rerun(scope="app")
 
 
@@ -165,7 +169,7 @@ def show_actions(state: AppState) -> None:
     with st.container(horizontal=True):
         st.button(
             "Refit the maps for these class texts", icon=":material/fit_screen:", key="trajectories.refit",
-            on_click=state.ask, args=(RefitRequest(shown, state.aligner),),
+            on_click=state.ask, args=(RefitRequest(shown, shown.aligner or state.aligner),),
             disabled=bool(moved) or state.pending is not None,
             help="The maps were fitted once for the aligner's own words; yours are placed on them as they are. Refitting "
             "starts from the frozen maps, makes room for these texts and paths, and keeps old points within "

@@ -70,7 +70,7 @@ def _trace(request: TraceRequest, earlier: Shown | None, report: Report) -> Show
     images, failures = _images(request, report)
     workbench = _workbench(request.aligner, 0.05, report)
     from seda.ghosts import with_ghost
-    from seda.tracing import retrace, trace_images
+    from seda.tracing import on_own_maps, retrace, trace_images
 
     started = time.perf_counter()
     again = isinstance(request.pictures, Journey)
@@ -89,7 +89,7 @@ def _trace(request: TraceRequest, earlier: Shown | None, report: Report) -> Show
     start, refused = read_view(request.view, journey)
     said = refusal([*request.refused, *refused])
     if earlier is not None:
-        journey = with_ghost(journey, earlier.journey)
+        journey = with_ghost(journey, on_own_maps(earlier.journey, workbench))
     return Shown(
         journey,
         "run",

@@ -21,9 +21,12 @@ from seda.ui.links import Settings, Source, settings_of, within_limits
 from seda.ui.player import PlayerState
 
 _KEY = "seda.state"
+PLAYER_KEY = "trajectories.player"
 
 # Where the side panel takes pictures from, as the visitor reads it.
 ON_SCREEN, UPLOAD, SAMPLES = "On screen", "Upload", "Samples"
+
+MAX_VISITED = 8  # pictures; chosen here: 64 items make 10 MB
 
 
 @dataclass(frozen=True)
@@ -145,6 +148,9 @@ class AppState:
         stopped: whether the last run was stopped.
         opened: whether the address was read; from then on it is only written.
         kept_address: parameters of a link whose own pictures are missing: the address stays until something else is shown.
+        written: the address as this side last knew it, without the player's part; None before the first picture.
+        written_at: when it was last written, in seconds of a clock that only grows.
+        visited: what was shown at the latest addresses, for the browser's Back and Forward.
     """
 
     pictures_from: str = ON_SCREEN
@@ -162,12 +168,24 @@ class AppState:
     stopped: bool = False
     opened: bool = False
     kept_address: Mapping[str, str] | None = None
+    written: Mapping[str, str] | None = None
+    written_at: float = 0.0
+    visited: dict[str, Shown] = field(default_factory=dict)
 
     def show(self, shown: Shown) -> None:
         """Put it on the screen. Where only something was added to the same paths, the player stays where it stands."""
-        if self.shown is None or self.shown.journey.trajectory is not shown.journey.trajectory:
+        if self.shown is not None and self.shown.journey.trajectory is shown.journey.trajectory:
+            shown = replace(shown, start=self.shown.start)  # another start would move it
+        else:
             self.view = shown.start
         self.shown, self.problem, self.stopped, self.kept_address = shown, None, False, None
+
+    def remember(self, address: str) -> None:
+        """Keep what is shown for a return to its address; the latest MAX_VISITED are kept."""
+        self.visited.pop(address, None)
+        self.visited[address] = self.shown
+        while len(self.visited) > MAX_VISITED:
+            del self.visited[next(iter(self.visited))]
 
     def hold_view(self) -> None:
         """Let the player start where it last stood: it is about to be drawn anew."""

@@ -14,14 +14,16 @@ from seda.ui.state import ON_SCREEN, AppState, Shown
 
 
 def show_first_example(state: AppState, notes: tuple[str, ...] = ()) -> None:
-    """Put the first stored example into the state; says so where none is installed.
+    """Put the first stored example into the state; says so where none is installed. What a link's run had to say stays.
 
     Raises:
         FileFormatError: the file is damaged.
     """
     names = cache.example_names()
     if names:
+        problem, stopped = state.problem, state.stopped
         state.show(_example(names[0], notes=notes))
+        state.problem, state.stopped = problem, stopped
         if state.class_text is None:
             take_over(state, example_settings(names[0]))
     else:
@@ -34,7 +36,7 @@ def show_example(state: AppState, name: str, *, start: PlayerState | None = None
     Raises:
         FileFormatError: the file is damaged.
     """
-    _show(state, _example(name, start, notes))
+    show_with_choices(state, _example(name, start, notes))
 
 
 def show_replay(state: AppState, content: bytes, name: str) -> None:
@@ -44,7 +46,7 @@ def show_replay(state: AppState, content: bytes, name: str) -> None:
         FileFormatError: the file is damaged, of another kind or of another version, or does not make a picture.
         StorageError: the disk is full.
     """
-    _show(state, Shown(cache.read_replay(content, name), "replay", Source(REPLAY)))
+    show_with_choices(state, Shown(cache.read_replay(content, name), "replay", Source(REPLAY)))
 
 
 def example_settings(name: str) -> Settings:
@@ -62,8 +64,10 @@ def _example(name: str, start: PlayerState | None = None, notes: tuple[str, ...]
     return Shown(cache.example(name), "example", Source(EXAMPLE, (name,)), aligner, notes=notes, start=start)
 
 
-def _show(state: AppState, shown: Shown) -> None:
+def show_with_choices(state: AppState, shown: Shown) -> None:
+    """Put it on the screen, and how it was made into the choices."""
     state.show(shown)
+    state.pending = None  # a run that was asked for before would replace it
     state.pictures_from = ON_SCREEN
     take_over(state, shown.settings)
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from seda.card import DEFAULT_ALIGNER
+from seda.errors import StorageError
+from seda.ui import address, results, runs
 from seda.ui.links import EXAMPLE, SAMPLES
 from seda.ui.player import PlayerState
+from seda.ui.state import MAX_VISITED, TraceRequest
 from tests.app.conftest import STEPS, press, said, state_of, type_classes
 from tests.tiny import CLASSES
 
@@ -125,16 +131,147 @@ def test_a_replay_is_never_in_a_link_and_keeps_its_ghost(changed, open_app):
     assert state_of(app).shown.source.kind == "replay" and state_of(app).shown.journey.ghost is not None
 
 
-def test_a_link_survives_other_pages_and_is_read_once(changed):
+def test_a_link_survives_other_pages(changed):
     link = dict(changed.query_params)
     shown = state_of(changed).shown
     changed.switch_page("pages/method.py").run()
     changed.query_params.clear()  # as the browser does
     changed.switch_page("pages/trajectories.py").run()
     assert changed.query_params == link
-    changed.query_params["classes"] = "cat,dog"
     changed.run()
     assert state_of(changed).shown.journey is shown.journey and changed.query_params == link
+
+
+def go(app, **params: str):
+    """To another address of the same session, as with Back and Forward."""
+    app.query_params.clear()
+    app.query_params.update(params)
+    app.run()
+    assert app.query_params == params  # or the way forward would be lost
+    return state_of(app)
+
+
+def test_back_and_forward_show_what_was_there(changed, monkeypatch):
+    monkeypatch.setattr(address, "ON_ITS_WAY", 0.0)
+    first, link = state_of(changed).shown, dict(changed.query_params)
+    press(type_classes(changed, CLASSES[0] + ", a sock"))
+    second, other = state_of(changed).shown, dict(changed.query_params)
+    state = go(changed, **link, step="3")
+    assert state.shown.journey is first.journey and state.shown.start.step == 3 and state.pending is None
+    assert changed.text_area(key="trajectories.classes").value == OTHER
+    state = go(changed)
+    assert state.shown.origin == "example"
+    assert changed.text_area(key="trajectories.classes").value == ", ".join([*CLASSES, "a toy"])
+    assert go(changed, **other).shown.journey is second.journey
+    changed.run()
+    assert state.shown.journey is second.journey and changed.query_params == other
+
+
+def test_an_address_of_the_session_that_is_not_kept_is_a_link_again(changed, monkeypatch):
+    monkeypatch.setattr(address, "ON_ITS_WAY", 0.0)
+    link = dict(changed.query_params)
+    before = state_of(changed).shown
+    state = go(changed, classes="red square,a sock")
+    assert state.shown.journey.trajectory.class_names == ("red square", "a sock")
+    state.visited.clear()
+    state = go(changed, **link)
+    assert np.array_equal(state.shown.journey.trajectory.states, before.journey.trajectory.states)
+    state.visited.clear()
+    assert go(changed).shown.origin == "example"
+    state = go(changed, pictures="uploads")
+    assert "were uploads" in said(changed, "info")
+    assert go(changed, **link).shown.origin == "run" and state.kept_address is None
+
+
+def test_an_address_that_is_still_on_its_way_is_no_return(changed):
+    shown, link = state_of(changed).shown, dict(changed.query_params)
+    changed.query_params.clear()  # the browser has not yet got what was written a moment ago
+    changed.run()
+    assert state_of(changed).shown is shown and changed.query_params == link
+
+
+def test_a_run_goes_on_after_another_page_and_a_click(changed, monkeypatch):
+    monkeypatch.setattr(address, "ON_ITS_WAY", 0.0)
+    state, link = state_of(changed), dict(changed.query_params)
+    with monkeypatch.context() as patch:
+        patch.setattr(runs, "run_pending", lambda state: None)  # as if it took long
+        changed.switch_page("pages/method.py").run()
+        changed.query_params.clear()
+        asked = TraceRequest(state.shown.journey, state.shown.source, "cat, dog", "", state.aligner, state.sampling)
+        state.ask(asked)
+        changed.switch_page("pages/trajectories.py").run()
+        changed.run()
+        assert state.pending is asked and changed.query_params == {}
+    changed.run()
+    assert state.shown.journey.trajectory.class_names == ("cat", "dog")
+    assert changed.query_params == link | {"classes": "cat,dog"}
+
+
+def test_only_so_many_pictures_are_kept(changed):
+    state = state_of(changed)
+    for number in range(2 * MAX_VISITED):
+        state.remember(str(number))
+    assert list(state.visited) == [str(number) for number in range(MAX_VISITED, 2 * MAX_VISITED)]
+
+
+def test_what_a_links_run_has_to_say_is_shown(open_app, monkeypatch):
+    def fail(*args):
+        raise StorageError("The disk is full.")
+
+    monkeypatch.setattr(runs, "_trace", fail)
+    app = open_app(classes="cat,dog")
+    assert "The disk is full" in said(app, "error")
+    assert state_of(app).shown.origin == "example" and state_of(app).pending is None
+
+
+def test_an_example_that_is_opened_during_a_run_ends_it(changed):
+    state = state_of(changed)
+    state.ask(TraceRequest(state.shown.journey, state.shown.source, OTHER, "", state.aligner, state.sampling))
+    press(changed, "trajectories.example.toy")
+    assert state.pending is None and state.shown.journey.title == "Toy journey"
+
+
+def test_a_private_link_keeps_the_player_from_its_address(open_app, monkeypatch):
+    told = []
+
+    def show(*args, address: bool, **options):
+        told.append(address)
+        return PlayerState()
+
+    monkeypatch.setattr(results, "show_player", show)
+    app = open_app(pictures="uploads")
+    press(app, "trajectories.example.toy")
+    assert told[0] is False and told[-1] is True
+
+
+def test_the_same_run_again_keeps_the_ghost(changed):
+    before = state_of(changed).shown.journey
+    press(changed)
+    after = state_of(changed).shown.journey
+    assert after is not before and after.ghost.changes == before.ghost.changes
+
+
+def test_what_is_added_to_a_picture_leaves_the_player_where_it_is(open_app):
+    state = state_of(open_app(step="2"))
+    shown = state.shown
+    state.view = PlayerState(4)
+    state.hold_view()  # as when the page was left meanwhile
+    state.show(replace(shown, notes=("More.",)))
+    assert state.shown.start == state.view == PlayerState(4) and state.shown.notes == ("More.",)
+
+
+def test_repeat_and_refit_use_the_aligner_of_the_picture(changed, monkeypatch):
+    asked = []
+    monkeypatch.setattr(runs, "_repeat", lambda request, report: asked.append(request) or request.shown)
+    monkeypatch.setattr(runs, "_refit", lambda request, report: asked.append(request) or request.shown)
+    state = state_of(changed)
+    state.view = PlayerState(2, (0,), "pca-2d")
+    changed.switch_page("pages/method.py").run()
+    state.aligner = "nowhere"
+    changed.switch_page("pages/trajectories.py").run()
+    press(changed, "trajectories.repeat")
+    press(changed, "trajectories.refit")
+    assert [request.aligner for request in asked] == [DEFAULT_ALIGNER, DEFAULT_ALIGNER]
 
 
 def test_class_texts_too_long_for_a_link_are_left_out_and_said(open_app):

@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 from seda.card import DEFAULT_ALIGNER
 from seda.journey import Journey
 from seda.projection import refit
+from seda.ui.player import PlayerState
 from tests.app.conftest import STEPS, press, said, state_of, type_classes
 from tests.tiny import CLASSES
 from tests.toy import toy_journey
@@ -79,7 +80,7 @@ def test_run_answers_and_a_second_click_gives_the_same(after_a_run):
     assert (second.positions.states == first.positions.states).all()
     answers = [CLASSES[index] for index in second.trajectory.class_probabilities.argmax(1)]
     assert answers == [name.rsplit(" ", 1)[0] for name in second.trajectory.item_names]
-    assert second.ghost is None  # nothing has changed
+    assert second.ghost is first.ghost or second.ghost.changes == first.ghost.changes  # nothing has changed since
 
 
 def test_results_and_choices_survive_another_page(after_a_run):
@@ -271,9 +272,36 @@ def test_the_maps_are_refitted_for_the_class_texts_and_say_how_far_old_points_mo
     caption = said(after_a_run, "caption")
     assert "Old points have moved" in caption and "UMAP 3-D: median" in caption
     assert after_a_run.button(key="trajectories.refit").disabled  # until there is something new to fit to
-    press(after_a_run)
+    state_of(after_a_run).view = PlayerState(2, (0,), "pca-2d")
+    after_a_run.run()
+    repeat = after_a_run.button(key="trajectories.repeat")
+    assert repeat.disabled and "were refitted" in repeat.help  # until they are traced again
+    press(type_classes(after_a_run, "red square, a sock"))
     assert not after_a_run.button(key="trajectories.refit").disabled
-    assert "drift" not in state_of(after_a_run).shown.journey.positions.about
+    again = state_of(after_a_run).shown.journey
+    assert "drift" not in again.positions.about
+    for name, positions in before.maps.items():  # the ghost lies where the pictures were before the refit
+        np.testing.assert_allclose(again.ghost.states[name], positions.states, atol=1e-4)
+        np.testing.assert_allclose(again.ghost.texts[name], positions.texts, atol=1e-4)
+
+
+def test_the_number_of_chosen_samples_is_that_of_the_boxes(open_app):
+    app = use_samples(open_app())
+    assert "6 of 6 chosen" in said(app, "caption")
+    app.sidebar.checkbox[0].uncheck().run()
+    assert "5 of 6 chosen" in said(app, "caption")
+
+
+def test_a_replay_with_odd_settings_is_said_when_it_is_repeated(after_a_run):
+    journey = state_of(after_a_run).shown.journey
+    sampling = {**journey.trajectory.settings["sampling"], "num_inference_steps": 4.0}
+    odd = replace(journey.trajectory, settings={**journey.trajectory.settings, "sampling": sampling})
+    content = replace(journey, trajectory=odd).to_bytes()
+    after_a_run.file_uploader(key="trajectories.replay").set_value(("odd.safetensors", content, "")).run()
+    state_of(after_a_run).view = PlayerState(2, (0,), "pca-2d")
+    after_a_run.run()
+    press(after_a_run, "trajectories.repeat")
+    assert "num_inference_steps is 4.0; int is allowed" in errors(after_a_run)
 
 
 def test_maps_are_not_refitted_for_a_journey_of_another_aligner(open_app):

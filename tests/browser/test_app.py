@@ -205,6 +205,33 @@ def test_one_word_changed_leaves_a_ghost_and_the_address_brings_the_picture_back
     context.close()
 
 
+def test_back_and_forward_bring_the_words_back(visitor: Page, server: str):
+    open_page(visitor, server)
+    words = visitor.locator("textarea").first
+    at_first = words.input_value()
+    typed = [at_first]
+    for other in ("handbag", "shopping bag"):
+        typed.append(at_first.replace("bag", other))
+        words.fill(typed[-1])
+        visitor.get_by_role("button", name="Run").click()
+        visitor.wait_for_url(re.compile(other.replace(" ", r"(\+|%20)")), timeout=RUN_LIMIT)
+        pause(visitor)
+        visitor.wait_for_timeout(2500)  # longer than an address may be on its way
+    entries = visitor.evaluate("history.length")
+    fingerprints = []
+    for turn, place in (("back", 1), ("back", 0), ("forward", 1), ("forward", 2), ("back", 1)):
+        visitor.evaluate(f"history.{turn}()")
+        expect(words).to_have_value(typed[place], timeout=15_000)
+        expect(player(visitor)).to_be_visible()
+        visitor.wait_for_timeout(1500)  # nothing changes it again
+        expect(words).to_have_value(typed[place])
+        classes = parse_qs(urlsplit(visitor.url).query).get("classes", [at_first.replace(", ", ",")])
+        assert classes == [typed[place].replace(", ", ",")]
+        fingerprints.append((place, player(visitor).get_attribute("data-fingerprint")))
+    assert len(set(fingerprints)) == 3  # the same picture at each of the three addresses
+    assert visitor.evaluate("history.length") == entries
+
+
 def test_a_selected_picture_is_repeated_with_other_seeds(visitor: Page, server: str, artifacts: Path):
     visitor.goto(f"{server}/?step=30")  # paused there, and nothing is computed
     expect(player(visitor)).to_have_attribute("data-step", "30", timeout=30_000)
