@@ -1,4 +1,4 @@
-"""python -m seda: classify, trace, train, evaluate, map, list.
+"""python -m seda: classify, trace, train, evaluate, benchmark, map, list.
 
 Results go to stdout, progress and messages to stderr. Exit status: 0 when the call was answered (for classify and trace:
 at least one image), 1 when it was right but nothing could be answered or written, 2 when the call itself is wrong, 130
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
 import time
 import unicodedata
@@ -24,6 +25,7 @@ from seda.errors import ClassTextError, ConfigError, DataError, SedaError, Stora
 from seda.images import ImageFailure, NamedImage, find_images, read_images
 
 if TYPE_CHECKING:
+    from seda.benchmark.cells import Cell
     from seda.tracing import Workbench
 
 ANSWERED, UNANSWERED, WRONG_CALL, INTERRUPTED = 0, 1, 2, 130
@@ -37,6 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # class names may hold what a terminal's encoding does not
     arguments = _parser().parse_args(argv)
+    arguments.call = shlex.join(["python", "-m", "seda", *(sys.argv[1:] if argv is None else argv)])
     try:
         return arguments.command(arguments)
     except SedaError as error:
@@ -73,7 +76,9 @@ def _parser() -> argparse.ArgumentParser:
 
     train = commands.add_parser("train", help="train an aligner; the same call goes on where a stopped one ended")
     train.set_defaults(command=_train, when_stopped=" The same command goes on where this one ended.")
-    train.add_argument("--dataset", required=True, help="fashion-mnist, or folder:DIR with one sub-folder a class")
+    train.add_argument(
+        "--dataset", required=True, help="fashion-mnist, digits, or folder:DIR with one sub-folder a class"
+    )
     train.add_argument("--encoder", default="bundled", help="see `list`; default %(default)s")
     train.add_argument("--out", required=True, metavar="DIR", type=Path, help="folder of the new aligner")
     train.add_argument("--data-dir", metavar="DIR", type=Path, help="where the data set's files are")
@@ -100,6 +105,34 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--limit", type=_positive, metavar="N", help="a random part of N images, the same each time")
     _add_device(evaluate)
     _add_json(evaluate)
+
+    benchmark = commands.add_parser(
+        "benchmark", help="SeDA beside other methods; the same call goes on where a stopped one ended"
+    )
+    benchmark.set_defaults(command=_benchmark, when_stopped=" The same command goes on where this one ended.")
+    benchmark.add_argument(
+        "--data", required=True, metavar="A,B", help="data sets: fashion-mnist, digits, folder:DIR"
+    )  # fmt: skip
+    benchmark.add_argument(
+        "--shots", type=_shots, default="1,2,4,8,16", metavar="1,4,full",
+        help="training images a class, numbers and full; default %(default)s",
+    )  # fmt: skip
+    benchmark.add_argument("--seeds", type=_positive, default=5, metavar="N", help="from 0 on; default %(default)s")
+    benchmark.add_argument("--methods", metavar="A,B", help="default: all that are defined for the encoder")
+    benchmark.add_argument(
+        "--budget", type=_positive, default=6, metavar="N", help="settings a method may try; default %(default)s"
+    )
+    benchmark.add_argument(
+        "--train-limit", type=_positive, default=14_000, metavar="N",
+        help="draw shots from the first N training images; default %(default)s",
+    )  # fmt: skip
+    benchmark.add_argument(
+        "--test-limit", type=_positive, metavar="N", help="a random part of N test images, the same each time"
+    )
+    benchmark.add_argument("--encoder", default="bundled", help="see `list`; default %(default)s")
+    benchmark.add_argument("--data-dir", metavar="DIR", type=Path, help="where the data sets' files are")
+    benchmark.add_argument("--out", required=True, metavar="DIR", type=Path, help="folder of results.csv and the page")
+    _add_device(benchmark)
 
     maps = commands.add_parser("map", help="fit an aligner's maps again, or score them beside other projectors")
     map_commands = maps.add_subparsers(required=True, metavar="fit|score")
@@ -171,6 +204,12 @@ def _positive(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"{number} is not 1 or more")
     return number
+
+
+def _shots(text: str) -> tuple[int | None, ...]:
+    """ "1,4,full" to numbers, None for full; repetitions are left out."""
+    parts = dict.fromkeys(part.strip() for part in text.split(","))
+    return tuple(None if part == "full" else _positive(part) for part in parts)
 
 
 # ---------------------------------------------------------------------------------------------------- commands
@@ -293,6 +332,42 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         ]
         _print_table(rows)
     return ANSWERED
+
+
+def _benchmark(arguments: argparse.Namespace) -> int:
+    from seda.benchmark.cells import read_cells
+    from seda.benchmark.protocol import BenchmarkConfig, load_data, run_benchmark
+    from seda.benchmark.report import write_report
+    from seda.data.datasets import load_dataset
+    from seda.encoders import load_encoder
+
+    config = BenchmarkConfig(
+        shots=arguments.shots, seeds=tuple(range(arguments.seeds)), methods=_names(arguments.methods),
+        budget=arguments.budget, train_limit=arguments.train_limit, test_limit=arguments.test_limit,
+    )  # fmt: skip
+    datasets = [load_dataset(name, arguments.data_dir) for name in _names(arguments.data) or ()]
+    encoder = load_encoder(arguments.encoder, _device(arguments))
+    _say("Ctrl-C keeps the cells that are done; the same command goes on from there.")
+    data = [load_data(dataset, encoder, config, on_progress=_progress) for dataset in datasets]
+    try:
+        run_benchmark(data, config, arguments.out, on_cell=_cell_done)
+    finally:
+        if cells := read_cells(arguments.out):  # also of other calls into the same folder
+            write_report(cells, arguments.out, arguments.call)
+    print(arguments.out / "results.csv")
+    return ANSWERED
+
+
+def _cell_done(cell: Cell, done: int, total: int) -> None:
+    named = f"{cell.dataset}, shots {cell.shots}, seed {cell.seed}, {cell.method}"
+    _progress(
+        "cells", done, total, f"{named}: accuracy {cell.figures['top1_accuracy']:.3f}, {cell.figures['seconds']:.1f} s"
+    )
+
+
+def _names(text: str | None) -> tuple[str, ...] | None:
+    """ "a, b" to names without repetitions; None where nothing came."""
+    return None if text is None else tuple(dict.fromkeys(part.strip() for part in text.split(",")))
 
 
 def _map_fit(arguments: argparse.Namespace) -> int:

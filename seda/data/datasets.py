@@ -70,6 +70,11 @@ def list_datasets(data_dir: Path | str | None = None) -> list[DatasetInfo]:
             "70,000 grey pictures of clothes in 10 classes, 28 x 28 px (Xiao et al. 2017, MIT licence).",
             find_idx_files(data_dir) is not None,
         ),
+        DatasetInfo(
+            "digits",
+            "1,797 handwritten digits, 8 x 8 px (Alpaydin and Kaynak 1998, CC BY 4.0); comes with scikit-learn.",
+            True,
+        ),
         DatasetInfo("folder:DIR", "A folder of your own with one sub-folder of pictures for each class.", True),
     ]
 
@@ -78,7 +83,7 @@ def load_dataset(spec: str, data_dir: Path | str | None = None) -> ImageDataset:
     """The data set of that name.
 
     Args:
-        spec: "fashion-mnist", or "folder:DIR" for a folder with one sub-folder of pictures a class.
+        spec: "fashion-mnist", "digits", or "folder:DIR" for a folder with one sub-folder of pictures a class.
         data_dir: where the files of fashion-mnist are; None looks in the usual places.
     Raises:
         DataError: the name is not known, or what it names is missing or cannot be used.
@@ -88,13 +93,17 @@ def load_dataset(spec: str, data_dir: Path | str | None = None) -> ImageDataset:
         from seda.data.fashion_mnist import FashionMnist
 
         return FashionMnist(data_dir)
+    if kind == "digits" and not rest:
+        from seda.data.digits import Digits
+
+        return Digits()
     if kind == "folder" and rest:
         from seda.data.image_folder import ImageFolder
 
         return ImageFolder(rest)
     raise DataError(
         f"The data set {spec!r:.80} is not known.",
-        remedy="Choose fashion-mnist, or folder:DIR for a folder with one sub-folder of pictures a class.",
+        remedy="Choose fashion-mnist, digits, or folder:DIR for a folder with one sub-folder of pictures a class.",
     )
 
 

@@ -92,6 +92,7 @@ def fit_aligner(
     config: TrainingConfig,
     model: ModelConfig | None = None,
     *,
+    split: tuple[Tensor, Tensor] | None = None,
     checkpoint_dir: Path | str | None = None,
     on_epoch: Callable[[TrainingEvent], object] | None = None,
 ) -> TrainingResult:
@@ -105,6 +106,7 @@ def fit_aligner(
         data: features; the two stages' scalers, centers and networks are fitted to its training part.
         config: how.
         model: sizes; taken from the data where None.
+        split: indices of training and validation items, every class in both; drawn with the config's seed where None.
         checkpoint_dir: where to save progress.
         on_epoch: called after each epoch; return True to stop and keep the best epoch so far.
     Raises:
@@ -117,7 +119,7 @@ def fit_aligner(
         raise ConfigError(
             f"The model is made for widths {model.image_dim} and {model.dim}, not {image_dim} and {text_dim}."
         )
-    training, validation = split_validation(data.labels, config.validation_share, config.seed)
+    training, validation = split or split_validation(data.labels, config.validation_share, config.seed)
     trainer = _Trainer(data, config, model, training, validation)
     optimizer = torch.optim.AdamW(
         trainer.aligner.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
@@ -130,6 +132,7 @@ def fit_aligner(
             data.image_features.numpy(),
             data.labels.numpy(),
             data.class_text_features.numpy(),
+            *(part.numpy() for part in split or ()),
         ]
     )
     folder = None if checkpoint_dir is None else Path(checkpoint_dir)

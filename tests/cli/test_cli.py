@@ -131,6 +131,11 @@ def test_wrong_calls(capsys, aligner_dir, pictures, tmp_path):
         ([*call, "--out", str(tmp_path / "out.csv"), "--template", "a photo"], "holds {} 0 times"),
         (["train", "--dataset", "cifar", "--out", str(tmp_path / "a")], "not known"),
         (["train", "--dataset", "folder:nowhere", "--out", str(tmp_path / "a")], "nowhere"),
+        (["benchmark", "--data", "cifar", "--out", str(tmp_path / "b")], "not known"),
+        (
+            ["benchmark", "--data", "digits", "--methods", "ridge,magic", "--out", str(tmp_path / "b")],
+            "no method magic",
+        ),
     ]
     for arguments, words in wrong:
         assert main(arguments) == WRONG_CALL, arguments
@@ -260,7 +265,7 @@ def test_map_score_prints_a_row_for_every_projector(capsys, aligner_dir, monkeyp
 def test_list(capsys):
     listing = answer(capsys, "list", "--json")
     assert listing["encoders"][0]["name"] == "bundled"
-    assert {entry["name"] for entry in listing["datasets"]} == {"fashion-mnist", "folder:DIR"}
+    assert {entry["name"] for entry in listing["datasets"]} == {"fashion-mnist", "digits", "folder:DIR"}
     assert listing["device"] in ("cpu", "cuda", "mps")
     assert main(["list"]) == ANSWERED
     assert "bundled" in capsys.readouterr().out
@@ -271,6 +276,34 @@ def test_help_does_not_import_torch():
     result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert "--classes-file" in result.stdout
     assert result.stdout.strip().endswith("False")
+
+
+def test_benchmark_writes_its_tables_and_goes_on(capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("SEDA_CACHE", str(tmp_path / "cache"))
+    data, out = image_folder(tmp_path / "shapes", per_class=8), tmp_path / "bench"
+    call = ["benchmark", "--data", f"folder:{data}", "--shots", "1,2,full", "--out", str(out), "--budget", "2"]
+    assert main([*call, "--seeds", "1", "--methods", "ridge,nearest-center"]) == ANSWERED
+    said = capsys.readouterr()
+    assert said.out.strip() == str(out / "results.csv") and "cells 6/6" in said.err
+    lines = (out / "results.csv").read_text().splitlines()
+    assert (
+        lines[0].startswith("dataset,shots,seed,method,top1_accuracy,ece,nll,seconds,parameters,") and len(lines) == 7
+    )
+    cells = {path: path.stat().st_mtime_ns for path in (out / "cells").glob("*/*.json")}
+    assert main([*call, "--seeds", "2", "--methods", "ridge,nearest-center,collapse"]) == ANSWERED
+    assert all(path.stat().st_mtime_ns == time for path, time in cells.items())  # nothing finished is repeated
+    assert len((out / "results.csv").read_text().splitlines()) == 19
+    page = (out / "README.md").read_text()
+    assert f"--data folder:{data}" in page and "2 seeds" in page
+    assert main([*call, "--seeds", "1", "--methods", "zero-shot"]) == WRONG_CALL
+    assert "not defined for these encoders" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("shots", ["0", "some", "1,,4", ""])
+def test_shots_that_cannot_be_read(shots, tmp_path):
+    with pytest.raises(SystemExit) as stop:
+        main(["benchmark", "--data", "digits", "--shots", shots, "--out", str(tmp_path)])
+    assert stop.value.code == WRONG_CALL
 
 
 def test_the_module_runs_as_a_program(aligner_dir, tmp_path):

@@ -136,6 +136,18 @@ def test_validation_has_every_class_and_no_training_item():
     assert labels[validation].unique().tolist() == labels[training].unique().tolist() == [0, 1, 2]
 
 
+def test_a_given_split_is_kept_to():
+    data, config = training_set(60), replace(CONFIG, max_epochs=2)
+    split = torch.arange(40), torch.arange(40, 60)
+    result = fit_aligner(data, config, MODEL, split=split)
+    assert (result.metrics["training_count"], result.metrics["validation_count"]) == (40, 20)
+    moved = data.image_features.clone()
+    moved[40:] += 5  # validation images leave no trace in what is fitted
+    other = fit_aligner(replace(data, image_features=moved), replace(config, max_epochs=1), MODEL, split=split)
+    assert torch.equal(other.aligner.class_centers, result.aligner.class_centers)
+    assert torch.equal(other.aligner.image_scaler.mean, result.aligner.image_scaler.mean)
+
+
 def test_phrasings_are_as_many_for_each_class_and_begin_with_its_name():
     phrasings = class_phrasings(("boot", "bag {x}"), {"boot": ("wellington",)})
     assert len(phrasings[0]) == len(phrasings[1])

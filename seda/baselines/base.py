@@ -1,0 +1,135 @@
+"""The protocol of all methods that are measured, and what they are given.
+
+A method is a frozen dataclass of its hyper-parameters with one function, `fit`. It sees training features, class texts and
+validation features, and never the test split. Every method is written anew from its formulas.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+from seda.errors import DataError
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledFeatures:
+    """Image features [n, D] (float32, as the encoder gives them) with labels [n] (int64).
+
+    Raises:
+        DataError: their numbers differ, or a feature is not finite.
+    """
+
+    image_features: np.ndarray
+    labels: np.ndarray
+
+    def __post_init__(self) -> None:
+        if len(self.image_features) != len(self.labels):
+            raise DataError(f"{len(self.image_features)} features came with {len(self.labels)} labels.")
+        if not np.isfinite(self.image_features).all():
+            raise DataError("Some features are not finite.", remedy="Look for damaged images and encode again.")
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True, eq=False)
+class NamedHead:
+    """A classifier that came with the image encoder, and the names of its classes as texts.
+
+    Attributes:
+        weight: float32 [m, D].
+        bias: float32 [m].
+        name_features: float32 [m, d], text features of the m names.
+    """
+
+    weight: np.ndarray
+    bias: np.ndarray
+    name_features: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class ClassTextFeatures:
+    """Text features of the k classes.
+
+    Attributes:
+        phrasings: float32 [k, p, d], p phrasings of each class; the first is the one that is shown.
+        shared_space: whether the encoders were trained together, so that a cosine between picture and text means
+            something (CLIP). The bundled encoders were not.
+        head: for ConSE; None where the encoder has none.
+    """
+
+    phrasings: np.ndarray
+    shared_space: bool = False
+    head: NamedHead | None = None
+
+    @property
+    def features(self) -> np.ndarray:
+        """The shown phrasing of each class [k, d]."""
+        return self.phrasings[:, 0]
+
+    @property
+    def mean(self) -> np.ndarray:
+        """Mean of the class texts [d]."""
+        return self.features.mean(0)
+
+    def cosines(self, mapped: np.ndarray) -> np.ndarray:
+        """Cosines [n, k] of features in text space [n, d] with the class texts, both centred on the class texts' mean.
+
+        Sentence features share a large common part; without it a cosine tells the classes apart by what they are.
+        """
+        return unit(mapped - self.mean) @ unit(self.features - self.mean).T
+
+
+class Fitted(Protocol):
+    """A fitted method.
+
+    Attributes:
+        parameters: numbers that it keeps from training.
+    """
+
+    parameters: int
+
+    def class_scores(self, image_features: np.ndarray) -> np.ndarray:
+        """Scores [n, k] of features [n, D]: logits up to one temperature, which the benchmark fits on validation data."""
+
+
+@runtime_checkable
+class MapsToText(Protocol):
+    """A fitted method that maps pictures into the space of the texts."""
+
+    def to_text_space(self, image_features: np.ndarray) -> np.ndarray:
+        """Features [n, D] to [n, d], in the text encoder's units."""
+
+
+class Baseline(Protocol):
+    """A method with its hyper-parameters chosen."""
+
+    def fit(self, train: LabelledFeatures, texts: ClassTextFeatures, validation: LabelledFeatures) -> Fitted:
+        """Fit to training data. Validation data may stop a training early; it is never trained on.
+
+        Every class has at least one training image.
+        """
+
+
+def unit(features: np.ndarray) -> np.ndarray:
+    """Rows [n, d] at length 1; a row of zeros stays."""
+    return features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
+
+
+def class_means(features: np.ndarray, labels: np.ndarray, count: int) -> np.ndarray:
+    """Mean of each class [k, D] of features [n, D]."""
+    return np.stack([features[labels == label].mean(0) for label in range(count)])
+
+
+def one_hot(labels: np.ndarray, count: int) -> np.ndarray:
+    """float32 [n, k]."""
+    return np.eye(count, dtype=np.float32)[labels]
+
+
+def size(arrays: Sequence[np.ndarray]) -> int:
+    """How many numbers the arrays hold."""
+    return sum(array.size for array in arrays)

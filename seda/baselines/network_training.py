@@ -1,0 +1,107 @@
+"""The one training loop of all baselines that are networks. Early stopping looks at validation data only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+BATCH = 256  # images
+MIN_STEPS = 300  # chosen here: few shots make epochs of one step; twice what SeDA gets
+EPOCHS = 20
+CHECKS = 30  # looks at the validation split
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """AdamW with a cosine decay.
+
+    Attributes:
+        learning_rate: its peak.
+        weight_decay: AdamW's.
+        seed: of initial weights, batches and noise.
+    """
+
+    learning_rate: float
+    weight_decay: float = 0.02
+    seed: int = 0
+
+
+def seeded(seed: int, make: Callable[[], nn.Module]) -> nn.Module:
+    """A module whose initial weights follow the seed; the global generator is given back as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return make()
+
+
+def train_network(
+    network: nn.Module,
+    loss: Callable[[Tensor, torch.Generator], Tensor],
+    validation_loss: Callable[[], Tensor],
+    count: int,
+    schedule: Schedule,
+) -> None:
+    """Train in place, then go back to the weights with the lowest validation loss.
+
+    Args:
+        network: ends in eval mode without gradients.
+        loss: of a batch, given the indices [b] of its training images.
+        validation_loss: scalar; called in eval mode.
+        count: training images.
+        schedule: how.
+    """
+    generator = torch.Generator().manual_seed(schedule.seed + 1)
+    steps = max(MIN_STEPS, EPOCHS * -(-count // BATCH))
+    optimizer = torch.optim.AdamW(network.parameters(), lr=schedule.learning_rate, weight_decay=schedule.weight_decay)
+    best, lowest = _weights(network), float("inf")
+    order = torch.empty(0, dtype=torch.int64)
+    with torch.random.fork_rng(devices=[]):  # dropout knows only the global generator
+        torch.manual_seed(schedule.seed + 1)
+        for step in range(1, steps + 1):
+            if not len(order):
+                order = torch.randperm(count, generator=generator)
+            batch, order = order[:BATCH], order[BATCH:]
+            for group in optimizer.param_groups:
+                group["lr"] = schedule.learning_rate * 0.5 * (1 + np.cos(np.pi * (step - 1) / steps))
+            network.train()
+            optimizer.zero_grad(set_to_none=True)
+            loss(batch, generator).backward()
+            optimizer.step()
+            if step % max(1, steps // CHECKS) == 0 or step == steps:
+                network.eval()
+                with torch.no_grad():
+                    found = float(validation_loss())
+                if found < lowest:
+                    best, lowest = _weights(network), found
+    network.load_state_dict(best)
+    network.eval().requires_grad_(False)
+
+
+def noised(features: Tensor, std: Tensor, strength: float, generator: torch.Generator) -> Tensor:
+    """Features [n, D] plus N(0, std^2) noise of a strength drawn uniformly from 0 to `strength`, one per row."""
+    if strength == 0:
+        return features
+    drawn = strength * torch.rand(len(features), 1, generator=generator)
+    return features + drawn * std * torch.randn(features.shape, generator=generator)
+
+
+def mixed(features: Tensor, beta: float, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+    """Mixup: mixed features [n, D], each row's partner [n], its own share [n] (arXiv:1710.09412); beta 0 mixes nothing."""
+    partner, share = torch.randperm(len(features), generator=generator), torch.ones(len(features))
+    if beta > 0:
+        # torch's Beta takes no generator
+        rng = np.random.default_rng(int(torch.randint(2**31, (1,), generator=generator)))
+        share = torch.from_numpy(rng.beta(beta, beta, len(features))).float()
+    return share[:, None] * features + (1 - share[:, None]) * features[partner], partner, share
+
+
+def parameter_count(network: nn.Module) -> int:
+    """Trained numbers of a network."""
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def _weights(network: nn.Module) -> dict[str, Tensor]:
+    return {name: value.detach().clone() for name, value in network.state_dict().items()}

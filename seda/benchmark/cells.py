@@ -1,0 +1,110 @@
+"""Cells of the benchmark on disk: one JSON file each, written beside and renamed, so that a kill loses one cell at most."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seda.errors import FileFormatError
+from seda.storage import read_json, write_json
+
+COLUMNS = ("dataset", "shots", "seed", "method", "top1_accuracy", "ece", "nll", "seconds", "parameters")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One method on one data set with so many shots and one seed.
+
+    Attributes:
+        dataset, shots, seed, method: what was measured; shots as `shots_name`.
+        identity: fingerprint of data, texts, settings and protocol.
+        figures: of the test split, with wall time and size; accuracies are fractions, nll is in nats.
+        setting: the hyper-parameters that validation chose.
+        right: for each test image whether the answer was right, eight to a byte, hexadecimal; for paired intervals.
+    """
+
+    dataset: str
+    shots: str
+    seed: int
+    method: str
+    identity: str
+    figures: dict[str, float]
+    setting: dict[str, Any]
+    right: str
+
+    @property
+    def row(self) -> dict[str, Any]:
+        """One row of results.csv: COLUMNS first."""
+        named = {"dataset": self.dataset, "shots": self.shots, "seed": self.seed, "method": self.method}
+        return {**named, **{name: self.figures[name] for name in COLUMNS[4:]}, **self.figures}
+
+    @property
+    def answers(self) -> np.ndarray:
+        """bool [n], whether each test image was answered rightly."""
+        bits = np.unpackbits(np.frombuffer(bytes.fromhex(self.right), np.uint8))
+        return bits[: int(self.figures["test_count"])].astype(bool)
+
+
+def pack_answers(right: np.ndarray) -> str:
+    """bool [n] to the hexadecimal form of `Cell.right`."""
+    return np.packbits(right).tobytes().hex()
+
+
+def cell_path(out: Path, dataset: str, shots: str, seed: int, method: str) -> Path:
+    """Where a cell lies below the benchmark's folder."""
+    return out / "cells" / _file_name(dataset) / f"{shots}-{seed}-{_file_name(method)}.json"
+
+
+def index_path(out: Path, dataset: str, shots: str, seed: int) -> Path:
+    """Where a few-shot split lies below the benchmark's folder."""
+    return out / "indices" / _file_name(dataset) / f"{shots}-{seed}.json"
+
+
+def write_cell(out: Path, cell: Cell) -> Path:
+    return write_json(cell_path(out, cell.dataset, cell.shots, cell.seed, cell.method), asdict(cell))
+
+
+def read_cell(path: Path) -> Cell:
+    """
+    Raises:
+        FileFormatError: the file is damaged or not a cell.
+    """
+    try:
+        return Cell(**read_json(path))
+    except TypeError as error:
+        raise FileFormatError(f"{path} is not a cell of the benchmark ({error}).", remedy="Delete the file.") from error
+
+
+def finished_cell(path: Path, identity: str) -> Cell | None:
+    """The cell, where it is finished.
+
+    Raises:
+        FileFormatError: it was measured on other data or with other settings.
+    """
+    if not path.is_file():
+        return None
+    cell = read_cell(path)
+    if cell.identity != identity:
+        raise FileFormatError(
+            f"The finished cell {path} was measured on other data or with other settings.",
+            remedy="Choose another folder, or delete the file to measure it again.",
+        )
+    return cell
+
+
+def read_cells(out: Path) -> list[Cell]:
+    """All finished cells of a folder, sorted by data set, shots, seed and method."""
+    cells = [read_cell(path) for path in (out / "cells").glob("*/*.json") if not path.name.startswith(".")]
+    return sorted(cells, key=lambda cell: (cell.dataset, shots_order(cell.shots), cell.seed, cell.method))
+
+
+def shots_order(shots: str) -> float:
+    """Sorts shots by number, "full" last."""
+    return float(shots) if shots.isdigit() else float("inf")
+
+
+def _file_name(name: str) -> str:
+    return "".join(c if c.isalnum() or c in "-+." else "_" for c in name)
