@@ -68,7 +68,9 @@ LIMITS = """
 - The shipped aligner has seen small grey pictures of clothes. It will give probabilities for a photo of your cat, too;
   they only say which of your texts it finds nearest.
 - A single step already holds all class information when each class has one goal: the answer is read there, and many
-  steps show the way without making it better. Whether SeDA beats simple one-step methods on the same features has not
-  been measured with this program yet.
+  steps show the way without making it better.
+- Whether SeDA beats simple one-step methods on the same features is not settled. First runs of `python -m seda benchmark`
+  (two data sets, one or two seeds, little tuning) put it level with or behind plain linear methods when there are few
+  images a class; the full comparison has not been run yet.
 - Class texts that the aligner was not trained on work through the likeness of words, and less well.
 """
