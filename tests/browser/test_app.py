@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from tests.browser.played import pause, root_of
 from tests.browser.served import ROOT, served
 from tests.tiny import picture
 
@@ -36,14 +37,12 @@ def open_page(page: Page, url: str) -> float:
     return time.monotonic() - loaded
 
 
-def player(page: Page) -> Locator:
-    return page.get_by_test_id("player-root")
-
-
-def pause(page: Page) -> None:
-    if player(page).get_attribute("data-playing") == "true":
-        page.get_by_test_id("play").click()
-    expect(player(page)).to_have_attribute("data-playing", "false")
+def press_run(page: Page) -> None:
+    """Press Run, and wait until its picture has taken the place of the one before and stands still."""
+    before = root_of(page).get_attribute("data-fingerprint")
+    page.get_by_role("button", name="Run").click()
+    expect(root_of(page)).not_to_have_attribute("data-fingerprint", before, timeout=RUN_LIMIT)
+    pause(page)
 
 
 def step_line(page: Page) -> str:
@@ -165,14 +164,13 @@ def test_one_word_changed_leaves_a_ghost_and_the_address_brings_the_picture_back
     assert visitor.url == f"{server}/"
     words = visitor.locator("textarea").first
     words.fill(words.input_value().replace("bag", "handbag"))
-    visitor.get_by_role("button", name="Run").click()
+    press_run(visitor)
     expect(visitor.get_by_text("class text “bag” became “handbag”").first).to_be_visible(timeout=RUN_LIMIT)
     visitor.screenshot(path=artifacts / "app-ghost.png")
-    with_ghost = player(visitor).get_attribute("data-fingerprint")
-    pause(visitor)
+    with_ghost = root_of(visitor).get_attribute("data-fingerprint")
     visitor.get_by_role("button", name="Remove the ghost").click()
     expect(visitor.get_by_role("button", name="Remove the ghost")).to_have_count(0)
-    expect(player(visitor)).not_to_have_attribute("data-fingerprint", with_ghost)
+    expect(root_of(visitor)).not_to_have_attribute("data-fingerprint", with_ghost)
 
     entries = visitor.evaluate("history.length")
     visitor.get_by_test_id("gallery-card").nth(1).click()
@@ -185,21 +183,21 @@ def test_one_word_changed_leaves_a_ghost_and_the_address_brings_the_picture_back
     visitor.wait_for_url(re.compile(r"classes=.*handbag.*selected=1%2C3"), timeout=15_000)
     visitor.wait_for_url(re.compile(r"map=timeline.*step=4|step=4.*map=timeline"), timeout=15_000)
     assert visitor.evaluate("history.length") == entries  # stepping and selecting leaves Back alone
-    now = {name: player(visitor).get_attribute(f"data-{name}") for name in ("fingerprint", "step", "selection", "map")}
+    now = {name: root_of(visitor).get_attribute(f"data-{name}") for name in ("fingerprint", "step", "selection", "map")}
     assert (now["step"], now["selection"]) == ("4", "1,3")  # writing the address did not disturb the player
 
     context = chromium.new_context(viewport={"width": 1280, "height": 720})
     other = context.new_page()
     other.goto(visitor.url)
     for name, value in now.items():
-        expect(player(other)).to_have_attribute(f"data-{name}", value, timeout=RUN_LIMIT)
-    expect(player(other)).to_have_attribute("data-playing", "false")
+        expect(root_of(other)).to_have_attribute(f"data-{name}", value, timeout=RUN_LIMIT)
+    expect(root_of(other)).to_have_attribute("data-playing", "false")
     expect(other.locator("textarea").first).to_have_value(re.compile("handbag"))
     other.get_by_role("link", name="Method").click()
     expect(other.get_by_role("heading", name="Method")).to_be_visible()
     other.get_by_role("link", name="Trajectories").click()
     for name, value in now.items():
-        expect(player(other)).to_have_attribute(f"data-{name}", value)
+        expect(root_of(other)).to_have_attribute(f"data-{name}", value)
     address = parse_qs(urlsplit(visitor.url).query)
     other.wait_for_url(lambda url: parse_qs(urlsplit(url).query) == address)
     context.close()
@@ -213,37 +211,36 @@ def test_back_and_forward_bring_the_words_back(visitor: Page, server: str):
     for other in ("handbag", "shopping bag"):
         typed.append(at_first.replace("bag", other))
         words.fill(typed[-1])
-        visitor.get_by_role("button", name="Run").click()
+        press_run(visitor)
         visitor.wait_for_url(re.compile(other.replace(" ", r"(\+|%20)")), timeout=RUN_LIMIT)
-        pause(visitor)
         visitor.wait_for_timeout(2500)  # longer than an address may be on its way
     entries = visitor.evaluate("history.length")
     fingerprints = []
     for turn, place in (("back", 1), ("back", 0), ("forward", 1), ("forward", 2), ("back", 1)):
         visitor.evaluate(f"history.{turn}()")
         expect(words).to_have_value(typed[place], timeout=15_000)
-        expect(player(visitor)).to_be_visible()
+        expect(root_of(visitor)).to_be_visible()
         visitor.wait_for_timeout(1500)  # nothing changes it again
         expect(words).to_have_value(typed[place])
         classes = parse_qs(urlsplit(visitor.url).query).get("classes", [at_first.replace(", ", ",")])
         assert classes == [typed[place].replace(", ", ",")]
-        fingerprints.append((place, player(visitor).get_attribute("data-fingerprint")))
+        fingerprints.append((place, root_of(visitor).get_attribute("data-fingerprint")))
     assert len(set(fingerprints)) == 3  # the same picture at each of the three addresses
     assert visitor.evaluate("history.length") == entries
 
 
 def test_a_selected_picture_is_repeated_with_other_seeds(visitor: Page, server: str, artifacts: Path):
     visitor.goto(f"{server}/?step=30")  # paused there, and nothing is computed
-    expect(player(visitor)).to_have_attribute("data-step", "30", timeout=30_000)
+    expect(root_of(visitor)).to_have_attribute("data-step", "30", timeout=30_000)
     repeat = visitor.get_by_role("button", name="Repeat with other seeds")
     expect(repeat).to_be_disabled()
     visitor.get_by_test_id("gallery-card").nth(2).click()
     expect(repeat).to_be_enabled()
     repeat.click()
     expect(visitor.get_by_text(re.compile("16 seeds for 1 picture took"))).to_be_visible(timeout=RUN_LIMIT)
-    expect(player(visitor)).to_have_attribute("data-step", "30")
-    expect(player(visitor)).to_have_attribute("data-selection", "2")
-    expect(player(visitor)).to_have_attribute("data-playing", "false")
+    expect(root_of(visitor)).to_have_attribute("data-step", "30")
+    expect(root_of(visitor)).to_have_attribute("data-selection", "2")
+    expect(root_of(visitor)).to_have_attribute("data-playing", "false")
     expect(visitor.get_by_test_id("sentences")).to_contain_text("16 seeds")
     visitor.screenshot(path=artifacts / "app-seeds.png")
 
