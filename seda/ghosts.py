@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -129,7 +129,7 @@ def changes_between(here: Trajectory, there: Trajectory) -> tuple[str, ...]:
     before, after = there.settings.get("template"), here.settings.get("template")
     if before != after:
         changes.append(f"template {quoted(str(before))} → {quoted(str(after))}")
-    before, after = (_mapping(trajectory.settings.get("sampling")) for trajectory in (there, here))
+    before, after = (trajectory.sampling for trajectory in (there, here))
     for key, label in SETTINGS.items():
         if before.get(key) != after.get(key):
             noise = " (other noise)" if key == "seed" else ""
@@ -162,7 +162,3 @@ def _shown(value: Any) -> str:
     if isinstance(value, float):
         return statistic(value, 3).rstrip("0").rstrip(".") or "0"
     return "unknown" if value is None else str(value)[:LENGTH]
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}  # a replay may hold anything

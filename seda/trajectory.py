@@ -93,6 +93,12 @@ class Trajectory:
         check_stages(self.stages)
 
     @property
+    def sampling(self) -> Mapping[str, Any]:
+        """How it was drawn, from the settings; empty where they do not say: a replay may hold anything."""
+        told = self.settings.get("sampling") if isinstance(self.settings, Mapping) else None
+        return told if isinstance(told, Mapping) else {}
+
+    @property
     def hand_over(self) -> int:
         """Index of the last state of stage 1, where the path is handed to the translator."""
         return int(np.flatnonzero(self.stages == 1)[-1])

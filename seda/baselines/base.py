@@ -13,6 +13,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from seda.errors import DataError
+from seda.evaluation.alignment import unit
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,11 +114,6 @@ class Baseline(Protocol):
 
         Every class has at least one training image.
         """
-
-
-def unit(features: np.ndarray) -> np.ndarray:
-    """Rows [n, d] at length 1; a row of zeros stays."""
-    return features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
 
 
 def class_means(features: np.ndarray, labels: np.ndarray, count: int) -> np.ndarray:

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seda.baselines.base import ClassTextFeatures, LabelledFeatures, unit
+from seda.baselines.base import ClassTextFeatures, LabelledFeatures
 from seda.baselines.linear import LinearClassifier
 from seda.baselines.logistic_regression import fit_classifier
 from seda.baselines.preparation import Preparation
 from seda.baselines.text_regression import texts_in_image_space
+from seda.evaluation.alignment import unit
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from seda.baselines.base import ClassTextFeatures, LabelledFeatures, unit
+from seda.baselines.base import ClassTextFeatures, LabelledFeatures
 from seda.baselines.network_training import Schedule, noised, parameter_count, seeded, train_network
 from seda.baselines.preparation import Preparation
 from seda.baselines.text_regression import procrustes
+from seda.evaluation.alignment import unit
 
 TIME_FREQUENCIES = 16  # of the embedded time
 

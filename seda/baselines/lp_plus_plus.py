@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import softmax
 
-from seda.baselines.base import ClassTextFeatures, LabelledFeatures, class_means, one_hot, unit
+from seda.baselines.base import ClassTextFeatures, LabelledFeatures, class_means, one_hot
 from seda.baselines.linear import LinearClassifier
 from seda.baselines.preparation import Preparation
 from seda.baselines.text_regression import texts_in_image_space
+from seda.evaluation.alignment import unit
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seda.baselines.base import ClassTextFeatures, LabelledFeatures, class_means, unit
+from seda.baselines.base import ClassTextFeatures, LabelledFeatures, class_means
 from seda.baselines.linear import LinearClassifier
 from seda.baselines.preparation import Preparation
+from seda.evaluation.alignment import unit
 
 
 @dataclass(frozen=True)

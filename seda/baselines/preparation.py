@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seda.baselines.base import unit
 from seda.errors import ConfigError
+from seda.evaluation.alignment import unit
 
 PREPARATIONS = ("raw", "scaled", "unit", "centred unit")
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seda.baselines.base import ClassTextFeatures, LabelledFeatures, NamedHead, unit
+from seda.baselines.base import ClassTextFeatures, LabelledFeatures, NamedHead
 from seda.baselines.linear import LinearClassifier
 from seda.baselines.preparation import Preparation
 from seda.errors import ConfigError
+from seda.evaluation.alignment import unit
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,11 @@ import numpy as np
 from scipy.spatial.distance import cdist, pdist
 
 
+def unit(features: np.ndarray) -> np.ndarray:
+    """Rows [n, d] at length 1; a row of zeros stays."""
+    return features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
+
+
 def centroid_gap(x: np.ndarray, y: np.ndarray) -> float:
     """Distance of the means of x [n, d] and y [m, d] (Liang et al. 2022, section 2)."""
     return float(np.linalg.norm(x.mean(0) - y.mean(0)))
@@ -18,7 +23,7 @@ def centroid_gap(x: np.ndarray, y: np.ndarray) -> float:
 def relative_modality_gap(x: np.ndarray, y: np.ndarray) -> float:
     """Mean distance of pairs over that plus the mean distance within a modality, 0 to 1; d = (1 - cos) / 2.
 
-    x and y [n, d] are paired by row. Method.md, section 6; .5 says that a pair is as far apart as any two of a kind.
+    x and y [n, d] are paired by row; .5 says that a pair is as far apart as any two of a kind.
     """
     x, y = _unit(x), _unit(y)
     between = max(((1 - (x * y).sum(1)) / 2).mean(), 0.0)  # rounding leaves equal rows a little below zero
@@ -89,13 +94,12 @@ def _unbiased_hsic(k: np.ndarray, l: np.ndarray) -> float:  # noqa: E741
     return float(total / (n * (n - 3)))
 
 
-def _mean_distance_within(unit: np.ndarray) -> float:
+def _mean_distance_within(rows: np.ndarray) -> float:
     """Mean (1 - cos) / 2 over pairs of different rows of length 1."""
-    n = len(unit)
-    cosines = (np.square(unit.sum(0)).sum() - np.square(unit).sum()) / (n * (n - 1))
+    n = len(rows)
+    cosines = (np.square(rows.sum(0)).sum() - np.square(rows).sum()) / (n * (n - 1))
     return float((1 - cosines) / 2)
 
 
 def _unit(features: np.ndarray) -> np.ndarray:
-    features = features.astype(np.float64)
-    return features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
+    return unit(features.astype(np.float64))

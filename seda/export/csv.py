@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from seda.evaluation.sentences import class_margins
 from seda.evaluation.trajectories import commitment_step, decisions
 from seda.journey import Journey
 from seda.trajectory import MapPositions
@@ -30,9 +31,7 @@ def to_table(journey: Journey) -> pd.DataFrame:
     trajectory = journey.trajectory
     n, s, _ = trajectory.states.shape
     similarities = trajectory.class_similarities()  # [n, s, k]
-    ordered = np.sort(similarities, axis=-1)
     nearest = decisions(similarities)  # [n, s]
-    margins = ordered[..., -1] - ordered[..., -2] if ordered.shape[-1] > 1 else np.full((n, s), np.nan)
     commitments = commitment_step(nearest)
     answers = trajectory.class_probabilities.argmax(axis=1)
     steps = np.tile(np.arange(s), n)
@@ -45,8 +44,8 @@ def to_table(journey: Journey) -> pd.DataFrame:
             "stage": np.array(STAGE_NAMES, dtype=object)[np.tile(trajectory.stages, n)],
             "timestep": np.tile(trajectory.timesteps, n),
             "nearest_class": class_names[nearest.ravel()],
-            "similarity": ordered[..., -1].ravel(),
-            "margin": margins.ravel(),
+            "similarity": similarities.max(axis=-1).ravel(),
+            "margin": class_margins(similarities).ravel(),
             "committed": steps >= np.repeat(commitments, s),
             "commitment_step": np.repeat(commitments, s),
             "answer": class_names[np.repeat(answers, s)],

@@ -110,8 +110,9 @@ def _seeds(state: AppState, shown: Shown) -> None:
 
 def _settings_line(shown: Shown) -> str:
     """How the picture was made, in one line."""
-    settings = _told(shown.journey.trajectory.settings)
-    sampling = _told(settings.get("sampling"))
+    trajectory = shown.journey.trajectory
+    settings = trajectory.settings if isinstance(trajectory.settings, Mapping) else {}  # a replay may hold anything
+    sampling = trajectory.sampling
     sampler = sampling.get("sampler")
     scale, template = settings.get("scale"), settings.get("template")
     parts = {
@@ -130,10 +131,6 @@ def _settings_line(shown: Shown) -> str:
     }
     line = [f"{name} {value}" for name, value in parts.items() if value is not None]
     return "  ·  ".join([*line, shown.seeds_took] if shown.seeds_took else line)
-
-
-def _told(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}  # a replay may hold anything
 
 
 def _drifts(shown: Shown) -> dict[str, Mapping[str, Any]]:

@@ -766,7 +766,8 @@ class Player {
     on(this.motion, "change", () => this.invalidate(true));
     // A colour transition of almost no length tells when Streamlit's or the system's theme has changed.
     on(root, "transitionend", (event) => event.target === root && this.restyle());
-    this.inputs = [new MapInput(this, on), new CurveInput(this, on)];
+    new MapInput(this, on);
+    new CurveInput(this, on);
     this.resizeObserver = new ResizeObserver(() => this.resize());
     for (const element of [root, parts.mapStage, parts.curveStage]) this.resizeObserver.observe(element);
   }

@@ -53,7 +53,6 @@ export class Stills {
       return { step, canvas, panel };
     });
     this.element.replaceChildren(...this.panels.map(({ panel }) => panel));
-    this.columns = columns;
   }
 
   /** Draw again in the next frame, however often asked. */
