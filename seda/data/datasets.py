@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -45,6 +45,19 @@ class ImageDataset(Protocol):
         """The pictures at these positions, RGB or grey, in this order, read one by one."""
 
 
+@runtime_checkable
+class HasImageTexts(Protocol):
+    """A data set whose pictures have a text each, beside the one of their class. Optional."""
+
+    def image_texts(self, split: str, indices: Sequence[int] | np.ndarray) -> tuple[str, ...] | None:
+        """The texts of the pictures at these positions, in this order; None where there are none after all."""
+
+
+def image_texts(dataset: ImageDataset, split: str, indices: Sequence[int] | np.ndarray) -> tuple[str, ...] | None:
+    """Each picture's own text, where the data set has such."""
+    return dataset.image_texts(split, indices) if isinstance(dataset, HasImageTexts) else None
+
+
 @dataclass(frozen=True)
 class DatasetInfo:
     """A data set that can be asked for.
@@ -62,8 +75,17 @@ class DatasetInfo:
 
 def list_datasets(data_dir: Path | str | None = None) -> list[DatasetInfo]:
     """All data sets; nothing is downloaded."""
+    from seda.data.emoji import ARTISTS, SOURCES, find_package
     from seda.data.fashion_mnist import find_idx_files
 
+    emoji = [
+        DatasetInfo(
+            f"emoji:{artist}",
+            f"Emoji in 20 classes such as mammal and tool, 64 x 64 px, each with its name: {SOURCES[artist]}.",
+            find_package(artist, data_dir) is not None,
+        )
+        for artist in ARTISTS
+    ]
     return [
         DatasetInfo(
             "fashion-mnist",
@@ -75,6 +97,7 @@ def list_datasets(data_dir: Path | str | None = None) -> list[DatasetInfo]:
             "1,797 handwritten digits, 8 x 8 px (Alpaydin and Kaynak 1998, CC BY 4.0); comes with scikit-learn.",
             True,
         ),
+        *emoji,
         DatasetInfo("folder:DIR", "A folder of your own with one sub-folder of pictures for each class.", True),
     ]
 
@@ -83,8 +106,9 @@ def load_dataset(spec: str, data_dir: Path | str | None = None) -> ImageDataset:
     """The data set of that name.
 
     Args:
-        spec: "fashion-mnist", "digits", or "folder:DIR" for a folder with one sub-folder of pictures a class.
-        data_dir: where the files of fashion-mnist are; None looks in the usual places.
+        spec: "fashion-mnist", "digits", "emoji:google", "emoji:twitter", or "folder:DIR" for a folder with one sub-folder
+            of pictures a class.
+        data_dir: where the files of fashion-mnist and emoji are; None looks in the usual places.
     Raises:
         DataError: the name is not known, or what it names is missing or cannot be used.
     """
@@ -97,14 +121,40 @@ def load_dataset(spec: str, data_dir: Path | str | None = None) -> ImageDataset:
         from seda.data.digits import Digits
 
         return Digits()
+    if kind == "emoji" and rest:
+        from seda.data.emoji import Emoji
+
+        return Emoji(rest, data_dir)
     if kind == "folder" and rest:
         from seda.data.image_folder import ImageFolder
 
         return ImageFolder(rest)
+    if kind == "features":
+        raise DataError(
+            f"{spec!r:.80} names features without pictures.", remedy="Only benchmark reads them; name pictures here."
+        )
     raise DataError(
         f"The data set {spec!r:.80} is not known.",
-        remedy="Choose fashion-mnist, digits, or folder:DIR for a folder with one sub-folder of pictures a class.",
+        remedy="Choose fashion-mnist, digits, emoji:google, emoji:twitter, or folder:DIR for a folder with one sub-folder "
+        "of pictures a class.",
     )
+
+
+def load_anywhere(spec: str, data_dir: Path | str | None = None) -> ImageDataset:
+    """As `load_dataset`, but what data_dir lacks is looked for in the usual places: one folder may serve several data sets.
+
+    Raises:
+        DataError: see `load_dataset`; or there is no such folder.
+    """
+    if data_dir is not None and not Path(data_dir).is_dir():
+        raise DataError(f"The folder {data_dir} does not exist.", remedy="Give --data-dir a folder with data sets.")
+    try:
+        return load_dataset(spec, data_dir)
+    except DataError as of_the_folder:
+        try:
+            return load_dataset(spec)
+        except DataError:
+            raise of_the_folder from None
 
 
 def check_split(split: str) -> None:

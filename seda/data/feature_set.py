@@ -26,8 +26,9 @@ class FeatureSet:
         split: "train" or "test".
         encoder_fingerprint: of the encoder that made the features.
         data_fingerprint: of the images and labels of the whole split.
+        image_text_features: float32 [n, d], of each image's own text; None where the images have none.
 
-    Shapes: n images, D width of the encoder's image features.
+    Shapes: n images, D width of the encoder's image features, d of its text features.
     Raises:
         ShapeError: shapes or dtypes differ from the above, or a label has no class name.
     """
@@ -38,6 +39,7 @@ class FeatureSet:
     split: str
     encoder_fingerprint: str
     data_fingerprint: str
+    image_text_features: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         features, labels = self.image_features, self.labels
@@ -50,13 +52,24 @@ class FeatureSet:
                 f"labels run from {labels.min()} to {labels.max()}; {len(self.class_names)} class names "
                 f"allow 0 to {len(self.class_names) - 1}."
             )
+        texts = self.image_text_features
+        if texts is not None and (texts.ndim != 2 or len(texts) != len(features) or texts.dtype != np.float32):
+            raise ShapeError(
+                f"image_text_features are {texts.dtype} {texts.shape}; float32 [{len(features)}, d] is needed."
+            )
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def take(self, indices: np.ndarray) -> Self:
         """The images at these positions, in this order; a boolean mask [n] also works."""
-        return replace(self, image_features=self.image_features[indices], labels=self.labels[indices])
+        texts = None if self.image_text_features is None else self.image_text_features[indices]
+        return replace(
+            self,
+            image_features=self.image_features[indices],
+            labels=self.labels[indices],
+            image_text_features=texts,
+        )
 
     def save(self, path: Path | str, *, half: bool = False) -> Path:
         """Write the set, with half=True as float16: half the size, relative rounding error below .001.
@@ -66,6 +79,8 @@ class FeatureSet:
         """
         dtype = np.float16 if half else np.float32
         arrays = {"image_features": self.image_features.astype(dtype), "labels": self.labels}
+        if self.image_text_features is not None:
+            arrays["image_text_features"] = self.image_text_features.astype(dtype)
         metadata = {
             "format": FORMAT,
             "version": FORMAT_VERSION,
@@ -91,6 +106,7 @@ class FeatureSet:
                 f"{path} is not a feature file of this version ({came}; expected {FORMAT!r}, {FORMAT_VERSION}).",
                 remedy=remedy,
             )
+        texts = arrays.get("image_text_features")
         try:
             return cls(
                 arrays["image_features"].astype(np.float32),
@@ -99,6 +115,7 @@ class FeatureSet:
                 metadata["split"],
                 metadata["encoder_fingerprint"],
                 metadata["data_fingerprint"],
+                None if texts is None else texts.astype(np.float32),
             )
         except (KeyError, TypeError, ValueError, ShapeError) as error:
             raise FileFormatError(f"{path} is an incomplete feature file ({error}).", remedy=remedy) from error

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from seda.data.datasets import ImageDataset
+from seda.data.datasets import ImageDataset, image_texts
 from seda.data.feature_set import FeatureSet
 from seda.encoders.base import Encoder
 from seda.errors import DataError, FileFormatError, StorageError
@@ -39,8 +39,8 @@ def encode_split(
     """Features of a split, or of a part of it.
 
     Looked for in the files shipped with the program, then in the cache. Else encoded, each chunk of CHUNK images written
-    to the cache, so that a second run goes on where the first one ended. Without a cache that can be written it warns in
-    the log and encodes all the same.
+    to the cache, so that a second run goes on where the first one ended. Where images have texts of their own, these are
+    encoded too. Without a cache that can be written it warns in the log and encodes all the same.
 
     Args:
         limit: number of images, see `chosen_indices`; None for all, in the data set's order.
@@ -60,6 +60,7 @@ def encode_split(
         return found
     indices = chosen_indices(count, limit, seed)
     features = _encode(dataset, split, indices, encoder, cache / f"{name}.parts", on_progress)
+    texts = image_texts(dataset, split, indices)
     result = FeatureSet(
         features,
         dataset.labels(split)[indices],
@@ -67,6 +68,7 @@ def encode_split(
         split,
         encoder.fingerprint,
         dataset.fingerprint(split),
+        None if texts is None else encoder.encode_texts(texts).numpy(),
     )
     try:
         result.save(cache / name)

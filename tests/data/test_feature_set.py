@@ -31,6 +31,19 @@ def test_save_then_load(tmp_path, half):
         assert getattr(loaded, name) == getattr(original, name)
 
 
+def test_texts_of_images_are_kept_and_taken_along(tmp_path):
+    texts = np.arange(24, dtype=np.float32).reshape(6, 4)
+    features = make(image_text_features=texts)
+    loaded = FeatureSet.load(features.save(tmp_path / "f.safetensors", half=True))
+    np.testing.assert_array_equal(loaded.image_text_features, texts)
+    assert loaded.image_text_features.dtype == np.float32
+    np.testing.assert_array_equal(features.take(np.array([4, 0])).image_text_features, texts[[4, 0]])
+    assert FeatureSet.load(make().save(tmp_path / "g.safetensors")).image_text_features is None
+    for wrong in (texts[:5], texts[0], texts.astype(np.float64)):
+        with pytest.raises(ShapeError, match=r"image_text_features are .*float32 \[6, d\] is needed"):
+            make(image_text_features=wrong)
+
+
 def test_take():
     features = make()
     part = features.take(np.array([4, 0]))

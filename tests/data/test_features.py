@@ -162,3 +162,26 @@ def test_shipped_features_come_first(tmp_path):
     encoder = TinyEncoder()
     assert len(encode_split(TinyData(), "test", encoder)) == 40 and encoder.encoded == 0
     assert find_features("none.safetensors") is None
+
+
+class NamedData(TinyData):
+    """Each picture has its number as a text."""
+
+    def image_texts(self, split, indices):
+        return tuple(str(index) for index in indices)
+
+
+class NamingEncoder(TinyEncoder):
+    def encode_texts(self, texts):
+        return torch.tensor([[float(text), 1.0] for text in texts])
+
+
+def test_texts_of_images_are_encoded_with_them_and_kept(tmp_path):
+    encoder = NamingEncoder()
+    found = encode_split(NamedData(), "train", encoder, limit=10, cache=tmp_path)
+    chosen = chosen_indices(40, 10)
+    np.testing.assert_array_equal(found.image_text_features[:, 0], chosen)
+    again = encode_split(NamedData(), "train", encoder, limit=10, cache=tmp_path)
+    np.testing.assert_array_equal(again.image_text_features, found.image_text_features)
+    assert encoder.encoded == 10
+    assert encode_split(TinyData("unnamed"), "train", encoder, limit=10, cache=tmp_path).image_text_features is None
