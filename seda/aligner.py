@@ -72,21 +72,24 @@ class Aligner(nn.Module):
     the aligner was trained on, k class texts that a user chose.
     """
 
-    def __init__(self, config: ModelConfig, class_count: int) -> None:
+    def __init__(self, config: ModelConfig, class_count: int, phrasings: int = 1) -> None:
         super().__init__()
         self.config = config
-        self.image_scaler = FeatureScaler(config.image_dim, config.dim, config.feature_norm)
-        self.condition_scaler = FeatureScaler(config.image_dim, config.image_dim, config.image_dim**0.5)
-        self.text_scaler = FeatureScaler(config.dim, config.dim, config.feature_norm)
-        self.learner = SemanticLearner(config)
-        self.translator = SemanticTranslator(config)
+        power = config.power
+        self.image_scaler = FeatureScaler(config.image_dim, config.dim, config.feature_norm, power=power)
+        # differences in length say something about the class: the condition keeps them
+        self.condition_scaler = FeatureScaler(
+            config.image_dim, config.image_dim, config.image_dim**0.5, power=power, fixed_norm=False
+        )
+        self.text_scaler = FeatureScaler(config.dim, config.dim, config.feature_norm, power=1.0)
+        self.learner = SemanticLearner(config, class_count)
+        self.translator = SemanticTranslator(config, class_count, phrasings)
         self.register_buffer("class_centers", torch.zeros(class_count, config.dim))  # [c, d]
 
     @property
     def device(self) -> torch.device:
         return self.class_centers.device
 
-    @torch.no_grad()
     def align(
         self,
         image_features: Tensor,
@@ -107,30 +110,50 @@ class Aligner(nn.Module):
         Raises:
             ShapeError: widths do not fit, or there are fewer than two class texts.
         """
+        return self._run(image_features, class_text_features, sampling, item_seeds=item_seeds, on_step=on_step)
+
+    def classify(
+        self, image_features: Tensor, class_text_features: Tensor, sampling: SamplingConfig, **options: Any
+    ) -> Tensor:
+        """Class probabilities [n, k], those of `align`, without the steps that have no part in them."""
+        return self._run(image_features, class_text_features, sampling, answer_only=True, **options).class_probabilities
+
+    @torch.no_grad()
+    def _run(
+        self,
+        image_features: Tensor,
+        class_text_features: Tensor,
+        sampling: SamplingConfig,
+        *,
+        item_seeds: Sequence[int] | None = None,
+        on_step: Callable[[StepEvent], object] | None = None,
+        answer_only: bool = False,
+    ) -> Alignment:
+        """See `align`; with answer_only, stages that the answer does not look at are standing still."""
         if class_text_features.ndim != 2 or len(class_text_features) < 2:
             raise ShapeError(
                 f"Class texts have shape {tuple(class_text_features.shape)}; expected [k >= 2, {self.config.dim}]."
             )
         item_seeds = range(len(image_features)) if item_seeds is None else item_seeds
         image_features = image_features.to(self.device, torch.float32)
-        visual = self.image_scaler(image_features)
-        condition = self.condition_scaler(image_features)
+        visual, condition = self.image_scaler(image_features), self.condition_scaler(image_features)
         texts = self.text_scaler(class_text_features.to(self.device, torch.float32))
+        learner, translator, centers = self.learner, self.translator, self.class_centers
 
-        candidates = self.learner.candidates(condition, visual, self.class_centers, texts, sampling.guidance)
-        first = self.learner.run(candidates, sampling, item_seeds, on_step)
+        belief, first = None, standing(visual)
+        if self.config.semantic_space:
+            belief = translator.carry_over(learner.belief(condition, centers), texts)
+            if not answer_only or float(translator.prior.residual_share) > 0:
+                candidates = learner.candidates(condition, visual, centers, texts, sampling.guidance)
+                first = learner.run(candidates, sampling, item_seeds, on_step)
         semantic = first.states[:, -1]
-        candidates = self.translator.candidates(condition, semantic, texts, sampling.guidance)
-        second = self.translator.run(candidates, sampling, item_seeds, on_step)
+        second = standing(semantic)
+        if not answer_only:
+            candidates = translator.candidates(condition, semantic, texts, sampling.guidance, belief)
+            second = translator.run(candidates, sampling, item_seeds, on_step)
         # the answer: the translator's belief without guidance, calibrated on validation data
-        logits = self.translator.prior(self.translator.condition(condition, semantic), texts)
+        logits = translator.prior(translator.condition(condition, semantic), texts, belief)
         return Alignment(visual, first, second, logits.softmax(-1), texts)
-
-    def classify(
-        self, image_features: Tensor, class_text_features: Tensor, sampling: SamplingConfig, **options: Any
-    ) -> Tensor:
-        """Class probabilities [n, k]; arguments as for `align`."""
-        return self.align(image_features, class_text_features, sampling, **options).class_probabilities
 
     def save(self, folder: Path | str, card: AlignerCard, reference: ReferenceFeatures) -> Path:
         """Write weights and card; weights are expected to be exact in half precision (see training).
@@ -149,6 +172,11 @@ class Aligner(nn.Module):
             arrays[f"reference.{field.name}"] = value.astype(np.int16 if field.name == "labels" else np.float16)
         write_arrays(folder / WEIGHTS_FILE, arrays)
         return write_card(folder, card)
+
+
+def standing(features: Tensor) -> DenoisingPath:
+    """The path of a stage that is not run: it ends where it begins [n, d]."""
+    return DenoisingPath(features[:, None], features[:, None], (0,))
 
 
 @dataclass(frozen=True)
@@ -265,7 +293,7 @@ def load_aligner(
         reference = ReferenceFeatures(
             **{field.name: tensors.pop(f"reference.{field.name}").to(device) for field in fields(ReferenceFeatures)}
         )
-        aligner = Aligner(card.model, len(card.class_names))
+        aligner = Aligner(card.model, *reference.texts.shape[:2])
         aligner.load_state_dict(tensors)
     except (KeyError, RuntimeError) as error:
         raise FileFormatError(

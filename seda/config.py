@@ -97,6 +97,10 @@ class ModelConfig(Config):
         blocks: PFIN blocks a denoiser.
         prior_width: hidden width of the networks that give p(c | v).
         dropout: in those networks.
+        power: image features without negative values are raised to it, see `seda.models.scaler`; 1 leaves them alone.
+        semantic_space: whether there is a stage 1. Without it stage 2 starts from the visual feature and knows no centers;
+            an ablation.
+        bank: whether PFIN reads the class texts; without them it knows condition and time only. An ablation.
     """
 
     dim: int = 384
@@ -107,8 +111,12 @@ class ModelConfig(Config):
     blocks: int = 2
     prior_width: int = 512
     dropout: float = 0.2
+    power: float = 0.5
+    semantic_space: bool = True
+    bank: bool = True
 
     def __post_init__(self) -> None:
+        _check_range("power", self.power, 0.1, 1.0)
         if not 2 <= self.dim <= self.image_dim:
             raise ConfigError(f"dim is {self.dim}; allowed is 2 to image_dim ({self.image_dim}).")
         if self.width % self.heads:
@@ -138,12 +146,13 @@ class TrainingConfig(Config):
         mixup: Beta parameter of mixup on the inputs of p(c | v) (arXiv:1710.09412); 0 switches it off.
         center_swap: share of training images whose stage-2 condition shows another class's center, so that the
             translator does not trust stage 1 blindly.
+        center_weight: of stage 1's squared error to the category center; 0 leaves its cross-entropy alone. An ablation.
         warm_start_share: share of the leftover of the source that training simulates, drawn uniformly from 0 to this.
     """
 
     seed: int = 0
     validation_share: float = 1 / 7
-    max_epochs: int = 20
+    max_epochs: int = 14
     patience: int = 6
     batch_size: int = 256
     learning_rate: float = 1e-3
@@ -151,6 +160,7 @@ class TrainingConfig(Config):
     feature_noise: float = 1.0
     mixup: float = 0.4
     center_swap: float = 0.3
+    center_weight: float = 1.0
     warm_start_share: float = 1.0
 
     def __post_init__(self) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.special import log_softmax
+
+INVERSE_TEMPERATURES = np.geomspace(1e-2, 1e3, 201)  # in units of the scores' own spread
 
 
 def top1_accuracy(scores: np.ndarray, labels: np.ndarray) -> float:
@@ -33,3 +36,36 @@ def expected_calibration_error(probabilities: np.ndarray, labels: np.ndarray, bi
         if inside.any():
             gap += inside.mean() * abs(confidence[inside].mean() - correct[inside].mean())
     return float(gap)
+
+
+def error_auroc(error_scores: np.ndarray, right: np.ndarray) -> float:
+    """How well scores [n], higher for what is probably wrong, tell wrong answers from right ones: 0 to 1, .5 is chance.
+
+    The area under the ROC curve (Hendrycks and Gimpel 2017, section 2); nan where all answers are right or all are wrong.
+    """
+    from sklearn.metrics import roc_auc_score
+
+    if right.all() or not right.any():
+        return float("nan")
+    return float(roc_auc_score(~right, error_scores))
+
+
+def fit_temperature(scores: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
+    """The temperature with the lowest negative log-likelihood of scores [n, k] at labels [n], and that value in nats.
+
+    A handful of images that are all answered right would ask for a temperature of zero. So the label gets (n + 1) / (n + 2)
+    of the target and the other classes share the rest, as in Platt's calibration (Platt 1999, section 2.2).
+    """
+    scores = scores.astype(np.float64)
+    spread = float(scores.std(1).mean())
+    if spread < 1e-12:  # a method that cannot tell anything apart
+        return 1.0, float(np.log(scores.shape[1]))
+    count, classes = scores.shape
+    rest = 1 / (count + 2)
+    losses = []
+    for inverse in INVERSE_TEMPERATURES / spread:
+        log_p = log_softmax(inverse * scores, axis=1)
+        right = log_p[np.arange(count), labels]
+        losses.append(-((1 - rest) * right + rest * (log_p.sum(1) - right) / (classes - 1)).mean())
+    lowest = int(np.argmin(losses))
+    return float(spread / INVERSE_TEMPERATURES[lowest]), float(losses[lowest])

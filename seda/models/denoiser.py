@@ -43,7 +43,11 @@ class Denoised(NamedTuple):
 
 
 class ClassPrior(nn.Module):
-    """p(c | condition) over any list of candidates: a predicted feature, compared with theirs by cosine.
+    """p(c | condition) over any list of candidates: a belief that is given, and what a network adds to it.
+
+    The network predicts a feature, which is compared with the candidates' by cosine. Its part is gated and starts at zero,
+    so that the prior begins as the given belief; after training `residual_share` says how much of it validation data
+    could confirm. Without a belief the network stands alone.
 
     Shapes: n items, k candidates, d their width.
     """
@@ -54,13 +58,24 @@ class ClassPrior(nn.Module):
             nn.Linear(condition_dim, hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, dim)
         )
         self.log_scale = nn.Parameter(torch.tensor(10.0).log())
-        # fitted on validation data after training; 1 until then
+        self.gate = nn.Parameter(torch.zeros(()))
+        # both are chosen on validation data after training
+        self.register_buffer("residual_share", torch.ones(()))
         self.register_buffer("temperature", torch.ones(()))
 
-    def forward(self, condition: Tensor, candidates: Tensor) -> Tensor:
-        """Logits [n, k] of candidates [k, d] given conditions [n, condition_dim]."""
+    def forward(self, condition: Tensor, candidates: Tensor, belief: Tensor | None = None) -> Tensor:
+        """Logits [n, k] of candidates [k, d] given conditions [n, condition_dim] and a belief, log probabilities [n, k]."""
+        if belief is None:
+            return self.network_logits(condition, candidates) / self.temperature
+        if not self.training and float(self.residual_share) == 0:
+            return belief / self.temperature
+        learned = self.gate * self.network_logits(condition, candidates)
+        return (belief + self.residual_share * learned) / self.temperature
+
+    def network_logits(self, condition: Tensor, candidates: Tensor) -> Tensor:
+        """The network's own logits [n, k]."""
         predicted = nn.functional.normalize(self.network(condition), dim=1)
-        return predicted @ nn.functional.normalize(candidates, dim=1).T * (self.log_scale.exp() / self.temperature)
+        return predicted @ nn.functional.normalize(candidates, dim=1).T * self.log_scale.exp()
 
 
 class AnchorDenoiser(nn.Module):
@@ -75,6 +90,7 @@ class AnchorDenoiser(nn.Module):
 
     def __init__(self, config: ModelConfig, condition_dim: int) -> None:
         super().__init__()
+        self.reads_bank = config.bank
         self.prior = ClassPrior(condition_dim, config.dim, config.prior_width, config.dropout)
         self.state_in = nn.Linear(config.dim, config.width)
         self.condition_in = nn.Linear(condition_dim, config.width)
@@ -86,7 +102,15 @@ class AnchorDenoiser(nn.Module):
         nn.init.zeros_(self.residual_out.weight)
         nn.init.zeros_(self.residual_out.bias)
 
-    def prepare(self, condition: Tensor, anchors: Tensor, bank: Tensor, source: Tensor, guidance: float) -> Candidates:
+    def prepare(
+        self,
+        condition: Tensor,
+        anchors: Tensor,
+        bank: Tensor,
+        source: Tensor,
+        guidance: float,
+        belief: Tensor | None = None,
+    ) -> Candidates:
         """Everything about a run that is the same at each of its steps.
 
         Args:
@@ -95,11 +119,12 @@ class AnchorDenoiser(nn.Module):
             bank: features of all candidate class texts [b, d], for PFIN.
             source: what the run starts from [n, d].
             guidance: power on p(c | condition).
+            belief: that p(c | condition) begins from, log probabilities [n, k]; see `ClassPrior`.
         """
         with torch.no_grad():  # p(c | condition) learns from its own likelihood alone, so that it stays a probability
-            log_prior = (guidance * self.prior(condition, anchors).log_softmax(-1)).log_softmax(-1)
+            log_prior = (guidance * self.prior(condition, anchors, belief).log_softmax(-1)).log_softmax(-1)
         embedded = self.condition_in(condition)
-        texts = self.bank_in(bank)
+        texts = self.bank_in(bank if self.reads_bank else bank[:0])
         tokens = tuple(block.tokens(embedded, texts) for block in self.blocks)
         return Candidates(anchors, log_prior, source, embedded, tokens)
 

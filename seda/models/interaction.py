@@ -50,7 +50,9 @@ class FeatureInteraction(nn.Module):
 
     def tokens(self, condition: Tensor, bank: Tensor) -> InteractionTokens:
         """Keys and values of the condition [n, width] and the bank [b, width]."""
-        bank_keys, bank_values = self.bank_key_value(bank).view(len(bank), 2, self.heads, -1).permute(1, 2, 0, 3)
+        bank_keys, bank_values = (
+            self.bank_key_value(bank).view(len(bank), 2, self.heads, self.head_width).permute(1, 2, 0, 3)
+        )
         condition_keys, condition_values = (
             self.condition_key_value(condition).view(len(condition), 2, self.heads, -1).unbind(1)
         )

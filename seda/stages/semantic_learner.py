@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from seda.config import ModelConfig
+from seda.models.center_posterior import CenterPosterior
 from seda.models.denoiser import Candidates
 from seda.stages.stage import Stage
 
@@ -12,20 +13,35 @@ from seda.stages.stage import Stage
 class SemanticLearner(Stage):
     """Diffusion-Controlled Semantic Learner (DCSL).
 
-    Target: the category center mu_y, the mean of the training features of class y. Condition: the visual feature.
+    Target: the category center mu_y, the mean of the training features of class y. Condition: the visual feature. Its
+    belief about the category begins as the closed form of `CenterPosterior`.
     Shapes: n images, D width of their features, d common width, c categories, k class texts.
     """
 
     number = 1
 
-    def __init__(self, config: ModelConfig) -> None:
+    def __init__(self, config: ModelConfig, class_count: int) -> None:
         super().__init__(config, condition_dim=config.image_dim)
+        self.center_posterior = CenterPosterior(config.image_dim, class_count)
+
+    def belief(self, condition: Tensor, centers: Tensor) -> Tensor:
+        """Log p(category | visual feature) [n, c] of scaled features [n, D]."""
+        return self.prior(condition, centers, self.center_posterior(condition)).log_softmax(-1)
 
     def candidates(
-        self, condition: Tensor, visual: Tensor, centers: Tensor, bank: Tensor, guidance: float
+        self,
+        condition: Tensor,
+        visual: Tensor,
+        centers: Tensor,
+        bank: Tensor,
+        guidance: float,
+        belief: Tensor | None = None,
     ) -> Candidates:
         """Prepare a run from visual features [n, d] (conditioned on their whole width [n, D]) to centers [c, d].
 
-        The bank [k, d] are the class texts that PFIN brings in.
+        Args:
+            bank: the class texts that PFIN brings in [k, d].
+            belief: that p(category | v) begins from, log probabilities [n, c]; the closed form where None.
         """
-        return self.prepare(condition, centers, bank, visual, guidance)
+        belief = self.center_posterior(condition) if belief is None else belief
+        return self.prepare(condition, centers, bank, visual, guidance, belief)

@@ -3,34 +3,66 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from seda.config import ModelConfig
 from seda.models.denoiser import Candidates
 from seda.stages.stage import Stage
+
+# Before training; chosen here: phrasings of one class keep together, similar classes stay apart. The names of single images lie
+# further from their classes' names, and belong to several a little
+NEARNESS, LOOSE_NEARNESS = 50.0, 20.0
+FLOOR = 1e-12  # of probabilities, so that their logarithm is finite
 
 
 class SemanticTranslator(Stage):
     """Diffusion-Controlled Semantic Translator (DCST).
 
     Target: the text feature of the image's class, among any list of class texts. Condition: the semantic feature that
-    stage 1 ended at, beside the visual feature: the center alone has forgotten how sure stage 1 was.
-    Shapes: n images, D width of their features, d common width, k class texts.
+    stage 1 ended at, beside the visual feature: the center alone has forgotten how sure stage 1 was. Its belief begins as
+    stage 1's, carried over from categories to any list of texts by how near their texts lie to the categories' own.
+
+    Shapes: n images, D width of their features, d common width, c categories, k class texts.
     """
 
     number = 2
 
-    def __init__(self, config: ModelConfig) -> None:
+    def __init__(self, config: ModelConfig, class_count: int, phrasings: int) -> None:
         super().__init__(config, condition_dim=config.image_dim + config.dim)
         self.feature_norm = config.feature_norm
+        self.register_buffer("category_texts", torch.zeros(class_count, phrasings, config.dim))  # scaled, [c, p, d]
+        self.log_nearness = nn.Parameter(torch.tensor(NEARNESS).log())
 
     def condition(self, visual_condition: Tensor, semantic: Tensor) -> Tensor:
         """[n, D + d] from the scaled visual features [n, D] and stage 1's result [n, d]."""
         unit_variance = semantic * (semantic.shape[1] ** 0.5 / self.feature_norm)
         return torch.cat([visual_condition, unit_variance], dim=1)
 
+    def carry_over(self, belief: Tensor, class_texts: Tensor) -> Tensor:
+        """Stage 1's log p(category | v) [n, c] as log probabilities [n, k] of class texts [k, d].
+
+        p(k | v) = sum_c p(c | v) q(c | k) / sum_k' q(c | k'),    q(c | k) = softmax_c( nearness cos(t_k, t_c) )
+
+        with t_c the category's phrasing next to t_k: a category's probability is shared out among the texts that are like
+        it, to those most like it where none is.
+        """
+        normalize = nn.functional.normalize
+        cosines = torch.einsum("kd,cpd->kcp", normalize(class_texts, dim=1), normalize(self.category_texts, dim=2))
+        likeness = (self.log_nearness.exp() * cosines.amax(2)).log_softmax(1)  # [k, c]
+        shares = likeness.softmax(0)
+        return (belief.exp() @ shares.T).clamp_min(FLOOR).log()
+
     def candidates(
-        self, visual_condition: Tensor, semantic: Tensor, class_texts: Tensor, guidance: float
+        self,
+        visual_condition: Tensor,
+        semantic: Tensor,
+        class_texts: Tensor,
+        guidance: float,
+        belief: Tensor | None = None,
     ) -> Candidates:
-        """Prepare a run from semantic features [n, d] to class texts [k, d], which are also PFIN's bank."""
-        return self.prepare(self.condition(visual_condition, semantic), class_texts, class_texts, semantic, guidance)
+        """Prepare a run from semantic features [n, d] to class texts [k, d], which are also PFIN's bank.
+
+        The belief, log probabilities [n, k], is what `carry_over` gives; None where there is no stage 1.
+        """
+        condition = self.condition(visual_condition, semantic)
+        return self.prepare(condition, class_texts, class_texts, semantic, guidance, belief)

@@ -9,19 +9,23 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import cross_entropy
 
 from seda.aligner import Aligner
 from seda.config import ModelConfig, TrainingConfig
 from seda.diffusion.closed_form import max_leftover
 from seda.errors import ConfigError, DataError
 from seda.evaluation.classification import expected_calibration_error, negative_log_likelihood, top1_accuracy
-from seda.models.denoiser import Candidates
+from seda.models.denoiser import Candidates, ClassPrior
+from seda.stages.semantic_translator import LOOSE_NEARNESS
 from seda.stages.stage import Stage
 from seda.storage import fingerprint
 from seda.training.checkpoint import FILE, read_checkpoint, write_checkpoint
+from seda.training.closed_form import fit_center_posterior
 from seda.training.losses import alignment_loss, soft_cross_entropy
 
 TEMPERATURES = np.geomspace(0.25, 4.0, 81)
+SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the network's part in a prior
 
 
 @dataclass(frozen=True)
@@ -32,11 +36,13 @@ class TrainingSet:
         image_features: float32 [n, D], as the encoder gives them.
         labels: int64 [n].
         class_text_features: float32 [c, p, d]: p phrasings of each class; the first is the one that is shown.
+        image_text_features: float32 [n, d], of each image's own text; None where there are none.
     """
 
     image_features: Tensor
     labels: Tensor
     class_text_features: Tensor
+    image_text_features: Tensor | None = None
 
     def __post_init__(self) -> None:
         classes = len(self.class_text_features)
@@ -132,7 +138,7 @@ def fit_aligner(
             data.image_features.numpy(),
             data.labels.numpy(),
             data.class_text_features.numpy(),
-            *(part.numpy() for part in split or ()),
+            *(part.numpy() for part in (*(split or ()), data.image_text_features) if part is not None),
         ]
     )
     folder = None if checkpoint_dir is None else Path(checkpoint_dir)
@@ -189,7 +195,7 @@ class _Trainer:
         self.labels, self.validation_labels = data.labels[training], data.labels[validation]
         with torch.random.fork_rng(devices=[]):  # nn's initialisers know only the global generator: lend it, seeded
             torch.manual_seed(config.seed)
-            self.aligner = Aligner(model, class_count=len(data.class_text_features))
+            self.aligner = Aligner(model, *data.class_text_features.shape[:2])
         aligner = self.aligner
         features = data.image_features[training]
         aligner.image_scaler.fit(features)
@@ -197,13 +203,28 @@ class _Trainer:
         phrases = data.class_text_features
         aligner.text_scaler.fit(phrases.flatten(0, 1))
         self.visual, self.condition = aligner.image_scaler(features), aligner.condition_scaler(features)
-        self.validation_condition = aligner.condition_scaler(data.image_features[validation])
+        held_out = data.image_features[validation]
+        self.validation_visual, self.validation_condition = (
+            aligner.image_scaler(held_out), aligner.condition_scaler(held_out)
+        )  # fmt: skip
         self.phrases = aligner.text_scaler(phrases.flatten(0, 1)).view(phrases.shape)  # [c, p, d]
+        own = data.image_text_features
+        self.own_texts, self.validation_own_texts = (
+            (None, None) if own is None else (aligner.text_scaler(own[part]) for part in (training, validation))
+        )  # [n, d], [m, d]
+        aligner.translator.category_texts.copy_(self.phrases)
+        if own is not None:
+            aligner.translator.log_nearness.data.fill_(float(np.log(LOOSE_NEARNESS)))
         for label in range(len(phrases)):
             center = self.visual[self.labels == label].mean(0)
             # centers share the norm of features, or stage 2 would begin in another range of values
             aligner.class_centers[label] = torch.nn.functional.normalize(center, dim=0) * model.feature_norm
         self.condition_std = self.condition.std(0)
+        # what the closed form says of each training image that it has not seen [n, c]
+        self.belief = fit_center_posterior(
+            aligner.learner.center_posterior, self.condition, self.labels, self.validation_condition,
+            self.validation_labels, seed=config.seed,
+        ) if model.semantic_space else None  # fmt: skip
 
     def weights(self) -> dict[str, Tensor]:
         return {name: value.clone() for name, value in self.aligner.state_dict().items()}
@@ -235,41 +256,66 @@ class _Trainer:
 
     def loss(self, batch: Tensor, generator: torch.Generator) -> Tensor:
         """Both stages' losses on one batch of training indices."""
-        aligner, norm = self.aligner, self.model.feature_norm
-        labels, centers = self.labels[batch], aligner.class_centers
+        labels, aligner = self.labels[batch], self.aligner
         phrase = torch.randint(self.phrases.shape[1], (len(self.phrases),), generator=generator)
         texts = self.phrases[torch.arange(len(phrase)), phrase]  # [c, d], one phrasing of each class
         condition = self._noised(self.condition[batch], generator)
-        mixed, partner, share = self._mixup(condition, generator)
+        partner, share = self._mixup(len(batch), generator)
+        blend = _Blend(partner, share)
+        mixed = blend(condition)
 
-        learner = aligner.learner
-        loss = soft_cross_entropy(learner.prior(mixed, centers), labels, labels[partner], share)
-        candidates = learner.candidates(condition, self.visual[batch], centers, texts, guidance=1.0)
-        loss = loss + alignment_loss(self._estimate(learner, candidates, labels, generator), centers, labels, norm)
+        loss, semantic = torch.zeros(()), self.visual[batch]
+        carried = carried_mixed = None
+        if self.belief is not None:
+            learner, centers, belief = aligner.learner, aligner.class_centers, self.belief[batch]
+            logits = learner.prior(mixed, centers, blend(belief))
+            loss = soft_cross_entropy(logits, labels, labels[partner], share)
+            candidates = learner.candidates(condition, self.visual[batch], centers, texts, 1.0, belief)
+            estimate = self._estimate(learner, candidates, labels, generator)
+            loss = loss + alignment_loss(
+                estimate, centers, labels, self.model.feature_norm, squared_weight=self.config.center_weight
+            )
+            semantic = self._semantic(belief, generator)
+            carried, carried_mixed = candidates.log_prior, logits.detach().log_softmax(-1)
 
-        # stage 1 ends at a center: with its own probability, or at any other so that stage 2 keeps looking at v
-        drawn = torch.multinomial(candidates.log_prior.exp(), 1, generator=generator).flatten()
-        other = torch.randint(len(centers), drawn.shape, generator=generator)
-        swap = torch.rand(len(batch), generator=generator) < self.config.center_swap
-        semantic = centers[torch.where(swap, other, drawn)]
-
-        # any list of classes: half of the time a random part of them, and the images of that part
-        chosen = self._class_subset(generator)
-        inside = torch.isin(labels, chosen)
+        texts, target = self._candidate_texts(batch, texts, generator)
+        inside = target >= 0
         if not inside.any():
             return loss
-        target = torch.searchsorted(chosen, labels[inside])
-        translator, texts = aligner.translator, texts[chosen]
-        mixed_condition = translator.condition(
-            mixed, share[:, None] * semantic + (1 - share[:, None]) * semantic[partner]
-        )
+        translator = aligner.translator
+        if carried is not None:
+            carried, carried_mixed = (translator.carry_over(part, texts) for part in (carried, carried_mixed))
         both = inside & inside[partner]
         if both.any():
-            logits = translator.prior(mixed_condition[both], texts)
-            first, second = (torch.searchsorted(chosen, part[both]) for part in (labels, labels[partner]))
-            loss = loss + soft_cross_entropy(logits, first, second, share[both])
-        candidates = translator.candidates(condition[inside], semantic[inside], texts, guidance=1.0)
-        return loss + alignment_loss(self._estimate(translator, candidates, target, generator), texts, target, norm)
+            given = translator.condition(mixed, blend(semantic))
+            logits = translator.prior(given[both], texts, None if carried is None else carried_mixed[both])
+            loss = loss + soft_cross_entropy(logits, target[both], target[partner][both], share[both])
+        candidates = translator.candidates(
+            condition[inside], semantic[inside], texts, 1.0, None if carried is None else carried[inside]
+        )
+        estimate = self._estimate(translator, candidates, target[inside], generator)
+        return loss + alignment_loss(estimate, texts, target[inside], self.model.feature_norm)
+
+    def _semantic(self, log_prior: Tensor, generator: torch.Generator) -> Tensor:
+        """Where stage 1 ends: a center by its probability, or any other so that stage 2 keeps looking at v."""
+        centers = self.aligner.class_centers
+        drawn = torch.multinomial(log_prior.exp(), 1, generator=generator).flatten()
+        other = torch.randint(len(centers), drawn.shape, generator=generator)
+        swap = torch.rand(len(drawn), generator=generator) < self.config.center_swap
+        return centers[torch.where(swap, other, drawn)]
+
+    def _candidate_texts(self, batch: Tensor, texts: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Candidates of stage 2 [k, d], and which of them belongs to each image of the batch [n], -1 for none.
+
+        Where images have texts of their own, half of the time those of the batch. Else any list of classes: all, or half
+        of the time a random part.
+        """
+        if self.own_texts is not None and torch.rand((), generator=generator) < 0.5:
+            return torch.unique(self.own_texts[batch], dim=0, return_inverse=True)
+        chosen = self._class_subset(generator)
+        place = torch.full((len(texts),), -1)
+        place[chosen] = torch.arange(len(chosen))
+        return texts[chosen], place[self.labels[batch]]
 
     def _estimate(self, stage: Stage, run: Candidates, target: Tensor, generator: torch.Generator) -> Tensor:
         """x_0 estimates at random timesteps of runs that began at random strengths, a part of the source left over."""
@@ -289,15 +335,14 @@ class _Trainer:
         strength = self.config.feature_noise * torch.rand(len(condition), 1, generator=generator)
         return condition + strength * self.condition_std * torch.randn(condition.shape, generator=generator)
 
-    def _mixup(self, condition: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
-        """Mixed conditions, each row's partner, and its own share (arXiv:1710.09412)."""
-        partner = torch.randperm(len(condition), generator=generator)
-        share = torch.ones(len(condition))
+    def _mixup(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Each row's partner, and its own share (arXiv:1710.09412)."""
+        partner, share = torch.randperm(count, generator=generator), torch.ones(count)
         if self.config.mixup > 0:
             # torch's Beta takes no generator: a Beta(a, a) variable as a ratio of Gamma draws from numpy's
             rng = np.random.default_rng(int(torch.randint(2**31, (1,), generator=generator)))
-            share = torch.from_numpy(rng.beta(self.config.mixup, self.config.mixup, len(condition))).float()
-        return share[:, None] * condition + (1 - share[:, None]) * condition[partner], partner, share
+            share = torch.from_numpy(rng.beta(self.config.mixup, self.config.mixup, count)).float()
+        return partner, share
 
     def _class_subset(self, generator: torch.Generator) -> Tensor:
         """All classes, or (half of the time) two or more of them; sorted indices."""
@@ -307,32 +352,114 @@ class _Trainer:
             return torch.randperm(count, generator=generator)[:size].sort().values
         return torch.arange(count)
 
+    def learner_choice(self) -> Choice:
+        """Validation images and the centers."""
+        aligner, condition = self.aligner, self.validation_condition
+        closed_form = aligner.learner.center_posterior(condition)
+        return Choice(condition, aligner.class_centers, closed_form, self.validation_labels)
+
     @torch.no_grad()
-    def validation_logits(self) -> Tensor:
-        """Stage 2's logits over the shown phrasing, at the center that stage 1 finds most probable."""
-        aligner = self.aligner
-        found = aligner.learner.prior(self.validation_condition, aligner.class_centers).argmax(1)
-        condition = aligner.translator.condition(self.validation_condition, aligner.class_centers[found])
-        return aligner.translator.prior(condition, self.phrases[:, 0])
+    def translator_choices(self) -> list[Choice]:
+        """Validation images at the center that stage 1 finds most probable, and the shown phrasing of each class.
 
+        Where images have texts of their own, these are a second list.
+        """
+        aligner, translator, condition = self.aligner, self.aligner.translator, self.validation_condition
+        belief, semantic = None, self.validation_visual
+        if self.belief is not None:
+            belief = aligner.learner.belief(condition, aligner.class_centers)
+            semantic = aligner.class_centers[belief.argmax(1)]
+        lists = [(self.phrases[:, 0], self.validation_labels)]
+        if self.validation_own_texts is not None:
+            lists.append(torch.unique(self.validation_own_texts, dim=0, return_inverse=True))
+        condition = translator.condition(condition, semantic)
+        return [
+            Choice(condition, texts, None if belief is None else translator.carry_over(belief, texts), target)
+            for texts, target in lists
+        ]
+
+    @torch.no_grad()
     def validation_probabilities(self) -> np.ndarray:
-        return self.validation_logits().softmax(-1).numpy()
+        """Of the answer [m, c]."""
+        return self.translator_choices()[0].logits(self.aligner.translator.prior).softmax(-1).numpy()
 
+    @torch.no_grad()
     def validate(self) -> tuple[float, float]:
-        """Validation negative log-likelihood (nats) and accuracy."""
-        probabilities = self.validation_probabilities()
-        labels = self.validation_labels.numpy()
-        return negative_log_likelihood(probabilities, labels), top1_accuracy(probabilities, labels)
+        """Mean validation negative log-likelihood (nats) over all that is chosen between, and stage 2's accuracy."""
+        aligner, choices = self.aligner, self.translator_choices()
+        losses = [choice.losses(aligner.translator.prior) for choice in choices]
+        if self.belief is not None:
+            losses.append(self.learner_choice().losses(aligner.learner.prior))
+        answers = choices[0].logits(aligner.translator.prior)
+        return float(torch.stack(losses).mean()), top1_accuracy(answers.numpy(), self.validation_labels.numpy())
 
+    @torch.no_grad()
     def finish(self, best: dict[str, Tensor]) -> Aligner:
-        """The best epoch's weights in half precision (so that a saved aligner equals this one), temperatures fitted."""
-        self.aligner.load_state_dict({name: value.half().float() for name, value in best.items()})
-        self.aligner.eval().requires_grad_(False)
-        aligner, labels = self.aligner, self.validation_labels
-        for stage, logits in (
-            (aligner.learner, aligner.learner.prior(self.validation_condition, aligner.class_centers)),
-            (aligner.translator, self.validation_logits()),
-        ):
-            losses = [float(torch.nn.functional.cross_entropy(logits / t, labels)) for t in TEMPERATURES]
-            stage.prior.temperature.fill_(float(np.float16(TEMPERATURES[int(np.argmin(losses))])))
+        """The best epoch's weights in half precision (so that a saved aligner equals this one), priors settled."""
+        aligner = self.aligner
+        aligner.load_state_dict({name: value.half().float() for name, value in best.items()})
+        aligner.eval().requires_grad_(False)
+        if self.belief is not None:
+            settle_prior(aligner.learner.prior, [self.learner_choice()])
+        settle_prior(aligner.translator.prior, self.translator_choices())
         return aligner
+
+
+@dataclass(frozen=True)
+class _Blend:
+    """Mixup of any rows: each with its partner's [n], by its own share [n]."""
+
+    partner: Tensor
+    share: Tensor
+
+    def __call__(self, rows: Tensor) -> Tensor:
+        return self.share[:, None] * rows + (1 - self.share[:, None]) * rows[self.partner]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Validation images and a list of candidates to choose from.
+
+    Attributes:
+        condition, candidates, belief: see `ClassPrior`.
+        labels: the right candidates [n].
+    """
+
+    condition: Tensor
+    candidates: Tensor
+    belief: Tensor | None
+    labels: Tensor
+
+    def logits(self, prior: ClassPrior) -> Tensor:
+        """[n, k]."""
+        return prior(self.condition, self.candidates, self.belief)
+
+    def losses(self, prior: ClassPrior) -> Tensor:
+        """Negative log-likelihood of each image [n], nats."""
+        return cross_entropy(self.logits(prior), self.labels, reduction="none")
+
+
+@torch.no_grad()
+def settle_prior(prior: ClassPrior, choices: Sequence[Choice]) -> None:
+    """Choose how much of the network's part a prior keeps, and its temperature, on validation data.
+
+    The share is the one with the lowest loss over all choices; but the belief alone is kept unless the network's gain is
+    larger than its standard error, as a handful of validation images would confirm anything (Breiman et al. 1984, section
+    3.4.3). The temperature looks at the first choice alone.
+
+    Args:
+        prior: in eval mode.
+        choices: of the same n images, one or more.
+    """
+    if choices[0].belief is not None:
+        losses = []
+        for share in SHARES:
+            prior.residual_share.fill_(share)
+            losses.append(sum(choice.losses(prior) for choice in choices))
+        best = min(range(len(SHARES)), key=lambda index: float(losses[index].mean()))
+        gain = losses[0] - losses[best]
+        confirmed = float(gain.mean()) > float(gain.std()) / len(gain) ** 0.5
+        prior.residual_share.fill_(SHARES[best] if confirmed else 0.0)
+    logits = choices[0].logits(prior)
+    losses = [float(cross_entropy(logits / t, choices[0].labels)) for t in TEMPERATURES]
+    prior.temperature.fill_(float(np.float16(TEMPERATURES[int(np.argmin(losses))])))

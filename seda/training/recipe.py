@@ -89,7 +89,11 @@ def train_aligner(
     phrasings = class_phrasings(dataset.class_names, dataset.other_words)
     texts = encoder.encode_texts([text for texts in phrasings for text in texts])
     texts = texts.view(len(phrasings), -1, texts.shape[1])  # [c, p, d]
-    data = TrainingSet(torch.from_numpy(features.image_features), torch.from_numpy(features.labels), texts)
+    own = features.image_text_features
+    data = TrainingSet(
+        torch.from_numpy(features.image_features), torch.from_numpy(features.labels), texts,
+        None if own is None else torch.from_numpy(own),
+    )  # fmt: skip
 
     def on_epoch(event: TrainingEvent) -> object:
         detail = f"validation accuracy {event.validation_accuracy:.3f}, best epoch {event.best_epoch}"

@@ -7,6 +7,7 @@ import pytest
 
 from seda.evaluation.classification import (
     brier_score,
+    error_auroc,
     expected_calibration_error,
     negative_log_likelihood,
     top1_accuracy,
@@ -32,6 +33,14 @@ from seda.evaluation.trajectories import (
 )
 
 RNG = np.random.default_rng(0)
+
+
+def test_error_auroc_is_the_share_of_pairs_in_the_right_order():
+    scores, right = RNG.random(60).round(1), RNG.random(60) < 0.7
+    pairs = [(a > b) + 0.5 * (a == b) for a in scores[~right] for b in scores[right]]
+    assert error_auroc(scores, right) == pytest.approx(np.mean(pairs))
+    assert error_auroc((~right).astype(float), right) == 1
+    assert all(np.isnan(error_auroc(scores, np.full(60, value))) for value in (True, False))
 
 
 def test_classification_by_hand():

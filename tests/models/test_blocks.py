@@ -1,12 +1,14 @@
 """Building blocks: scaler, feature interaction, denoiser."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from seda.config import ModelConfig
 from seda.errors import ConfigError, ShapeError
-from seda.models.denoiser import AnchorDenoiser
+from seda.models.denoiser import AnchorDenoiser, ClassPrior
 from seda.models.interaction import FeatureInteraction
 from seda.models.scaler import FeatureScaler
 
@@ -37,6 +39,22 @@ def test_the_projection_is_the_pca_of_the_training_features():
     _, _, axes = torch.linalg.svd(centred, full_matrices=False)
     overlap = (axes[:4] @ scaler.projection).abs()
     np.testing.assert_allclose(overlap, torch.eye(4), atol=1e-3)
+
+
+def test_features_without_negative_values_are_bent_and_others_are_not():
+    features = random(80, 12).abs() ** 2
+    scaler = FeatureScaler(12, 12, 3.0, fixed_norm=False).fit(features)
+    assert float(scaler.power) == 0.5
+    bent = features.sqrt() / features.sqrt().norm(dim=1, keepdim=True)
+    centred = bent - bent.mean(0)
+    expected = 3.0 * centred / centred.norm(dim=1).mean()
+    torch.testing.assert_close(scaler(features), expected, rtol=1e-4, atol=1e-5)
+    back = scaler.inverse(scaler(features))
+    torch.testing.assert_close(back / back.norm(dim=1, keepdim=True), features / features.norm(dim=1, keepdim=True))
+    assert float(back.norm(dim=1).mean()) == pytest.approx(float(features.norm(dim=1).mean()), rel=0.2)
+    assert float(FeatureScaler(12, 12, 3.0).fit(features - 0.1).power) == 1
+    assert float(FeatureScaler(12, 12, 3.0, power=1.0).fit(features).power) == 1
+    assert torch.isfinite(scaler(-features)).all()  # another image may be unlike the training images
 
 
 def test_scaler_refuses_another_width():
@@ -77,6 +95,29 @@ def test_interaction_against_torchs_own_attention():
     expected = state + gate_a * block.output(torch.cat(rows))
     expected = expected + gate_m * block.mlp(block.norm(expected) * (1 + scale_m) + shift_m)
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_prior_begins_as_the_belief_that_it_is_given():
+    prior = ClassPrior(12, 8, 16, dropout=0.0).eval()
+    condition, candidates = random(5, 12), random(3, 8, seed=1)
+    belief = random(5, 3, seed=2).log_softmax(1)
+    torch.testing.assert_close(prior(condition, candidates, belief), belief)
+    prior.gate.data.fill_(0.5)
+    learned = prior(condition, candidates, belief) - belief
+    torch.testing.assert_close(learned, 0.5 * prior(condition, candidates))
+    prior.residual_share.fill_(0.25)
+    torch.testing.assert_close(prior(condition, candidates, belief) - belief, 0.25 * learned)
+    prior.residual_share.fill_(0.0)
+    torch.testing.assert_close(prior(condition, candidates, belief), belief)
+
+
+def test_without_a_bank_the_residual_hears_no_text():
+    denoiser = woken(AnchorDenoiser(replace(CONFIG, bank=False), 12))
+    source, condition, anchors = random(4, 8, seed=1), random(4, 12, seed=3), random(6, 8)
+    one, other = (denoiser.prepare(condition, anchors, bank, source, 1.0) for bank in (anchors, random(6, 8, seed=9)))
+    at = torch.ones(1)
+    found = [denoiser(source, denoiser.embed_time(300 * at), 0.5 * at, 0.3 * at, run).x_0 for run in (one, other)]
+    torch.testing.assert_close(*found)
 
 
 def estimate(denoiser, bank_order=None, item_order=None):

@@ -1,5 +1,6 @@
 """Training on small drawn features: it learns, it is repeatable, it resumes, and it sees no test data."""
 
+import copy
 from dataclasses import replace
 
 import numpy as np
@@ -11,9 +12,10 @@ from seda.card import AlignerCard, read_card
 from seda.config import ModelConfig, SamplingConfig, TrainingConfig
 from seda.errors import AlignerError, DataError, FileFormatError, FingerprintError, ShapeError
 from seda.evaluation.classification import top1_accuracy
+from seda.models.denoiser import ClassPrior
 from seda.storage import read_json, write_json
 from seda.training import TrainingSet, fit_aligner
-from seda.training.fit import split_validation
+from seda.training.fit import TEMPERATURES, Choice, settle_prior, split_validation
 from seda.training.phrases import class_phrasings
 from seda.training.recipe import reference_features
 
@@ -81,6 +83,71 @@ def test_the_bank_may_be_any_list_in_any_order(trained):
     assert two.shape == (20, 2) and torch.allclose(two.sum(1), torch.ones(20))
     with pytest.raises(ShapeError, match="k >= 2"):
         trained.aligner.classify(features, TEXTS[:1, 0], sampling)
+
+
+def test_a_belief_is_carried_over_to_other_words(trained):
+    translator, belief = trained.aligner.translator, torch.tensor([[0.7, 0.2, 0.1, 0.0]]).clamp_min(1e-6).log()
+    texts = trained.aligner.text_scaler(TEXTS[:, 0])
+    torch.testing.assert_close(translator.carry_over(belief, texts).exp(), belief.exp(), atol=0.02, rtol=0)
+    other_phrasing = trained.aligner.text_scaler(TEXTS[:, 1])
+    torch.testing.assert_close(translator.carry_over(belief, other_phrasing).exp(), belief.exp(), atol=0.02, rtol=0)
+    two = translator.carry_over(belief, texts[:2]).exp()
+    torch.testing.assert_close(two.sum(1), torch.ones(1))
+    assert float(two[0, 0]) > 0.65
+
+
+def test_an_answer_alone_is_the_answer_of_the_whole_run(trained):
+    features, _ = drawn(7, seed=5)
+    sampling = SamplingConfig(num_inference_steps=5)
+    aligner = copy.deepcopy(trained.aligner)
+    for share in (0.0, 0.5):
+        aligner.translator.prior.residual_share.fill_(share)
+        whole = aligner.align(features, TEXTS[:, 0], sampling)
+        torch.testing.assert_close(aligner.classify(features, TEXTS[:, 0], sampling), whole.class_probabilities)
+    assert whole.translator.states.shape == (7, 6, DIM)
+
+
+def test_what_few_validation_images_cannot_confirm_is_left_out():
+    prior = ClassPrior(4, 3, 8, dropout=0.0).eval()
+    prior.gate.data.fill_(1.0)
+    labels = torch.arange(3).repeat(20)
+    belief = (torch.eye(3)[labels] + 0.3 * torch.randn(60, 3, generator=torch.Generator().manual_seed(0))).log_softmax(
+        1
+    )
+    helpful = 3 * torch.eye(3)[labels]
+    harmful = -helpful
+    for learned, expected in ((helpful, 1.0), (harmful, 0.0), (torch.zeros(60, 3), 0.0)):
+        prior.network_logits = lambda condition, candidates, learned=learned: learned
+        settle_prior(prior, [Choice(torch.zeros(60, 4), torch.zeros(3, 3), belief, labels)])
+        assert float(prior.residual_share) == expected
+    assert TEMPERATURES[0] <= float(prior.temperature) <= TEMPERATURES[-1]
+
+
+def test_images_with_texts_of_their_own_travel_to_them():
+    """Text features that hold more than the class: the end of a path tells images of one class apart."""
+    rng = np.random.default_rng(5)
+    features, labels = drawn(400, 6)
+    turn = torch.from_numpy(rng.normal(size=(IMAGE_DIM, DIM)) / IMAGE_DIM**0.5).float()
+    own = TEXTS[labels, 0] + 2 * (features - torch.from_numpy(CENTERS[labels]).float()) @ turn
+    config = replace(CONFIG, max_epochs=25)
+    with_own, without = (
+        fit_aligner(TrainingSet(features, labels, TEXTS, texts), config, MODEL).aligner for texts in (own, None)
+    )
+    found = []
+    for aligner in (with_own, without):
+        run = aligner.align(features[:100], own[:100], SamplingConfig(num_inference_steps=10))
+        nearest = torch.cdist(run.translator.states[:, -1], run.class_texts).argsort(1)[:, :10]
+        found.append(float((nearest == torch.arange(100)[:, None]).any(1).float().mean()))
+    assert found[0] > found[1] + 0.1
+
+
+def test_without_stage_1_the_path_begins_at_the_picture():
+    aligner = fit_aligner(training_set(), CONFIG, replace(MODEL, semantic_space=False)).aligner
+    features, labels = drawn(100, seed=3)
+    run = aligner.align(features, TEXTS[:, 0], SamplingConfig(num_inference_steps=5))
+    assert run.learner.states.shape == (100, 1, DIM)
+    torch.testing.assert_close(run.learner.states[:, 0], run.visual)
+    assert top1_accuracy(run.class_probabilities.numpy(), labels.numpy()) > 0.9
 
 
 def equal(a, b):

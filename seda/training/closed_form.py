@@ -1,0 +1,163 @@
+"""Fitting stage 1's closed-form belief: no gradient step, and answers for training images that have not seen them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy.linalg import solve
+from sklearn.covariance import ledoit_wolf_shrinkage
+from torch import Tensor
+
+from seda.evaluation.classification import fit_temperature
+from seda.models.center_posterior import CenterPosterior, pooled
+
+PENALTIES = (
+    0.1,
+    0.3,
+    1.0,
+    3.0,
+)  # of the ridge, in units of the features' mean squared length; about what helps at 1 to 16 shots
+ALONE = 1.0  # the penalty where one image a category leaves nothing to choose by
+FOLDS = 5
+
+
+def fit_center_posterior(
+    posterior: CenterPosterior,
+    features: Tensor,
+    labels: Tensor,
+    validation_features: Tensor,
+    validation_labels: Tensor,
+    *,
+    seed: int,
+) -> Tensor:
+    """Fit both read-outs in place, and return what they would say of each training image had they not seen it.
+
+    Those log probabilities [n, c] come from folds (cross-fitting); what is learned on top of the belief learns from them,
+    as the belief is surer of images that it was fitted to. They choose penalty and temperatures, too. With one image in
+    some category there are no folds: the answers are those of the fit itself, and validation images fix the temperatures.
+
+    Args:
+        features, validation_features: scaled image features [n, D] and [m, D].
+        labels, validation_labels: categories [n] and [m].
+        seed: of the folds.
+    Source: linear discriminant analysis with the shrinkage of Ledoit and Wolf 2004; ridge regression to one-hot labels.
+    """
+    count = posterior.bias.shape[1]
+    x, y = features.double().numpy(), labels.numpy()
+    smallest = int(np.bincount(y, minlength=count).min())
+    shrinkage = float(ledoit_wolf_shrinkage(_within(x, y, count), assume_centered=True))
+    everything, penalty = _Rows.of(x), ALONE
+    if smallest > 1:
+        fold = _folds(y, min(FOLDS, smallest), seed)
+        gaussian, ridges = np.empty((len(y), count)), np.empty((len(PENALTIES), len(y), count))
+        for index in range(fold.max() + 1):
+            out, inside = fold == index, fold != index
+            rows = everything.without(x[out], x[inside])
+            weight, bias = _gaussian(rows, y[inside], count, shrinkage)
+            gaussian[out] = x[out] @ weight + bias
+            for row, (weight, bias) in zip(ridges, _ridges(rows, y[inside], count, PENALTIES), strict=True):
+                row[out] = x[out] @ weight + bias
+        best = min(range(len(PENALTIES)), key=lambda index: fit_temperature(ridges[index], y)[1])
+        penalty = PENALTIES[best]
+        unseen = np.stack([gaussian, ridges[best]])
+    heads = _gaussian(everything, y, count, shrinkage), _ridges(everything, y, count, (penalty,))[0]
+    weight, bias = (np.stack(part) for part in zip(*heads, strict=True))
+    if smallest > 1:
+        judged, answers = unseen, y
+    else:
+        unseen = np.stack([x @ w + b for w, b in heads])
+        held_out = validation_features.double().numpy()
+        judged, answers = np.stack([held_out @ w + b for w, b in heads]), validation_labels.numpy()
+    temperatures = np.array([fit_temperature(scores, answers)[0] for scores in judged])
+    cooled = torch.from_numpy(judged / temperatures[:, None, None])
+    sharpness = 1 / fit_temperature(pooled(cooled, 1.0).numpy(), answers)[0]
+    posterior.weight.copy_(torch.from_numpy(weight / temperatures[:, None, None]))
+    posterior.bias.copy_(torch.from_numpy(bias / temperatures[:, None]))
+    posterior.sharpness.fill_(sharpness)
+    return pooled(torch.from_numpy(unseen / temperatures[:, None, None]), sharpness).float()
+
+
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """Features x [n, D], and x'x [D, D] where that is the smaller of the two Gram matrices."""
+
+    x: np.ndarray
+    gram: np.ndarray | None
+
+    @classmethod
+    def of(cls, x: np.ndarray) -> _Rows:
+        return cls(x, x.T @ x if len(x) >= x.shape[1] else None)
+
+    def without(self, out: np.ndarray, kept: np.ndarray) -> _Rows:
+        """Those that are kept: what is left out is the smaller part."""
+        if self.gram is None or len(kept) < kept.shape[1]:
+            return _Rows.of(kept)
+        return _Rows(kept, self.gram - out.T @ out)
+
+    def solver(self, means: np.ndarray, of_row: np.ndarray) -> tuple[_Solve, float]:
+        """(a S + b)^-1 B for any a, b > 0 and B [D, k], S = r'r of the differences r = x - means[of_row]; and tr(S)."""
+        if self.gram is not None:
+            scatter = self.gram - (means.T * np.bincount(of_row, minlength=len(means))) @ means
+            identity = np.eye(len(scatter))
+            return lambda a, b, right: solve(a * scatter + b * identity, right, assume_a="pos"), float(scatter.trace())
+        rows = self.x - means[of_row]
+        values, vectors = np.linalg.eigh(rows @ rows.T)
+        kept = values > 1e-10 * values[-1]
+        axes, values = rows.T @ (vectors[:, kept] / np.sqrt(values[kept])), values[kept]
+        return (
+            lambda a, b, right: axes @ ((1 / (a * values + b) - 1 / b)[:, None] * (axes.T @ right)) + right / b,
+            float(values.sum()),
+        )
+
+
+_Solve = Callable[[float, float, np.ndarray], np.ndarray]
+
+
+def _folds(labels: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """A fold number for each image [n], every category spread evenly over the folds."""
+    rng, fold = np.random.default_rng(seed), np.empty(len(labels), np.int64)
+    for label in np.unique(labels):
+        members = rng.permutation(np.flatnonzero(labels == label))
+        fold[members] = np.arange(len(members)) % count
+    return fold
+
+
+def _means(x: np.ndarray, y: np.ndarray, count: int) -> np.ndarray:
+    return np.stack([x[y == label].mean(0) for label in range(count)])
+
+
+def _spread_around(x: np.ndarray, y: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Means, and which of them each row [n] is compared with: its center, or the mean of all where centers are images."""
+    if len(x) == count:
+        return x.mean(0, keepdims=True), np.zeros(len(x), np.int64)
+    return _means(x, y, count), y
+
+
+def _within(x: np.ndarray, y: np.ndarray, count: int) -> np.ndarray:
+    """Differences [n, D] to what each row is compared with."""
+    means, of_row = _spread_around(x, y, count)
+    return x - means[of_row]
+
+
+def _gaussian(rows: _Rows, y: np.ndarray, count: int, shrinkage: float) -> tuple[np.ndarray, np.ndarray]:
+    """Weight [D, c] and bias [c] of linear discriminant analysis with the categories' own frequencies."""
+    centers, size = _means(rows.x, y, count), rows.x.shape
+    inverse, trace = rows.solver(*_spread_around(rows.x, y, count))
+    weight = inverse((1 - shrinkage) / size[0], shrinkage * trace / (size[0] * size[1]), centers.T)
+    frequency = np.bincount(y, minlength=count) / len(y)
+    return weight, np.log(frequency) - (centers.T * weight).sum(0) / 2
+
+
+def _ridges(
+    rows: _Rows, y: np.ndarray, count: int, penalties: tuple[float, ...]
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Weight [D, c] and bias [c] of a ridge regression to one-hot labels, for each penalty."""
+    targets, mean = np.eye(count)[y], rows.x.mean(0)
+    base = targets.mean(0)
+    inverse, trace = rows.solver(mean[None], np.zeros(len(y), np.int64))
+    toward = rows.x.T @ (targets - base)
+    weights = [inverse(1.0, penalty * trace / len(y), toward) for penalty in penalties]
+    return [(weight, base - mean @ weight) for weight in weights]

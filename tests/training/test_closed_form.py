@@ -1,0 +1,88 @@
+"""The closed-form belief against scikit-learn, and whether its answers for training images are unseen ones."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.covariance import ledoit_wolf_shrinkage
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.linear_model import Ridge
+
+from seda.models.center_posterior import CenterPosterior
+from seda.training.closed_form import PENALTIES, _gaussian, _ridges, _Rows, fit_center_posterior
+
+CLASSES, WIDTH = 3, 30
+CENTERS = np.random.default_rng(0).normal(size=(CLASSES, WIDTH))
+
+
+def drawn(count, seed, spread=2.5):
+    rng = np.random.default_rng(seed)
+    labels = np.arange(count) % CLASSES
+    return CENTERS[labels] + spread * rng.normal(size=(count, WIDTH)), labels
+
+
+def fitted(count, held_out=30):
+    posterior = CenterPosterior(WIDTH, CLASSES)
+    (x, y), (v, w) = drawn(count, 1), drawn(held_out, 2)
+    tensors = (torch.from_numpy(part) for part in (x.astype(np.float32), y, v.astype(np.float32), w))
+    return posterior, fit_center_posterior(posterior, *tensors, seed=0), x, y
+
+
+@pytest.mark.parametrize("count", [18, 120])  # fewer images than dimensions, and more
+def test_both_read_outs_are_scikit_learns(count):
+    x, y = drawn(count, 1)
+    weight, bias = _ridges(_Rows.of(x), y, CLASSES, PENALTIES)[1]
+    centred = x - x.mean(0)
+    ridge = Ridge(alpha=PENALTIES[1] * np.square(centred).sum() / len(x)).fit(x, np.eye(CLASSES)[y])
+    np.testing.assert_allclose(x @ weight + bias, ridge.predict(x), atol=1e-8)
+
+    means = np.stack([x[y == label].mean(0) for label in range(CLASSES)])
+    within = x - means[y]
+    shrinkage = ledoit_wolf_shrinkage(within, assume_centered=True)
+    weight, bias = _gaussian(_Rows.of(x), y, CLASSES, shrinkage)
+    covariance = (1 - shrinkage) * within.T @ within / count
+    covariance += shrinkage * np.square(within).sum() / within.size * np.eye(WIDTH)
+    theirs = LinearDiscriminantAnalysis(solver="lsqr", covariance_estimator=_Given(covariance)).fit(x, y)
+    np.testing.assert_allclose((x @ weight + bias), theirs.decision_function(x), rtol=1e-6, atol=1e-6)
+
+
+class _Given:
+    """scikit-learn estimates a covariance a class and averages them: this one says the shared one each time."""
+
+    def __init__(self, covariance):
+        self.covariance_ = covariance
+
+    def fit(self, _):
+        return self
+
+
+@pytest.mark.parametrize("count", [24, 150])
+def test_what_it_says_of_training_images_is_what_it_would_say_unseen(count):
+    posterior, unseen, x, y = fitted(count)
+    fresh, truth = drawn(3000, 7)
+    said = posterior(torch.from_numpy(fresh.astype(np.float32)))
+    seen = posterior(torch.from_numpy(x.astype(np.float32)))
+    accuracy = [
+        float((part.argmax(1).numpy() == labels).mean()) for part, labels in ((unseen, y), (said, truth), (seen, y))
+    ]
+    assert accuracy[2] > accuracy[1] + 0.02  # it knows what it was fitted to better
+    assert abs(accuracy[0] - accuracy[1]) < 0.15
+    torch.testing.assert_close(said.exp().sum(1), torch.ones(3000))
+
+
+def test_shuffled_labels_are_chance_for_unseen_answers():
+    x, y = drawn(300, 1)
+    y = np.random.default_rng(3).permutation(y)
+    posterior = CenterPosterior(WIDTH, CLASSES)
+    held_out, labels = drawn(30, 2)
+    unseen = fit_center_posterior(
+        posterior, torch.from_numpy(x).float(), torch.from_numpy(y), torch.from_numpy(held_out).float(),
+        torch.from_numpy(labels), seed=0,
+    )  # fmt: skip
+    assert abs(float((unseen.argmax(1).numpy() == y).mean()) - 1 / CLASSES) < 0.1
+
+
+def test_one_image_a_category():
+    posterior, unseen, _, _ = fitted(CLASSES)
+    assert unseen.shape == (CLASSES, CLASSES) and torch.isfinite(posterior.weight).all()
+    fresh, truth = drawn(600, 7)
+    assert float((posterior(torch.from_numpy(fresh).float()).argmax(1).numpy() == truth).mean()) > 0.5
