@@ -15,6 +15,7 @@ import time
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ from seda.images import ImageFailure, NamedImage, find_images, read_images
 
 if TYPE_CHECKING:
     from seda.benchmark.cells import Cell
+    from seda.data.datasets import ImageDataset
     from seda.tracing import Workbench
 
 ANSWERED, UNANSWERED, WRONG_CALL, INTERRUPTED = 0, 1, 2, 130
@@ -77,8 +79,9 @@ def _parser() -> argparse.ArgumentParser:
     train = commands.add_parser("train", help="train an aligner; the same call goes on where a stopped one ended")
     train.set_defaults(command=_train, when_stopped=" The same command goes on where this one ended.")
     train.add_argument(
-        "--dataset", required=True, help="fashion-mnist, digits, or folder:DIR with one sub-folder a class"
-    )
+        "--dataset", required=True,
+        help="fashion-mnist, digits, emoji:google, emoji:twitter, or folder:DIR with one sub-folder a class",
+    )  # fmt: skip
     train.add_argument("--encoder", default="bundled", help="see `list`; default %(default)s")
     train.add_argument("--out", required=True, metavar="DIR", type=Path, help="folder of the new aligner")
     train.add_argument("--data-dir", metavar="DIR", type=Path, help="where the data set's files are")
@@ -111,13 +114,19 @@ def _parser() -> argparse.ArgumentParser:
     )
     benchmark.set_defaults(command=_benchmark, when_stopped=" The same command goes on where this one ended.")
     benchmark.add_argument(
-        "--data", required=True, metavar="A,B", help="data sets: fashion-mnist, digits, folder:DIR"
+        "--data", required=True, metavar="A,B",
+        help="data sets: fashion-mnist, digits, emoji:google, emoji:twitter, folder:DIR; or features:FILE, a .safetensors "
+        "or .npz with image_features [n, D], labels [n], test [n] (1 for test images), and class_text_features [k, d] "
+        "or class_names",
     )  # fmt: skip
     benchmark.add_argument(
         "--shots", type=_shots, default="1,2,4,8,16", metavar="1,4,full",
         help="training images a class, numbers and full; default %(default)s",
     )  # fmt: skip
-    benchmark.add_argument("--seeds", type=_positive, default=5, metavar="N", help="from 0 on; default %(default)s")
+    benchmark.add_argument(
+        "--seeds", type=_seeds, default="5", metavar="N|N,N",
+        help="how many, from 0 on: one number, or one for each of --shots, such as 10,10,10,5,5; default %(default)s",
+    )  # fmt: skip
     benchmark.add_argument("--methods", metavar="A,B", help="default: all that are defined for the encoder")
     benchmark.add_argument(
         "--budget", type=_positive, default=6, metavar="N", help="settings a method may try; default %(default)s"
@@ -129,8 +138,17 @@ def _parser() -> argparse.ArgumentParser:
     benchmark.add_argument(
         "--test-limit", type=_positive, metavar="N", help="a random part of N test images, the same each time"
     )
+    benchmark.add_argument(
+        "--shift", action="store_true",
+        help="measure test images under noise, blur and rotation too; of emoji, those by the other artist",
+    )  # fmt: skip
     benchmark.add_argument("--encoder", default="bundled", help="see `list`; default %(default)s")
-    benchmark.add_argument("--data-dir", metavar="DIR", type=Path, help="where the data sets' files are")
+    benchmark.add_argument(
+        "--data-dir",
+        metavar="DIR",
+        type=Path,
+        help="where the data sets' files are; what it lacks, the usual places have",
+    )
     benchmark.add_argument("--out", required=True, metavar="DIR", type=Path, help="folder of results.csv and the page")
     _add_device(benchmark)
 
@@ -204,6 +222,11 @@ def _positive(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"{number} is not 1 or more")
     return number
+
+
+def _seeds(text: str) -> tuple[int, ...]:
+    """ "10,10,5" to numbers."""
+    return tuple(_positive(part) for part in text.split(","))
 
 
 def _shots(text: str) -> tuple[int | None, ...]:
@@ -336,19 +359,29 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 
 def _benchmark(arguments: argparse.Namespace) -> int:
     from seda.benchmark.cells import read_cells
-    from seda.benchmark.protocol import BenchmarkConfig, load_data, run_benchmark
+    from seda.benchmark.protocol import BenchmarkConfig, load_data, load_features, run_benchmark
     from seda.benchmark.report import write_report
-    from seda.data.datasets import load_dataset
+    from seda.data.datasets import load_anywhere
+    from seda.data.feature_file import FeatureFile, read_feature_file
     from seda.encoders import load_encoder
 
     config = BenchmarkConfig(
-        shots=arguments.shots, seeds=tuple(range(arguments.seeds)), methods=_names(arguments.methods),
+        shots=arguments.shots, seeds=tuple(range(max(arguments.seeds))), methods=_names(arguments.methods),
         budget=arguments.budget, train_limit=arguments.train_limit, test_limit=arguments.test_limit,
+        seed_counts=arguments.seeds if len(arguments.seeds) > 1 else None, shift=arguments.shift,
     )  # fmt: skip
-    datasets = [load_dataset(name, arguments.data_dir) for name in _names(arguments.data) or ()]
-    encoder = load_encoder(arguments.encoder, _device(arguments))
+    sources: dict[str, FeatureFile | ImageDataset] = {}  # all are looked for before the first is encoded
+    for name in _names(arguments.data) or ():
+        kind, _, rest = name.partition(":")
+        is_file = kind == "features" and rest
+        sources[name] = read_feature_file(rest) if is_file else load_anywhere(name, arguments.data_dir)
+    encoder = cache(lambda: load_encoder(arguments.encoder, _device(arguments)))
     _say("Ctrl-C keeps the cells that are done; the same command goes on from there.")
-    data = [load_data(dataset, encoder, config, on_progress=_progress) for dataset in datasets]
+    data = [
+        load_features(name, source, config, encoder) if isinstance(source, FeatureFile)
+        else load_data(source, encoder(), config, on_progress=_progress)
+        for name, source in sources.items()
+    ]  # fmt: skip
     try:
         run_benchmark(data, config, arguments.out, on_cell=_cell_done)
     finally:

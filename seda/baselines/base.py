@@ -20,18 +20,28 @@ from seda.evaluation.alignment import unit
 class LabelledFeatures:
     """Image features [n, D] (float32, as the encoder gives them) with labels [n] (int64).
 
+    Attributes:
+        image_text_features: float32 [n, d], of each image's own text; None where images have none.
+
     Raises:
         DataError: their numbers differ, or a feature is not finite.
     """
 
     image_features: np.ndarray
     labels: np.ndarray
+    image_text_features: np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        if len(self.image_features) != len(self.labels):
-            raise DataError(f"{len(self.image_features)} features came with {len(self.labels)} labels.")
-        if not np.isfinite(self.image_features).all():
-            raise DataError("Some features are not finite.", remedy="Look for damaged images and encode again.")
+        for features in self._features:
+            if len(features) != len(self.labels):
+                raise DataError(f"{len(features)} features came with {len(self.labels)} labels.")
+            if not np.isfinite(features).all():
+                raise DataError("Some features are not finite.", remedy="Look for damaged images and encode again.")
+
+    @property
+    def _features(self) -> list[np.ndarray]:
+        both = (self.image_features, self.image_text_features)
+        return [features for features in both if features is not None]
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -104,6 +114,14 @@ class MapsToText(Protocol):
 
     def to_text_space(self, image_features: np.ndarray) -> np.ndarray:
         """Features [n, D] to [n, d], in the text encoder's units."""
+
+
+@runtime_checkable
+class RanksErrors(Protocol):
+    """A fitted method that says itself where it is probably wrong."""
+
+    def error_scores(self, image_features: np.ndarray) -> np.ndarray:
+        """Scores [n] of features [n, D]: the higher, the more probably the answer is wrong; their scale is free."""
 
 
 class Baseline(Protocol):

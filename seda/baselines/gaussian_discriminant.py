@@ -64,4 +64,5 @@ SETTINGS = tuple(
     for preparation in ("unit", "centred unit", "scaled")
     for estimator in ESTIMATORS
 )
+POWER_SETTINGS = tuple(GaussianDiscriminant(estimator, "power unit") for estimator in ESTIMATORS)
 SHARED_SETTINGS = tuple(GaussianDiscriminant("ledoit-wolf", "unit", weight) for weight in (1, 0.3, 3, 0.1, 10, 0.03))

@@ -20,17 +20,19 @@ class LpPlusPlus:
 
     A step of size 1 / L never raises the loss, L being a bound on the curvature of its block. With the Hessian of the
     cross-entropy in the logits at most 1/2: L_w = lambda_max(X' X) / (2 n) and L_a = max_c sum_i (x_i . t_c)^2 / (2 n).
-    It starts at the class means and at equal blends. Texts of encoders that were never trained together are turned
+    As in the source it starts at the class means and at one blend for all classes, the mean agreement of images with the
+    text of their class, both times one factor. Texts of encoders that were never trained together are turned
     into the images' space first (`texts_in_image_space`).
-    Source: Huang et al., "LP++", CVPR 2024, arXiv:2404.02285, section 3; the bounds are derived here.
+    Source: Huang et al., "LP++", CVPR 2024, arXiv:2404.02285; the bounds are derived here (the source's are smaller, by an
+    approximation).
 
     Attributes:
         steps: of both blocks.
-        start: length of the first weights; the source derives a start from its penalty, here it is searched.
+        start: that factor; the source fixes it, here it is searched.
     """
 
-    steps: int = 300
-    start: float = 10.0
+    steps: int = 30
+    start: float = 1.0
 
     def fit(self, train: LabelledFeatures, texts: ClassTextFeatures, validation: LabelledFeatures) -> LinearClassifier:
         prepare = Preparation.fit(train.image_features, "unit" if texts.shared_space else "centred unit")
@@ -46,7 +48,9 @@ class LpPlusPlus:
         """Weights [k, D] and blends [k] for features [n, D] of length 1 and directions of the texts [k, D]."""
         count, classes = len(features), len(directions)
         target, along = one_hot(labels, classes), features @ directions.T  # [n, k] both
-        weight, blend = self.start * unit(class_means(features, labels, classes)), np.full(classes, self.start)
+        means = class_means(features, labels, classes)
+        weight = self.start * means
+        blend = np.full(classes, self.start * (means * directions).sum(1).mean())
         bound_weight = np.linalg.norm(features, 2) ** 2 / (2 * count)
         bound_blend = np.square(along).sum(0).max() / (2 * count)
         for _ in range(self.steps):
@@ -57,4 +61,4 @@ class LpPlusPlus:
         return weight, blend
 
 
-SETTINGS = tuple(LpPlusPlus(steps, start) for steps in (300, 30) for start in (10.0, 3.0, 1.0))
+SETTINGS = tuple(LpPlusPlus(*both) for both in ((30, 1.0), (100, 1.0), (30, 3.0), (10, 3.0), (300, 1.0), (30, 10.0)))

@@ -55,7 +55,9 @@ def train_network(
     """
     generator = torch.Generator().manual_seed(schedule.seed + 1)
     steps = max(MIN_STEPS, EPOCHS * -(-count // BATCH))
-    optimizer = torch.optim.AdamW(network.parameters(), lr=schedule.learning_rate, weight_decay=schedule.weight_decay)
+    optimizer = torch.optim.AdamW(
+        network.parameters(), lr=schedule.learning_rate, weight_decay=schedule.weight_decay, fused=True
+    )
     best, lowest = _weights(network), float("inf")
     order = torch.empty(0, dtype=torch.int64)
     with torch.random.fork_rng(devices=[]):  # dropout knows only the global generator

@@ -12,6 +12,7 @@ from torch.nn.functional import cross_entropy, normalize
 from seda.baselines.base import ClassTextFeatures, LabelledFeatures
 from seda.baselines.network_training import Schedule, mixed, noised, parameter_count, seeded, train_network
 from seda.baselines.preparation import Preparation
+from seda.baselines.text_regression import text_targets
 
 SCALE = 10.0  # of cosines at the start of training, as in SeDA's networks
 
@@ -19,6 +20,10 @@ SCALE = 10.0  # of cosines at the start of training, as in SeDA's networks
 @dataclass(frozen=True)
 class OneStepMlp:
     """One hidden layer to text space; squared error to the text and cross-entropy over cosines with all class texts.
+
+    It starts small: at unit variance of the hidden layer the random part of the first weights answers for all directions
+    that a handful of images says nothing about, and costs accuracy at few shots (held-out training images of
+    Fashion-MNIST).
 
     The alignment in one step that the paper sets itself apart from, with every help that SeDA's networks get: the same
     hidden width, dropout, noise, mixup and early stopping, and no fewer steps.
@@ -32,22 +37,31 @@ class OneStepMlp:
         center_weight: of the center loss; 0 switches it off.
         hidden: width.
         dropout: behind the hidden layer.
+        preparation: see `Preparation`.
+        weight_decay: AdamW's.
+        start: size of the first weights; 1 gives the hidden layer unit variance before training.
+        target: of the squared error, see `text_targets`.
         seed: of everything random.
     """
 
-    learning_rate: float = 1e-3
+    learning_rate: float = 3e-3
     feature_noise: float = 1.0
     mixup: float = 0.4
     center_weight: float = 0.0
     hidden: int = 512
     dropout: float = 0.2
+    preparation: str = "centred unit"
+    weight_decay: float = 0.02
+    start: float = 0.1
+    target: str = "class"
     seed: int = 0
 
     def fit(self, train: LabelledFeatures, texts: ClassTextFeatures, validation: LabelledFeatures) -> FittedMlp:
-        prepare = Preparation.fit(train.image_features, "scaled")
+        prepare = Preparation.fit(train.image_features, self.preparation)
         features, labels = _tensor(prepare(train.image_features)), torch.from_numpy(train.labels)
         held_out, answers = _tensor(prepare(validation.image_features)), torch.from_numpy(validation.labels)
         targets = normalize(_tensor(texts.features - texts.mean), dim=1)  # [k, d]
+        goals = normalize(_tensor(text_targets(train, texts, self.target) - texts.mean), dim=1)  # [n, d]
         std = features.std(0, correction=0)
         network = seeded(self.seed, lambda: _Network(features.shape[1], self, targets))
 
@@ -55,20 +69,21 @@ class OneStepMlp:
             inputs = noised(features[batch], std, self.feature_noise, generator)
             inputs, partner, share = mixed(inputs, self.mixup, generator)
             hidden = network.hidden(inputs)
-            cosines = network.cosines(hidden)
-            own = labels[batch]
+            predicted = network.predicted(hidden)
+            logits = network.scale.exp() * predicted @ targets.T
             total = torch.zeros(())
-            for target, part in ((own, share), (own[partner], 1 - share)):
-                squared = 2 - 2 * cosines.gather(1, target[:, None]).squeeze(1)  # ||a - b||^2 of unit vectors
-                entropy = cross_entropy(network.scale.exp() * cosines, target, reduction="none")
-                pull = (hidden - network.centers[target]).square().mean(1) / 2
+            for index, part in ((batch, share), (batch[partner], 1 - share)):
+                squared = 2 - 2 * (predicted * goals[index]).sum(1)  # ||a - b||^2 of unit vectors
+                entropy = cross_entropy(logits, labels[index], reduction="none")
+                pull = (hidden - network.centers[labels[index]]).square().sum(1) / 2
                 total = total + (part * (squared + entropy + self.center_weight * pull)).mean()
             return total
 
         def validation_loss() -> Tensor:
             return cross_entropy(network.scale.exp() * network.cosines(network.hidden(held_out)), answers)
 
-        train_network(network, loss, validation_loss, len(labels), Schedule(self.learning_rate, seed=self.seed))
+        schedule = Schedule(self.learning_rate, self.weight_decay, self.seed)
+        train_network(network, loss, validation_loss, len(labels), schedule)
         return FittedMlp(prepare, network, texts)
 
 
@@ -83,7 +98,7 @@ class _Network(nn.Module):
         self.centers = nn.Parameter(torch.zeros(len(targets), config.hidden), requires_grad=config.center_weight > 0)
         self.register_buffer("targets", targets)
         with torch.no_grad():  # prepared features have length 1: bring them to unit variance a dimension
-            self.hidden[0].weight.mul_(width**0.5)
+            self.hidden[0].weight.mul_(config.start * width**0.5)
 
     def predicted(self, hidden: Tensor) -> Tensor:
         return normalize(self.output(hidden), dim=1)
@@ -120,17 +135,17 @@ def _tensor(array: np.ndarray) -> Tensor:
 
 SETTINGS = (
     OneStepMlp(),
+    OneStepMlp(start=0.03),
+    OneStepMlp(learning_rate=1e-3),
+    OneStepMlp(target="image"),
     OneStepMlp(mixup=0.0),
-    OneStepMlp(feature_noise=0.0, mixup=0.0),
-    OneStepMlp(feature_noise=2.0),
-    OneStepMlp(learning_rate=3e-3),
-    OneStepMlp(learning_rate=3e-4),
+    OneStepMlp(weight_decay=1.0),
 )
 CENTER_SETTINGS = (
     OneStepMlp(center_weight=0.1),
+    OneStepMlp(center_weight=0.1, start=0.03),
+    OneStepMlp(center_weight=0.1, learning_rate=1e-3),
+    OneStepMlp(center_weight=0.1, target="image"),
     OneStepMlp(center_weight=1.0),
-    OneStepMlp(center_weight=0.1, mixup=0.0),
-    OneStepMlp(center_weight=0.01),
-    OneStepMlp(center_weight=0.1, learning_rate=3e-3),
-    OneStepMlp(center_weight=0.1, feature_noise=0.0, mixup=0.0),
+    OneStepMlp(center_weight=0.01, weight_decay=1.0),
 )

@@ -8,20 +8,23 @@ import numpy as np
 
 from seda.errors import ConfigError
 from seda.evaluation.alignment import unit
+from seda.models.scaler import POWER
 
-PREPARATIONS = ("raw", "scaled", "unit", "centred unit")
+PREPARATIONS = ("raw", "scaled", "unit", "centred unit", "power unit", "centred power unit")
 
 
 @dataclass(frozen=True, eq=False)
 class Preparation:
-    """(x - mean) / scale, then, where asked for, to length 1.
+    """(x^power - mean) / scale, then, where asked for, to length 1.
 
     Attributes:
+        power: 1, or the .5 that SeDA's scaler takes where no training feature is negative; signs are kept.
         mean: [D].
         scale: one number for all dimensions, so that geometry stays.
         to_unit: whether rows end at length 1.
     """
 
+    power: float
     mean: np.ndarray
     scale: float
     to_unit: bool
@@ -31,17 +34,26 @@ class Preparation:
         """
         Args:
             features: training features [n, D].
-            kind: "raw" (nothing), "scaled" (centred, mean length 1), "unit" (length 1) or "centred unit".
+            kind: "raw" (nothing), "scaled" (centred, mean length 1), "unit" (length 1) or "centred unit", the last
+                two also behind a power transform.
         Raises:
             ConfigError: the kind is not known.
         """
         if kind not in PREPARATIONS:
             raise ConfigError(f"The preparation {kind!r} is not known; allowed are {', '.join(PREPARATIONS)}.")
-        mean = features.mean(0) if kind in ("scaled", "centred unit") else np.zeros(features.shape[1], np.float32)
+        power = POWER if "power" in kind and (features >= 0).all() else 1.0
+        features = _bent(features, power)
+        centred = kind == "scaled" or kind.startswith("centred")
+        mean = features.mean(0) if centred else np.zeros(features.shape[1], np.float32)
         scale = np.linalg.norm(features - mean, axis=1).mean() if kind == "scaled" else 1.0
-        return cls(mean, float(max(scale, 1e-12)), kind.endswith("unit"))
+        return cls(power, mean, float(max(scale, 1e-12)), kind.endswith("unit"))
 
     def __call__(self, features: np.ndarray) -> np.ndarray:
         """Features [n, D] to [n, D]."""
-        prepared = (features - self.mean) / self.scale
+        prepared = (_bent(features, self.power) - self.mean) / self.scale
         return unit(prepared) if self.to_unit else prepared
+
+
+def _bent(features: np.ndarray, power: float) -> np.ndarray:
+    """Values to a power, signs kept."""
+    return features if power == 1 else np.sign(features) * np.abs(features) ** power

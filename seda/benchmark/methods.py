@@ -22,6 +22,7 @@ from seda.baselines.base import Baseline, ClassTextFeatures
 from seda.errors import ConfigError
 
 OURS = "seda"
+ALL_ABLATIONS = "ablations"
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,9 @@ class Method:
         return offered[self.needs]
 
 
+ABLATIONS = tuple(
+    Method(f"{OURS}/{name}", (setting,), control=True) for name, setting in aligner_methods.ABLATIONS.items()
+)
 METHODS = (
     Method(OURS, aligner_methods.SETTINGS["seda"]),
     Method("seda-one-step", aligner_methods.SETTINGS["one-step"], control=True),
@@ -62,6 +66,16 @@ METHODS = (
     Method("cross-modal-probe", cross_modal_probe.SETTINGS),
     Method("lp++", lp_plus_plus.SETTINGS),
     Method("flow-matching", flow_matching.SETTINGS),
+    # the same with the power transform of SeDA's scaler: how much of a lead is that alone
+    *(
+        Method(f"{name}-power", tuple(replace(setting, preparation=preparation) for setting in settings))
+        for name, settings, preparation in (
+            ("logistic-regression", logistic_regression.UNIT_SETTINGS, "power unit"),
+            ("ridge", text_regression.RIDGE_SETTINGS, "centred power unit"),
+            ("mlp", one_step_mlp.SETTINGS, "centred power unit"),
+            ("gda", gaussian_discriminant.POWER_SETTINGS, "power unit"),
+        )
+    ),
     Method("mean-shift", (negative_controls.MeanShift(),), control=True),
     Method("collapse", (negative_controls.CollapseToMean(),), control=True),
     Method("zero-shot", (zero_shot.ZeroShot(),), control=True, needs="shared space"),
@@ -70,8 +84,8 @@ METHODS = (
 
 
 def methods_for(texts: ClassTextFeatures) -> dict[str, Method]:
-    """All methods that are defined for these encoders."""
-    methods = {method.name: method for method in METHODS if method.is_defined_for(texts)}
+    """All methods that are defined for these encoders, ablations of ours included."""
+    methods = {method.name: method for method in (*METHODS, *ABLATIONS) if method.is_defined_for(texts)}
     if texts.shared_space:  # with a text part, whose weight is the one thing to choose
         methods["gda"] = replace(methods["gda"], settings=gaussian_discriminant.SHARED_SETTINGS)
     return methods
@@ -82,13 +96,15 @@ def check_methods(names: tuple[str, ...] | None) -> None:
     Raises:
         ConfigError: a name is not known.
     """
-    known = [method.name for method in METHODS]
+    known = [method.name for method in (*METHODS, *ABLATIONS)] + [ALL_ABLATIONS]
     if unknown := [name for name in names or () if name not in known]:
         raise ConfigError(f"There is no method {', '.join(unknown)}; known are {', '.join(known)}.")
 
 
 def chosen_methods(texts: ClassTextFeatures, names: tuple[str, ...] | None) -> list[Method]:
-    """Those of that name, in this order; all that are defined for the encoders where None.
+    """Those of that name, in this order; all that are defined for the encoders but for ablations where None.
+
+    ALL_ABLATIONS stands for every ablation.
 
     Raises:
         ConfigError: a name is not known, or not defined for these encoders.
@@ -96,7 +112,8 @@ def chosen_methods(texts: ClassTextFeatures, names: tuple[str, ...] | None) -> l
     check_methods(names)
     defined = methods_for(texts)
     if names is None:
-        return list(defined.values())
+        return [method for method in defined.values() if method not in ABLATIONS]
+    names = tuple(part for name in names for part in ([m.name for m in ABLATIONS] if name == ALL_ABLATIONS else [name]))
     if missing := [name for name in names if name not in defined]:
         raise ConfigError(
             f"{', '.join(missing)} is not defined for these encoders; defined are {', '.join(defined)}.",

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from seda.baselines.base import ClassTextFeatures, LabelledFeatures, MapsToText, NamedHead
+from seda.baselines.base import ClassTextFeatures, LabelledFeatures, MapsToText, NamedHead, RanksErrors
 from seda.benchmark.cells import Cell, cell_path, finished_cell, index_path, pack_answers, write_cell
 from seda.benchmark.methods import Method, check_methods, chosen_methods
 from seda.benchmark.shots import fixed_shots, shots_name
 from seda.benchmark.tuning import BUDGET, Tuned, fit_best
+from seda.data.corruptions import shifts_of
 from seda.data.datasets import ImageDataset
+from seda.data.feature_file import FeatureFile
 from seda.data.feature_set import FeatureSet
 from seda.data.features import chosen_indices, encode_split
 from seda.encoders.base import Encoder
@@ -28,6 +30,7 @@ from seda.evaluation.alignment import (
 )
 from seda.evaluation.classification import (
     brier_score,
+    error_auroc,
     expected_calibration_error,
     negative_log_likelihood,
     top1_accuracy,
@@ -35,7 +38,7 @@ from seda.evaluation.classification import (
 from seda.storage import fingerprint
 from seda.training.phrases import class_phrasings
 
-VERSION = 1  # raise it when cells of the same settings come out differently
+VERSION = 2  # raise it when cells of the same settings come out differently
 ALIGNED = 500  # test images that gaps, kernels and retrieval are measured on; their cost grows with the square
 RECALL_AT = 5
 
@@ -47,10 +50,12 @@ class BenchmarkConfig:
     Attributes:
         shots: training images a class; None for all.
         seeds: of shots, initial weights and noise.
+        seed_counts: for each of shots, how many of the seeds are used, from the first on; None for all of them.
         methods: names; None for all that are defined for the encoders.
         budget: settings that each method may try, at most.
         train_limit: training images of a data set that shots are drawn from: the first so many.
         test_limit: test images, a fixed random part; None for all.
+        shift: whether answers on pictures unlike the training's are measured too, see `shifts_of`.
     """
 
     shots: tuple[int | None, ...] = (1, 2, 4, 8, 16)
@@ -59,22 +64,43 @@ class BenchmarkConfig:
     budget: int = BUDGET
     train_limit: int = 14_000  # as the shipped aligner: 12,000 for training and 2,000 for validation
     test_limit: int | None = None
+    seed_counts: tuple[int, ...] | None = None
+    shift: bool = False
 
     def __post_init__(self) -> None:
         check_methods(self.methods)
         for name, values, lowest in (("shots", self.shots, 1), ("seeds", self.seeds, 0), ("budget", (self.budget,), 1)):
             if not values or any(value is not None and value < lowest for value in values):
                 raise ConfigError(f"{name} is {values}; at least one value of {lowest} or more is needed.")
+        counts = self.seed_counts
+        if counts is not None and len(counts) != len(self.shots):
+            raise ConfigError(
+                f"{len(counts)} numbers of seeds came with {len(self.shots)} values of shots; as many are needed.",
+                remedy="Give one number for all, or one for each of --shots.",
+            )
+        if counts is not None and not all(1 <= count <= len(self.seeds) for count in counts):
+            raise ConfigError(
+                f"seed_counts is {counts}; allowed is 1 to {len(self.seeds)}, as many as there are seeds."
+            )
+
+    def seeds_of(self, shots: int | None) -> tuple[int, ...]:
+        """The seeds of one of the shots."""
+        return self.seeds if self.seed_counts is None else self.seeds[: self.seed_counts[self.shots.index(shots)]]
 
 
 @dataclass(frozen=True, eq=False)
 class BenchmarkData:
-    """One data set as features. Methods are given parts of `train`; `test` is read by `judge` alone."""
+    """One data set as features. Methods are given parts of `train`; `test` and `shifted` are read by `judge` alone.
+
+    Attributes:
+        shifted: test images of the same classes that look otherwise, by a name such as "noise-3".
+    """
 
     name: str
     train: FeatureSet
     test: FeatureSet
     texts: ClassTextFeatures
+    shifted: Mapping[str, FeatureSet] = field(default_factory=dict)
 
     @property
     def fingerprint(self) -> str:
@@ -86,6 +112,7 @@ class BenchmarkData:
                 "data": [part.data_fingerprint for part in parts],
                 "counts": [len(part) for part in parts],
                 "texts": self.texts.phrasings,
+                "shifted": {name: [part.data_fingerprint, len(part)] for name, part in self.shifted.items()},
             }
         )
 
@@ -111,14 +138,46 @@ def load_data(
         for split, limit in (("train", config.train_limit), ("test", None))
     )  # fmt: skip
     test = test.take(chosen_indices(len(test), config.test_limit))
-    phrasings = class_phrasings(dataset.class_names, dataset.other_words)
-    encoded = encoder.encode_texts([text for texts in phrasings for text in texts]).numpy()
-    encoded = encoded.reshape(len(phrasings), -1, encoded.shape[1])  # [k, p, d]
+    shifted = {
+        # the same images as above: both take the first of one permutation
+        name: encode_split(
+            look, "test", encoder, limit=config.test_limit,
+            on_progress=lambda done, total, look=look: report(f"encoding {look.name}, test", done, total),
+        )
+        for name, look in (shifts_of(dataset) if config.shift else {}).items()
+    }  # fmt: skip
+    encoded = _encode_classes(encoder, dataset.class_names, dataset.other_words)
     wanted = config.methods is None or "conse" in config.methods
     head = _named_head(encoder) if wanted and hasattr(encoder, "imagenet_head") else None
     # open_clip's models are trained on pairs of image and text; the bundled encoders never met
     texts = ClassTextFeatures(encoded, shared_space=encoder.name.startswith("open_clip"), head=head)
-    return BenchmarkData(dataset.name, train, test, texts)
+    return BenchmarkData(dataset.name, train, test, texts, shifted)
+
+
+def load_features(
+    name: str, file: FeatureFile, config: BenchmarkConfig, encoder: Callable[[], Encoder]
+) -> BenchmarkData:
+    """Data from a file of features; there is no shift, and nothing is encoded but class names without features.
+
+    Args:
+        name: for cells and tables.
+        file: from `read_feature_file`.
+        config: its limits are heeded.
+        encoder: gives the encoder of class names; called only where the file lacks their features.
+    """
+    train = file.train.take(chosen_indices(len(file.train), config.train_limit, None))
+    test = file.test.take(chosen_indices(len(file.test), config.test_limit))
+    phrasings = file.class_text_features
+    if phrasings is None:
+        phrasings = _encode_classes(encoder(), file.train.class_names, {})
+    return BenchmarkData(name, train, test, ClassTextFeatures(phrasings, shared_space=file.shared_space))
+
+
+def _encode_classes(encoder: Encoder, names: Sequence[str], other_words: Mapping[str, Sequence[str]]) -> np.ndarray:
+    """float32 [k, p, d]."""
+    phrasings = class_phrasings(names, other_words)
+    encoded = encoder.encode_texts([text for texts in phrasings for text in texts]).numpy()
+    return encoded.reshape(len(phrasings), -1, encoded.shape[1])
 
 
 def _named_head(encoder: Encoder) -> NamedHead:
@@ -189,7 +248,7 @@ def _tasks(data: Sequence[BenchmarkData], config: BenchmarkConfig) -> Iterator[_
     for seed in config.seeds:
         for part, known in zip(data, methods, strict=True):
             for shots in config.shots:
-                for method in known:
+                for method in known if seed in config.seeds_of(shots) else ():
                     yield _Task(part, shots, seed, method)
 
 
@@ -202,28 +261,47 @@ def shot_features(
         data.train.data_fingerprint, data.train.labels, len(data.texts.features), shots, seed,
     )  # fmt: skip
     chosen = (data.train.take(indices) for indices in (split.training, split.validation))
-    training, validation = (LabelledFeatures(part.image_features, part.labels) for part in chosen)
+    training, validation = (
+        LabelledFeatures(part.image_features, part.labels, part.image_text_features) for part in chosen
+    )
     return training, validation
 
 
 def judge(tuned: Tuned, data: BenchmarkData) -> tuple[dict[str, float], np.ndarray]:
-    """Figures of a fitted method on the test split, and whether each of its images was answered rightly [n]."""
+    """Figures of a fitted method on the test split, and whether each of its images was answered rightly [n].
+
+    Under a shift they are called as "top1_accuracy/noise-3", at the temperature that validation chose.
+    """
     test = data.test
     start = time.perf_counter()
     probabilities = tuned.probabilities(test.image_features)
     seconds = time.perf_counter() - start
+    right = probabilities.argmax(1) == test.labels
     figures = {
-        "top1_accuracy": top1_accuracy(probabilities, test.labels),
-        "ece": expected_calibration_error(probabilities, test.labels),
-        "nll": negative_log_likelihood(probabilities, test.labels),
+        **_answers_figures(probabilities, test.labels),
         "brier": brier_score(probabilities, test.labels),
         "test_seconds": seconds,
         "test_count": len(test),
     }
+    if isinstance(tuned.fitted, RanksErrors):
+        figures["error_auroc_own"] = error_auroc(tuned.fitted.error_scores(test.image_features), right)
     if isinstance(tuned.fitted, MapsToText):
         part = test.take(chosen_indices(len(test), ALIGNED))
         figures |= alignment_figures(tuned.fitted.to_text_space(part.image_features), part.labels, data.texts.features)
-    return figures, probabilities.argmax(1) == test.labels
+    for name, part in sorted(data.shifted.items()):
+        shifted = _answers_figures(tuned.probabilities(part.image_features), part.labels)
+        figures |= {f"{figure}/{name}": value for figure, value in shifted.items()}
+    return figures, right
+
+
+def _answers_figures(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    """How right and how sure the answers [n, k] are, and whether the unsure ones are the wrong ones."""
+    return {
+        "top1_accuracy": top1_accuracy(probabilities, labels),
+        "ece": expected_calibration_error(probabilities, labels),
+        "nll": negative_log_likelihood(probabilities, labels),
+        "error_auroc": error_auroc(1 - probabilities.max(1), probabilities.argmax(1) == labels),
+    }
 
 
 def alignment_figures(mapped: np.ndarray, labels: np.ndarray, texts: np.ndarray) -> dict[str, float]:

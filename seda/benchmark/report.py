@@ -1,4 +1,4 @@
-"""What the benchmark found: results.csv, results.json and a page of tables."""
+"""What the benchmark found: results.csv, results.json, pictures, and a page of tables."""
 
 from __future__ import annotations
 
@@ -8,23 +8,45 @@ import math
 import statistics
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
-from seda.benchmark.cells import COLUMNS, Cell, shots_order
+from seda.benchmark.cells import COLUMNS, Cell
 from seda.benchmark.differences import Difference, paired_difference
-from seda.benchmark.methods import METHODS, OURS
-from seda.benchmark.shots import FULL
+from seda.benchmark.methods import OURS
+from seda.benchmark.pictures import Picture, pictures
+from seda.benchmark.plots import svg
+from seda.benchmark.selection import (
+    TO_BEAT,
+    VARIANT,
+    at,
+    average,
+    conditions,
+    few_shots,
+    groups,
+    largest_few,
+    methods,
+    of,
+    peers,
+    shots_of,
+    shots_words,
+    spread,
+    values,
+    variants,
+)
 from seda.storage import write_bytes, write_json
 
-TO_BEAT = ("mlp", "ridge", "nearest-center", "logistic-regression")
+PICTURES = "figures"  # folder beside the page
 ALIGNMENT = (
     "image_to_text_R@1", "text_to_image_R@1", "text_to_image_R@5", "centroid_gap", "relative_modality_gap", "cka", "mmd",
 )  # fmt: skip
 TOLERANCE = 0.005  # half a point
+PATH_ENDS = ("image_to_text_R@1", "relative_modality_gap")
+DETECTION_GAIN = 0.02  # of AUROC, from which on SeDA's own scores are said to find errors better
 _WORDS = {"ahead": "ahead of", "level": "level with", "behind": "behind"}
 
 
 def write_report(cells: Sequence[Cell], out: Path, command: str) -> list[Path]:
-    """Write results.csv, results.json and README.md.
+    """Write results.csv, results.json, README.md and its pictures.
 
     Args:
         cells: of one or more data sets.
@@ -33,7 +55,7 @@ def write_report(cells: Sequence[Cell], out: Path, command: str) -> list[Path]:
     Raises:
         StorageError: the folder cannot be written.
     """
-    rows = [cell.row for cell in cells]
+    rows, drawn = [cell.row for cell in cells], pictures(cells)
     further = sorted({name for row in rows for name in row} - set(COLUMNS))
     table = io.StringIO()
     writer = csv.DictWriter(table, [*COLUMNS, *further], lineterminator="\n")
@@ -42,37 +64,88 @@ def write_report(cells: Sequence[Cell], out: Path, command: str) -> list[Path]:
     return [
         write_bytes(out / "results.csv", table.getvalue().encode()),
         write_json(
-            out / "results.json", [{**row, "setting": cell.setting} for row, cell in zip(rows, cells, strict=True)]
+            out / "results.json",
+            [{**_finite(row), "setting": cell.setting} for row, cell in zip(rows, cells, strict=True)],
         ),
-        write_bytes(out / "README.md", page(cells, command).encode()),
+        write_bytes(out / "README.md", page(cells, command, drawn).encode()),
+        *(write_bytes(out / _picture_path(picture), svg(picture.draw())) for picture in drawn),
     ]
 
 
-def page(cells: Sequence[Cell], command: str) -> str:
-    """The Markdown page."""
-    parts = ["# Benchmark", _introduction(cells, command)]
-    for dataset in sorted({cell.dataset for cell in cells}):
-        own = [cell for cell in cells if cell.dataset == dataset]
-        parts += [
-            f"## {dataset}",
-            _accuracy(own),
-            _paired(own),
-            _verdict(own),
-            _calibration(own),
-            _alignment(own),
-            _cost(own),
-        ]
+def _finite(row: dict[str, Any]) -> dict[str, Any]:
+    """JSON knows no NaN: what is not defined is null."""
+    return {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in row.items()}
+
+
+def page(cells: Sequence[Cell], command: str, drawn: Sequence[Picture] = ()) -> str:
+    """The Markdown page, with the pictures that `write_report` puts beside it."""
+    parts = ["# Benchmark", _summary(cells), _shown(drawn, "", "overview"), _introduction(cells, command)]
+    for (dataset,), own in sorted(groups(cells, "dataset").items()):
+        parts.append(f"## {dataset}")
+        sections = (
+            ("accuracy", _accuracy(own)), ("differences", _paired(own)), ("", _verdict(own)), ("calibration", _calibration(own)),
+            ("shift", _shift(own)), ("errors", _errors(own)), ("ablations", _ablations(own)), ("", _alignment(own)),
+            ("", _cost(own)),
+        )  # fmt: skip
+        for section, text in sections:
+            parts += [_shown(drawn, dataset, section), text]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _picture_path(picture: Picture) -> str:
+    return f"{PICTURES}/{picture.name}.svg"
+
+
+def _shown(drawn: Sequence[Picture], dataset: str, section: str) -> str:
+    found = [picture for picture in drawn if (picture.dataset, picture.section) == (dataset, section)]
+    return "\n\n".join(f"![{picture.alt}]({_picture_path(picture)})" for picture in found)
+
+
+def _summary(cells: Sequence[Cell]) -> str:
+    """Data sets against the questions that the benchmark was built for."""
+    head = [
+        "SeDA",
+        "at most half a point below the best",
+        *(f"ahead of {name}" for name in TO_BEAT),
+        "finds its errors",
+    ]
+    rows = []
+    for (dataset,), own in sorted(groups(cells, "dataset").items()):
+        if not of(own, OURS):
+            continue
+        short, beaten, detected = _shortfalls(own), [], _detection(own)
+        for method in TO_BEAT:
+            found = _few(own, method)
+            beaten.append("" if found is None else f"{_YES[found.verdict]} {_numbers(found)}")
+        below = [part for part in shots_of(own) if part in short]
+        missed = "no: " + ", ".join(shots_words(part) for part in below) if below else "yes"
+        gain = (
+            ""
+            if not detected
+            else f"{'yes' if _mean_gain(detected) >= DETECTION_GAIN else 'no'} {_mean_gain(detected):+.3f}"
+        )
+        rows.append([dataset, missed, *beaten, gain])
+    if not rows:
+        return ""
+    return (
+        "In short. Each number of shots counts for *at most half a point below the best* of all methods but controls. *Ahead*: "
+        "the 95 % interval of the paired difference, averaged over few shots, lies above zero; *level*: it holds zero. "
+        f"*Finds its errors*: AUROC of SeDA's own scores at least {DETECTION_GAIN} above that of mlp's softmax.\n\n"
+        + _table(head, rows)
+    )
+
+
+_YES = {"ahead": "yes", "level": "level", "behind": "no, behind"}
 
 
 def _introduction(cells: Sequence[Cell], command: str) -> str:
     seeds = sorted(
-        {len({cell.seed for cell in group}) for group in _groups(cells, "dataset", "shots", "method").values()}
+        {len({cell.seed for cell in group}) for group in groups(cells, "dataset", "shots", "method").values()}
     )
     counted = " to ".join(str(count) for count in dict.fromkeys((seeds[0], seeds[-1])))
     tests = ", ".join(
         f"{int(group[0].figures['test_count']):,} of {dataset}"
-        for (dataset,), group in _groups(cells, "dataset").items()
+        for (dataset,), group in groups(cells, "dataset").items()
     )
     tried = int(max(cell.figures["tried"] for cell in cells))
     return f"""Made by
@@ -85,11 +158,13 @@ Same features for all methods, {counted} seeds a cell; a seed fixes the shots, t
 method tries at most {tried} of its settings, and validation images beside the shots (as many as shots, at most 4 a class) choose
 among them by negative log-likelihood at the best temperature. The test images ({tests}) are read once, by what was chosen.
 Accuracies are fractions, ± is the standard deviation over seeds. A difference is *level* where its 95 % bootstrap interval
-(seeds and test images drawn anew) holds zero. There are no plots here: no library of the program writes static ones.
+(seeds and test images drawn anew) holds zero. Pictures speak of points,
+hundredths of an accuracy.
 
 The bundled encoders were never trained together. So the zero-shot part of Tip-Adapter comes from a ridge map to text that
 has seen the same shots; cross-modal probe and LP++ get the class texts turned into the images' space by Procrustes'
-rotation; GDA has no text part; plain zero-shot is not defined, and ConSE stands in for it. *closed-form* and
+rotation; GDA has no text part; plain zero-shot is not defined, and ConSE stands in for it. Rows that end in *-power* are
+the same methods behind the power transform of SeDA's scaler: what they gain is the transform's, not SeDA's. *closed-form* and
 *seda-one-step* share the training of *seda*; they, *conse*, *mean-shift* and *collapse* are controls."""
 
 
@@ -98,47 +173,55 @@ def _accuracy(cells: Sequence[Cell]) -> str:
 
 
 def _paired(cells: Sequence[Cell]) -> str:
-    ours = _of(cells, OURS)
+    ours = of(cells, OURS)
     if not ours:
         return ""
-    shots, rows = _shots(cells), []
-    few = [name for name in shots if name != FULL]
-    for method in _methods(cells):
+    shots, rows = shots_of(cells), []
+    for method in methods(cells):
         if method == OURS:
             continue
-        theirs = _of(cells, method)
-        found = [_difference(paired_difference(_at(ours, name), _at(theirs, name))) for name in shots]
-        overall = paired_difference(*([cell for cell in part if cell.shots in few] for part in (ours, theirs)))
-        rows.append([method, *found, _difference(overall)])
-    head = ["seda minus", *map(_heading, shots), "mean of few shots"]
+        found = [_difference(paired_difference(at(ours, name), at(of(cells, method), name))) for name in shots]
+        rows.append([method, *found, _difference(_few(cells, method))])
+    head = ["seda minus", *map(shots_words, shots), "mean of few shots"]
     return "Paired differences in accuracy, seda minus the method, with 95 % intervals.\n\n" + _table(head, rows)
 
 
-def _verdict(cells: Sequence[Cell]) -> str:
-    """The two questions that the benchmark was built for, answered in words."""
-    ours, sentences = _of(cells, OURS), []
-    if not ours:
-        return ""
-    short = []
-    for name in _shots(cells):
-        means = {
-            method: statistics.mean(cell.figures["top1_accuracy"] for cell in group)
-            for method in _peers(cells)
-            if (group := _at(_of(cells, method), name))
-        }
-        own = [cell.figures["top1_accuracy"] for cell in _at(ours, name)]
-        if means and own and statistics.mean(own) < max(means.values()) - TOLERANCE:
+def _few(cells: Sequence[Cell], method: str) -> Difference | None:
+    """SeDA minus a method, averaged over few shots."""
+    few = few_shots(cells)
+    return paired_difference(of(few, OURS), of(few, method))
+
+
+def _shortfalls(cells: Sequence[Cell]) -> dict[str, tuple[float, str, float]]:
+    """Where SeDA is more than TOLERANCE below the best peer: shots -> its accuracy, that peer, and its accuracy."""
+    found = {}
+    for shots in shots_of(cells):
+        here = at(cells, shots)
+        means = {method: average(of(here, method), "top1_accuracy") for method in peers(here)}
+        own = average(of(here, OURS), "top1_accuracy")
+        if means and own < max(means.values()) - TOLERANCE:
             best = max(means, key=means.__getitem__)
-            short.append(f"{name} ({statistics.mean(own):.3f} against {best}'s {means[best]:.3f})")
+            found[shots] = own, best, means[best]
+    return found
+
+
+def _verdict(cells: Sequence[Cell]) -> str:
+    """The questions that the benchmark was built for, answered in words."""
+    if not of(cells, OURS):
+        return ""
+    short = [
+        f"{shots} ({own:.3f} against {best}'s {its:.3f})" for shots, (own, best, its) in _shortfalls(cells).items()
+    ]
     if short:
-        sentences.append("SeDA is more than half a point below the best method at shots " + ", ".join(short) + ".")
+        sentences = ["SeDA is more than half a point below the best method at shots " + ", ".join(short) + "."]
     else:
-        sentences.append("At no number of shots is SeDA more than half a point below the best method.")
-    few = [cell for cell in cells if cell.shots != FULL]
+        sentences = ["At no number of shots is SeDA more than half a point below the best method."]
     for method in TO_BEAT:
-        found = paired_difference(_of(few, OURS), _of(few, method))
-        if found is not None:
-            sentences.append(f"Over few shots SeDA is {_WORDS[found.verdict]} {method}.")
+        if (found := _few(cells, method)) is not None:
+            above = "lies above" if found.low > 0 else "lies below" if found.high < 0 else "holds"
+            sentences.append(
+                f"Over few shots SeDA is {_WORDS[found.verdict]} {method}: {_numbers(found)}; the 95 % interval {above} zero."
+            )
     return " ".join(sentences)
 
 
@@ -154,38 +237,137 @@ def _calibration(cells: Sequence[Cell]) -> str:
     )
 
 
+def _shift(cells: Sequence[Cell]) -> str:
+    """Under changed test images, at the largest number of few shots."""
+    shots = largest_few(cells)
+    here, tables = at(cells, shots), []
+    for figure, heading in (
+        ("top1_accuracy", "Accuracy"),
+        ("ece", "Calibration error"),
+        ("nll", "Negative log-likelihood"),
+    ):
+        kinds = conditions(here, figure)
+        names = [(kind, strength, name) for kind, found in kinds.items() for strength, name in found.items()]
+        if not names:
+            continue
+        many = {kind for kind, found in kinds.items() if len(found) > 1}
+        head = [
+            "",
+            "clean",
+            *(f"{kind} {strength:g}" if kind in many else kind for kind, strength, _ in names),
+            "mean of shifts",
+        ]
+        rows = []
+        for method in methods(here):
+            group = of(here, method)
+            shifted = [average(group, name) for _, _, name in names]
+            known = [value for value in shifted if not math.isnan(value)]
+            if known:
+                cell_values = [average(group, figure), *shifted, statistics.mean(known)]
+                rows.append([method, *("" if math.isnan(value) else f"{value:.3f}" for value in cell_values)])
+        tables.append(f"{heading} under shift, {shots_words(shots)}.\n\n" + _table(head, rows))
+    return "\n\n".join(tables)
+
+
+def _detection(cells: Sequence[Cell]) -> dict[str, list[float]]:
+    """Shots -> gains, a seed each: AUROC of SeDA's own scores less that of mlp's softmax in the same cell."""
+    own, mlp = ({(cell.shots, cell.seed): cell.figures for cell in of(cells, name)} for name in (OURS, "mlp"))
+    found: dict[str, list[float]] = {}
+    for shots, seed in sorted(set(own) & set(mlp)):
+        figure = own[shots, seed].get("error_auroc_own", math.nan) - mlp[shots, seed].get("error_auroc", math.nan)
+        if not math.isnan(figure):
+            found.setdefault(shots, []).append(figure)
+    return {shots: found[shots] for shots in shots_of(cells) if shots in found}
+
+
+def _mean_gain(detected: dict[str, list[float]]) -> float:
+    """Mean over shots of the means over seeds."""
+    return statistics.mean(statistics.mean(gains) for gains in detected.values())
+
+
+def _errors(cells: Sequence[Cell]) -> str:
+    """Whether wrong answers can be told from right ones."""
+    if not values(cells, "error_auroc"):
+        return ""
+    shots, rows = shots_of(cells), []
+    for method in methods(cells):
+        for name, figure in ((method, "error_auroc"), (f"{method}, own scores", "error_auroc_own")):
+            if values(of(cells, method), figure):
+                rows.append([name, *(_spread(at(of(cells, method), part), figure) for part in shots)])
+    told = (
+        "Error detection: AUROC of the largest class probability for telling right answers from wrong ones; *own scores* are read "
+        "from the trajectories.\n\n" + _table(["", *map(shots_words, shots)], rows)
+    )
+    if detected := _detection(cells):
+        gain = _mean_gain(detected)
+        is_so = "is" if gain >= DETECTION_GAIN else "is not"
+        each = "; ".join(
+            f"{shots_words(part)} {statistics.mean(gains):+.3f} ± {spread(gains):.3f}"
+            for part, gains in detected.items()
+        )
+        told += (
+            f"\n\nThe AUROC of SeDA's own scores {is_so} at least {DETECTION_GAIN} above that of mlp's largest probability: "
+            f"{gain:+.3f} on average over shots ({each})."
+        )
+    return told
+
+
+def _ablations(cells: Sequence[Cell]) -> str:
+    """SeDA with one part changed, minus SeDA."""
+    ours, shots = (
+        of(cells, OURS),
+        [part for part in shots_of(cells) if any(at(of(cells, name), part) for name in variants(cells))],
+    )
+    rows = []
+    for name in variants(cells):
+        theirs = of(cells, name)
+        found = [_difference(paired_difference(at(theirs, part), at(ours, part))) for part in shots]
+        mean = _difference(paired_difference(theirs, ours))
+        rows.append([name.removeprefix(VARIANT), *found, mean, *(_mean(theirs, figure) for figure in PATH_ENDS)])
+    if not rows or not ours:
+        return ""
+    measured = {(cell.shots, cell.seed) for name in variants(cells) for cell in of(cells, name)}
+    same = [cell for cell in ours if (cell.shots, cell.seed) in measured]
+    rows.insert(0, ["nothing", *("" for _ in shots), "", *(_mean(same, figure) for figure in PATH_ENDS)])
+    head = ["changed", *map(shots_words, shots), "mean", "ends at its text", "gap of its end"]
+    return (
+        "Ablations: accuracy of SeDA with one part changed, minus SeDA's; *behind* means that the part earns its place. The answer "
+        "is read from p(c | v), which how a path is drawn does not touch; so the last columns say where paths end: the share "
+        "that ends nearest to the text of its class, and the relative modality gap there (at most 500 test images, means over "
+        "shots and seeds).\n\n" + _table(head, rows)
+    )
+
+
 def _alignment(cells: Sequence[Cell]) -> str:
     """At the largest number of few shots, of the methods that map to text space."""
-    shots = ([name for name in _shots(cells) if name != FULL] or _shots(cells))[-1]
-    rows = []
-    for method in _methods(cells):
-        group = _at(_of(cells, method), shots)
+    shots, rows = largest_few(cells), []
+    for method in methods(cells):
+        group = at(of(cells, method), shots)
         if group and ALIGNMENT[0] in group[0].figures:
             rows.append([method, *(_mean(group, name) for name in ALIGNMENT)])
     if not rows:
         return ""
-    title = f"Where pictures are mapped to, beside what can be retrieved from there; {_heading(shots)}, at most 500 test images."
+    title = f"Where pictures are mapped to, beside what can be retrieved from there; {shots_words(shots)}, at most 500 test images."
     return f"{title} A small gap alone is worth nothing: see *collapse*.\n\n" + _table(["", *ALIGNMENT], rows)
 
 
 def _cost(cells: Sequence[Cell]) -> str:
-    shots = _shots(cells)[-1]
-    rows = []
-    for method in _methods(cells):
-        group = _at(_of(cells, method), shots)
+    shots, rows = shots_of(cells)[-1], []
+    for method in methods(cells):
+        group = at(of(cells, method), shots)
         if group:
             fit, test, size, tried = (
-                _average(group, name) for name in ("seconds", "test_seconds", "parameters", "tried")
+                average(group, name) for name in ("seconds", "test_seconds", "parameters", "tried")
             )
             rows.append([method, f"{fit:.1f}", f"{test:.2f}", f"{round(size):,}", f"{tried:.0f}"])
-    title = f"Seconds for choosing and fitting, and for the test images; trained numbers; settings tried; {_heading(shots)}."
+    title = f"Seconds for choosing and fitting, and for the test images; trained numbers; settings tried; {shots_words(shots)}."
     return f"{title}\n\n" + _table(["", "fit s", "test s", "parameters", "settings"], rows)
 
 
 def _by_shots(cells: Sequence[Cell], value: Callable[[Sequence[Cell]], str]) -> str:
-    shots = _shots(cells)
-    rows = [[method, *(value(_at(_of(cells, method), name)) for name in shots)] for method in _methods(cells)]
-    return _table(["", *map(_heading, shots)], rows)
+    shots = shots_of(cells)
+    rows = [[method, *(value(at(of(cells, method), name)) for name in shots)] for method in methods(cells)]
+    return _table(["", *map(shots_words, shots)], rows)
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -193,59 +375,21 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def _heading(shots: str) -> str:
-    return shots if shots == FULL else "1 shot" if shots == "1" else f"{shots} shots"
-
-
 def _difference(found: Difference | None) -> str:
-    if found is None:
-        return ""
-    return f"{found.mean:+.3f} [{found.low:+.3f}, {found.high:+.3f}] {found.verdict}"
+    return "" if found is None else f"{_numbers(found)} {found.verdict}"
+
+
+def _numbers(found: Difference) -> str:
+    return f"{found.mean:+.3f} [{found.low:+.3f}, {found.high:+.3f}]"
 
 
 def _spread(cells: Sequence[Cell], name: str) -> str:
-    values = [cell.figures[name] for cell in cells]
-    if len(values) < 2:
-        return f"{values[0]:.3f}" if values else ""
-    return f"{statistics.mean(values):.3f} ± {statistics.stdev(values):.3f}"
+    found = values(cells, name)
+    if len(found) < 2:
+        return f"{found[0]:.3f}" if found else ""
+    return f"{statistics.mean(found):.3f} ± {statistics.stdev(found):.3f}"
 
 
 def _mean(cells: Sequence[Cell], name: str) -> str:
-    return f"{_average(cells, name):.3f}" if cells else ""
-
-
-def _average(cells: Sequence[Cell], name: str) -> float:
-    values = [cell.figures[name] for cell in cells if not math.isnan(cell.figures[name])]
-    return statistics.mean(values) if values else math.nan
-
-
-def _groups(cells: Sequence[Cell], *names: str) -> dict[tuple, list[Cell]]:
-    groups: dict[tuple, list[Cell]] = {}
-    for cell in cells:
-        groups.setdefault(tuple(getattr(cell, name) for name in names), []).append(cell)
-    return groups
-
-
-def _methods(cells: Sequence[Cell]) -> list[str]:
-    """Ours first, then by mean accuracy."""
-    groups = _groups(cells, "method")
-    order = sorted(groups, key=lambda key: -_average(groups[key], "top1_accuracy"))
-    return sorted((key[0] for key in order), key=lambda name: name != OURS)
-
-
-def _peers(cells: Sequence[Cell]) -> list[str]:
-    """What SeDA has to stand up to."""
-    controls = {method.name for method in METHODS if method.control}
-    return [name for name in _methods(cells) if name != OURS and name not in controls]
-
-
-def _shots(cells: Sequence[Cell]) -> list[str]:
-    return sorted({cell.shots for cell in cells}, key=shots_order)
-
-
-def _of(cells: Sequence[Cell], method: str) -> list[Cell]:
-    return [cell for cell in cells if cell.method == method]
-
-
-def _at(cells: Sequence[Cell], shots: str) -> list[Cell]:
-    return [cell for cell in cells if cell.shots == shots]
+    found = average(cells, name)
+    return "" if math.isnan(found) else f"{found:.3f}"

@@ -8,12 +8,12 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import numpy as np
-from scipy.special import log_softmax, softmax
+from scipy.special import softmax
 
 from seda.baselines.base import Baseline, ClassTextFeatures, Fitted, LabelledFeatures
+from seda.evaluation.classification import fit_temperature
 
 BUDGET = 6  # settings; chosen here: what a user would try by hand
-INVERSE_TEMPERATURES = np.geomspace(1e-2, 1e3, 201)  # in units of the scores' own spread
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,24 +68,3 @@ def fit_best(
     nll, temperature, fitted, setting = best
     seconds = time.perf_counter() - start + saved
     return Tuned(fitted, asdict(setting), temperature, nll, len(settings[:budget]), seconds)
-
-
-def fit_temperature(scores: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
-    """The temperature with the lowest negative log-likelihood of scores [n, k] at labels [n], and that value in nats.
-
-    A handful of images that are all answered right would ask for a temperature of zero. So the label gets (n + 1) / (n + 2)
-    of the target and the other classes share the rest, as in Platt's calibration (Platt 1999, section 2.2).
-    """
-    scores = scores.astype(np.float64)
-    spread = float(scores.std(1).mean())
-    if spread < 1e-12:  # a method that cannot tell anything apart
-        return 1.0, float(np.log(scores.shape[1]))
-    count, classes = scores.shape
-    rest = 1 / (count + 2)
-    losses = []
-    for inverse in INVERSE_TEMPERATURES / spread:
-        log_p = log_softmax(inverse * scores, axis=1)
-        right = log_p[np.arange(count), labels]
-        losses.append(-((1 - rest) * right + rest * (log_p.sum(1) - right) / (classes - 1)).mean())
-    lowest = int(np.argmin(losses))
-    return float(spread / INVERSE_TEMPERATURES[lowest]), float(losses[lowest])

@@ -26,6 +26,9 @@ anywhere**. Numbers in this program are measured with this program.
 - **Each estimate** is the exact one for goals with known probabilities (the goals weighted by how well each explains the
   noisy state, times its learned probability to the power of the guidance), plus a learned correction that starts at zero.
   What the picture itself leaves in the noisy state is not counted as evidence a second time.
+- **Where that probability comes from.** Not from steps: two read-outs in closed form (one Gaussian around each center with a
+  shared covariance, and a ridge regression) speak first, answers averaged; a small network may add what images that it was
+  not trained on confirm. Stage 2 carries this belief over to your words by how near they lie to the categories' own.
 - **Stage 2, semantic translator.** The same from that center to the text features of the classes you typed.
 - **Feature interaction.** At every step the noisy state attends to the condition and to the texts of *all* candidate
   classes, never to the true one alone. So any list of classes can be used.

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from seda.baselines.aligner_methods import SedaAligner, trained_aligner, without_residuals
+from seda.baselines.aligner_methods import ABLATIONS, SedaAligner, trained_aligner, without_learning
 from seda.baselines.base import ClassTextFeatures, LabelledFeatures, MapsToText
 from seda.baselines.cross_modal_probe import CrossModalProbe
 from seda.baselines.flow_matching import FlowMatching
@@ -257,12 +257,12 @@ def test_the_center_loss_pulls_hidden_features_together():
     assert scatter(fitted(OneStepMlp(center_weight=3.0, **settings))) < scatter(fitted(OneStepMlp(**settings)))
 
 
-def test_read_outs_of_seda_share_one_training_and_the_closed_form_has_no_residual():
+def test_read_outs_of_seda_share_one_training_and_the_closed_form_keeps_nothing_learned():
     texts, config = class_texts(), SedaAligner()
     aligner, first = trained_aligner(config, TRAIN, texts, VALIDATION)
     again, second = trained_aligner(config, TRAIN, texts, VALIDATION)
     assert again is aligner and first == 0 and second > 0
-    bare = without_residuals(aligner)
+    bare = without_learning(aligner)
     assert float(bare.learner.residual_out.weight.abs().sum()) == 0
     assert float(aligner.learner.residual_out.weight.abs().sum()) > 0
     one_step = replace(config, read_out="one-step").fit(TRAIN, texts, VALIDATION)
@@ -274,6 +274,38 @@ def test_read_outs_of_seda_share_one_training_and_the_closed_form_has_no_residua
     assert np.median(distances) < 0.5 * spread
     other, third = trained_aligner(config, drawn(8, 9), texts, VALIDATION)
     assert other is not aligner and third == 0
+
+
+def test_ablations_that_only_ask_in_another_way_share_the_training():
+    texts, asked = class_texts(), SedaAligner()
+    aligner, _ = trained_aligner(asked, TRAIN, texts, VALIDATION)
+    for name, setting in ABLATIONS.items():
+        found, _ = trained_aligner(setting, TRAIN, texts, VALIDATION)
+        trained_alike = not any(
+            getattr(setting, field) != getattr(asked, field)
+            for field in (
+                "semantic_space",
+                "bank",
+                "center_weight",
+                "power",
+                "feature_noise",
+                "mixup",
+                "relative_scale",
+            )
+        )
+        assert (found is aligner) == trained_alike, name
+        scores = setting.fit(TRAIN, texts, VALIDATION).class_scores(TEST.image_features)
+        assert top1_accuracy(scores, TEST.labels) > 1.5 / CLASSES, name
+
+
+def test_seda_doubts_most_where_it_is_wrong():
+    fitted = SedaAligner().fit(TRAIN, class_texts(), VALIDATION)
+    blurred = TEST.image_features + 3 * np.random.default_rng(0).normal(size=TEST.image_features.shape)
+    images = blurred.astype(np.float32)
+    right = fitted.class_scores(images).argmax(1) == TEST.labels
+    doubt = fitted.error_scores(images)
+    assert doubt.shape == right.shape and doubt[~right].mean() > doubt[right].mean()
+    np.testing.assert_array_equal(doubt, fitted.error_scores(images))
 
 
 def test_preparations():

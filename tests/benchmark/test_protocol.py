@@ -3,22 +3,36 @@
 import csv
 import json
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
+import torch
 
-from seda.baselines.base import ClassTextFeatures
+from seda.baselines.base import ClassTextFeatures, LabelledFeatures, RanksErrors
 from seda.benchmark import protocol
 from seda.benchmark.cells import COLUMNS, Cell, cell_path, pack_answers, read_cells, write_cell
 from seda.benchmark.differences import paired_difference
-from seda.benchmark.protocol import BenchmarkConfig, BenchmarkData, alignment_figures, run_benchmark, shot_features
+from seda.benchmark.protocol import (
+    BenchmarkConfig,
+    BenchmarkData,
+    alignment_figures,
+    judge,
+    load_data,
+    load_features,
+    run_benchmark,
+    shot_features,
+)
 from seda.benchmark.report import page, write_report
 from seda.benchmark.shots import choose_shots, fixed_shots
-from seda.benchmark.tuning import fit_best
+from seda.benchmark.tuning import Tuned, fit_best
+from seda.data.emoji import Emoji
+from seda.data.feature_file import read_feature_file
 from seda.data.feature_set import FeatureSet
 from seda.errors import ConfigError, DataError, FileFormatError
-from tests.baselines.toy import CLASSES, class_texts, drawn
+from seda.evaluation.classification import error_auroc, top1_accuracy
+from tests.baselines.toy import CLASSES, DIM, class_texts, drawn
+from tests.emoji_packages import write_packages
 
 FAST = ("ridge", "nearest-center", "gda", "collapse")
 CONFIG = BenchmarkConfig(shots=(1, 4), seeds=(0, 1), methods=FAST)
@@ -39,6 +53,25 @@ def feature_set(per_class, seed, split):
 
 def toy_data(name="toy", test_seed=2):
     return BenchmarkData(name, feature_set(20, 1, "train"), feature_set(50, test_seed, "test"), class_texts())
+
+
+def with_own_texts(part):
+    """Each image has a text near its class's."""
+    near = class_texts().features[part.labels] + 0.1 * np.random.default_rng(3).normal(size=(len(part), DIM))
+    return replace(part, image_text_features=near.astype(np.float32))
+
+
+def shifted_data():
+    """Toy data with texts of their own, and test images further and further from the training's."""
+    data = toy_data()
+    noise = np.random.default_rng(4).normal(size=data.test.image_features.shape).astype(np.float32)
+    shifted = {
+        name: replace(
+            data.test, image_features=data.test.image_features + amount * noise, data_fingerprint=f"toy-{name}"
+        )
+        for name, amount in (("noise-2", 8), ("noise-1", 1))
+    }
+    return replace(data, train=with_own_texts(data.train), test=with_own_texts(data.test), shifted=shifted)
 
 
 # ------------------------------------------------------------------------------------------------ shots
@@ -144,19 +177,179 @@ def test_wrong_names_and_empty_lists():
         BenchmarkConfig(shots=(0,))
 
 
+def test_more_seeds_for_fewer_shots(tmp_path):
+    config = BenchmarkConfig(shots=(1, 4), seeds=(0, 1, 2), seed_counts=(3, 1), methods=("nearest-center",))
+    cells = run_benchmark([toy_data()], config, tmp_path)
+    assert [(cell.shots, cell.seed) for cell in cells] == [("1", 0), ("4", 0), ("1", 1), ("1", 2)]
+    fewer = BenchmarkConfig(shots=(1,), seeds=(0,), methods=("nearest-center",))
+    assert run_benchmark([toy_data()], fewer, tmp_path)[0].identity == cells[0].identity
+    with pytest.raises(ConfigError, match="2 numbers of seeds came with 1 values of shots"):
+        replace(fewer, seed_counts=(1, 1))
+    with pytest.raises(ConfigError, match=r"seed_counts is \(2,\); allowed is 1 to 1"):
+        replace(fewer, seed_counts=(2,))
+
+
+# ------------------------------------------------------------------------------------------------ shift and errors
+
+
+def test_figures_under_shift_are_those_of_these_images_at_the_same_temperature():
+    data = shifted_data()
+    training, validation = (drawn(4, seed) for seed in (1, 5))
+    tuned = fit_best(
+        protocol.chosen_methods(data.texts, ("ridge",))[0].settings, training, data.texts, validation, seed=0
+    )
+    figures, _ = judge(tuned, data)
+    under = [name for name in figures if "/" in name]
+    assert under == [
+        f"{figure}/{name}"
+        for name in ("noise-1", "noise-2")
+        for figure in ("top1_accuracy", "ece", "nll", "error_auroc")
+    ]
+    for name, part in data.shifted.items():
+        probabilities = tuned.probabilities(part.image_features)
+        assert figures[f"top1_accuracy/{name}"] == top1_accuracy(probabilities, part.labels)
+        right = probabilities.argmax(1) == part.labels
+        assert figures[f"error_auroc/{name}"] == error_auroc(-probabilities.max(1), right)
+    assert figures["top1_accuracy"] > figures["top1_accuracy/noise-2"] + 0.1
+    assert [name for name in judge(tuned, replace(data, shifted={}))[0] if "/" in name] == []
+
+
+def test_cells_with_and_without_shift_are_different_ones(tmp_path):
+    config = BenchmarkConfig(shots=(1,), seeds=(0,), methods=("nearest-center",))
+    data = shifted_data()
+    run_benchmark([data], config, tmp_path)
+    for other in ({}, {"noise-1": data.shifted["noise-1"]}):
+        with pytest.raises(FileFormatError, match="other data or with other settings"):
+            run_benchmark([replace(data, shifted=other)], config, tmp_path)
+    backwards = dict(reversed(data.shifted.items()))
+    assert run_benchmark([replace(data, shifted=backwards)], config, tmp_path)  # the order says nothing
+
+
+@dataclass
+class KnowsItsErrors:
+    """Answers class 0 always and is unsure by a score of its own."""
+
+    right: np.ndarray
+    parameters = 0
+
+    def class_scores(self, image_features):
+        scores = np.zeros((len(image_features), CLASSES))
+        scores[:, 0] = np.linspace(1, 2, len(image_features))
+        return scores
+
+    def error_scores(self, image_features):
+        return (~self.right).astype(float)
+
+
+def test_errors_are_ranked_by_confidence_and_by_the_methods_own_scores():
+    data = toy_data()
+    fitted = KnowsItsErrors(data.test.labels == 0)
+    assert isinstance(fitted, RanksErrors)
+    figures, right = judge(Tuned(fitted, {}, 1.0, 0.0, 1, 0.0), data)
+    np.testing.assert_array_equal(right, fitted.right)
+    assert figures["error_auroc_own"] == 1
+    assert figures["error_auroc"] == error_auroc(-np.linspace(1, 2, len(data.test)), right) != 1
+    wrong = data.test.take(data.test.labels == 1)
+    never = KnowsItsErrors(np.zeros(len(wrong), bool))
+    figures, _ = judge(Tuned(never, {}, 1.0, 0.0, 1, 0.0), replace(data, test=wrong))
+    assert math.isnan(figures["error_auroc"]) and math.isnan(figures["error_auroc_own"])
+    settings = protocol.chosen_methods(data.texts, ("gda",))[0].settings
+    tuned = fit_best(settings, drawn(4, 1), data.texts, drawn(4, 5), seed=0)
+    figures, _ = judge(tuned, replace(data, test=shifted_data().shifted["noise-2"]))
+    assert 0.5 < figures["error_auroc"] < 1 and "error_auroc_own" not in figures
+
+
+# ------------------------------------------------------------------------------------------------ texts of images, files
+
+
+def test_shots_come_with_the_texts_of_their_images(tmp_path):
+    data = shifted_data()
+    training, validation = shot_features(data, 4, 0, tmp_path)
+    known = {
+        row.tobytes(): text for row, text in zip(data.train.image_features, data.train.image_text_features, strict=True)
+    }
+    for part in (training, validation):
+        for row, text in zip(part.image_features, part.image_text_features, strict=True):
+            np.testing.assert_array_equal(known[row.tobytes()], text)
+    assert shot_features(toy_data(), 4, 0, tmp_path / "plain")[0].image_text_features is None
+    with pytest.raises(DataError, match="16 features came with 15 labels"):
+        LabelledFeatures(training.image_features[:15], training.labels[:15], training.image_text_features)
+    with pytest.raises(DataError, match="not finite"):
+        LabelledFeatures(training.image_features, training.labels, np.full((16, 3), np.nan))
+
+
+class ColourEncoder:
+    """Mean colours of pictures, letters of texts."""
+
+    name, fingerprint, image_dim, text_dim = "colours", "colours", 3, 26
+
+    def encode_images(self, images):
+        return torch.tensor([np.asarray(image.convert("RGB"), np.float32).mean((0, 1)).tolist() for image in images])
+
+    def encode_texts(self, texts):
+        return torch.tensor([[float(text.count(letter)) for letter in "abcdefghijklmnopqrstuvwxyz"] for text in texts])
+
+
+def test_emoji_from_pictures_to_cells_with_the_other_artist_as_shift(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEDA_CACHE", str(tmp_path / "cache"))
+    dataset = Emoji("google", write_packages(tmp_path))
+    config = BenchmarkConfig(shots=(4, 16), seeds=(0,), methods=("ridge", "nearest-center"), test_limit=20, shift=True)
+    data = load_data(dataset, ColourEncoder(), config)
+    assert data.train.image_text_features.shape == (len(data.train), 26)
+    assert list(data.shifted) == ["twitter"] and len(data.test) == len(data.shifted["twitter"]) == 20
+    np.testing.assert_array_equal(data.shifted["twitter"].labels, data.test.labels)
+    np.testing.assert_array_equal(data.shifted["twitter"].image_text_features, data.test.image_text_features)
+    for cell in run_benchmark([data], config, tmp_path / "bench"):
+        assert cell.dataset == "emoji:google" and cell.figures["top1_accuracy/twitter"] > 0.8
+    assert load_data(dataset, ColourEncoder(), replace(config, shift=False)).shifted == {}
+
+
+def test_features_of_a_file(tmp_path):
+    data = toy_data()
+    np.savez(
+        tmp_path / "toy.npz",
+        image_features=np.concatenate([data.test.image_features, data.train.image_features]),
+        labels=np.concatenate([data.test.labels, data.train.labels]),
+        test=np.arange(len(data.test) + len(data.train)) < len(data.test),
+        class_text_features=data.texts.phrasings,
+    )
+    config = BenchmarkConfig(shots=(4,), seeds=(0,), methods=("ridge", "gda"), test_limit=100)
+
+    def encoder():
+        raise AssertionError("class texts came with the file")
+
+    loaded = load_features("features:toy.npz", read_feature_file(tmp_path / "toy.npz"), config, encoder)
+    assert len(loaded.test) == 100 and not loaded.shifted
+    np.testing.assert_array_equal(loaded.train.image_features, data.train.image_features)
+    cells = run_benchmark([loaded], config, tmp_path)
+    assert all(cell.figures["top1_accuracy"] > 0.7 for cell in cells)
+    names = np.array(["ant", "bee", "cow", "dog"])
+    with np.load(tmp_path / "toy.npz") as file:
+        np.savez(
+            tmp_path / "named.npz", **{name: file[name] for name in file.files if "text" not in name}, class_names=names
+        )
+    named = load_features("named", read_feature_file(tmp_path / "named.npz"), config, ColourEncoder)
+    assert named.texts.features.shape == (4, 26) and named.texts.features[0, 0] == 1
+
+
 # ------------------------------------------------------------------------------------------------ leaks
 
 
 def test_shuffled_test_labels_are_chance(tmp_path):
-    data = toy_data()
-    shuffled = replace(data.test, labels=np.random.default_rng(1).permutation(data.test.labels))
+    data = shifted_data()
+    order = np.random.default_rng(1).permutation(len(data.test))
+    shuffled, shifted = (
+        replace(part, labels=part.labels[order]) for part in (data.test, data.shifted["noise-1"])
+    )  # fmt: skip
     config = BenchmarkConfig(shots=(4,), seeds=(0,), budget=1)
-    for cell in run_benchmark([replace(data, test=shuffled)], config, tmp_path):
-        assert abs(cell.figures["top1_accuracy"] - 1 / CLASSES) < 0.1, cell.method
+    for cell in run_benchmark([replace(data, test=shuffled, shifted={"noise-1": shifted})], config, tmp_path):
+        for figure in ("top1_accuracy", "top1_accuracy/noise-1"):
+            assert abs(cell.figures[figure] - 1 / CLASSES) < 0.1, (cell.method, figure)
 
 
 def test_a_poisoned_test_split_changes_nothing_that_is_fitted(tmp_path, monkeypatch):
-    """All methods are fitted beside a test split of NaN; their answers on other images are the same to the last bit."""
+    """All methods are fitted beside test images, their texts and shifted images of NaN; their answers on other images are
+    the same to the last bit."""
     probe = drawn(10, 9).image_features
     answers = []
 
@@ -165,10 +358,18 @@ def test_a_poisoned_test_split_changes_nothing_that_is_fitted(tmp_path, monkeypa
         return {"test_count": 1}, np.ones(1, bool)
 
     monkeypatch.setattr(protocol, "judge", judge)
-    data, config = toy_data(), BenchmarkConfig(shots=(2,), seeds=(0,), budget=2)
-    poison = replace(data.test, image_features=np.full_like(data.test.image_features, np.nan))
+    data, config = shifted_data(), BenchmarkConfig(shots=(2,), seeds=(0,), budget=2)
+    poison, *shifted = (
+        replace(
+            part,
+            image_features=np.full_like(part.image_features, np.nan),
+            image_text_features=np.full((len(part), DIM), np.nan, np.float32),
+        )
+        for part in (data.test, *data.shifted.values())
+    )
     clean = run_benchmark([data], config, tmp_path / "clean")
-    run_benchmark([replace(data, test=poison)], config, tmp_path / "poisoned")
+    poisoned = replace(data, test=poison, shifted=dict(zip(data.shifted, shifted, strict=True)))
+    run_benchmark([poisoned], config, tmp_path / "poisoned")
     half = len(answers) // 2
     assert half == len(clean) >= 19
     for (setting, temperature, p), (other, warm, q) in zip(answers[:half], answers[half:], strict=True):
@@ -246,7 +447,8 @@ def test_the_interval_covers_the_truth_about_as_often_as_it_says():
 def test_files_and_page(tmp_path):
     cells = run_benchmark([toy_data()], replace(CONFIG, methods=("seda", *FAST), budget=1), tmp_path)
     files = write_report(cells, tmp_path, "python -m seda benchmark --data toy")
-    assert [path.name for path in files] == ["results.csv", "results.json", "README.md"]
+    assert [path.name for path in files[:3]] == ["results.csv", "results.json", "README.md"]
+    assert {path.parent.name for path in files[3:]} == {"figures"}
     with open(tmp_path / "results.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert tuple(rows[0])[: len(COLUMNS)] == COLUMNS and len(rows) == 20
@@ -273,7 +475,7 @@ def test_the_page_says_where_seda_loses_and_copes_with_unfinished_runs():
     cells = [cell("seda", s, wrong) for s in range(3)] + [cell("ridge", s, right) for s in range(3)]
     text = page(cells, "call")
     assert "more than half a point below the best method at shots 4 (0.800 against ridge's 1.000)" in text
-    assert "Over few shots SeDA is behind ridge." in text
+    assert "Over few shots SeDA is behind ridge: -0.200 [" in text
     assert "At no number of shots" in page([cell("seda", 0, right), cell("ridge", 0, wrong)], "call")
     assert "seda minus" not in page([cell("ridge", 0, right)], "call")
     partial = page([*cells, cell("ridge", 0, right, shots="8")], "call")

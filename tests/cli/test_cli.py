@@ -136,6 +136,15 @@ def test_wrong_calls(capsys, aligner_dir, pictures, tmp_path):
             ["benchmark", "--data", "digits", "--methods", "ridge,magic", "--out", str(tmp_path / "b")],
             "no method magic",
         ),
+        (
+            ["train", "--dataset", "emoji:google", "--data-dir", str(tmp_path), "--out", str(tmp_path / "a")],
+            "npm install",
+        ),
+        (["benchmark", "--data", "features:none.npz", "--out", str(tmp_path / "b")], "none.npz does not exist"),
+        (
+            ["benchmark", "--data", "digits", "--shots", "1,4", "--seeds", "3,2,1", "--out", str(tmp_path / "b")],
+            "3 numbers of seeds came with 2 values of shots",
+        ),
     ]
     for arguments, words in wrong:
         assert main(arguments) == WRONG_CALL, arguments
@@ -265,7 +274,13 @@ def test_map_score_prints_a_row_for_every_projector(capsys, aligner_dir, monkeyp
 def test_list(capsys):
     listing = answer(capsys, "list", "--json")
     assert listing["encoders"][0]["name"] == "bundled"
-    assert {entry["name"] for entry in listing["datasets"]} == {"fashion-mnist", "digits", "folder:DIR"}
+    assert {entry["name"] for entry in listing["datasets"]} == {
+        "fashion-mnist",
+        "digits",
+        "emoji:google",
+        "emoji:twitter",
+        "folder:DIR",
+    }
     assert listing["device"] in ("cpu", "cuda", "mps")
     assert main(["list"]) == ANSWERED
     assert "bundled" in capsys.readouterr().out
@@ -297,6 +312,45 @@ def test_benchmark_writes_its_tables_and_goes_on(capsys, tmp_path, monkeypatch):
     assert f"--data folder:{data}" in page and "2 seeds" in page
     assert main([*call, "--seeds", "1", "--methods", "zero-shot"]) == WRONG_CALL
     assert "not defined for these encoders" in capsys.readouterr().err
+
+
+def test_benchmark_of_features_with_seeds_for_each_of_the_shots_and_no_encoder(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr("seda.encoders.load_encoder", lambda *_: pytest.fail("nothing is to be encoded"))
+    rng = np.random.default_rng(0)
+    labels = np.arange(90) % 3
+    features = (3 * np.eye(3)[labels] + rng.normal(size=(90, 3))).astype(np.float32)
+    np.savez(
+        tmp_path / "f.npz", image_features=features, labels=labels, test=np.arange(90) >= 45,
+        class_text_features=rng.normal(size=(3, 4)),
+    )  # fmt: skip
+    out = tmp_path / "bench"
+    call = ["benchmark", "--data", f"features:{tmp_path / 'f.npz'}", "--shots", "1,4", "--seeds", "2,1", "--shift"]
+    assert main([*call, "--methods", "ridge", "--out", str(out)]) == ANSWERED
+    assert "cells 3/3" in capsys.readouterr().err
+    assert sorted(path.name for path in out.glob("cells/*/*.json")) == [
+        "1-0-ridge.json",
+        "1-1-ridge.json",
+        "4-0-ridge.json",
+    ]
+
+
+def test_benchmark_under_shift(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEDA_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("seda.data.corruptions.STRENGTHS", (1,))
+    data, out = image_folder(tmp_path / "shapes", per_class=8), tmp_path / "bench"
+    call = ["benchmark", "--data", f"folder:{data}", "--shots", "1", "--seeds", "1", "--methods", "ridge", "--shift"]
+    assert main([*call, "--out", str(out)]) == ANSWERED
+    heading = (out / "results.csv").read_text().splitlines()[0].split(",")
+    assert {
+        f"{figure}/{kind}-1" for figure in ("top1_accuracy", "nll") for kind in ("noise", "blur", "rotation")
+    } <= set(heading)
+
+
+@pytest.mark.parametrize("seeds", ["0", "some", "1,,4", ""])
+def test_seeds_that_cannot_be_read(seeds, tmp_path):
+    with pytest.raises(SystemExit) as stop:
+        main(["benchmark", "--data", "digits", "--seeds", seeds, "--out", str(tmp_path)])
+    assert stop.value.code == WRONG_CALL
 
 
 @pytest.mark.parametrize("shots", ["0", "some", "1,,4", ""])
