@@ -22,6 +22,7 @@ PENALTIES = (
 )  # of the ridge, in units of the features' mean squared length; about what helps at 1 to 16 shots
 ALONE = 1.0  # the penalty where one image a category leaves nothing to choose by
 FOLDS = 5
+FOLDED = 3  # images a category from which on there are folds: with one left a fold's fit says nothing of the scale of the whole one
 
 
 def fit_center_posterior(
@@ -36,8 +37,8 @@ def fit_center_posterior(
     """Fit both read-outs in place, and return what they would say of each training image had they not seen it.
 
     Those log probabilities [n, c] come from folds (cross-fitting); what is learned on top of the belief learns from them,
-    as the belief is surer of images that it was fitted to. They choose penalty and temperatures, too. With one image in
-    some category there are no folds: the answers are those of the fit itself, and validation images fix the temperatures.
+    as the belief is surer of images that it was fitted to. They choose penalty and temperatures, too. With fewer than
+    FOLDED images in some category there are no folds: the answers are those of the fit itself, and validation images fix the temperatures.
 
     Args:
         features, validation_features: scaled image features [n, D] and [m, D].
@@ -50,7 +51,7 @@ def fit_center_posterior(
     smallest = int(np.bincount(y, minlength=count).min())
     shrinkage = float(ledoit_wolf_shrinkage(_within(x, y, count), assume_centered=True))
     everything, penalty = _Rows.of(x), ALONE
-    if smallest > 1:
+    if smallest >= FOLDED:
         fold = _folds(y, min(FOLDS, smallest), seed)
         gaussian, ridges = np.empty((len(y), count)), np.empty((len(PENALTIES), len(y), count))
         for index in range(fold.max() + 1):
@@ -65,7 +66,7 @@ def fit_center_posterior(
         unseen = np.stack([gaussian, ridges[best]])
     heads = _gaussian(everything, y, count, shrinkage), _ridges(everything, y, count, (penalty,))[0]
     weight, bias = (np.stack(part) for part in zip(*heads, strict=True))
-    if smallest > 1:
+    if smallest >= FOLDED:
         judged, answers = unseen, y
     else:
         unseen = np.stack([x @ w + b for w, b in heads])
