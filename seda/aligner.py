@@ -90,36 +90,8 @@ class Aligner(nn.Module):
     def device(self) -> torch.device:
         return self.class_centers.device
 
-    def align(
-        self,
-        image_features: Tensor,
-        class_text_features: Tensor,
-        sampling: SamplingConfig,
-        *,
-        item_seeds: Sequence[int] | None = None,
-        on_step: Callable[[StepEvent], object] | None = None,
-    ) -> Alignment:
-        """Run both stages.
-
-        Args:
-            image_features: as the encoder gives them [n, D].
-            class_text_features: as the encoder gives them [k, d]; any texts.
-            sampling: how.
-            item_seeds: one number per image for its noise; 0 .. n-1 where None.
-            on_step: told of each step; return True to stop (raises errors.Stopped).
-        Raises:
-            ShapeError: widths do not fit, or there are fewer than two class texts.
-        """
-        return self._run(image_features, class_text_features, sampling, item_seeds=item_seeds, on_step=on_step)
-
-    def classify(
-        self, image_features: Tensor, class_text_features: Tensor, sampling: SamplingConfig, **options: Any
-    ) -> Tensor:
-        """Class probabilities [n, k], those of `align`, without the steps that have no part in them."""
-        return self._run(image_features, class_text_features, sampling, answer_only=True, **options).class_probabilities
-
     @torch.no_grad()
-    def _run(
+    def align(
         self,
         image_features: Tensor,
         class_text_features: Tensor,
@@ -129,7 +101,18 @@ class Aligner(nn.Module):
         on_step: Callable[[StepEvent], object] | None = None,
         answer_only: bool = False,
     ) -> Alignment:
-        """See `align`; with answer_only, stages that the answer does not look at are standing still."""
+        """Run both stages.
+
+        Args:
+            image_features: as the encoder gives them [n, D].
+            class_text_features: as the encoder gives them [k, d]; any texts.
+            sampling: how.
+            item_seeds: one number per image for its noise; 0 .. n-1 where None.
+            on_step: told of each step; return True to stop (raises errors.Stopped).
+            answer_only: whether stages that the answer does not look at are left standing still.
+        Raises:
+            ShapeError: widths do not fit, or there are fewer than two class texts.
+        """
         if class_text_features.ndim != 2 or len(class_text_features) < 2:
             raise ShapeError(
                 f"Class texts have shape {tuple(class_text_features.shape)}; expected [k >= 2, {self.config.dim}]."
@@ -154,6 +137,14 @@ class Aligner(nn.Module):
         # the answer: the translator's belief without guidance, calibrated on validation data
         logits = translator.prior(translator.condition(condition, semantic), texts, belief)
         return Alignment(visual, first, second, logits.softmax(-1), texts)
+
+    def classify(
+        self, image_features: Tensor, class_text_features: Tensor, sampling: SamplingConfig, **options: Any
+    ) -> Tensor:
+        """Class probabilities [n, k], those of `align`, without the steps that have no part in them."""
+        return self.align(
+            image_features, class_text_features, sampling, answer_only=True, **options
+        ).class_probabilities
 
     def save(self, folder: Path | str, card: AlignerCard, reference: ReferenceFeatures) -> Path:
         """Write weights and card; weights are expected to be exact in half precision (see training).
@@ -196,6 +187,12 @@ class Alignment:
     translator: DenoisingPath
     class_probabilities: Tensor
     class_texts: Tensor
+
+    def nearest_text(self, step: int) -> Tensor:
+        """Index [n] of the class text with the largest cosine to stage 2's states at a step; -1 is the last."""
+        normalize = nn.functional.normalize
+        cosines = normalize(self.translator.states[:, step], dim=1) @ normalize(self.class_texts, dim=1).T
+        return cosines.argmax(1)
 
 
 @dataclass(frozen=True, eq=False)

@@ -111,10 +111,7 @@ class FittedAligner:
             ends = []
             for batch, seeds in _batches(image_features):
                 run = self.aligner.align(batch, texts, sampling, item_seeds=seeds)
-                states, targets = (
-                    nn.functional.normalize(part, dim=1) for part in (run.translator.states[:, -1], run.class_texts)
-                )
-                ends.append((states @ targets.T).argmax(1))
+                ends.append(run.nearest_text(-1))
             elsewhere.append(torch.cat(ends) != answers)
         doubt = torch.stack(elsewhere).float().mean(0)
         return (1 - probabilities.amax(1) + DOUBT_WEIGHT * doubt).numpy()

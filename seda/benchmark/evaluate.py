@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from seda.aligner import PretrainedAligner
 from seda.class_texts import fill_template
@@ -77,8 +76,8 @@ def evaluate_aligner(
         seeds = range(first, first + len(batch))
         run = aligner.aligner.align(batch, texts, sampling, item_seeds=seeds)
         probabilities.append(run.class_probabilities.cpu().numpy())
-        starts.append(_nearest(run.translator.states[:, 0], run.class_texts))
-        ends.append(_nearest(run.translator.states[:, -1], run.class_texts))
+        starts.append(run.nearest_text(0).cpu().numpy())
+        ends.append(run.nearest_text(-1).cpu().numpy())
         if on_progress is not None:
             on_progress(min(first + BATCH, count), count)
     answer, labels = np.concatenate(probabilities), features.labels
@@ -92,9 +91,3 @@ def evaluate_aligner(
         state_accuracy_start=float((np.concatenate(starts) == labels).mean()),
         state_accuracy_end=float((np.concatenate(ends) == labels).mean()),
     )
-
-
-def _nearest(states: Tensor, texts: Tensor) -> np.ndarray:
-    """Index [n] of the class text with the largest cosine to each state."""
-    normalize = torch.nn.functional.normalize
-    return (normalize(states, dim=1) @ normalize(texts, dim=1).T).argmax(1).cpu().numpy()
