@@ -1,9 +1,11 @@
-"""Rebuild what is shipped beside the aligner's weights from the data and them: `python assets/build.py`.
+"""Rebuild what is shipped beside the aligners' weights: `python assets/build.py [fashion-mnist] [open-vocabulary]`.
 
-Samples, features, reference pictures, the stored journey, and the card's figures on the test split.
+Of Fashion-MNIST: samples, features, reference pictures, its journey, and the card's figures on the test split. Needs its images
+(Debian's dataset-fashion-mnist, $SEDA_DATA, or a network). Samples are chosen by rule, nothing by looking at results: the
+first images of each class in the test split, in its own order.
 
-Needs Fashion-MNIST on this machine (Debian's dataset-fashion-mnist, $SEDA_DATA, or a network). Everything is chosen by rule,
-nothing by looking at results: samples are the first images of each class in the test split, in its own order.
+Of the open vocabulary: features for `evaluate` from the cache that `pretrain` filled, and five journeys. Their pictures are
+chosen to show something, and their notes were written after looking at them.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from __future__ import annotations
 import io
 import shutil
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,10 +24,11 @@ sys.path.insert(0, str(ASSETS.parent))
 
 from seda.aligner import PretrainedAligner, load_aligner  # noqa: E402
 from seda.benchmark.evaluate import evaluate_aligner  # noqa: E402
-from seda.card import write_card  # noqa: E402
+from seda.benchmark.open_vocabulary import name_pictures  # noqa: E402
+from seda.card import EVALUATION, NAMING, VALIDATION, write_card  # noqa: E402
 from seda.config import SamplingConfig  # noqa: E402
 from seda.data.datasets import ImageDataset, load_dataset  # noqa: E402
-from seda.data.features import SHIPPED, encode_split, feature_file_name  # noqa: E402
+from seda.data.features import SHIPPED, encode_split, feature_file_name, find_features  # noqa: E402
 from seda.encoders import load_encoder  # noqa: E402
 from seda.encoders.base import Encoder  # noqa: E402
 from seda.images import NamedImage, read_image  # noqa: E402
@@ -88,7 +91,7 @@ def build_journeys(samples: list[dict], folder: Path, workbench: Workbench, jour
         title="Twelve unseen pictures travel to their class texts",
         note="Watch the pictures leave their cloud, gather at the category centers, and travel on to the words.",
     )
-    journey.save(journeys / "01-fashion-mnist.safetensors")
+    journey.save(journeys / "06-fashion-mnist.safetensors")
 
 
 def record_test_figures(aligner: PretrainedAligner, dataset: ImageDataset, encoder: Encoder) -> None:
@@ -99,7 +102,93 @@ def record_test_figures(aligner: PretrainedAligner, dataset: ImageDataset, encod
     write_card(aligner.folder, replace(aligner.card, metrics={**aligner.card.metrics, **test}))
 
 
-def main() -> None:
+@dataclass(frozen=True)
+class Story:
+    """A stored journey: samples by folder and file name without suffix, the words, and what to look at."""
+
+    name: str
+    title: str
+    note: str
+    pictures: tuple[str, ...]
+    classes: tuple[str, ...] = ()  # the aligner's own suggestion where empty
+
+
+TWICE = ("cow", "lady-beetle", "hibiscus", "watermelon", "steam-locomotive", "door")
+STORIES = (
+    Story(
+        "01-photos",
+        "Photographs find everyday words",
+        "No word here was trained on, and no photograph either. The raccoon has no word of its own here, and its card says so.",
+        (
+            *("photos/cat", "photos/dogs", "photos/honey-bee", "photos/dandelions", "photos/citrus-fruits"),
+            *("photos/cup-of-coffee", "photos/drum", "photos/pagoda", "photos/mountain", "photos/raccoon"),
+        ),
+    ),
+    Story(
+        "02-two-artists",
+        "The same six things, drawn by two artists",
+        "No drawing of these was fitted to. Both artists' take much the same way; the two hibiscus agree on the wrong word.",
+        tuple(f"emoji/{name}-{artist}" for name in TWICE for artist in ("noto", "twemoji")),
+        tuple(name.replace("-", " ") for name in TWICE),
+    ),
+    Story(
+        "03-none-of-these",
+        "A cat, a wolf, my grandmother's sofa",
+        "Cards that begin with “none?” show pictures that none of the three fits. They travel somewhere all the same: a path "
+        "always ends at a word.",
+        tuple(
+            f"photos/{name}" for name in ("cat", "kitten", "dogs", "raccoon", "honey-bee", "mountain", "cup-of-coffee")
+        ),
+        ("a cat", "a wolf", "my grandmother's sofa"),
+    ),
+    Story(
+        "04-coarse-and-fine",
+        "From coarse words to fine ones",
+        "Animal, mammal and pet are all true of a cat. Look at which word wins, and at the second answers in the table.",
+        ("photos/cat", "photos/kitten", "photos/dogs", "photos/raccoon", "photos/honey-bee", "emoji/cow-noto"),
+        ("animal", "mammal", "pet", "insect", "plant", "machine"),
+    ),
+    Story(
+        "05-mistakes",
+        "Mistakes worth talking about",
+        "The image encoder learned 1,000 categories, and a person is none of them: an astronaut looks like a vehicle, a man with "
+        "a tripod like an instrument. Words cannot repair what the eye was never taught.",
+        tuple(
+            f"photos/{name}" for name in ("astronaut", "man-with-a-camera", "rocket", "coins", "flower", "paintbrushes")
+        ),
+    ),
+)
+STORY_STEPS = 16  # a stage; chosen here: smooth to watch, and half the file of 25
+
+
+def build_stories(workbench: Workbench, samples: Path, journeys: Path) -> None:
+    """The open vocabulary's stored examples."""
+    for story in STORIES:
+        images = []
+        for picture in story.pictures:
+            path = next(samples.glob(f"{picture}.*"))
+            images.append(NamedImage(path.stem.replace("-", " "), read_image(path, path.name)))
+        journey = trace_images(
+            images, story.classes or workbench.aligner.card.first_classes, workbench,
+            SamplingConfig(num_inference_steps=STORY_STEPS), title=story.title, note=story.note,
+        )  # fmt: skip
+        journey.save(journeys / f"{story.name}.safetensors")
+
+
+def build_open_vocabulary() -> None:
+    aligner, encoder = load_aligner("open-vocabulary"), load_encoder("bundled:whole")
+    for part in (EVALUATION, VALIDATION):
+        for name, file in aligner.card.data[part].items():
+            features = find_features(file)
+            if features is None:
+                raise SystemExit(f"The features of {name} are not in the cache: run `python -m seda pretrain` first.")
+            features.save(SHIPPED / file, half=True)
+    rows = [row.to_dict() for row in name_pictures(aligner, encoder)]
+    write_card(aligner.folder, replace(aligner.card, metrics={**aligner.card.metrics, NAMING: rows}))
+    build_stories(Workbench(aligner, encoder, load_maps(aligner.folder)), ASSETS / "samples", ASSETS / "journeys")
+
+
+def build_fashion_mnist() -> None:
     dataset, encoder = load_dataset("fashion-mnist"), load_encoder("bundled")
     aligner: PretrainedAligner = load_aligner("fashion-mnist")
     build_pictures(aligner, dataset, encoder)
@@ -112,4 +201,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    builders = {"fashion-mnist": build_fashion_mnist, "open-vocabulary": build_open_vocabulary}
+    for chosen in sys.argv[1:] or builders:
+        builders[chosen]()

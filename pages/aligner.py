@@ -3,7 +3,15 @@
 import streamlit as st
 
 from seda.ui import cache
-from seda.ui.card import show_classes, show_data, show_maps, show_metrics, show_path_accuracy, show_provenance
+from seda.ui.card import (
+    show_classes,
+    show_data,
+    show_maps,
+    show_metrics,
+    show_naming,
+    show_path_accuracy,
+    show_provenance,
+)
 from seda.ui.controls import choose_aligner
 from seda.ui.errors import errors_on_screen, plain
 from seda.ui.state import app_state
@@ -17,6 +25,7 @@ with reading_column(), errors_on_screen():
     st.markdown(plain(card.description))
     show_metrics(card)
     show_path_accuracy(card)
+    show_naming(card)
     show_maps(card)
     left, right = st.columns(2, gap="large")
     with left:

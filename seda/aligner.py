@@ -123,9 +123,10 @@ class Aligner(nn.Module):
         texts = self.text_scaler(class_text_features.to(self.device, torch.float32))
         learner, translator, centers = self.learner, self.translator, self.class_centers
 
-        belief, first = None, standing(visual)
+        belief, first, categories, fit = None, standing(visual), None, None
         if self.config.semantic_space:
-            belief = translator.carry_over(learner.belief(condition, centers), texts)
+            categories = learner.belief(condition, centers)
+            belief, fit = translator.belief(condition, categories, texts), translator.fit(condition, categories, texts)
             if not answer_only or float(translator.prior.residual_share) > 0:
                 candidates = learner.candidates(condition, visual, centers, texts, sampling.guidance)
                 first = learner.run(candidates, sampling, item_seeds, on_step)
@@ -136,7 +137,7 @@ class Aligner(nn.Module):
             second = translator.run(candidates, sampling, item_seeds, on_step)
         # the answer: the translator's belief without guidance, calibrated on validation data
         logits = translator.prior(translator.condition(condition, semantic), texts, belief)
-        return Alignment(visual, first, second, logits.softmax(-1), texts)
+        return Alignment(visual, first, second, logits.softmax(-1), texts, categories, fit)
 
     def classify(
         self, image_features: Tensor, class_text_features: Tensor, sampling: SamplingConfig, **options: Any
@@ -180,6 +181,9 @@ class Alignment:
         translator: stage 2.
         class_probabilities: [n, k].
         class_texts: scaled class text features [k, d].
+        categories: stage 1's log p(category | v) [n, c]; None without a stage 1.
+        fit: how far the best class text is above what counts as fitting [n], nats, negative where none of them fits; None
+            where the vocabulary is closed and that is not known.
     """
 
     visual: Tensor
@@ -187,6 +191,8 @@ class Alignment:
     translator: DenoisingPath
     class_probabilities: Tensor
     class_texts: Tensor
+    categories: Tensor | None = None
+    fit: Tensor | None = None
 
     def nearest_text(self, step: int) -> Tensor:
         """Index [n] of the class text with the largest cosine to stage 2's states at a step; -1 is the last."""
@@ -229,6 +235,7 @@ class PretrainedAligner:
         item_seeds = range(len(image_features)) if item_seeds is None else item_seeds
         run = self.aligner.align(image_features, class_text_features, sampling, item_seeds=item_seeds, on_step=on_step)
         paths = (run.learner, run.translator)
+        shown = self._shown_centers(run)
         visual = run.visual.unsqueeze(1)  # [n, 1, d]
         stages = [0] + [stage for stage, path in enumerate(paths, 1) for _ in path.timesteps]
         timesteps = [0] + [t for path in paths for t in path.timesteps]
@@ -239,12 +246,12 @@ class PretrainedAligner:
             timesteps=np.array(timesteps, dtype=np.int16),
             class_probabilities=run.class_probabilities.cpu().numpy(),
             class_text_features=run.class_texts.cpu().numpy(),
-            class_centers=self.aligner.class_centers.cpu().numpy(),
+            class_centers=self.aligner.class_centers[shown].cpu().numpy(),
             image_features=image_features.to(torch.float32).cpu().numpy(),
             item_seeds=np.array(item_seeds, dtype=np.int64),
             item_names=tuple(item_names),
             class_names=tuple(class_names),
-            center_names=self.card.class_names,
+            center_names=tuple(self.card.class_names[index] for index in shown),
             settings={
                 "aligner": self.card.name,
                 "encoder": self.card.encoder,
@@ -253,8 +260,30 @@ class PretrainedAligner:
                 "sampling": sampling.to_dict(),
                 "scale": self.card.model.feature_norm,
                 "versions": package_versions(),
+                **({"vocabulary": "open", "center_indices": shown} if self.card.model.words else {}),
+                **({} if run.fit is None else {"hints": self.hints(run)}),
             },
         )
+
+    def hints(self, run: Alignment) -> list[str]:
+        """For each item the name of its most probable category where none of the class texts fits, else "" [n]."""
+        if run.fit is None or run.categories is None:
+            return [""] * len(run.class_probabilities)
+        found = run.categories.argmax(1).tolist()
+        return [
+            self.card.class_names[index] if fit < 0 else "" for index, fit in zip(found, run.fit.tolist(), strict=True)
+        ]
+
+    def _shown_centers(self, run: Alignment) -> list[int]:
+        """Indices of the category centers that belong to a picture of these paths: all, or those next to a hand-over.
+
+        A thousand centers would cover the map, and say nothing.
+        """
+        centers = self.aligner.class_centers
+        if not self.card.model.words:
+            return list(range(len(centers)))
+        nearest = torch.cdist(run.learner.states[:, -1], centers).argmin(1)
+        return sorted(set(nearest.tolist()))
 
     def check_encoder(self, name: str, fingerprint: str) -> None:
         """Refuse features of another encoder.

@@ -15,7 +15,11 @@ FORMAT = "seda-aligner"
 FORMAT_VERSION = 1
 CARD_FILE = "card.json"
 ASSETS = Path(__file__).resolve().parent.parent / "assets" / "aligners"
-DEFAULT_ALIGNER = "fashion-mnist"
+DEFAULT_ALIGNER = "open-vocabulary"
+# keys of an open-vocabulary card's data: feature files by collection, of pictures that nothing was fitted to or chosen by,
+# and of those that settings were chosen by
+EVALUATION, VALIDATION = "evaluation", "validation"
+NAMING = "naming"  # key of its metrics: rows of `seda.benchmark.open_vocabulary`
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,7 @@ class AlignerCard:
         data: name, split, counts and fingerprint of the training data, its source and licence.
         metrics: measured on validation data, and on test data where `evaluate` added them.
         versions: of the packages it was trained with.
+        suggested: class texts that a screen begins with; the categories themselves where empty.
     """
 
     name: str
@@ -47,6 +52,12 @@ class AlignerCard:
     data: Mapping[str, Any]
     metrics: Mapping[str, Any]
     versions: Mapping[str, str]
+    suggested: tuple[str, ...] = ()
+
+    @property
+    def first_classes(self) -> tuple[str, ...]:
+        """Class texts that a screen begins with."""
+        return self.suggested or self.class_names
 
     def to_dict(self) -> dict[str, Any]:
         values = dict(vars(self))
@@ -56,6 +67,7 @@ class AlignerCard:
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         parts = {
             "class_names": tuple(values["class_names"]),
+            "suggested": tuple(values.get("suggested", ())),
             "model": ModelConfig.from_dict(values["model"]),
             "training": TrainingConfig.from_dict(values["training"]),
         }

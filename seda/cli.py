@@ -1,7 +1,7 @@
-"""python -m seda: classify, trace, train, evaluate, benchmark, map, list.
+"""python -m seda: classify, trace, search, train, evaluate, benchmark, map, bench, list.
 
-Results go to stdout, progress and messages to stderr. Exit status: 0 when the call was answered (for classify and trace:
-at least one image), 1 when it was right but nothing could be answered or written, 2 when the call itself is wrong, 130
+Results go to stdout, progress and messages to stderr. Exit status: 0 when the call was answered (for classify, trace and
+search: at least one image), 1 when it was right but nothing could be answered or written, 2 when the call itself is wrong, 130
 after Ctrl-C. Heavy imports are inside the commands, so that help and wrong calls answer at once.
 """
 
@@ -19,15 +19,18 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seda.card import DEFAULT_ALIGNER, list_aligners, read_card
+from seda.card import DEFAULT_ALIGNER, EVALUATION, list_aligners, read_card
 from seda.class_texts import ClassTexts, parse_class_texts
 from seda.config import SAMPLERS, SamplingConfig, TrainingConfig
 from seda.errors import ClassTextError, ConfigError, DataError, SedaError, StorageError
 from seda.images import ImageFailure, NamedImage, find_images, read_images
 
 if TYPE_CHECKING:
+    from seda.aligner import PretrainedAligner
     from seda.benchmark.cells import Cell
     from seda.data.datasets import ImageDataset
+    from seda.data.feature_file import FeatureFile
+    from seda.encoders.base import Encoder
     from seda.tracing import Workbench
 
 ANSWERED, UNANSWERED, WRONG_CALL, INTERRUPTED = 0, 1, 2, 130
@@ -76,15 +79,44 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     _add_sampling(trace)
 
+    search = commands.add_parser(
+        "search", help="images for words, or words for an image, before and after the alignment",
+        epilog="With --json: query; direction, text_to_image or image_to_text; aligner; words, how many are ranked together; "
+        "before and after, each a list, best first, of {path, score, label} or {word, score}, the score a cosine before and a "
+        "probability after; recall, where the truth is known, as text_to_image_R@1, _R@5, image_to_text_R@1, _R@5, each with before, after, "
+        "chance and queries, else null; errors, a list of {path, error}. The truth is known from a samples.json beside the images "
+        "or from one sub-folder a class.",
+    )  # fmt: skip
+    search.set_defaults(command=_search)
+    search.add_argument("--query", required=True, metavar="WORDS|IMAGE", help="words, or the path of an image file")
+    search.add_argument(
+        "paths", nargs="*", metavar="PATH", help="an image, or a folder of images, to search; default: the samples"
+    )
+    search.add_argument(
+        "--top", type=_positive, default=5, metavar="N", help="how many of each ranking; default %(default)s"
+    )
+    _add_classes(search, "words to rank for an image, or beside the query; default: the aligner's own categories")
+    _add_aligner(search)
+    _add_device(search)
+    _add_json(search)
+
     train = commands.add_parser("train", help="train an aligner; the same call goes on where a stopped one ended")
     train.set_defaults(command=_train, when_stopped=" The same command goes on where this one ended.")
     train.add_argument(
         "--dataset", required=True,
-        help="fashion-mnist, digits, emoji:google, emoji:twitter, or folder:DIR with one sub-folder a class",
+        help="fashion-mnist, digits, emoji:google, emoji:twitter, folder:DIR with one sub-folder a class, or features:FILE "
+        "(see benchmark --data; without pictures)",
     )  # fmt: skip
     train.add_argument("--encoder", default="bundled", help="see `list`; default %(default)s")
     train.add_argument("--out", required=True, metavar="DIR", type=Path, help="folder of the new aligner")
     train.add_argument("--data-dir", metavar="DIR", type=Path, help="where the data set's files are")
+    train.add_argument(
+        "--engine", choices=("here", "ray"), default="here",
+        help="what encodes the images: this process, or workers of Ray (requirements-ray.txt); default %(default)s",
+    )  # fmt: skip
+    train.add_argument(
+        "--workers", type=_positive, metavar="N", help="of --engine ray; default: one a core, or one a GPU"
+    )
     train.add_argument("--limit", type=_positive, metavar="N", help="train on the first N images of the split only")
     train.add_argument(
         "--epochs", type=_positive, default=TrainingConfig.max_epochs, metavar="N",
@@ -98,6 +130,16 @@ def _parser() -> argparse.ArgumentParser:
         help="training features that form the maps' clouds, at most 100,000; default %(default)s",
     )  # fmt: skip
     _add_device(train)
+
+    pretrain = commands.add_parser(
+        "pretrain", help="make an aligner for any words; the same call goes on where one ended"
+    )
+    pretrain.set_defaults(command=_pretrain, when_stopped=" The same command goes on where this one ended.")
+    pretrain.add_argument(
+        "what", choices=("open-vocabulary",), help="fitted to the encoder's categories and to drawings"
+    )
+    pretrain.add_argument("--out", required=True, metavar="DIR", type=Path, help="folder of the new aligner")
+    pretrain.add_argument("--data-dir", metavar="DIR", type=Path, help="where the emoji packages are")
 
     evaluate = commands.add_parser("evaluate", help="accuracy and calibration on a data set")
     evaluate.set_defaults(command=_evaluate)
@@ -115,9 +157,9 @@ def _parser() -> argparse.ArgumentParser:
     benchmark.set_defaults(command=_benchmark, when_stopped=" The same command goes on where this one ended.")
     benchmark.add_argument(
         "--data", required=True, metavar="A,B",
-        help="data sets: fashion-mnist, digits, emoji:google, emoji:twitter, folder:DIR; or features:FILE, a .safetensors "
-        "or .npz with image_features [n, D], labels [n], test [n] (1 for test images), and class_text_features [k, d] "
-        "or class_names",
+        help="data sets: fashion-mnist, digits, emoji:google, emoji:twitter, folder:DIR; or features:FILE, a .safetensors, "
+        ".npz or .parquet with image_features [n, D], labels [n], test [n] (1 for test images), and class_text_features "
+        "[k, d] or class_names",
     )  # fmt: skip
     benchmark.add_argument(
         "--shots", type=_shots, default="1,2,4,8,16", metavar="1,4,full",
@@ -175,18 +217,41 @@ def _parser() -> argparse.ArgumentParser:
         _add_aligner(command)
         _add_json(command)
 
+    bench = commands.add_parser("bench", help="what the program's parts cost on this machine")
+    bench_commands = bench.add_subparsers(required=True, metavar="speed")
+    speed = bench_commands.add_parser(
+        "speed", help="seconds, memory and ratio to the bare forward passes of encoding, aligning, placing and training"
+    )
+    speed.set_defaults(command=_bench_speed)
+    speed.add_argument("--rows", metavar="A,B", help="only these, such as align-64x2x50; default: all, some minutes")
+    speed.add_argument(
+        "--seconds", type=float, default=8.0, metavar="S", help="that each row is repeated for; default %(default)s"
+    )
+    _add_aligner(speed)
+    _add_device(speed)
+    _add_json(speed)
+
     listing = commands.add_parser("list", help="encoders, aligners, data sets and the device")
     listing.set_defaults(command=_list)
+    listing.add_argument(
+        "--open-clip",
+        action="store_true",
+        help="all published weights of open_clip: sizes, and which are on this machine",
+    )
     _add_json(listing)
     return parser
 
 
 def _add_inputs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("paths", nargs="+", metavar="PATH", help="an image, or a folder of images")
-    parser.add_argument("--classes", metavar="A,B,C", help="class texts, separated by commas")
-    parser.add_argument("--classes-file", metavar="FILE", type=Path, help="class texts, one a line")
+    _add_classes(parser, "class texts")
     _add_aligner(parser)
     _add_device(parser)
+
+
+def _add_classes(parser: argparse.ArgumentParser, what: str) -> None:
+    parser.add_argument("--classes", metavar="A,B,C", help=f"{what}; separated by commas")
+    parser.add_argument("--classes-file", metavar="FILE", type=Path, help="the same from a file, one a line")
 
 
 def _add_aligner(parser: argparse.ArgumentParser) -> None:
@@ -249,6 +314,7 @@ def _classify(arguments: argparse.Namespace) -> int:
     encoder, aligner = workbench.encoder, workbench.aligner
     texts = encoder.encode_texts(fill_template(aligner.card.template, names))
     answers: list[dict[str, Any]] = []
+    hints: dict[str, str] = {}  # where none of the class texts fits
     for first in range(0, len(found), BATCH):
         part = found[first : first + BATCH]
         images, failures = _read(part)
@@ -256,10 +322,15 @@ def _classify(arguments: argparse.Namespace) -> int:
         if images:
             features = encoder.encode_images([item.image for item in images])
             seeds = [content_seed(item) for item in images]
-            probabilities = aligner.aligner.classify(features, texts, SamplingConfig(), item_seeds=seeds).tolist()
-            rows = {item.name: _best_first(names, row) for item, row in zip(images, probabilities, strict=True)}
+            run = aligner.aligner.align(features, texts, SamplingConfig(), item_seeds=seeds, answer_only=True)
+            answered = zip(images, run.class_probabilities.tolist(), strict=True)
+            rows = {item.name: _best_first(names, row) for item, row in answered}
+            hints |= {item.name: hint for item, hint in zip(images, aligner.hints(run), strict=True) if hint}
         errors = {failure.name: failure.message for failure in failures}
-        answers += [{"path": path, "classes": rows.get(path, []), "error": errors.get(path)} for path, _ in part]
+        answers += [
+            {"path": path, "classes": rows.get(path, []), "looks_like": hints.get(path), "error": errors.get(path)}
+            for path, _ in part
+        ]
         _progress("classified", min(first + BATCH, len(found)), len(found))
     if arguments.json:
         print(json.dumps(answers, ensure_ascii=False, indent=2))
@@ -300,25 +371,105 @@ def _trace(arguments: argparse.Namespace) -> int:
     return ANSWERED
 
 
+def _search(arguments: argparse.Namespace) -> int:
+    card = read_card(arguments.aligner)
+    given = arguments.classes is not None or arguments.classes_file is not None
+    known = _class_texts(arguments).names if given else card.class_names
+
+    from seda import search
+
+    image = search.image_query(arguments.query)
+    query = search.clean_query(arguments.query) if image is None else str(image)
+    sources = {} if image is None else {query: (image, *search.read_labels(image.parent, [image]))}  # path: file, label
+    for path in arguments.paths or ([search.SAMPLES] if image is None else []):
+        part = list(_find([str(path)]))
+        truth = search.read_labels(Path(path), [Path(name) for name, _ in part])
+        sources |= {name: (file, label) for (name, file), label in zip(part, truth, strict=True)}
+    errors = {name: str(file) for name, (file, _) in sources.items() if isinstance(file, DataError)}
+    readable = {name: entry for name, entry in sources.items() if name not in errors}
+    workbench = _workbench(arguments)
+    gallery, failures = search.encode_gallery(
+        [(name, file) for name, (file, _) in readable.items()], [label for _, label in readable.values()], workbench,
+        lambda done, total: _progress("encoded", done, total),
+    )  # fmt: skip
+    errors |= {failure.name: failure.message for failure in failures}
+    answered = bool(gallery.names) if image is None else query in gallery.names
+    words = search.word_list([query], known, gallery.known_labels) if image is None else tuple(known)
+    result: dict[str, Any] = {
+        "query": query, "direction": search.WAYS[0 if image is None else 1], "aligner": card.name, "words": len(words),
+        "before": [], "after": [], "recall": None, "errors": [{"path": name, "error": text} for name, text in errors.items()],
+    }  # fmt: skip
+    if answered:
+        scores = search.search_scores(gallery, words, workbench)
+        kind, names, hits = (
+            ("path", gallery.names, scores.images_for(0, arguments.top)) if image is None
+            else ("word", words, scores.words_for(gallery.names.index(query), arguments.top))
+        )  # fmt: skip
+        for way, ranked in zip(("before", "after"), hits, strict=True):
+            result[way] = [{kind: names[hit.index], "score": round(hit.score, 6)} for hit in ranked]
+            if image is None:
+                result[way] = [
+                    {**entry, "label": gallery.labels[hit.index] or None}
+                    for entry, hit in zip(result[way], ranked, strict=True)
+                ]
+        result["recall"] = {
+            f"{way}_R@{k}": {name: getattr(figures, name)[k] for name in ("before", "after", "chance")}
+            | {"queries": figures.queries}
+            for way, figures in scores.recall(gallery.labels).items() for k in figures.after
+        } or None  # fmt: skip
+    if arguments.json:
+        print(json.dumps(result, ensure_ascii=False, indent=2))
+    else:
+        _print_search(result)
+    return ANSWERED if answered else UNANSWERED
+
+
 def _train(arguments: argparse.Namespace) -> int:
     config = TrainingConfig(seed=arguments.seed, max_epochs=arguments.epochs)
 
     from seda.data.datasets import load_dataset
-    from seda.encoders import load_encoder
-    from seda.training.recipe import train_aligner
+    from seda.data.feature_file import read_feature_file
+    from seda.training.recipe import train_aligner, train_on_features
 
-    dataset = load_dataset(arguments.dataset, arguments.data_dir)
-    encoder = load_encoder(arguments.encoder, _device(arguments))
-    _say("Ctrl-C keeps what is done; the same command goes on from there.")
-    trained = train_aligner(
-        dataset, encoder, config, arguments.out, limit=arguments.limit, reference_count=arguments.reference_points,
-        on_progress=lambda stage, done, total, detail: _progress(stage, done, total, detail),
-    )  # fmt: skip
+    def encoder() -> Encoder:
+        return _load_encoder(arguments.encoder, _device(arguments))
+
+    options: dict[str, Any] = {
+        "limit": arguments.limit, "reference_count": arguments.reference_points,
+        "on_progress": lambda stage, done, total, detail: _progress(stage, done, total, detail),
+    }  # fmt: skip
+    stops = "Ctrl-C keeps what is done; the same command goes on from there."
+    if file := _features(arguments.dataset):
+        features = read_feature_file(file, needs_test=False)
+        _say(stops)
+        trained = train_on_features(features, config, arguments.out, text_encoder=encoder, **options)
+    else:
+        if arguments.engine == "ray":
+            from seda.data.ray_engine import RayEngine
+
+            options["engine"] = RayEngine(arguments.workers, _device(arguments))
+        dataset, images = load_dataset(arguments.dataset, arguments.data_dir), encoder()
+        _say(stops)
+        trained = train_aligner(dataset, images, config, arguments.out, **options)
     metrics = trained.card.metrics
     print(arguments.out)
     _say(
         f"validation accuracy {100 * metrics['validation_top1_accuracy']:.2f} % on {metrics['validation_count']} images"
     )
+    return ANSWERED
+
+
+def _pretrain(arguments: argparse.Namespace) -> int:
+    from seda.encoders import load_encoder
+    from seda.training.open_vocabulary import ENCODER, pretrain_open_vocabulary
+
+    trained = pretrain_open_vocabulary(
+        load_encoder(ENCODER), arguments.out, data_dir=arguments.data_dir, on_progress=_progress
+    )  # fmt: skip
+    for name, value in trained.card.metrics.items():
+        if isinstance(value, float):
+            print(f"{name}: {value:.4f}")
+    print(trained.folder)
     return ANSWERED
 
 
@@ -328,20 +479,30 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     from seda.aligner import load_aligner
     from seda.benchmark.evaluate import evaluate_aligner
     from seda.data.datasets import load_dataset
-    from seda.data.features import encode_split
-    from seda.encoders import load_encoder
+    from seda.data.feature_file import FileTexts, read_feature_file
+    from seda.data.features import chosen_indices, encode_split
 
     name = arguments.dataset or card.data.get("dataset")
     if not name:
         raise DataError("The aligner's card names no data set.", remedy="Name one with --dataset.")
-    dataset = load_dataset(name, arguments.data_dir)
     device = _device(arguments)
-    encoder = load_encoder(card.encoder, device)
+    if EVALUATION in card.data and not arguments.dataset:
+        return _evaluate_naming(load_aligner(arguments.aligner, device), device, arguments.json)
     aligner = load_aligner(arguments.aligner, device)
-    features = encode_split(
-        dataset, arguments.split, encoder, limit=arguments.limit,
-        on_progress=lambda done, total: _progress("encoding images", done, total),
-    )  # fmt: skip
+    dataset: ImageDataset | FeatureFile
+    encoder: Encoder
+    if file := _features(name):
+        dataset = read_feature_file(file, needs_test=arguments.split == "test")
+        features = dataset.test if arguments.split == "test" else dataset.train
+        features = features.take(chosen_indices(len(features), arguments.limit))
+        aligner.check_encoder(dataset.encoder, features.encoder_fingerprint)
+        encoder = FileTexts(dataset)
+    else:
+        dataset, encoder = load_dataset(name, arguments.data_dir), _load_encoder(card.encoder, device)
+        features = encode_split(
+            dataset, arguments.split, encoder, limit=arguments.limit,
+            on_progress=lambda done, total: _progress("encoding images", done, total),
+        )  # fmt: skip
     figures = evaluate_aligner(
         aligner, encoder, features, on_progress=lambda done, total: _progress("aligning", done, total)
     ).to_dict()
@@ -357,13 +518,25 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     return ANSWERED
 
 
+def _evaluate_naming(aligner: PretrainedAligner, device: str, as_json: bool) -> int:
+    """Of an open vocabulary: every method on pictures that nothing was fitted to."""
+    from seda.benchmark.open_vocabulary import name_pictures
+
+    rows = [row.to_dict() for row in name_pictures(aligner, _load_encoder(aligner.card.encoder, device))]
+    if as_json:
+        print(json.dumps(rows, ensure_ascii=False, indent=2))
+    else:
+        shown = [[f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in row.values()] for row in rows]
+        _print_table([("task", "method", "pictures", "texts", "recall@1", "recall@10"), *shown])
+    return ANSWERED
+
+
 def _benchmark(arguments: argparse.Namespace) -> int:
     from seda.benchmark.cells import read_cells
     from seda.benchmark.protocol import BenchmarkConfig, load_data, load_features, run_benchmark
     from seda.benchmark.report import write_report
     from seda.data.datasets import load_anywhere
     from seda.data.feature_file import FeatureFile, read_feature_file
-    from seda.encoders import load_encoder
 
     config = BenchmarkConfig(
         shots=arguments.shots, seeds=tuple(range(max(arguments.seeds))), methods=_names(arguments.methods),
@@ -372,10 +545,9 @@ def _benchmark(arguments: argparse.Namespace) -> int:
     )  # fmt: skip
     sources: dict[str, FeatureFile | ImageDataset] = {}  # all are looked for before the first is encoded
     for name in _names(arguments.data) or ():
-        kind, _, rest = name.partition(":")
-        is_file = kind == "features" and rest
-        sources[name] = read_feature_file(rest) if is_file else load_anywhere(name, arguments.data_dir)
-    encoder = cache(lambda: load_encoder(arguments.encoder, _device(arguments)))
+        file = _features(name)
+        sources[name] = read_feature_file(file) if file else load_anywhere(name, arguments.data_dir)
+    encoder = cache(lambda: _load_encoder(arguments.encoder, _device(arguments)))
     _say("Ctrl-C keeps the cells that are done; the same command goes on from there.")
     data = [
         load_features(name, source, config, encoder) if isinstance(source, FeatureFile)
@@ -396,6 +568,12 @@ def _cell_done(cell: Cell, done: int, total: int) -> None:
     _progress(
         "cells", done, total, f"{named}: accuracy {cell.figures['top1_accuracy']:.3f}, {cell.figures['seconds']:.1f} s"
     )
+
+
+def _features(dataset: str) -> str:
+    """The file that features:FILE names; "" for another data set."""
+    kind, _, rest = dataset.strip().partition(":")
+    return rest if kind == "features" else ""
 
 
 def _names(text: str | None) -> tuple[str, ...] | None:
@@ -455,6 +633,24 @@ def _map_score(arguments: argparse.Namespace) -> int:
     return ANSWERED
 
 
+def _bench_speed(arguments: argparse.Namespace) -> int:
+    read_card(arguments.aligner)
+
+    from seda.aligner import load_aligner
+    from seda.benchmark.speed import measure_speed, speed_tasks
+    from seda.projection.frozen import load_map
+
+    device = _device(arguments)
+    aligner = load_aligner(arguments.aligner, device)
+    tasks = speed_tasks(aligner, _load_encoder(aligner.card.encoder, device), load_map(aligner.folder), device)
+    rows = measure_speed(
+        tasks, names=_names(arguments.rows), seconds=arguments.seconds,
+        on_row=lambda row, done, total: _progress("rows", done, total, row.name),
+    )  # fmt: skip
+    _print_figures([vars(row) for row in rows], arguments.json)
+    return ANSWERED
+
+
 def _print_figures(rows: Sequence[dict[str, Any]], as_json: bool) -> None:
     """Rows of the same keys, as JSON or as a table with a heading."""
     if as_json:
@@ -465,6 +661,9 @@ def _print_figures(rows: Sequence[dict[str, Any]], as_json: bool) -> None:
 
 
 def _list(arguments: argparse.Namespace) -> int:
+    if arguments.open_clip:
+        return _list_open_clip(arguments.json)
+
     from seda.data.datasets import list_datasets
     from seda.device import best_device
     from seda.encoders import list_encoders
@@ -486,6 +685,30 @@ def _list(arguments: argparse.Namespace) -> int:
         _print_table(rows or [("none",)], indent="  ")
         print()
     print(f"Device: {listing['device']}")
+    return ANSWERED
+
+
+def _list_open_clip(as_json: bool) -> int:
+    from seda.encoders.openclip_list import list_open_clip
+
+    infos = list_open_clip()
+    if as_json:
+        print(json.dumps([vars(info) for info in infos], ensure_ascii=False, indent=2))
+        return ANSWERED
+    for family in dict.fromkeys(info.family for info in infos):
+        print(family)
+        rows = [
+            (
+                info.name,
+                "" if info.size_mb is None else f"{info.size_mb:,.0f} MB",
+                "" if info.parameters_m is None else f"{info.parameters_m:,.0f} M parameters",
+                "on this machine" if info.cached else "to be downloaded",
+                f"tokenizer from {info.tokenizer}" if info.tokenizer else "",
+            )
+            for info in infos
+            if info.family == family
+        ]
+        _print_table(rows, indent="  ")
     return ANSWERED
 
 
@@ -550,13 +773,22 @@ def _workbench(arguments: argparse.Namespace) -> Workbench:
     card = read_card(arguments.aligner)  # a wrong name is said before torch is imported
 
     from seda.aligner import load_aligner
-    from seda.encoders import load_encoder
     from seda.projection import load_maps
     from seda.tracing import Workbench
 
     device = _device(arguments)
     aligner = load_aligner(arguments.aligner, device)
-    return Workbench(aligner, load_encoder(card.encoder, device), load_maps(aligner.folder))
+    return Workbench(aligner, _load_encoder(card.encoder, device), load_maps(aligner.folder))
+
+
+def _load_encoder(name: str, device: str) -> Encoder:
+    """The encoder of that name; a download of its weights is shown."""
+    from seda.encoders import load_encoder
+
+    def show(there: int, total: int) -> None:
+        _progress("downloading weights, MB", there // 10**6, (total or there + 10**6) // 10**6)
+
+    return load_encoder(name, device, on_progress=show)
 
 
 def _device(arguments: argparse.Namespace) -> str:
@@ -580,8 +812,31 @@ def _print_answers(answers: Sequence[dict[str, Any]]) -> None:
             rows.append((answer["path"], answer["error"]))
         else:
             shown = answer["classes"][:SHOWN]
-            rows.append((answer["path"], *(f"{entry['name']} {100 * entry['probability']:.1f} %" for entry in shown)))
+            cells = [f"{entry['name']} {100 * entry['probability']:.1f} %" for entry in shown]
+            if answer["looks_like"]:
+                cells.append(f"none of these? looks like {answer['looks_like']}")
+            rows.append((answer["path"], *cells))
     _print_table(rows)
+
+
+def _print_search(result: dict[str, Any]) -> None:
+    for error in result["errors"]:
+        _say(f"left out: {error['error']}")
+    if not result["after"]:
+        _say("error: no image could be searched.")
+        return
+    rows = [("", "before (cosine)", "", f"after (probability among {result['words']} words)")]
+    for rank, (before, after) in enumerate(zip(result["before"], result["after"], strict=True), start=1):
+        first, second = (entry.get("path") or entry["word"] for entry in (before, after))
+        rows.append((str(rank), f"{before['score']:.3f} {first}", "", f"{100 * after['score']:.1f} % {second}"))
+    _print_table(rows)
+    if result["recall"]:
+        print()
+        rows = [("recall", "before", "after", "by chance", "queries")]
+        for name, figures in result["recall"].items():
+            shares = [f"{figures[key]:.3f}" for key in ("before", "after", "chance")]
+            rows.append((name.replace("_", " "), *shares, str(figures["queries"])))
+        _print_table(rows)
 
 
 def _print_table(rows: Sequence[Sequence[str]], indent: str = "") -> None:

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Self
 from seda.errors import ConfigError
 
 SAMPLERS = ("ddim", "ddpm", "dpmsolver++")
+PATH_FAMILIES = ("conditional", "bridge")
 
 
 def _check_range(name: str, value: float, low: float, high: float) -> None:
@@ -50,7 +51,8 @@ class SamplingConfig(Config):
         num_inference_steps: denoising steps of each of the two stages.
         strength: share of the noise schedule that is run, 0 < strength <= 1. Each stage starts from its source noised to
             this level: at 1 from pure noise. Chosen here: .6 keeps the visual cloud visible at the start.
-        eta: share of ancestral noise in DDIM steps, 0 to 1 (arXiv:2010.02502, eq. 16). Other samplers ignore it.
+        eta: share of ancestral noise in DDIM steps, 0 to 1 (arXiv:2010.02502, eq. 16). Other samplers ignore it. On a
+            bridge (`ModelConfig.path`) 0 is the flow form and 1 the Brownian bridge; sampler and strength are ignored there.
         guidance: power gamma on p(c | v) inside the denoiser. 1 samples a class with its probability, larger values
             commit to the most probable one. Chosen here: 3.
         seed: of the noise. Each item has a generator of its own, so an item's path does not depend on its batch.
@@ -101,6 +103,11 @@ class ModelConfig(Config):
         semantic_space: whether there is a stage 1. Without it stage 2 starts from the visual feature and knows no centers;
             an ablation.
         bank: whether PFIN reads the class texts; without them it knows condition and time only. An ablation.
+        words: distinct words that the categories are known by in an open vocabulary, see
+            `seda.models.word_posterior`; 0 where a user's class texts are expected to be like the trained ones.
+        words_per_category: of them, at most.
+        path: family of the paths, see `seda.diffusion.paths`: "conditional" starts from the noised source, "bridge" exactly
+            at it.
     """
 
     dim: int = 384
@@ -114,11 +121,16 @@ class ModelConfig(Config):
     power: float = 0.5
     semantic_space: bool = True
     bank: bool = True
+    words: int = 0
+    words_per_category: int = 12
+    path: str = "conditional"
 
     def __post_init__(self) -> None:
+        if self.path not in PATH_FAMILIES:
+            raise ConfigError(f"The path family {self.path!r} is not known; allowed are {', '.join(PATH_FAMILIES)}.")
         _check_range("power", self.power, 0.1, 1.0)
-        if not 2 <= self.dim <= self.image_dim:
-            raise ConfigError(f"dim is {self.dim}; allowed is 2 to image_dim ({self.image_dim}).")
+        for name in ("dim", "image_dim"):
+            _check_range(name, getattr(self, name), 2, 65_536)
         if self.width % self.heads:
             raise ConfigError(f"width {self.width} is not a multiple of heads {self.heads}.")
         if self.scale < 0:

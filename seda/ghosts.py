@@ -94,7 +94,8 @@ def matching_items(here: Trajectory, there: Trajectory) -> tuple[np.ndarray, np.
 
 def shared_maps(journey: Journey, earlier: Journey) -> list[str]:
     """Names of the maps that both journeys were placed on, the very same ones."""
-    if not np.array_equal(journey.trajectory.class_centers, earlier.trajectory.class_centers):
+    here, there = journey.trajectory, earlier.trajectory
+    if here.center_names == there.center_names and not np.array_equal(here.class_centers, there.class_centers):
         return []  # another aligner: another space
     return [
         name

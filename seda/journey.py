@@ -24,7 +24,7 @@ class Neighbors:
     Attributes:
         indices: int32 [n, s, t], into the u training pictures that occur at all, nearest first.
         similarities: float32 [n, s, t], their cosines to the state.
-        labels: int16 [u], index of each picture's category into the trajectory's center_names.
+        labels: int16 [u], index of each picture's category into the trajectory's center_names; -1 for another.
         sheet: the u pictures side by side, row by row, as one PNG or WebP; empty where the aligner has no pictures.
         columns: pictures in a row of the sheet.
         tile: side of one picture on the sheet, px.
@@ -146,7 +146,8 @@ class Journey:
     Attributes:
         trajectory: the paths in feature space.
         maps: the same on maps, by name ("umap-2d", "timeline"), in the order of the screen; the first is shown first.
-        reference_labels: int16 [m], index of each reference point into the trajectory's center_names.
+        reference_labels: int16 [m], index of each reference point into the trajectory's center_names; -1 for another
+            category than those.
         reference_total: how many reference points there are; m of them, evenly thinned, are on the maps.
         thumbnails: n small pictures as PNG bytes.
         title: a line for the screen.
@@ -181,8 +182,9 @@ class Journey:
                 "reference": (m, q),
             }
             _check_shapes(f"of map {name!r}", {part: getattr(positions, part) for part in expected}, expected)
-        if self.reference_labels.ndim != 1 or not ((self.reference_labels >= 0) & (self.reference_labels < c)).all():
-            raise ShapeError(f"reference_labels must be [m], each an index below {c}.")
+        if self.reference_labels.ndim != 1:
+            raise ShapeError("reference_labels must be [m].")
+        _check_indices("reference_labels", self.reference_labels, c, lowest=-1)
         if self.reference_total < m:
             raise ShapeError(f"{m} reference points are drawn of {self.reference_total} in all.")
         if len(self.thumbnails) != n:
@@ -199,7 +201,7 @@ class Journey:
     def _check_neighbors(self, neighbors: Neighbors) -> None:
         shape = (*self.trajectory.states.shape[:2], neighbors.indices.shape[-1])
         _check_shapes("of neighbours", {"indices": neighbors.indices}, {"indices": shape})
-        _check_indices("Labels of neighbours", neighbors.labels, len(self.trajectory.center_names))
+        _check_indices("Labels of neighbours", neighbors.labels, len(self.trajectory.center_names), lowest=-1)
 
     def _check_ghost(self, ghost: Ghost) -> None:
         n, s, _ = self.trajectory.states.shape
@@ -331,8 +333,8 @@ def _check_finite(trajectory: Trajectory) -> None:
             raise ValueError(f"{field.name} holds values that are not finite")
 
 
-def _check_indices(what: str, indices: np.ndarray, count: int) -> None:
-    if indices.dtype.kind not in "iu" or not ((indices >= 0) & (indices < count)).all():
+def _check_indices(what: str, indices: np.ndarray, count: int, lowest: int = 0) -> None:
+    if indices.dtype.kind not in "iu" or not ((indices >= lowest) & (indices < count)).all():
         raise ShapeError(f"{what} must be indices below {count}.")
 
 

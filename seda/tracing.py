@@ -185,7 +185,7 @@ def _journey(
     """Place a trajectory on every map and look for its nearest training pictures."""
     n, s, d = trajectory.states.shape
     nearest, indices, similarities = nearest_points(trajectory.states.reshape(n * s, d), *_pool(trajectory, workbench))
-    labels = workbench.aligner.reference.labels.cpu().numpy().astype(np.int16)
+    labels = _shown_labels(trajectory, workbench.aligner.reference.labels.cpu().numpy())
     return Journey(
         trajectory,
         place_trajectory(trajectory, workbench, workbench.maps, nearest),
@@ -195,9 +195,21 @@ def _journey(
         title,
         note,
         shown_neighbors(
-            indices.reshape(n, s, -1), similarities.reshape(n, s, -1), workbench.sample_labels, workbench.pictures
+            indices.reshape(n, s, -1), similarities.reshape(n, s, -1),
+            _shown_labels(trajectory, workbench.sample_labels), workbench.pictures,
         ),
-    )
+    )  # fmt: skip
+
+
+def _shown_labels(trajectory: Trajectory, labels: np.ndarray) -> np.ndarray:
+    """An aligner's labels [m] as indices into the trajectory's centers, int16; -1 where the center is not shown."""
+    if not trajectory.open_vocabulary:
+        return labels.astype(np.int16)
+    shown = np.full(int(labels.max(initial=0)) + 1, -1, np.int16)
+    for index, center in enumerate(trajectory.settings["center_indices"]):
+        if center < len(shown):
+            shown[center] = index
+    return shown[labels]
 
 
 def _pool(trajectory: Trajectory, workbench: Workbench) -> tuple[np.ndarray, slice]:
@@ -328,6 +340,11 @@ def on_own_maps(journey: Journey, workbench: Workbench) -> Journey:
 
 def _is_traced_with(journey: Journey, aligner: PretrainedAligner) -> bool:
     found, centers = journey.trajectory.class_centers, aligner.aligner.class_centers.cpu().numpy()
+    if journey.trajectory.open_vocabulary:  # those that were shown
+        indices = journey.trajectory.settings.get("center_indices")
+        if not isinstance(indices, list) or not all(isinstance(i, int) and 0 <= i < len(centers) for i in indices):
+            return False
+        centers = centers[indices]
     return found.shape == centers.shape and np.allclose(found, centers, atol=1e-3)
 
 

@@ -45,12 +45,12 @@ class Trajectory:
         timesteps: int16 [s], the noise schedule's timestep of each state; 0 where the state is clean.
         class_probabilities: float32 [n, k], the answer, rows sum to 1.
         class_text_features: float32 [k, d], scaled units.
-        class_centers: float32 [c, d], scaled units.
+        class_centers: float32 [c, d], scaled units: all of the aligner's, or those that the paths came near.
         image_features: float32 [n, D], as the encoder gave them: enough to trace the items again without their pictures.
         item_seeds: int64 [n], the number of each item's noise.
         item_names: n file or sample names.
         class_names: k class texts, as typed.
-        center_names: c names of the training classes whose centers span the semantic space.
+        center_names: c names of the training classes whose centers span the semantic space, or of those that are shown.
         settings: JSON values that say how this was made (aligner, encoder, sampling).
 
     Shapes: n items, s states, d feature width, D width of image features, k class texts, c category centers.
@@ -97,6 +97,20 @@ class Trajectory:
         """How it was drawn, from the settings; empty where they do not say: a replay may hold anything."""
         told = self.settings.get("sampling") if isinstance(self.settings, Mapping) else None
         return told if isinstance(told, Mapping) else {}
+
+    @property
+    def open_vocabulary(self) -> bool:
+        """Whether the centers are those that these paths came near, of many more."""
+        return isinstance(self.settings, Mapping) and self.settings.get("vocabulary") == "open"
+
+    @property
+    def hints(self) -> tuple[str, ...]:
+        """For each item the category that it looks like most where none of the class texts fits it, else ""."""
+        told = self.settings.get("hints") if isinstance(self.settings, Mapping) else None
+        count = len(self.item_names)
+        if not isinstance(told, list | tuple) or len(told) != count or not all(isinstance(one, str) for one in told):
+            return ("",) * count
+        return tuple(told)
 
     @property
     def hand_over(self) -> int:

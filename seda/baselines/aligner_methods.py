@@ -37,7 +37,7 @@ class SedaAligner:
         read_out: one of READ_OUTS.
         seed: of everything random.
         learning_rate, feature_noise, mixup, center_weight: see `TrainingConfig`.
-        power, semantic_space, bank: see `ModelConfig`.
+        power, semantic_space, bank, path: see `ModelConfig`.
         relative_scale: of scaled features, in units of sqrt(d).
         sampler, steps, strength: see `SamplingConfig`.
         averaged: seeds of the noise whose answers are averaged.
@@ -52,6 +52,7 @@ class SedaAligner:
     power: float = ModelConfig.power
     semantic_space: bool = ModelConfig.semantic_space
     bank: bool = ModelConfig.bank
+    path: str = ModelConfig.path
     relative_scale: float = 1.0
     sampler: str = SamplingConfig.sampler
     steps: int = SamplingConfig.num_inference_steps
@@ -174,7 +175,7 @@ def trained_aligner(
     width, image_width = texts.features.shape[1], train.image_features.shape[1]
     model = ModelConfig(
         dim=width, image_dim=image_width, scale=config.relative_scale * width**0.5, power=config.power,
-        semantic_space=config.semantic_space, bank=config.bank,
+        semantic_space=config.semantic_space, bank=config.bank, path=config.path,
     )  # fmt: skip
     aligner = fit_aligner(data, training_config(config, count), model, split=split).aligner
     found[key] = aligner, time.perf_counter() - start
@@ -212,6 +213,7 @@ SETTINGS = {read_out: (SedaAligner(read_out),) for read_out in READ_OUTS}
 ABLATIONS = {
     "no-stage-1": SedaAligner(semantic_space=False),
     "no-bank": SedaAligner(bank=False),
+    "bridge": SedaAligner(path="bridge"),
     "no-center-loss": SedaAligner(center_weight=0.0),
     "no-power-transform": SedaAligner(power=1.0),
     "no-noise-no-mixup": SedaAligner(feature_noise=0.0, mixup=0.0),

@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from seda.training.augmentation import noised as noised  # for the baselines, which take all their training from here
+
 BATCH = 256  # images
 MIN_STEPS = 300  # chosen here: few shots make epochs of one step; twice what SeDA gets
 EPOCHS = 20
@@ -80,24 +82,6 @@ def train_network(
                     best, lowest = _weights(network), found
     network.load_state_dict(best)
     network.eval().requires_grad_(False)
-
-
-def noised(features: Tensor, std: Tensor, strength: float, generator: torch.Generator) -> Tensor:
-    """Features [n, D] plus N(0, std^2) noise of a strength drawn uniformly from 0 to `strength`, one per row."""
-    if strength == 0:
-        return features
-    drawn = strength * torch.rand(len(features), 1, generator=generator)
-    return features + drawn * std * torch.randn(features.shape, generator=generator)
-
-
-def mixed(features: Tensor, beta: float, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
-    """Mixup: mixed features [n, D], each row's partner [n], its own share [n] (arXiv:1710.09412); beta 0 mixes nothing."""
-    partner, share = torch.randperm(len(features), generator=generator), torch.ones(len(features))
-    if beta > 0:
-        # torch's Beta takes no generator
-        rng = np.random.default_rng(int(torch.randint(2**31, (1,), generator=generator)))
-        share = torch.from_numpy(rng.beta(beta, beta, len(features))).float()
-    return share[:, None] * features + (1 - share[:, None]) * features[partner], partner, share
 
 
 def parameter_count(network: nn.Module) -> int:

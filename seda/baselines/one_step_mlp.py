@@ -10,9 +10,10 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize
 
 from seda.baselines.base import ClassTextFeatures, LabelledFeatures
-from seda.baselines.network_training import Schedule, mixed, noised, parameter_count, seeded, train_network
+from seda.baselines.network_training import Schedule, noised, parameter_count, seeded, train_network
 from seda.baselines.preparation import Preparation
 from seda.baselines.text_regression import text_targets
+from seda.training.augmentation import Mixup
 
 SCALE = 10.0  # of cosines at the start of training, as in SeDA's networks
 
@@ -67,12 +68,12 @@ class OneStepMlp:
 
         def loss(batch: Tensor, generator: torch.Generator) -> Tensor:
             inputs = noised(features[batch], std, self.feature_noise, generator)
-            inputs, partner, share = mixed(inputs, self.mixup, generator)
-            hidden = network.hidden(inputs)
+            blend = Mixup.drawn(len(batch), self.mixup, generator)
+            hidden = network.hidden(blend(inputs))
             predicted = network.predicted(hidden)
             logits = network.scale.exp() * predicted @ targets.T
             total = torch.zeros(())
-            for index, part in ((batch, share), (batch[partner], 1 - share)):
+            for index, part in ((batch, blend.share), (batch[blend.partner], 1 - blend.share)):
                 squared = 2 - 2 * (predicted * goals[index]).sum(1)  # ||a - b||^2 of unit vectors
                 entropy = cross_entropy(logits, labels[index], reduction="none")
                 pull = (hidden - network.centers[labels[index]]).square().sum(1) / 2

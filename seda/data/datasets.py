@@ -77,6 +77,7 @@ def list_datasets(data_dir: Path | str | None = None) -> list[DatasetInfo]:
     """All data sets; nothing is downloaded."""
     from seda.data.emoji import ARTISTS, SOURCES, find_package
     from seda.data.fashion_mnist import find_idx_files
+    from seda.data.torchvision_sets import SETS, find_root
 
     emoji = [
         DatasetInfo(
@@ -98,6 +99,10 @@ def list_datasets(data_dir: Path | str | None = None) -> list[DatasetInfo]:
             True,
         ),
         *emoji,
+        *(
+            DatasetInfo(f"torchvision:{name}", f"{info.title}.", find_root(name, data_dir) is not None)
+            for name, info in SETS.items()
+        ),
         DatasetInfo("folder:DIR", "A folder of your own with one sub-folder of pictures for each class.", True),
     ]
 
@@ -106,9 +111,9 @@ def load_dataset(spec: str, data_dir: Path | str | None = None) -> ImageDataset:
     """The data set of that name.
 
     Args:
-        spec: "fashion-mnist", "digits", "emoji:google", "emoji:twitter", or "folder:DIR" for a folder with one sub-folder
-            of pictures a class.
-        data_dir: where the files of fashion-mnist and emoji are; None looks in the usual places.
+        spec: "fashion-mnist", "digits", "emoji:google", "emoji:twitter", "torchvision:NAME" for a set of torchvision such as
+            CIFAR10, or "folder:DIR" for a folder with one sub-folder of pictures a class.
+        data_dir: where the files of fashion-mnist, emoji and torchvision are; None looks in the usual places.
     Raises:
         DataError: the name is not known, or what it names is missing or cannot be used.
     """
@@ -125,18 +130,23 @@ def load_dataset(spec: str, data_dir: Path | str | None = None) -> ImageDataset:
         from seda.data.emoji import Emoji
 
         return Emoji(rest, data_dir)
+    if kind == "torchvision" and rest:
+        from seda.data.torchvision_sets import TorchvisionSet
+
+        return TorchvisionSet(rest, data_dir)
     if kind == "folder" and rest:
         from seda.data.image_folder import ImageFolder
 
         return ImageFolder(rest)
     if kind == "features":
         raise DataError(
-            f"{spec!r:.80} names features without pictures.", remedy="Only benchmark reads them; name pictures here."
+            f"{spec!r:.80} names features without pictures, which train, evaluate and benchmark take.",
+            remedy="Name pictures here.",
         )
     raise DataError(
         f"The data set {spec!r:.80} is not known.",
-        remedy="Choose fashion-mnist, digits, emoji:google, emoji:twitter, or folder:DIR for a folder with one sub-folder "
-        "of pictures a class.",
+        remedy="Choose fashion-mnist, digits, emoji:google, emoji:twitter, torchvision:NAME (see `python -m seda list`), or "
+        "folder:DIR for a folder with one sub-folder of pictures a class.",
     )
 
 

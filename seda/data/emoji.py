@@ -96,8 +96,7 @@ class Emoji:
         self.source = SOURCES[artist]
         self._folder = find_package(artist, data_dir)
         if self._folder is None:
-            where = "" if data_dir is None else f" in {data_dir}"
-            raise DataError(f"The npm package {_package(artist)} is not there{where}.", remedy=_ways_on(data_dir))
+            raise missing_package(artist, data_dir)
         classes = _classes(_read(self._folder))
         if len(classes) < 2:
             raise DataError(
@@ -181,6 +180,12 @@ def find_package(artist: str, data_dir: Path | str | None = None) -> Path | None
         roots += [cache_dir() / "data", Path()]
     places = [root / below / _package(artist) for root in roots for below in ("", "node_modules")]
     return next((place for place in places if (place / "emoji.json").is_file()), None)
+
+
+def missing_package(artist: str, data_dir: Path | str | None = None) -> DataError:
+    """What to say where an artist's package is not found."""
+    where = "" if data_dir is None else f" in {data_dir}"
+    return DataError(f"The npm package {_package(artist)} is not there{where}.", remedy=_ways_on(data_dir))
 
 
 def _package(artist: str) -> str:

@@ -1,37 +1,53 @@
-"""Image features that were made elsewhere, in one file, for the benchmark: `--data features:FILE`.
+"""Image features that were made elsewhere, in one file: `--dataset features:FILE` of train and evaluate, `--data` of benchmark.
 
-A safetensors or npz file with these arrays (n images, D and d widths of image and text features, k classes):
+A safetensors, npz or parquet file with these arrays (n images, D and d widths of image and text features, k classes):
 
     image_features       float [n, D]
     labels               whole numbers [n], 0 to k - 1
-    test                 true or 1 for images of the test split, [n]
+    test                 true or 1 for images of the test split, [n]; for training alone it may be left out
     class_text_features  float [k, d], or [k, p, d] with p phrasings of each class, the one to show first
 
 and, where they are wanted:
 
-    class_names          k texts, [k] in npz, in safetensors a JSON list under the metadata key "class_names". Without
-                         class_text_features they are encoded with the benchmark's encoder.
+    class_names          k texts. Without class_text_features they are encoded with the encoder named on the command line.
     image_text_features  float [n, d], of each image's own text
     shared_space         one true or 1: pictures and texts were encoded by encoders that were trained together (CLIP)
+    encoder              a text that names the encoder. An aligner trained on the features takes features of that name only.
+    encoder_fingerprint  a text that tells versions of that encoder apart
+
+In npz everything is an array of that name, texts too. In safetensors texts are entries of the metadata, class_names a JSON
+list. In parquet every row is an image: image_features and image_text_features are list columns, labels and test plain
+ones, and what is not of an image is an entry of the schema's metadata, as JSON (encoder and encoder_fingerprint as they
+are); labels may be texts there, which then are the class names. Rows, positions and columns count from 0.
 """
 
 from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from seda.data.feature_set import FeatureSet
-from seda.errors import DataError, FileFormatError
+from seda.errors import DataError, EncoderError, FileFormatError
 from seda.storage import fingerprint
 
-SUFFIXES = (".safetensors", ".npz")
-ENCODER = "features"  # instead of an encoder's fingerprint: the file does not say which encoder it was
+if TYPE_CHECKING:
+    from pyarrow import ChunkedArray
+    from torch import Tensor
+
+SUFFIXES = (".safetensors", ".npz", ".parquet")
+TEXTS = ("class_names", "encoder", "encoder_fingerprint")  # arrays of texts; the others are numbers
+LIST_COLUMNS, PLAIN_COLUMNS = ("image_features", "image_text_features"), ("labels", "test")
+# pyarrow's errors are ValueErrors, OSErrors, TypeErrors and KeyErrors
+UNREADABLE = (
+    SafetensorError, OSError, ValueError, TypeError, KeyError, AttributeError, EOFError, zipfile.BadZipFile
+)  # fmt: skip
 _FORM = "The README, under From the shell, says what the file has to hold."
 
 
@@ -40,136 +56,318 @@ class FeatureFile:
     """What a file holds.
 
     Attributes:
-        train, test: features of the two splits.
+        name: how a user asks for it, "features:FILE".
+        train, test: features of the two splits; test is empty where no image belongs to it.
         class_text_features: float32 [k, p, d]; None where only names came.
         shared_space: whether a cosine between picture and text means something.
+        encoder: name of the encoder of the features; the file's own where it does not say.
     """
 
+    name: str
     train: FeatureSet
     test: FeatureSet
     class_text_features: np.ndarray | None
     shared_space: bool
+    encoder: str
 
 
-def read_feature_file(path: Path | str) -> FeatureFile:
-    """
+class FileTexts:
+    """The class texts of a feature file in the place of an `Encoder`: it knows these texts and no others, and no pictures.
+
     Raises:
-        FileFormatError: the file is missing, damaged, or neither safetensors nor npz; nothing in it is executed.
-        DataError: an array is missing, does not fit to the others, or holds what is not allowed.
+        DataError: the file has no features of class texts.
     """
-    path = Path(path).expanduser()
+
+    def __init__(self, file: FeatureFile) -> None:
+        if file.class_text_features is None:
+            raise DataError(f"{file.name} has no class_text_features.", remedy=_FORM)
+        self.name, self.fingerprint = file.encoder, file.train.encoder_fingerprint
+        self.description = f"Features of {file.name}, made by {file.encoder}."
+        self._texts = dict(zip(file.train.class_names, file.class_text_features[:, 0], strict=True))
+        self.image_dim, self.text_dim = file.train.image_features.shape[1], file.class_text_features.shape[2]
+
+    def encode_images(self, images: Sequence[Any]) -> NoReturn:
+        """
+        Raises:
+            EncoderError: always.
+        """
+        raise EncoderError(
+            f"The features of {self.name} came in a file; pictures cannot be encoded with it.",
+            remedy="Use an aligner whose encoder is on this machine, see `python -m seda list`.",
+        )
+
+    def encode_texts(self, texts: Sequence[str]) -> Tensor:
+        """float32 [n, text_dim] of the file's own class names.
+
+        Raises:
+            EncoderError: another text.
+        """
+        import torch
+
+        if unknown := [text for text in texts if text not in self._texts]:
+            raise EncoderError(
+                f"The file has no features of the text {unknown[0]!r:.80}; its texts are its class names."
+            )
+        return torch.from_numpy(np.stack([self._texts[text] for text in texts]))
+
+
+def read_feature_file(path: Path | str, *, needs_test: bool = True) -> FeatureFile:
+    """Read and check a file; everything that does not fit is said at once.
+
+    Args:
+        needs_test: whether a file without images of a test split is refused.
+    Raises:
+        FileFormatError: the file is missing, damaged, or of another kind; nothing in it is executed.
+        DataError: an array is missing, does not fit to the others, or holds what is not allowed; says where.
+    """
+    shown, path = str(path), Path(path).expanduser()
     arrays = _read(path)
-    features = _floats(path, arrays, "image_features", (2,))
-    count = len(features)
-    labels = _whole(path, arrays, "labels", count)
-    test = _whole(path, arrays, "test", count)
-    if bad := sorted(set(test.tolist()) - {0, 1}):
-        raise DataError(f"{path}: test holds {bad[0]}; allowed are 0 and 1.", remedy=_FORM)
-    texts = _floats(path, arrays, "class_text_features", (2, 3)) if "class_text_features" in arrays else None
-    names = _names(path, arrays)
-    if texts is None and names is None:
-        raise DataError(f"{path} has neither class_text_features nor class_names.", remedy=_FORM)
-    classes = len(texts) if texts is not None else len(names)
-    names = names if names is not None else tuple(f"class {label}" for label in range(classes))
-    if len(names) != classes or len(set(names)) != classes:
-        raise DataError(
-            f"{path}: {len(names)} class names, {len(set(names))} of them different, came with {classes} class text "
-            "features; as many, all different, are needed.",
-            remedy=_FORM,
-        )
-    _check_labels(path, labels, test, classes)
-    own = _floats(path, arrays, "image_text_features", (2,)) if "image_text_features" in arrays else None
-    if own is not None and (len(own) != count or (texts is not None and own.shape[-1] != texts.shape[-1])):
-        wanted = "d" if texts is None else texts.shape[-1]
-        raise DataError(f"{path}: image_text_features are {list(own.shape)}; [{count}, {wanted}] is needed.")
-    shared = bool(np.asarray(arrays.get("shared_space", False)).any())
-    values = {name: array for name, array in sorted(arrays.items()) if name != "class_names"}
+    problems: list[str] = []
+
+    def attempt(check: Callable[..., Any], *arguments: Any) -> Any:
+        try:
+            return check(*arguments)
+        except _Problem as problem:
+            problems.append(str(problem))
+            return None
+
+    features = attempt(_floats, arrays, "image_features", (2,))
+    labels, own = arrays.get("labels"), None
+    count = len(features) if features is not None else len(labels) if labels is not None and labels.ndim else 0
+    labels = attempt(_whole, arrays, "labels", count)
+    test = np.zeros(count, np.int64)
+    if needs_test or "test" in arrays:
+        test = attempt(_split, arrays, count, needs_test)
+    texts = attempt(_floats, arrays, "class_text_features", (2, 3)) if "class_text_features" in arrays else None
+    names = attempt(_class_names, arrays, texts)
+    if labels is not None and names is not None:
+        attempt(_check_labels, labels, np.zeros(count) if test is None else test, names)
+    if "image_text_features" in arrays:
+        own = attempt(_floats, arrays, "image_text_features", (2,))
+        attempt(_check_own_texts, own, count, texts)
+    encoder, version = (attempt(_text, arrays, name) for name in ("encoder", "encoder_fingerprint"))
+    if problems:
+        listed = problems[0] if len(problems) == 1 else " ".join(f"({i}) {text}" for i, text in enumerate(problems, 1))
+        raise DataError(f"{shown}: {listed}", remedy=_FORM)
+
+    values = {name: array for name, array in sorted(arrays.items()) if name not in TEXTS}
     data = fingerprint({"arrays": values, "class_names": names})
+    if encoder and not version:
+        version = fingerprint({"encoder": encoder, "features": "from a file"})
+    version = version or fingerprint({"encoder of": data})  # nobody knows which: features of this very file only
     train, held_out = (
-        FeatureSet(
-            features[part], labels[part], names, split, ENCODER, data, None if own is None else own[part]
-        )
+        FeatureSet(features[part], labels[part], names, split, version, data, None if own is None else own[part])
         for split, part in (("train", test == 0), ("test", test == 1))
-    )  # fmt: skip
+    )
     if texts is not None and texts.ndim == 2:
         texts = texts[:, None]  # [k, 1, d]
-    return FeatureFile(train, held_out, texts, shared)
+    shared = bool(np.asarray(arrays.get("shared_space", False)).any())
+    return FeatureFile(f"features:{shown}", train, held_out, texts, shared, encoder or f"features:{path.name}")
+
+
+class _Problem(Exception):
+    """One thing that is wrong with a file; a sentence."""
+
+
+# ---------------------------------------------------------------------------------------------------- reading
 
 
 def _read(path: Path) -> dict[str, np.ndarray]:
-    """Arrays by name; class names are an array of texts."""
+    """Arrays by name; those of TEXTS are arrays of texts."""
     if not path.is_file():
         raise FileFormatError(f"The feature file {path} does not exist.")
-    if path.suffix not in SUFFIXES:
-        raise FileFormatError(f"{path.name} ends with {path.suffix!r}; feature files end with {' or '.join(SUFFIXES)}.")
-    try:
-        if path.suffix == ".npz":
-            with np.load(path, allow_pickle=False) as file:
-                return {name: file[name] for name in file.files}
-        with safe_open(path, framework="numpy") as file:
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
-            metadata = file.metadata() or {}
-        # beside the key itself, where our own writer keeps all metadata
-        names = json.loads(metadata.get("class_names", "null")) or json.loads(metadata.get("json", "{}")).get(
-            "class_names"
+    readers = {".npz": _read_npz, ".safetensors": _read_safetensors, ".parquet": _read_parquet}
+    if path.suffix not in readers:
+        raise FileFormatError(
+            f"{path.name} ends with {path.suffix!r}; feature files end with {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}."
         )
-    except (SafetensorError, OSError, ValueError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+    try:
+        return readers[path.suffix](path)
+    except UNREADABLE as error:
         raise FileFormatError(
             f"{path} is damaged, or holds more than arrays and texts ({error}).", remedy=_FORM
         ) from error
-    return arrays if names is None else arrays | {"class_names": np.array(names)}
 
 
-def _floats(path: Path, arrays: Mapping[str, np.ndarray], name: str, dims: tuple[int, ...]) -> np.ndarray:
-    array = _array(path, arrays, name)
-    if array.dtype.kind != "f" or array.ndim not in dims or 0 in array.shape:
-        wanted = " or ".join(str(dim) for dim in dims)
+def _read_npz(path: Path) -> dict[str, np.ndarray]:
+    with np.load(path, allow_pickle=False) as file:
+        return {name: file[name] for name in file.files}
+
+
+def _read_safetensors(path: Path) -> dict[str, np.ndarray]:
+    with safe_open(path, framework="numpy") as file:
+        arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+        metadata = file.metadata() or {}
+    ours = json.loads(metadata.get("json", "{}"))  # where our own writer keeps all metadata
+    names = json.loads(metadata.get("class_names", "null")) or ours.get("class_names")
+    texts = {key: metadata.get(key) or ours.get(key) for key in ("encoder", "encoder_fingerprint")}
+    return arrays | {key: np.array(value) for key, value in {**texts, "class_names": names}.items() if value}
+
+
+def _read_parquet(path: Path) -> dict[str, np.ndarray]:
+    try:
+        from pyarrow import parquet
+    except ImportError as error:
+        raise FileFormatError(
+            f"{path.name} is a parquet file, and pyarrow, which reads those, is not installed.",
+            remedy="Run: pip install pyarrow",
+        ) from error
+    with parquet.ParquetFile(path) as file:
+        columns = [name for name in (*LIST_COLUMNS, *PLAIN_COLUMNS) if name in file.schema_arrow.names]
+        table = file.read(columns=columns)
+    metadata = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
+    arrays: dict[str, np.ndarray] = {}
+    for key in ("class_names", "class_text_features", "shared_space"):
+        if key in metadata:
+            arrays[key] = np.array(json.loads(metadata[key]))
+    arrays |= {key: np.array(metadata[key]) for key in ("encoder", "encoder_fingerprint") if metadata.get(key)}
+    for name in columns:
+        read = _list_column if name in LIST_COLUMNS else _plain_column
+        arrays[name] = read(path, name, table.column(name))
+    if "labels" in arrays and arrays["labels"].dtype.kind == "U":
+        arrays |= _named_labels(path, arrays["labels"], arrays.get("class_names"))
+    return arrays
+
+
+def _list_column(path: Path, name: str, column: ChunkedArray) -> np.ndarray:
+    """[n, D] of a column of lists.
+
+    Raises:
+        DataError: a row is missing or has another length than the first; names it.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kind = column.type
+    if not (pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)):
+        raise DataError(f"{path}: the column {name} holds {kind}; lists of numbers are needed.", remedy=_FORM)
+    lengths = pc.fill_null(pc.list_value_length(column), -1).to_numpy()
+    if len(wrong := np.flatnonzero(lengths != lengths[:1])) or (lengths[:1] < 0).any():
+        row = int(wrong[0]) if len(wrong) and lengths[0] >= 0 else 0
+        came = "is missing" if lengths[row] < 0 else f"has {lengths[row]} numbers"
         raise DataError(
-            f"{path}: {name} is {array.dtype} {list(array.shape)}; floats with {wanted} dimensions, none empty, are needed.",
+            f"{path}: {name} of row {row} {came}, where row 0 has {max(lengths[0], 0)}; all need as many.", remedy=_FORM
+        )
+    values = pa.chunked_array([chunk.flatten() for chunk in column.chunks], kind.value_type).to_numpy()
+    return values.reshape(len(column), -1)
+
+
+def _plain_column(path: Path, name: str, column: ChunkedArray) -> np.ndarray:
+    """[n] of a column of numbers, truths or texts.
+
+    Raises:
+        DataError: a row is missing; names it.
+    """
+    import pyarrow as pa
+
+    if column.null_count:
+        row = int(np.flatnonzero(column.is_null().to_numpy())[0])
+        raise DataError(f"{path}: {name} of row {row} is missing, {column.null_count} in all.", remedy=_FORM)
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    values = column.to_numpy()
+    return values.astype(str) if values.dtype == object else values
+
+
+def _named_labels(path: Path, labels: np.ndarray, names: np.ndarray | None) -> dict[str, np.ndarray]:
+    """Whole numbers for labels that are texts; without a list of class names, their own, sorted."""
+    known = sorted(set(labels.tolist())) if names is None else [str(name) for name in names.tolist()]
+    place = {name: label for label, name in enumerate(known)}
+    if bad := [row for row, label in enumerate(labels.tolist()) if label not in place]:
+        raise DataError(
+            f"{path}: the label of row {bad[0]} is {str(labels[bad[0]])!r:.60}, which is not among the class names.",
             remedy=_FORM,
         )
+    return {"labels": np.array([place[label] for label in labels.tolist()]), "class_names": np.array(known)}
+
+
+# ---------------------------------------------------------------------------------------------------- checks
+
+
+def _floats(arrays: Mapping[str, np.ndarray], name: str, dims: tuple[int, ...]) -> np.ndarray:
+    array = _array(arrays, name)
+    if array.dtype.kind != "f" or array.ndim not in dims or 0 in array.shape:
+        wanted = " or ".join(str(dim) for dim in dims)
+        raise _Problem(
+            f"{name} is {array.dtype} {list(array.shape)}; floats with {wanted} dimensions, none empty, are needed."
+        )
     if len(bad := np.argwhere(~np.isfinite(array))):
-        raise DataError(f"{path}: {name} is not finite at {bad[0].tolist()}, in {len(bad)} places in all.")
+        rows = len(np.unique(bad[:, 0]))
+        raise _Problem(
+            f"{name} is not finite at {bad[0].tolist()}, in {len(bad)} places in all, in {rows} of {len(array)} rows."
+        )
     return array.astype(np.float32)
 
 
-def _whole(path: Path, arrays: Mapping[str, np.ndarray], name: str, count: int) -> np.ndarray:
-    array = _array(path, arrays, name)
+def _whole(arrays: Mapping[str, np.ndarray], name: str, count: int) -> np.ndarray:
+    array = _array(arrays, name)
     if array.dtype.kind not in "iub" or array.shape != (count,):
-        raise DataError(
-            f"{path}: {name} is {array.dtype} {list(array.shape)}; whole numbers [{count}] are needed, one an image.",
-            remedy=_FORM,
+        raise _Problem(
+            f"{name} is {array.dtype} {list(array.shape)}; whole numbers [{count}] are needed, one an image."
         )
     return array.astype(np.int64)
 
 
-def _array(path: Path, arrays: Mapping[str, np.ndarray], name: str) -> np.ndarray:
+def _split(arrays: Mapping[str, np.ndarray], count: int, needs_test: bool) -> np.ndarray:
+    test = _whole(arrays, "test", count)
+    if len(bad := np.flatnonzero((test != 0) & (test != 1))):
+        raise _Problem(f"test holds {test[bad[0]]} in row {bad[0]}; allowed are 0 and 1.")
+    if needs_test and not (test == 1).any():
+        raise _Problem("no image belongs to the test split; set test to 1 for some.")
+    return test
+
+
+def _array(arrays: Mapping[str, np.ndarray], name: str) -> np.ndarray:
     if name not in arrays:
-        raise DataError(f"{path} has no {name}; there are {', '.join(sorted(arrays)) or 'no arrays'}.", remedy=_FORM)
+        raise _Problem(f"it has no {name}; there are {', '.join(sorted(arrays)) or 'no arrays'}.")
     return arrays[name]
 
 
-def _names(path: Path, arrays: Mapping[str, np.ndarray]) -> tuple[str, ...] | None:
+def _class_names(arrays: Mapping[str, np.ndarray], texts: np.ndarray | None) -> tuple[str, ...] | None:
+    """The file's class names, or numbered ones where it has none; None where the texts that would be numbered are wrong."""
     names = arrays.get("class_names")
     if names is None:
-        return None
-    if names.ndim != 1 or names.dtype.kind != "U" or not all(str(name).strip() for name in names):
-        raise DataError(f"{path}: class_names is {names.dtype} {list(names.shape)}; k texts are needed.", remedy=_FORM)
-    return tuple(str(name) for name in names)
-
-
-def _check_labels(path: Path, labels: np.ndarray, test: np.ndarray, classes: int) -> None:
-    if classes < 2:
-        raise DataError(f"{path} has {classes} class; at least 2 are needed.", remedy=_FORM)
-    if len(bad := np.flatnonzero((labels < 0) | (labels >= classes))):
-        raise DataError(
-            f"{path}: the label at position {bad[0]} is {labels[bad[0]]}; {classes} classes allow 0 to {classes - 1}.",
-            remedy=_FORM,
+        if "class_text_features" not in arrays:
+            raise _Problem("it has neither class_text_features nor class_names.")
+        return None if texts is None else tuple(f"class {label}" for label in range(len(texts)))
+    if names.ndim != 1 or names.dtype.kind != "U":
+        raise _Problem(f"class_names is {names.dtype} {list(names.shape)}; k texts are needed.")
+    if empty := [place for place, name in enumerate(names.tolist()) if not name.strip()]:
+        raise _Problem(f"the class name at position {empty[0]} is empty.")
+    classes = len(names) if texts is None else len(texts)
+    if len(names) != classes or len(set(names.tolist())) != classes:
+        raise _Problem(
+            f"{len(names)} class names, {len(set(names.tolist()))} of them different, came with {classes} class text "
+            "features; as many, all different, are needed."
         )
-    if not (test == 1).any():
-        raise DataError(f"{path}: no image belongs to the test split.", remedy="Set test to 1 for some images.")
+    return tuple(names.tolist())
+
+
+def _text(arrays: Mapping[str, np.ndarray], name: str) -> str:
+    text = arrays.get(name, np.array(""))
+    if text.dtype.kind != "U" or text.size != 1:
+        raise _Problem(f"{name} is {text.dtype} {list(text.shape)}; one text is needed.")
+    return str(text.reshape(()))
+
+
+def _check_labels(labels: np.ndarray, test: np.ndarray, names: Sequence[str]) -> None:
+    classes = len(names)
+    if classes < 2:
+        raise _Problem(f"it has {classes} class; at least 2 are needed.")
+    if len(bad := np.flatnonzero((labels < 0) | (labels >= classes))):
+        raise _Problem(
+            f"the label at position {bad[0]} is {labels[bad[0]]}; {classes} classes allow 0 to {classes - 1} "
+            f"({len(bad)} rows in all)."
+        )
     counts = np.bincount(labels[test == 0], minlength=classes)
     if not counts.all():
-        raise DataError(
-            f"{path}: class {counts.argmin()} has no training image.", remedy="Set test to 0 for some of each class."
+        label = int(counts.argmin())
+        raise _Problem(
+            f"{names[label]!r:.60} (label {label}) has no training image; set test to 0 for some of each class."
         )
+
+
+def _check_own_texts(own: np.ndarray | None, count: int, texts: np.ndarray | None) -> None:
+    if own is not None and (len(own) != count or (texts is not None and own.shape[-1] != texts.shape[-1])):
+        wanted = "d" if texts is None else texts.shape[-1]
+        raise _Problem(f"image_text_features are {list(own.shape)}; [{count}, {wanted}] is needed.")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,9 +16,12 @@ from seda.encoders.base import Encoder
 from seda.errors import DataError, FileFormatError, StorageError
 from seda.storage import cache_dir, read_arrays, write_arrays
 
+if TYPE_CHECKING:
+    from seda.data.ray_engine import RayEngine
+
 SHIPPED = Path(__file__).resolve().parents[2] / "assets" / "features"  # read-only
 CHUNK = 512  # images; chosen here: about 12 s on two cores, the most that a kill can lose
-BATCH = 64  # images between two calls of on_progress
+BATCH = 64  # images between two calls of on_progress, at least
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +39,7 @@ def encode_split(
     seed: int | None = 0,
     on_progress: Callable[[int, int], object] | None = None,
     cache: Path | None = None,
+    engine: RayEngine | None = None,
 ) -> FeatureSet:
     """Features of a split, or of a part of it.
 
@@ -47,6 +52,7 @@ def encode_split(
         seed: of the choice; None takes the first images in the data set's order.
         on_progress: called with (images done, images in all) after each batch; return True to stop.
         cache: folder for features; None for the usual one.
+        engine: encodes the chunks that are missing, several at a time; None encodes them here.
     Raises:
         EncodingStopped: on_progress returned True; what is done stays in the cache.
         DataError: the data set cannot be read.
@@ -59,7 +65,10 @@ def encode_split(
     if (found := find_features(name, cache)) is not None:
         return found
     indices = chosen_indices(count, limit, seed)
-    features = _encode(dataset, split, indices, encoder, cache / f"{name}.parts", on_progress)
+    parts = cache / f"{name}.parts"
+    if engine is not None:
+        _encode_elsewhere(dataset, split, indices, encoder, parts, on_progress, engine)
+    features = _encode(dataset, split, indices, encoder, parts, on_progress)
     texts = image_texts(dataset, split, indices)
     result = FeatureSet(
         features,
@@ -132,29 +141,73 @@ def _encode(
 
     def report(done: int) -> None:
         if on_progress is not None and on_progress(done, len(indices)) and done < len(indices):
-            raise EncodingStopped(
-                f"Encoding was stopped at {done:,} of {len(indices):,} images.",
-                remedy="Run it again to go on from there.",
-            )
+            raise _stopped(done, len(indices))
 
     chunks: list[np.ndarray] = []
     writable = True
-    for start in range(0, len(indices), CHUNK):
-        chosen = indices[start : start + CHUNK]
-        path = parts / f"{start:08d}.safetensors"
+    for start, path, chosen in _chunks(indices, parts):
         chunk = _read_chunk(path, (len(chosen), encoder.image_dim))
         if chunk is None:
             batches = []
-            for first in range(0, len(chosen), BATCH):
+            batch = max(BATCH, getattr(encoder, "wanted_batch", 0))  # a GPU takes more at a time
+            for first in range(0, len(chosen), batch):
                 if first:
                     report(start + first)
-                pictures = list(dataset.images(split, chosen[first : first + BATCH]))
+                pictures = list(dataset.images(split, chosen[first : first + batch]))
                 batches.append(encoder.encode_images(pictures).numpy())
             chunk = np.concatenate(batches)
             writable = writable and _write_chunk(path, chunk)
         chunks.append(chunk)
         report(start + len(chosen))  # after it was written, so that a stop here loses nothing
     return np.concatenate(chunks)
+
+
+def _chunks(indices: np.ndarray, parts: Path) -> Iterator[tuple[int, Path, np.ndarray]]:
+    """Each chunk's place among the images, its file and its images."""
+    for start in range(0, len(indices), CHUNK):
+        yield start, parts / f"{start:08d}.safetensors", indices[start : start + CHUNK]
+
+
+def _encode_elsewhere(
+    dataset: ImageDataset,
+    split: str,
+    indices: np.ndarray,
+    encoder: Encoder,
+    parts: Path,
+    on_progress: Callable[[int, int], object] | None,
+    engine: RayEngine,
+) -> None:
+    """Let an engine write the chunks that are missing.
+
+    Raises:
+        EncodingStopped: on_progress asked for it.
+    """
+    from seda.data.ray_engine import Shard
+
+    missing = [
+        Shard(path, chosen)
+        for _, path, chosen in _chunks(indices, parts)
+        if _read_chunk(path, (len(chosen), encoder.image_dim)) is None
+    ]
+    if not missing:
+        return
+    done, stop = len(indices) - sum(len(shard.indices) for shard in missing), False
+
+    def on_shard(count: int) -> bool:
+        nonlocal done, stop
+        done += count
+        stop = bool(on_progress is not None and on_progress(done, len(indices)) and done < len(indices))
+        return stop
+
+    engine.encode(dataset, split, missing, encoder.name, encoder.fingerprint, on_shard)
+    if stop:
+        raise _stopped(done, len(indices))
+
+
+def _stopped(done: int, total: int) -> EncodingStopped:
+    return EncodingStopped(
+        f"Encoding was stopped at {done:,} of {total:,} images.", remedy="Run it again to go on from there."
+    )
 
 
 def _read_chunk(path: Path, shape: tuple[int, int]) -> np.ndarray | None:

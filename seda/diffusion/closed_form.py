@@ -12,6 +12,8 @@ is sqrt(abar) m_c + a (s - m_c) with an a that depends on the sampler but is at 
 
 and we take the likelihood at the best a in [0, a_max] (the profile likelihood). From pure noise a_max is zero and
 nothing is left of the correction.
+
+On a Brownian bridge the share of the source is known at every time, and the posterior is exact: `bridge_log_weights`.
 """
 
 from __future__ import annotations
@@ -56,3 +58,25 @@ def posterior_log_weights(
     squared_distance = e_e - 2 * share * e_u + share.square() * u_u
     likelihood = -squared_distance / (2 * (1 - alpha_bar).unsqueeze(-1))
     return (log_prior + likelihood).log_softmax(-1)
+
+
+def bridge_log_weights(x_t: Tensor, time: Tensor, anchors: Tensor, log_prior: Tensor, source: Tensor) -> Tensor:
+    """Normalised log w_c of the closed form on a Brownian bridge, x_t = (1 - u) m_c + u s + sqrt(u (1 - u)) noise.
+
+        log w_c = log p_c - ||x_t - (1 - u) m_c - u s||^2 / (2 u (1 - u)) + constant
+                = log p_c + ((x_t - u s) m_c - (1 - u) ||m_c||^2 / 2) / u + constant
+
+    The second form needs no care at u = 1, where the state is the source and says nothing: the prior is left.
+
+    Args:
+        x_t: states [n, d].
+        time: u, 0 < u <= 1, [n] or [1].
+        anchors: the k possible targets m_c [k, d].
+        log_prior: log p_c, unnormalised, [n, k].
+        source: s [n, d].
+    Returns:
+        [n, k], each row's exponentials sum to 1.
+    """
+    u = time.unsqueeze(-1)  # [n, 1]
+    inner = (x_t - u * source) @ anchors.T  # [n, k]
+    return (log_prior + (inner - (1 - u) / 2 * anchors.square().sum(1)) / u).log_softmax(-1)

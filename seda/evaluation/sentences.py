@@ -46,6 +46,9 @@ def path_sentences(trajectory: Trajectory, similarities: np.ndarray | None = Non
             sentences.append((int(settled[item]), f"From step {settled[item]} on {names[nearest[-1]]} stays nearest."))
         end = f"Ends nearest to {names[nearest[-1]]} (cosine {statistic(cosines[1])})."
         sentences.append((last, f"{end} {_answer(trajectory.class_probabilities[item], int(nearest[-1]), names)}"))
+        if hint := trajectory.hints[item]:
+            none = f"None of the class texts seems to fit; the picture looks most like {quoted(hint)}."
+            sentences.append((last, none))
         told.append(sorted(sentences, key=lambda sentence: sentence[0]))  # stable: at one state as they came
     return told
 

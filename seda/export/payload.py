@@ -85,7 +85,9 @@ def _build(journey: Journey) -> dict[str, Any]:
     similarities = trajectory.class_similarities()  # [n, s, k]
     similarity_part = _similarity_part(similarities)
     every = -(-len(journey.reference_labels) // MAX_REFERENCE) or 1
-    class_styles, center_styles = style_indices(trajectory.class_names, trajectory.center_names)
+    class_styles, center_styles = style_indices(
+        trajectory.class_names, trajectory.center_names, classes_first=trajectory.open_vocabulary
+    )
     payload = {
         "version": PAYLOAD_VERSION,
         "title": _short(journey.title) or "How images travel to their class texts",
@@ -198,6 +200,7 @@ def _items(journey: Journey, similarities: np.ndarray) -> list[dict[str, Any]]:
                 "flips": int(changes[index]),
                 "margin": round(float(np.nan_to_num(margins[index])), 4),  # a single class text has no second nearest
                 "sentences": [list(sentence) for sentence in sentences[index]],
+                "hint": _short(trajectory.hints[index]),  # where none of the class texts fits
             }
         )
     return items
@@ -274,7 +277,9 @@ def _ghost_part(journey: Journey, ghost: Ghost) -> dict[str, Any]:
     A class that the journey has too keeps its style; the others take the next free ones.
     """
     trajectory = journey.trajectory
-    styles, _ = style_indices((*trajectory.class_names, *ghost.class_names), trajectory.center_names)
+    styles, _ = style_indices(
+        (*trajectory.class_names, *ghost.class_names), trajectory.center_names, classes_first=trajectory.open_vocabulary
+    )
     styles = styles[len(trajectory.class_names) :]
     answers = zip(ghost.answers.tolist(), ghost.answer_probabilities.tolist(), strict=True)
     return {

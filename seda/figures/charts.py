@@ -51,7 +51,7 @@ def similarity_curves(journey: Journey, item: int) -> go.Figure:
     if not 0 <= item < count:
         raise ConfigError(f"Item {item} is not in this journey of {count} items (0 to {count - 1}).")
     similarities = trajectory.class_similarities()[item]  # [s, k]
-    styles, _ = style_indices(trajectory.class_names, trajectory.center_names)
+    styles, _ = style_indices(trajectory.class_names, trajectory.center_names, classes_first=trajectory.open_vocabulary)
     steps = np.arange(len(similarities))
     figure = go.Figure(layout={"template": TEMPLATE})
     for index, name in enumerate(trajectory.class_names):

@@ -34,22 +34,22 @@ def class_style(index: int) -> ClassStyle:
     return ClassStyle(COLORS[index % len(COLORS)], SYMBOLS[index % len(SYMBOLS)])
 
 
-def style_indices(class_names: Sequence[str], center_names: Sequence[str]) -> tuple[list[int], list[int]]:
+def style_indices(
+    class_names: Sequence[str], center_names: Sequence[str], *, classes_first: bool = False
+) -> tuple[list[int], list[int]]:
     """Which style each class text and each category center takes.
 
-    Centers take the first styles. A class text that equals a center's name (case and outer blanks aside) shares its
+    Centers take the first styles, so that clouds keep theirs whatever words are chosen; class texts with classes_first, for
+    an open vocabulary, whose centers are others for every picture. A class text that equals a center's name (case and outer blanks aside) shares its
     style; the others take the next free ones, in order.
 
     Returns:
         k indices for the class texts, c indices for the centers.
     """
-    centers: dict[str, int] = {}
-    for name in center_names:
-        centers.setdefault(_plain(name), len(centers))
-    taken = dict(centers)
-    for name in class_names:
+    taken: dict[str, int] = {}
+    for name in (*class_names, *center_names) if classes_first else (*center_names, *class_names):
         taken.setdefault(_plain(name), len(taken))
-    return [taken[_plain(name)] for name in class_names], [centers[_plain(name)] for name in center_names]
+    return [taken[_plain(name)] for name in class_names], [taken[_plain(name)] for name in center_names]
 
 
 def _plain(name: str) -> str:

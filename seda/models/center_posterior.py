@@ -13,13 +13,14 @@ class CenterPosterior(nn.Module):
     regression to the categories. Both are fitted by `seda.training.closed_form.fit_center_posterior`, temperatures
     included.
 
-    Shapes: n images, D width of their scaled features, c categories.
+    Shapes: n images, D width of their scaled features, c categories, e read-outs: two, or one where it is a classifier's
+    head that came with the encoder.
     """
 
-    def __init__(self, condition_dim: int, class_count: int) -> None:
+    def __init__(self, condition_dim: int, class_count: int, read_outs: int = 2) -> None:
         super().__init__()
-        self.register_buffer("weight", torch.zeros(2, condition_dim, class_count))
-        self.register_buffer("bias", torch.zeros(2, class_count))
+        self.register_buffer("weight", torch.zeros(read_outs, condition_dim, class_count))
+        self.register_buffer("bias", torch.zeros(read_outs, class_count))
         self.register_buffer("sharpness", torch.ones(()))
 
     def forward(self, condition: Tensor) -> Tensor:
@@ -29,5 +30,5 @@ class CenterPosterior(nn.Module):
 
 
 def pooled(logits: Tensor, sharpness: Tensor | float) -> Tensor:
-    """The read-outs' logits [2, n, c] to log probabilities [n, c]."""
+    """The read-outs' logits [e, n, c] to log probabilities [n, c]."""
     return (sharpness * logits.log_softmax(-1).mean(0)).log_softmax(-1)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from seda.config import ModelConfig
-from seda.diffusion.closed_form import max_leftover, posterior_log_weights
+from seda.diffusion.paths import PATHS
 from seda.models.interaction import FeatureInteraction, InteractionTokens
 from seda.models.timestep import TimestepEncoder
 
@@ -90,6 +90,7 @@ class AnchorDenoiser(nn.Module):
 
     def __init__(self, config: ModelConfig, condition_dim: int) -> None:
         super().__init__()
+        self.path = PATHS[config.path]
         self.reads_bank = config.bank
         self.prior = ClassPrior(condition_dim, config.dim, config.prior_width, config.dropout)
         self.state_in = nn.Linear(config.dim, config.width)
@@ -145,8 +146,7 @@ class AnchorDenoiser(nn.Module):
             alpha_bar_start: where the run started, [n] or [1].
             run: from `prepare`.
         """
-        leftover = max_leftover(alpha_bar, alpha_bar_start)
-        log_weights = posterior_log_weights(x_t, alpha_bar, run.anchors, run.log_prior, run.source, leftover)
+        log_weights = self.path.log_weights(x_t, alpha_bar, alpha_bar_start, run.anchors, run.log_prior, run.source)
         state = self.state_in(x_t) + run.condition
         for block, modulation, tokens in zip(self.blocks, time, run.tokens, strict=True):
             state = block(state, modulation, tokens)

@@ -18,7 +18,7 @@ class FeatureScaler(nn.Module):
     The two modalities differ in the range of their values, which a one-step map has to bridge together with everything
     else. After scaling, every feature of either modality has norm `scale`; at sqrt(d) that is unit variance per
     dimension, comparable to the N(0, 1) noise of the diffusion. P is the PCA of the training features where the width has
-    to be reduced to the common d, and the identity otherwise.
+    to be reduced to the common d, zeros appended where it has to grow, and the identity otherwise.
 
     Activations behind a rectifier are many small values and a few large ones. Where no training feature is negative their
     square root is taken (Tukey's ladder of powers), which makes classes look more like Gaussians; elsewhere the power is 1.
@@ -37,6 +37,7 @@ class FeatureScaler(nn.Module):
     ) -> None:
         super().__init__()
         self.scale, self.fixed_norm, self.wanted_power = scale, fixed_norm, power
+        self.missing = max(output_dim - input_dim, 0)  # dimensions that the features lack
         self.register_buffer("mean", torch.zeros(input_dim))
         # [D, d], orthonormal columns; None stands for the identity, which would be large for nothing
         self.register_buffer("projection", torch.eye(input_dim, output_dim) if output_dim < input_dim else None)
@@ -82,7 +83,7 @@ class FeatureScaler(nn.Module):
 
     def inverse(self, scaled: Tensor) -> Tensor:
         """Back from [n, d] to [n, D], at typical norms: directions are exact within the span of P, lengths are lost."""
-        centred = scaled / self.scale * self.typical_norm
+        centred = (scaled / self.scale * self.typical_norm)[:, : scaled.shape[1] - self.missing]
         bent = (centred if self.projection is None else centred @ self.projection.T) + self.mean
         return self.typical_length * self._straighten(bent)
 
@@ -96,6 +97,8 @@ class FeatureScaler(nn.Module):
         return bent if float(self.power) == 1 else bent.sign() * bent.abs() ** (1 / self.power)
 
     def _project(self, centred: Tensor) -> Tensor:
+        if self.missing:
+            return nn.functional.pad(centred, (0, self.missing))
         return centred if self.projection is None else centred @ self.projection
 
     def _check(self, features: Tensor) -> None:

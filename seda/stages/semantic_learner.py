@@ -22,7 +22,8 @@ class SemanticLearner(Stage):
 
     def __init__(self, config: ModelConfig, class_count: int) -> None:
         super().__init__(config, condition_dim=config.image_dim)
-        self.center_posterior = CenterPosterior(config.image_dim, class_count)
+        # an open vocabulary's categories are those of one classifier, its head the one read-out
+        self.center_posterior = CenterPosterior(config.image_dim, class_count, 1 if config.words else 2)
 
     def belief(self, condition: Tensor, centers: Tensor) -> Tensor:
         """Log p(category | visual feature) [n, c] of scaled features [n, D]."""

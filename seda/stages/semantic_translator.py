@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from seda.config import ModelConfig
 from seda.models.denoiser import Candidates
+from seda.models.word_posterior import WordPosterior
 from seda.stages.stage import Stage
 
 # Before training; chosen here: phrasings of one class keep together, similar classes stay apart. The names of single images lie
@@ -22,6 +23,8 @@ class SemanticTranslator(Stage):
     stage 1 ended at, beside the visual feature: the center alone has forgotten how sure stage 1 was. Its belief begins as
     stage 1's, carried over from categories to any list of texts by how near their texts lie to the categories' own.
 
+    With an open vocabulary the belief is that of a `WordPosterior`, of which the carried-over one is a part.
+
     Shapes: n images, D width of their features, d common width, c categories, k class texts.
     """
 
@@ -30,7 +33,13 @@ class SemanticTranslator(Stage):
     def __init__(self, config: ModelConfig, class_count: int, phrasings: int) -> None:
         super().__init__(config, condition_dim=config.image_dim + config.dim)
         self.feature_norm = config.feature_norm
-        self.register_buffer("category_texts", torch.zeros(class_count, phrasings, config.dim))  # scaled, [c, p, d]
+        self.word_posterior: WordPosterior | None = None
+        if config.words:
+            self.word_posterior = WordPosterior(
+                config.image_dim, config.dim, class_count, config.words, config.words_per_category
+            )
+        else:
+            self.register_buffer("category_texts", torch.zeros(class_count, phrasings, config.dim))  # scaled, [c, p, d]
         self.log_nearness = nn.Parameter(torch.tensor(NEARNESS).log())
 
     def condition(self, visual_condition: Tensor, semantic: Tensor) -> Tensor:
@@ -46,11 +55,29 @@ class SemanticTranslator(Stage):
         with t_c the category's phrasing next to t_k: a category's probability is shared out among the texts that are like
         it, to those most like it where none is.
         """
-        normalize = nn.functional.normalize
-        cosines = torch.einsum("kd,cpd->kcp", normalize(class_texts, dim=1), normalize(self.category_texts, dim=2))
-        likeness = (self.log_nearness.exp() * cosines.amax(2)).log_softmax(1)  # [k, c]
+        if self.word_posterior is None:
+            normalize = nn.functional.normalize
+            cosines = torch.einsum("kd,cpd->kcp", normalize(class_texts, dim=1), normalize(self.category_texts, dim=2))
+            cosines = cosines.amax(2)  # [k, c]
+        else:
+            cosines = self.word_posterior.likeness(class_texts)
+        likeness = (self.log_nearness.exp() * cosines).log_softmax(1)  # [k, c]
         shares = likeness.softmax(0)
         return (belief.exp() @ shares.T).clamp_min(FLOOR).log()
+
+    def belief(self, visual_condition: Tensor, belief: Tensor, class_texts: Tensor) -> Tensor:
+        """Log p(text | v) [n, k] of class texts [k, d], from scaled visual features [n, D] and stage 1's belief [n, c]."""
+        shared = self.carry_over(belief, class_texts)
+        if self.word_posterior is None:
+            return shared
+        return self.word_posterior(visual_condition, belief, shared, class_texts)
+
+    def fit(self, visual_condition: Tensor, belief: Tensor, class_texts: Tensor) -> Tensor | None:
+        """How far above the least the best of the class texts fits each picture [n], nats; None in a closed vocabulary."""
+        posterior = self.word_posterior
+        if posterior is None:
+            return None
+        return posterior.fit(visual_condition, belief, self.log_nearness.exp(), class_texts) - posterior.least_fit
 
     def candidates(
         self,

@@ -8,7 +8,6 @@ from torch import Tensor
 
 from seda.config import ModelConfig, SamplingConfig
 from seda.diffusion import DenoisingPath, StepEvent, denoise, item_generators, make_scheduler
-from seda.diffusion.schedule import inference_timesteps
 from seda.models.denoiser import AnchorDenoiser, Candidates
 
 
@@ -29,14 +28,15 @@ class Stage(AnchorDenoiser):
         on_step: Callable[[StepEvent], object] | None = None,
     ) -> DenoisingPath:
         """Walk the candidates' source [n, d] to clean features; see `seda.diffusion.denoise`."""
-        timesteps = inference_timesteps(make_scheduler(sampling.sampler), sampling).to(candidates.source.device)
+        walk = self.path.walk(sampling)
+        timesteps = walk.timesteps.to(candidates.source.device)
         alphas_bar = self.alphas_cumprod[timesteps]
         embedded = self.embed_time(timesteps)
-        index = {int(t): i for i, t in enumerate(timesteps)}
+        index = {t: i for i, t in enumerate(walk.timesteps.tolist())}
 
         def denoiser(x_t: Tensor, timestep: int) -> Tensor:
             i = slice(index[timestep], index[timestep] + 1)  # one row, for all items
             return self(x_t, tuple(block[i] for block in embedded), alphas_bar[i], alphas_bar[:1], candidates).x_0
 
         generators = item_generators(item_seeds, self.number, sampling.seed)
-        return denoise(denoiser, candidates.source, sampling, generators, stage=self.number, on_step=on_step)
+        return denoise(denoiser, candidates.source, walk, generators, stage=self.number, on_step=on_step)

@@ -13,13 +13,13 @@ from torch.nn.functional import cross_entropy
 
 from seda.aligner import Aligner
 from seda.config import ModelConfig, TrainingConfig
-from seda.diffusion.closed_form import max_leftover
 from seda.errors import ConfigError, DataError
 from seda.evaluation.classification import expected_calibration_error, negative_log_likelihood, top1_accuracy
 from seda.models.denoiser import Candidates, ClassPrior
 from seda.stages.semantic_translator import LOOSE_NEARNESS
 from seda.stages.stage import Stage
 from seda.storage import fingerprint
+from seda.training.augmentation import Mixup, noised
 from seda.training.checkpoint import FILE, read_checkpoint, write_checkpoint
 from seda.training.closed_form import fit_center_posterior
 from seda.training.losses import alignment_loss, soft_cross_entropy
@@ -259,10 +259,9 @@ class _Trainer:
         labels, aligner = self.labels[batch], self.aligner
         phrase = torch.randint(self.phrases.shape[1], (len(self.phrases),), generator=generator)
         texts = self.phrases[torch.arange(len(phrase)), phrase]  # [c, d], one phrasing of each class
-        condition = self._noised(self.condition[batch], generator)
-        partner, share = self._mixup(len(batch), generator)
-        blend = _Blend(partner, share)
-        mixed = blend(condition)
+        condition = noised(self.condition[batch], self.condition_std, self.config.feature_noise, generator)
+        blend = Mixup.drawn(len(batch), self.config.mixup, generator)
+        mixed, partner, share = blend(condition), blend.partner, blend.share
 
         loss, semantic = torch.zeros(()), self.visual[batch]
         carried = carried_mixed = None
@@ -318,31 +317,13 @@ class _Trainer:
         return texts[chosen], place[self.labels[batch]]
 
     def _estimate(self, stage: Stage, run: Candidates, target: Tensor, generator: torch.Generator) -> Tensor:
-        """x_0 estimates at random timesteps of runs that began at random strengths, a part of the source left over."""
-        count = len(target)
-        last = len(stage.alphas_cumprod)
-        start = torch.randint(1, last, (count,), generator=generator)
-        t = (torch.rand(count, generator=generator) * (start + 1)).long()  # 0 .. start
-        alpha_bar, alpha_bar_start = stage.alphas_cumprod[t], stage.alphas_cumprod[start]
-        most = max_leftover(alpha_bar, alpha_bar_start)
-        left = self.config.warm_start_share * torch.rand(count, generator=generator) * most
-        noise = torch.randn(run.source.shape, generator=generator)
-        m = run.anchors[target]
-        x_t = alpha_bar.sqrt()[:, None] * m + left[:, None] * (run.source - m) + (1 - alpha_bar).sqrt()[:, None] * noise
-        return stage(x_t, stage.embed_time(t), alpha_bar, alpha_bar_start, run).x_0
-
-    def _noised(self, condition: Tensor, generator: torch.Generator) -> Tensor:
-        strength = self.config.feature_noise * torch.rand(len(condition), 1, generator=generator)
-        return condition + strength * self.condition_std * torch.randn(condition.shape, generator=generator)
-
-    def _mixup(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Each row's partner, and its own share (arXiv:1710.09412)."""
-        partner, share = torch.randperm(count, generator=generator), torch.ones(count)
-        if self.config.mixup > 0:
-            # torch's Beta takes no generator: a Beta(a, a) variable as a ratio of Gamma draws from numpy's
-            rng = np.random.default_rng(int(torch.randint(2**31, (1,), generator=generator)))
-            share = torch.from_numpy(rng.beta(self.config.mixup, self.config.mixup, count)).float()
-        return partner, share
+        """x_0 estimates at random states of runs from the sources to their targets."""
+        share = self.config.warm_start_share
+        drawn = stage.path.draw(
+            run.anchors[target], run.source, stage.alphas_cumprod, generator, warm_start_share=share
+        )
+        alpha_bar, alpha_bar_start = (stage.alphas_cumprod[t] for t in (drawn.timesteps, drawn.start))
+        return stage(drawn.x_t, stage.embed_time(drawn.timesteps), alpha_bar, alpha_bar_start, run).x_0
 
     def _class_subset(self, generator: torch.Generator) -> Tensor:
         """All classes, or (half of the time) two or more of them; sorted indices."""
@@ -403,17 +384,6 @@ class _Trainer:
             settle_prior(aligner.learner.prior, [self.learner_choice()])
         settle_prior(aligner.translator.prior, self.translator_choices())
         return aligner
-
-
-@dataclass(frozen=True)
-class _Blend:
-    """Mixup of any rows: each with its partner's [n], by its own share [n]."""
-
-    partner: Tensor
-    share: Tensor
-
-    def __call__(self, rows: Tensor) -> Tensor:
-        return self.share[:, None] * rows + (1 - self.share[:, None]) * rows[self.partner]
 
 
 @dataclass(frozen=True)

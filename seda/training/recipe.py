@@ -1,4 +1,4 @@
-"""From a data set to a saved aligner: encode, fit, fit the maps, write the card."""
+"""From a data set, or a file of features, to a saved aligner: encode, fit, fit the maps, write the card."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ from seda.card import AlignerCard, write_card
 from seda.class_texts import TEMPLATE
 from seda.config import SamplingConfig, TrainingConfig
 from seda.data.datasets import ImageDataset
+from seda.data.feature_file import FeatureFile
 from seda.data.feature_set import FeatureSet
 from seda.data.features import chosen_indices, encode_split
 from seda.encoders.base import Encoder
@@ -29,12 +31,16 @@ from seda.training.checkpoint import FILE as CHECKPOINT_FILE
 from seda.training.fit import TrainingEvent, TrainingResult, TrainingSet, fit_aligner, split_validation
 from seda.training.phrases import class_phrasings
 
+if TYPE_CHECKING:
+    from seda.data.ray_engine import RayEngine
+
 # told (what is under way, done, of how many, a detail for the screen); return True to stop
 Progress = Callable[[str, int, int, str], object]
 
 # Chosen here: enough for clouds and paths, small enough to be shipped
 REFERENCE_COUNT, FIT_PATHS, SCORED_PATHS = 2000, 180, 100
 MAX_REFERENCE_COUNT = 100_000  # clouds that maps were tried with
+MAX_HALF = float(np.finfo(np.float16).max)
 
 logger = logging.getLogger(__name__)
 
@@ -50,6 +56,7 @@ def train_aligner(
     reference_count: int = REFERENCE_COUNT,
     map_config: MapConfig | None = None,
     on_progress: Progress | None = None,
+    engine: RayEngine | None = None,
 ) -> PretrainedAligner:
     """Train an aligner on a data set's training split and save it.
 
@@ -66,17 +73,14 @@ def train_aligner(
         reference_count: training features kept for the maps' clouds, 1 to MAX_REFERENCE_COUNT; fewer where there are fewer.
         map_config: how the maps are fitted.
         on_progress: told what is under way.
+        engine: encodes the images elsewhere, see `encode_split`.
     Raises:
         ConfigError: reference_count is outside its range.
         DataError: the data cannot be used, or encoding was stopped.
         StorageError: out_dir cannot be written.
     """
-    if not 1 <= reference_count <= MAX_REFERENCE_COUNT:
-        raise ConfigError(
-            f"{reference_count} reference points were asked for; allowed is 1 to {MAX_REFERENCE_COUNT:,}."
-        )
+    _check_reference_count(reference_count)
     report = on_progress or (lambda *_: None)
-    out_dir = Path(out_dir)
     features = encode_split(
         dataset,
         "train",
@@ -84,14 +88,122 @@ def train_aligner(
         limit=limit,
         seed=None,
         on_progress=lambda done, total: report("encoding images", done, total, ""),
+        engine=engine,
     )
     report("encoding texts", 0, 1, "")
-    phrasings = class_phrasings(dataset.class_names, dataset.other_words)
-    texts = encoder.encode_texts([text for texts in phrasings for text in texts])
-    texts = texts.view(len(phrasings), -1, texts.shape[1])  # [c, p, d]
+    texts = _encode_phrasings(encoder, class_phrasings(dataset.class_names, dataset.other_words))
+    material = _Material(dataset.name, dataset.source, encoder.name, encoder.description, features, texts, dataset)
+    return _train(material, config, Path(out_dir), name, reference_count, map_config, report)
+
+
+def train_on_features(
+    file: FeatureFile,
+    config: TrainingConfig,
+    out_dir: Path | str,
+    *,
+    text_encoder: Callable[[], Encoder] | None = None,
+    name: str = "",
+    limit: int | None = None,
+    reference_count: int = REFERENCE_COUNT,
+    map_config: MapConfig | None = None,
+    on_progress: Progress | None = None,
+) -> PretrainedAligner:
+    """Train an aligner on a file's training features and save it, without pictures; otherwise as `train_aligner`.
+
+    The card names the encoder that the file names, so that features of another one are refused.
+
+    Args:
+        file: from `read_feature_file`.
+        text_encoder: gives the encoder of the class names; called only where the file lacks their features.
+    Raises:
+        ConfigError: reference_count is outside its range.
+        DataError: a class has fewer than two training images, there is nothing to encode the class names with, texts of
+            images and of classes differ in width, or a value is beyond half precision, in which an aligner keeps features.
+        StorageError: out_dir cannot be written.
+    """
+    _check_reference_count(reference_count)
+    report = on_progress or (lambda *_: None)
+    features = file.train.take(chosen_indices(len(file.train), limit, None))
+    counts = np.bincount(features.labels, minlength=len(features.class_names))
+    if counts.min() < 2:
+        label = int(counts.argmin())
+        raise DataError(
+            f"{file.name} has {counts[label]} training images of {features.class_names[label]!r:.60} (label {label}) among "
+            f"its first {len(features):,}; training needs two of each class.",
+            remedy="Leave the class out, or raise --limit where one was given.",
+        )
+    if file.class_text_features is not None:
+        texts = torch.from_numpy(file.class_text_features)
+    elif text_encoder is not None:
+        report("encoding texts", 0, 1, "")
+        texts = _encode_phrasings(text_encoder(), class_phrasings(features.class_names, {}))
+    else:
+        raise DataError(f"{file.name} has no class_text_features.", remedy="Name an encoder for its class names.")
     own = features.image_text_features
+    if own is not None and own.shape[1] != texts.shape[2]:
+        raise DataError(
+            f"{file.name} has image_text_features of width {own.shape[1]}, but class texts have width {texts.shape[2]}.",
+            remedy="Put class_text_features of the same encoder into the file.",
+        )
+    largest = np.abs(features.image_features).max(1)
+    if largest.max() > MAX_HALF:
+        raise DataError(
+            f"{file.name} has the value {largest.max():.4g} in row {largest.argmax()} of its training images; an aligner "
+            f"keeps features in half precision, up to {MAX_HALF:.0f}.",
+            remedy="Divide image_features by a constant.",
+        )
+    material = _Material(file.name, "", file.encoder, "", features, texts, None)
+    return _train(material, config, Path(out_dir), name, reference_count, map_config, report)
+
+
+def _check_reference_count(reference_count: int) -> None:
+    if not 1 <= reference_count <= MAX_REFERENCE_COUNT:
+        raise ConfigError(
+            f"{reference_count} reference points were asked for; allowed is 1 to {MAX_REFERENCE_COUNT:,}."
+        )
+
+
+def _encode_phrasings(encoder: Encoder, phrasings: list[list[str]]) -> Tensor:
+    """float32 [c, p, d] of p phrasings of each of c classes."""
+    texts = encoder.encode_texts([text for texts in phrasings for text in texts])
+    return texts.view(len(phrasings), -1, texts.shape[1])
+
+
+@dataclass(frozen=True, eq=False)
+class _Material:
+    """What an aligner is trained on.
+
+    Attributes:
+        name, source: of the data set.
+        encoder: its name; its fingerprint is that of the features.
+        encoder_description: with its preprocessing; "" where nothing is known of it.
+        features: of training images.
+        texts: float32 [c, p, d], see `TrainingSet`.
+        dataset: whose first training images the features are of; None where there are no pictures.
+    """
+
+    name: str
+    source: str
+    encoder: str
+    encoder_description: str
+    features: FeatureSet
+    texts: Tensor
+    dataset: ImageDataset | None
+
+
+def _train(
+    material: _Material,
+    config: TrainingConfig,
+    out_dir: Path,
+    name: str,
+    reference_count: int,
+    map_config: MapConfig | None,
+    report: Progress,
+) -> PretrainedAligner:
+    """Fit, fit the maps, write the card."""
+    features, own = material.features, material.features.image_text_features
     data = TrainingSet(
-        torch.from_numpy(features.image_features), torch.from_numpy(features.labels), texts,
+        torch.from_numpy(features.image_features), torch.from_numpy(features.labels), material.texts,
         None if own is None else torch.from_numpy(own),
     )  # fmt: skip
 
@@ -100,10 +212,13 @@ def train_aligner(
         return report("training", event.epoch, event.max_epochs, detail)
 
     result = fit_aligner(data, config, checkpoint_dir=out_dir, on_epoch=on_epoch)
-    card = _card(name or out_dir.name, dataset, encoder, config, features, result)
+    card = _card(name or out_dir.name, material, config, result)
     reference = reference_features(result.aligner, data, config, reference_count)
     chosen = chosen_images(data.labels, config, reference_count).reference[reference.sample]
-    save_pictures(dataset, chosen_indices(dataset.count("train"), limit, None)[chosen], out_dir)
+    if material.dataset is None:
+        (out_dir / PICTURES_FILE).unlink(missing_ok=True)  # another training's
+    else:
+        save_pictures(material.dataset, chosen.numpy(), out_dir)
     folder = result.aligner.save(out_dir, card, reference).parent
     # from the folder, so that `map fit` gives these very maps again
     pretrained = load_aligner(folder, result.aligner.device, check_maps=False)
@@ -207,29 +322,24 @@ def validation_path_accuracy(
     }
 
 
-def _card(
-    name: str,
-    dataset: ImageDataset,
-    encoder: Encoder,
-    config: TrainingConfig,
-    features: FeatureSet,
-    result: TrainingResult,
-) -> AlignerCard:
+def _card(name: str, material: _Material, config: TrainingConfig, result: TrainingResult) -> AlignerCard:
+    features = material.features
     return AlignerCard(
         name=name,
-        description=f"Trained on {len(features):,} images of {dataset.name} with the encoder {encoder.name}.",
-        encoder=encoder.name,
-        encoder_fingerprint=encoder.fingerprint,
-        class_names=tuple(dataset.class_names),
+        description=f"Trained on {len(features):,} images of {material.name} with the encoder {material.encoder}.",
+        encoder=material.encoder,
+        encoder_fingerprint=features.encoder_fingerprint,
+        class_names=features.class_names,
         template=TEMPLATE,
         model=result.aligner.config,
         training=config,
         data={
-            "dataset": dataset.name,
-            "source": dataset.source,
+            "dataset": material.name,
+            "source": material.source,
             "split": "train",
             "count": len(features),
             "fingerprint": features.data_fingerprint,
+            "encoder_description": material.encoder_description,
         },
         metrics=result.metrics,
         versions=package_versions(),

@@ -142,7 +142,7 @@ def _start_settings(source: Source, aligner: str | None) -> Settings:
         return settings if aligner is None else replace(settings, aligner=aligner)
     aligner = aligner or DEFAULT_ALIGNER
     card = cache.card_or_none(aligner)
-    return Settings(aligner, card.class_names if card else (), card.template if card else "{}", SamplingConfig())
+    return Settings(aligner, card.first_classes if card else (), card.template if card else "{}", SamplingConfig())
 
 
 def _sentences(link: Link, refused: tuple[str, ...] = ()) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ import streamlit as st
 from seda.card import CARD_FILE, AlignerCard, find_aligner, read_card
 from seda.errors import FileFormatError, SedaError
 from seda.export.payload import player_payload
+from seda.images import SUFFIXES
 from seda.journey import Journey
 from seda.storage import read_json, write_bytes
 from seda.ui.state import PictureFile
@@ -117,10 +118,12 @@ def _card(folder: str, changed: int) -> AlignerCard:
 def samples() -> tuple[Sample, ...]:
     """Every picture below assets/samples that a samples.json lists, or that lies in a folder without one."""
     found = []
-    for folder in sorted({path.parent for path in SAMPLES.glob("**/*.png")}):
+    for folder in sorted({path.parent for path in SAMPLES.glob("**/*") if path.suffix.lower() in SUFFIXES}):
         listed = folder / "samples.json"
         entries = (
-            read_json(listed) if listed.is_file() else [{"file": path.name} for path in sorted(folder.glob("*.png"))]
+            read_json(listed)
+            if listed.is_file()
+            else [{"file": path.name} for path in sorted(folder.iterdir()) if path.suffix.lower() in SUFFIXES]
         )
         found += [_sample(folder, entry) for entry in entries if (folder / entry["file"]).is_file()]
     return tuple(found)

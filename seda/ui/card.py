@@ -7,8 +7,10 @@ from typing import Any
 
 import streamlit as st
 
-from seda.card import AlignerCard
+from seda.card import EVALUATION, NAMING, VALIDATION, AlignerCard
 from seda.ui.errors import plain
+
+MANY = 100  # categories that are no longer read at a glance
 
 _PERCENT = {
     "test_top1_accuracy": ("Test accuracy", "Share of test images whose most probable class is the true one."),
@@ -47,6 +49,29 @@ def show_path_accuracy(card: AlignerCard) -> None:
     )
 
 
+def show_naming(card: AlignerCard) -> None:
+    """How well an open vocabulary names what it has never seen, where the card says so."""
+    rows = card.metrics.get(NAMING)
+    if not isinstance(rows, list) or not rows:
+        return
+    from seda.figures.tables import naming_table  # pandas: after the figures above
+
+    st.subheader("What it names, unseen", anchor=False)
+    percent = st.column_config.NumberColumn(format="percent")
+    table = naming_table(rows)
+    st.dataframe(
+        table,
+        column_config=dict.fromkeys(table.columns[2:], percent),
+        hide_index=True,
+        key="aligner.naming",
+        width="stretch",
+    )
+    st.caption(
+        "Share of pictures whose right text comes first (recall@1), on pictures that nothing was fitted to, beside simple methods "
+        "on the same features. `python -m seda evaluate` measures it again; docs/open-vocabulary.md says more."
+    )
+
+
 def show_maps(card: AlignerCard) -> None:
     """How far each of the aligner's maps can be trusted, where the card says so."""
     maps = card.metrics.get("maps")
@@ -76,14 +101,19 @@ def _is_short(value: Any) -> bool:
 
 def show_classes(card: AlignerCard) -> None:
     st.subheader(f"The {len(card.class_names)} categories it was trained on", anchor=False)
-    st.markdown("  ·  ".join(plain(name) for name in card.class_names))
+    names = "  ·  ".join(plain(name) for name in card.class_names)
+    if len(card.class_names) > MANY:
+        with st.expander("All of them"):
+            st.markdown(names)
+    else:
+        st.markdown(names)
     template = "alone" if card.template == "{}" else f"as “{card.template}”"
     st.caption(plain(f"Class texts go to the encoder {template}. Other class texts may be typed at any time."))
 
 
 def show_data(card: AlignerCard) -> None:
     st.subheader("Training data", anchor=False)
-    _table(card.data)
+    _table({name: value for name, value in card.data.items() if name not in (EVALUATION, VALIDATION)})
 
 
 def show_provenance(card: AlignerCard) -> None:
@@ -100,12 +130,19 @@ def show_provenance(card: AlignerCard) -> None:
 
 
 def _preprocessing(encoder: str) -> str:
+    if encoder == "bundled:whole":
+        return (
+            "224 px, the whole picture on a square of its border's colour and squeezed to a square, mean of both; "
+            "texts by all-MiniLM-L6-v2"
+        )
     if encoder == "bundled":
         return "224 px centre crop, bicubic, values to -1 … 1; texts by all-MiniLM-L6-v2"
     return "the checkpoint's own"
 
 
 def _command(card: AlignerCard) -> str:
+    if EVALUATION in card.data:
+        return "python -m seda pretrain open-vocabulary --out FOLDER"
     return (
         f"python -m seda train --dataset {card.data.get('dataset')} --limit {card.data.get('count')} "
         f"--encoder {card.encoder} --seed {card.training.seed} --epochs {card.training.max_epochs} --out FOLDER"
@@ -113,5 +150,6 @@ def _command(card: AlignerCard) -> str:
 
 
 def _table(values: Mapping[str, Any]) -> None:
-    rows = [f"| {plain(str(name).replace('_', ' '))} | {plain(str(value))} |" for name, value in values.items()]
+    shown = {name: ", ".join(map(str, value)) if isinstance(value, list) else value for name, value in values.items()}
+    rows = [f"| {plain(str(name).replace('_', ' '))} | {plain(str(value))} |" for name, value in shown.items()]
     st.markdown("\n".join(["| | |", "|---|---|", *rows]))

@@ -12,7 +12,7 @@ from seda.config import SAMPLERS, SamplingConfig
 from seda.errors import ImageError, SedaError
 from seda.journey import Journey
 from seda.ui import cache, links
-from seda.ui.errors import plain
+from seda.ui.gallery import MAX_PICTURES, choose_samples, choose_uploads
 from seda.ui.links import LIMITS, Source
 from seda.ui.state import (
     ON_SCREEN,
@@ -27,10 +27,7 @@ from seda.ui.state import (
 )
 from seda.ui.stored import show_example, show_replay
 
-MAX_PICTURES = 64  # at once; chosen here: more thumbnails than that hide each other on the map
 MAX_TOTAL_BYTES = 256 * 2**20  # of all uploads of a visitor; chosen here: 64 phone photos
-SUFFIXES = ["png", "jpg", "jpeg", "webp", "gif", "bmp", "tif", "tiff"]
-SAMPLES_AT_FIRST = 12
 THUMBNAILS = 16  # of the pictures on the screen; chosen here: two rows
 
 REPLAY_KEY = "trajectories.replay"
@@ -64,7 +61,12 @@ def _pictures(state: AppState) -> None:
         "Pictures", [ON_SCREEN, UPLOAD, SAMPLES], required=True, label_visibility="collapsed", width="stretch",
         key=begin_widget("trajectories.source", state.pictures_from),
     )  # fmt: skip
-    {ON_SCREEN: _on_screen, UPLOAD: _uploads, SAMPLES: _samples}[state.pictures_from](state)
+    if state.pictures_from == SAMPLES:
+        choose_samples(state)
+    elif state.pictures_from == UPLOAD:
+        choose_uploads(state, "trajectories")
+    else:
+        _on_screen(state)
 
 
 def _on_screen(state: AppState) -> None:
@@ -80,68 +82,16 @@ def _on_screen(state: AppState) -> None:
     st.caption("They travel again when you change a word and press Run.")
 
 
-def _uploads(state: AppState) -> None:
-    files = st.file_uploader(
-        "Upload pictures", type=SUFFIXES, accept_multiple_files=True, key="trajectories.uploads",
-        label_visibility="collapsed",
-        help=f"1 to {MAX_PICTURES} pictures at once: PNG, JPEG, WebP, GIF (first frame), BMP or TIFF, "
-        "32 MB and 50 million pixels each. They stay on this machine.",
-    )  # fmt: skip
-    if files:
-        state.uploads = tuple(PictureFile(file.name, file.getvalue()) for file in files)
-    elif state.uploads:
-        names = ", ".join(picture.name for picture in state.uploads)
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.caption(f"Kept: {plain(names)}")
-            st.button("Forget", key="trajectories.forget", type="tertiary", on_click=_forget, args=(state,))
-
-
-def _forget(state: AppState) -> None:
-    state.uploads = ()
-
-
-def _samples(state: AppState) -> None:
-    available = cache.samples()
-    if not available:
-        st.info("No samples are installed.", icon=":material/image_not_supported:")
-        return
-    if state.samples is None:
-        state.samples = tuple(sample.key for sample in available[:SAMPLES_AT_FIRST])
-    with st.container(horizontal=True, vertical_alignment="center"):
-        count = st.empty()  # filled when the boxes have been read
-        st.button("All", key="trajectories.samples.all", type="tertiary", on_click=_choose_samples, args=(state, True))
-        st.button(
-            "None", key="trajectories.samples.none", type="tertiary", on_click=_choose_samples, args=(state, False)
-        )
-    chosen = []
-    with st.container(height=196, key="trajectories.gallery"):
-        for start in range(0, len(available), 4):
-            for column, sample in zip(st.columns(4, gap="small"), available[start : start + 4], strict=False):
-                column.image(str(sample.path), width="stretch", alt=sample.name)
-                key = begin_widget(f"trajectories.sample.{sample.key}", sample.key in state.samples)
-                if column.checkbox(sample.name, key=key, label_visibility="collapsed",
-                                   help=plain(" · ".join(filter(None, (sample.name, sample.source))))):  # fmt: skip
-                    chosen.append(sample.key)
-    state.samples = tuple(chosen)
-    count.caption(f"{len(chosen)} of {len(available)} chosen")
-
-
-def _choose_samples(state: AppState, everything: bool) -> None:
-    for number, sample in enumerate(cache.samples()):
-        set_widget(f"trajectories.sample.{sample.key}", everything and number < MAX_PICTURES)
-    state.samples = tuple(sample.key for sample in cache.samples()[:MAX_PICTURES]) if everything else ()
-
-
 def _class_texts(state: AppState) -> None:
     card = cache.card_or_none(state.aligner)
     if state.class_text is None:
-        state.class_text = ", ".join(card.class_names) if card else ""
+        state.class_text = ", ".join(card.first_classes) if card else ""
     state.class_text = st.text_area(
         "Class texts", key=begin_widget(CLASSES_KEY, state.class_text), height=92, label_visibility="collapsed",
         placeholder="cat, dog, a photo of a bicycle",
         help="Two or more words or short descriptions, separated by commas or line ends. Each picture travels toward these.",
     )  # fmt: skip
-    own = {} if card is None else {f"The aligner's {len(card.class_names)}": card.class_names}
+    own = {} if card is None else {f"The aligner's {len(card.first_classes)}": card.first_classes}
     presets = {label: ", ".join(texts) for label, texts in (own | PRESETS).items()}
     st.pills(
         "Presets", list(presets), key=PRESETS_KEY, label_visibility="collapsed", on_change=_use_preset,
@@ -248,16 +198,20 @@ def _chosen_pictures(state: AppState) -> tuple[tuple[PictureFile, ...] | Journey
         pictures, source = cache.sample_files(state.samples or ()), Source(links.SAMPLES, state.samples or ())
     else:
         pictures, source = state.uploads, Source(links.UPLOADS)
-    _check_pictures(pictures)
+    check_pictures(pictures)
     return pictures, source
 
 
-def _check_pictures(pictures: tuple[PictureFile, ...]) -> None:
+def check_pictures(pictures: tuple[PictureFile, ...]) -> None:
+    """
+    Raises:
+        ImageError: none are chosen, too many, or too many MB.
+    """
     if not pictures:
         raise ImageError("No picture is chosen.", remedy=f"Upload 1 to {MAX_PICTURES} pictures, or use the samples.")
     if len(pictures) > MAX_PICTURES:
         raise ImageError(
-            f"{len(pictures)} pictures are chosen; at most {MAX_PICTURES} travel at once.",
+            f"{len(pictures)} pictures are chosen; at most {MAX_PICTURES} are taken at once.",
             remedy="Remove some of them.",
         )
     if (total := sum(len(picture.content) for picture in pictures)) > MAX_TOTAL_BYTES:

@@ -1,4 +1,19 @@
-"""Longer texts of the method page."""
+"""Longer texts of the method page and of the search page."""
+
+UPLOADS_STAY = (
+    "Uploads stay in the memory of this session on this machine: never written to disk, never shown to another session, gone "
+    "when this one ends."
+)
+
+SEARCH_BEFORE = (
+    "Cosine of the scaled features as the encoders give them. Encoders that were never trained together, such as the bundled "
+    "pair, agree here about as often as chance."
+)
+
+SEARCH_AFTER = (
+    "Probability that SeDA gives the word among the {words} words compared here. All pictures answer the same list, so pictures "
+    "can be compared."
+)
 
 PAPER = """
 SeDA stands for *Semantic-Space-Intervened Diffusive Alignment* (Li, Meng, Chao, Wu, Yan, Yang, Qi, Meng, IJCAI 2025,
@@ -31,6 +46,13 @@ anywhere**. Numbers in this program are measured with this program.
 - **Where that probability comes from.** Not from steps: two read-outs in closed form (one Gaussian around each center with a
   shared covariance, and a ridge regression) speak first, answers averaged; a small network may add what images that it was
   not trained on confirm. Stage 2 carries this belief over to your words by how near they lie to the categories' own.
+- **Any words.** The aligner *open-vocabulary* has 1,000 categories, those of the image encoder's own classifier, known by their
+  names, synonyms and kinds ("retriever", "dog", "mammal"). Its belief about your words pools four readings, none of them
+  trained by gradient: the categories' belief shared out among your words, the mean text of the categories, and two linear maps
+  to text, one from the categories' centers, one from drawings with names. Its centers on the map are only those that the
+  paths came near. The small network of each step is switched off there: it had nothing to add.
+- **None of these.** Where your best word fits a picture clearly worse than names of categories do, the card says so, and which
+  category the picture looks like most. The threshold refuses one in ten photographs wrongly (on those it was chosen by).
 - **Stage 2, semantic translator.** The same from that center to the text features of the classes you typed.
 - **Feature interaction.** At every step the noisy state attends to the condition and to the texts of *all* candidate
   classes, never to the true one alone. So any list of classes can be used.
@@ -70,8 +92,10 @@ control ever refits them, except the button that says so.
 
 LIMITS = """
 ### What it cannot do
-- The shipped aligner has seen small grey pictures of clothes. It will give probabilities for a photo of your cat, too;
-  they only say which of your texts it finds nearest.
+- The aligner *open-vocabulary* knows what 1,000 categories and some two thousand drawings look like. A person is no category:
+  people, faces and what they do are guessed from things around them. Of photographs in twelve everyday groups it gets
+  four of five right; among 355 descriptions about one in four. "None of these" is missed for more than a third of the pictures.
+- The aligner *fashion-mnist* has seen small grey pictures of clothes. Its answers for a photo of your cat mean little.
 - A single step already holds all class information when each class has one goal: the answer is read there, and many
   steps show the way without making it better.
 - What it wins over simple methods on the same features, it wins through the scaling and the closed-form belief of stage 1,

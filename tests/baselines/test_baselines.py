@@ -286,6 +286,7 @@ def test_ablations_that_only_ask_in_another_way_share_the_training():
             for field in (
                 "semantic_space",
                 "bank",
+                "path",
                 "center_weight",
                 "power",
                 "feature_noise",

@@ -16,6 +16,7 @@ from PIL import Image
 from seda.benchmark import maps as benchmark_maps
 from seda.card import read_card
 from seda.cli import ANSWERED, UNANSWERED, WRONG_CALL, main
+from seda.data.torchvision_sets import SETS
 from seda.journey import Journey
 from seda.projection import aligner_map, load_maps
 from seda.projection import fit as projection_fit
@@ -279,6 +280,7 @@ def test_list(capsys):
         "digits",
         "emoji:google",
         "emoji:twitter",
+        *(f"torchvision:{name}" for name in SETS),
         "folder:DIR",
     }
     assert listing["device"] in ("cpu", "cuda", "mps")

@@ -13,6 +13,7 @@ import pytest
 from seda.data import fashion_mnist
 from seda.data.datasets import list_datasets, load_dataset
 from seda.data.fashion_mnist import DEBIAN_FOLDER, STEMS, FashionMnist, find_idx_files, official_fingerprint
+from seda.data.torchvision_sets import SETS
 from seda.errors import DataError
 
 
@@ -151,8 +152,9 @@ def test_damaged_files(tmp_path):
 def test_by_name(tmp_path):
     folder = write_idx(tmp_path / "data")
     assert load_dataset("fashion-mnist", folder).count("train") == 30
-    assert [info.available for info in list_datasets()] == [False, True, False, False, True]
-    assert [info.available for info in list_datasets(folder)] == [True, True, False, False, True]
+    missing = [False] * len(SETS)
+    assert [info.available for info in list_datasets()] == [False, True, False, False, *missing, True]
+    assert [info.available for info in list_datasets(folder)] == [True, True, False, False, *missing, True]
     for name in ("mnist", "", "folder:", "fashion-mnist:x", "digits:x"):
         with pytest.raises(DataError, match=r"is not known\. Choose fashion-mnist, digits, emoji:google"):
             load_dataset(name)

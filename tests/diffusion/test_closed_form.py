@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from seda.config import SAMPLERS, SamplingConfig
-from seda.diffusion import denoise, item_generators, make_scheduler, posterior_log_weights
+from seda.diffusion import PATHS, denoise, item_generators, make_scheduler, posterior_log_weights
 from seda.diffusion.closed_form import max_leftover
 from seda.diffusion.sampling import item_seed_under
 from seda.diffusion.schedule import inference_timesteps
@@ -13,6 +13,7 @@ from seda.errors import ShapeError, Stopped
 
 P = np.array([0.50, 0.20, 0.15, 0.10, 0.05])
 DIM = 8
+walk = PATHS["conditional"].walk
 
 
 def anchors_of(scale: float) -> torch.Tensor:
@@ -72,7 +73,7 @@ def test_runs_end_in_class_c_with_its_probability(sampler):
     anchors = anchors_of(DIM**0.5)
     sampling = SamplingConfig(sampler, 40, strength=1.0, guidance=1.0)
     source = torch.zeros(count, DIM)
-    path = denoise(oracle(anchors, source, sampling), source, sampling, item_generators(range(count), 1, 0))
+    path = denoise(oracle(anchors, source, sampling), source, walk(sampling), item_generators(range(count), 1, 0))
     ended = torch.cdist(path.states[:, -1], anchors)
     assert float(ended.min(1).values.max()) < 1e-2  # each at an anchor
     frequency = np.bincount(ended.argmin(1), minlength=len(P)) / count
@@ -88,7 +89,7 @@ def test_a_source_that_leans_to_a_class_does_not_count_as_evidence(sampler):
     sampling = SamplingConfig(sampler, 25, strength=0.5)
     source = anchors[4].expand(count, -1) + 0.1
     p = np.array([0.96, 0.01, 0.01, 0.01, 0.01])
-    path = denoise(oracle(anchors, source, sampling, p), source, sampling, item_generators(range(count), 1, 0))
+    path = denoise(oracle(anchors, source, sampling, p), source, walk(sampling), item_generators(range(count), 1, 0))
     ended = torch.cdist(path.states[:, -1], anchors).argmin(1)
     assert float((ended == 0).float().mean()) > 0.85
 
@@ -97,7 +98,7 @@ def test_every_state_and_estimate_is_kept_and_the_last_is_clean():
     anchors = anchors_of(2.0)
     sampling = SamplingConfig("ddim", 9, 0.6)
     source = torch.randn(3, DIM, generator=torch.Generator().manual_seed(3))
-    path = denoise(oracle(anchors, source, sampling), source, sampling, item_generators(range(3), 1, 0))
+    path = denoise(oracle(anchors, source, sampling), source, walk(sampling), item_generators(range(3), 1, 0))
     assert path.states.shape == path.x_0.shape == (3, 10, DIM)
     assert path.timesteps[-1] == 0 and len(path.timesteps) == 10
     assert torch.equal(path.states[:, -1], path.x_0[:, -1])
@@ -120,7 +121,7 @@ def test_an_items_path_depends_neither_on_its_batch_nor_on_its_place():
 
     def run(items):
         part = source[items]
-        return denoise(oracle(anchors, part, sampling), part, sampling, item_generators(items, 1, 5)).states
+        return denoise(oracle(anchors, part, sampling), part, walk(sampling), item_generators(items, 1, 5)).states
 
     together, alone = run([0, 1, 2, 3]), run([2])
     np.testing.assert_allclose(together[2], alone[0], atol=1e-5)
@@ -141,7 +142,7 @@ def test_the_global_generator_is_left_alone():
     before = torch.get_rng_state()
     sampling = SamplingConfig("ddpm", 4, 0.6)
     source = torch.zeros(2, DIM)
-    denoise(oracle(anchors_of(2.0), source, sampling), source, sampling, item_generators(range(2), 1, 0))
+    denoise(oracle(anchors_of(2.0), source, sampling), source, walk(sampling), item_generators(range(2), 1, 0))
     assert torch.equal(before, torch.get_rng_state())
 
 
@@ -158,10 +159,10 @@ def test_stop_and_wrong_shapes():
         denoise(
             oracle(anchors_of(2.0), source, sampling),
             source,
-            sampling,
+            walk(sampling),
             item_generators(range(2), 1, 0),
             on_step=on_step,
         )
     assert seen == [1, 2, 3]
     with pytest.raises(ShapeError, match="came with 3 generators"):
-        denoise(lambda x, t: x, source, sampling, item_generators(range(3), 1, 0))
+        denoise(lambda x, t: x, source, walk(sampling), item_generators(range(3), 1, 0))

@@ -14,7 +14,7 @@ from sklearn.datasets import load_sample_image
 
 from seda.encoders import bundled, load_encoder
 from seda.encoders.bundled import BundledEncoder, load_image_model, load_text_model, match_weights, preprocess
-from seda.errors import WeightsError
+from seda.errors import EncoderError, WeightsError
 
 PHOTOS = Path(skimage.__file__).parent / "data"  # only files that lie in the package itself
 
@@ -154,3 +154,27 @@ def test_every_shape_is_compared():
         match_weights(weights, {"x": torch.ones(2)})
     with pytest.raises(WeightsError, match=r"b has shape \(3, 2\); the model's y has \(2, 3\)"):
         match_weights(weights, {"x": torch.ones(2), "y": torch.ones(2, 3)})
+
+
+def test_whole_pictures_and_squares(encoder):
+    whole = BundledEncoder(framing="whole")
+    square, long = photo("chelsea.png").crop((0, 0, 200, 200)), photo("chelsea.png")
+    torch.testing.assert_close(whole.encode_images([square]), encoder.encode_images([square]))
+    both = whole.encode_images([long, square])
+    torch.testing.assert_close(both[1:], whole.encode_images([square]), atol=1e-4, rtol=1e-4)
+    assert (both[0] - encoder.encode_images([long])[0]).abs().max() > 0.01
+    assert whole.fingerprint != encoder.fingerprint
+    assert whole.name == "bundled:whole"
+
+
+def test_a_cut_out_lies_on_its_own_background():
+    picture = Image.new("RGB", (100, 40), (250, 240, 230))
+    picture.paste((0, 0, 0), (0, 10, 60, 30))
+    square = np.asarray(bundled._on_square(picture))
+    assert square.shape == (224, 224, 3)
+    np.testing.assert_array_equal(square[0, 0], [250, 240, 230])
+
+
+def test_a_framing_that_is_not_known():
+    with pytest.raises(EncoderError, match="crop, whole"):
+        BundledEncoder(framing="tall")

@@ -11,7 +11,11 @@ from seda.errors import EncoderError
 
 def test_the_list_names_the_default_first():
     infos = list_encoders()
-    assert [info.name for info in infos] == ["bundled", "open_clip:MODEL/PRETRAINED", "open_clip:MODEL@FILE"]
+    assert infos[0].name == "bundled"
+    others = [info.name for info in infos if info.name.startswith("open_clip:")]
+    assert others == [
+        f"open_clip:{form}" for form in ("MODEL/PRETRAINED", "MODEL@FILE", "local-dir:DIR", "hf-hub:ORG/REPO")
+    ]
     assert all(info.available and info.description.endswith(".") for info in infos)
 
 
@@ -25,7 +29,7 @@ def test_listing_imports_nothing_heavy():
 
 @pytest.mark.parametrize("name", ["", "clip", "bundled:x", "open_clip:", "open_clip"])
 def test_unknown_names(name):
-    with pytest.raises(EncoderError, match=r"is not known\. Choose bundled, open_clip:MODEL/PRETRAINED or"):
+    with pytest.raises(EncoderError, match=r"is not known\. Choose bundled, .*open_clip:MODEL/PRETRAINED or"):
         load_encoder(name)
 
 
@@ -33,3 +37,10 @@ def test_unknown_names(name):
 def test_unknown_devices(device):
     with pytest.raises(EncoderError, match=rf"device '{device}' cannot be used here"):
         load_encoder("bundled", device)
+
+
+def test_features_of_a_file_that_names_no_encoder():
+    with pytest.raises(
+        EncoderError, match=r"came in the file f\.npz, which does not name its encoder.*--dataset features"
+    ):
+        load_encoder("features:f.npz")

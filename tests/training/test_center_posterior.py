@@ -7,8 +7,9 @@ from sklearn.covariance import ledoit_wolf_shrinkage
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import Ridge
 
+from seda.evaluation.classification import fit_temperature
 from seda.models.center_posterior import CenterPosterior
-from seda.training.closed_form import PENALTIES, _gaussian, _ridges, _Rows, fit_center_posterior
+from seda.training.closed_form import FEW_PENALTIES, PENALTIES, _gaussian, _ridges, _Rows, fit_center_posterior
 
 CLASSES, WIDTH = 3, 30
 CENTERS = np.random.default_rng(0).normal(size=(CLASSES, WIDTH))
@@ -90,3 +91,23 @@ def test_few_images_a_category_leave_no_false_certainty(images):
     said = posterior(torch.from_numpy(fresh).float())
     assert float((said.argmax(1).numpy() == truth).mean()) > 0.45
     assert float(-said[torch.arange(600), torch.from_numpy(truth)].mean()) < 1.3  # log 3 is 1.1
+
+
+@pytest.mark.parametrize("images", [1, 2])
+def test_without_folds_validation_images_choose_the_penalty(images):
+    x, y = drawn(images * CLASSES, 1)
+    x, y = torch.from_numpy(x).float(), torch.from_numpy(y)
+    ridges = _ridges(_Rows.of(x.double().numpy()), y.numpy(), CLASSES, FEW_PENALTIES)
+    chosen = set()
+    for seed in (10, 11, 16):
+        held_out, labels = drawn(12, seed)
+        losses = [fit_temperature(held_out @ weight + bias, labels)[1] for weight, bias in ridges]
+        best = int(np.argmin(losses))
+        posterior = CenterPosterior(WIDTH, CLASSES)
+        fit_center_posterior(posterior, x, y, torch.from_numpy(held_out).float(), torch.from_numpy(labels), seed=0)
+        kept = posterior.weight[1].double().numpy()  # the ridge, but for its temperature
+        np.testing.assert_allclose(
+            kept / np.linalg.norm(kept), ridges[best][0] / np.linalg.norm(ridges[best][0]), atol=1e-6
+        )
+        chosen.add(best)
+    assert len(chosen) > 1

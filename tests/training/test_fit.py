@@ -176,6 +176,21 @@ def test_it_resumes_where_it_was_stopped_with_the_same_result(trained, tmp_path)
     assert resumed.metrics == trained.metrics
 
 
+def test_a_bridge_starts_at_the_picture_learns_and_resumes(tmp_path):
+    model, config = replace(MODEL, path="bridge"), replace(CONFIG, max_epochs=6)
+    aligner = fit_aligner(training_set(), config, model).aligner
+    features, labels = drawn(60, seed=3)
+    run = aligner.align(features, TEXTS[:, 0], SamplingConfig(num_inference_steps=10))
+    assert torch.equal(run.learner.states[:, 0], run.visual)
+    assert torch.equal(run.translator.states[:, 0], run.learner.states[:, -1])
+    for path, anchors in ((run.learner, aligner.class_centers), (run.translator, run.class_texts)):
+        assert float((torch.cdist(path.states[:, -1], anchors).argmin(1) == labels).float().mean()) > 0.9
+    fit_aligner(training_set(), config, model, checkpoint_dir=tmp_path, on_epoch=lambda event: event.epoch == 2)
+    assert equal(fit_aligner(training_set(), config, model, checkpoint_dir=tmp_path).aligner, aligner)
+    with pytest.raises(FileFormatError, match="another training"):
+        fit_aligner(training_set(), config, MODEL, checkpoint_dir=tmp_path)
+
+
 def test_a_checkpoint_of_another_training_is_refused(tmp_path):
     fit_aligner(training_set(), replace(CONFIG, max_epochs=1), MODEL, checkpoint_dir=tmp_path)
     with pytest.raises(FileFormatError, match="another training"):

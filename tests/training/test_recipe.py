@@ -84,7 +84,8 @@ def test_it_writes_a_whole_aligner_and_never_reads_the_test_split(tmp_path, monk
     maps = load_maps(loaded.folder)
     for name, again in fit_aligner_maps(loaded, MAP).items():  # from the folder: the very same
         np.testing.assert_array_equal(again.reference, maps[name].reference)
-        assert again.card["scores"] == maps[name].card["scores"]
+        # a matrix product's last digit may depend on where in memory its factors lie
+        assert again.card["scores"] == pytest.approx(maps[name].card["scores"], rel=1e-3)
 
     workbench = Workbench(loaded, SmallEncoder(), maps)
     images = [NamedImage(f"{label}.png", picture(label, 99)) for label in range(3)]

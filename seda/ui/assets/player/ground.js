@@ -199,12 +199,12 @@ export class Ground {
   /** Small pictures of a reference point for each depth and category; kept, since a turning map needs them each frame. */
   #referenceSprites(bands) {
     const { view, theme, highlight } = this.player;
-    const { referenceLabels, centers } = this.journey;
+    const { referenceLabels, groups } = this.journey;
     const many = referenceLabels.length > 6000;
     const radius = (view.map.timeline ? 1.4 : many ? 1.5 : 2.1) * Math.min(2.2, Math.round(20 * view.zoom ** 0.3) / 20);
     const key = [theme.key, highlight, radius, bands.length].join(" ");
     if (this.pointSprites.key !== key) {
-      const sprites = bands.map((size) => centers.map((center) => this.#pointSprite(center, radius * size ** 1.5, many, depthFade(size))));
+      const sprites = bands.map((size) => groups.map((group) => this.#pointSprite(group, radius * size ** 1.5, many, depthFade(size))));
       this.pointSprites = { key, sprites };
     }
     return this.pointSprites.sprites;

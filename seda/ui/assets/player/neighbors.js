@@ -7,7 +7,7 @@ import { el } from "./dom.js";
 /** One training picture, cut from the sheet; a coloured square where the aligner has none. */
 function neighborTile(journey, theme, { picture, label, similarity }, side) {
   const { sheet, columns, tile } = journey.neighbors;
-  const center = journey.centers[label];
+  const center = journey.groups[label];
   const what = `${center.name}, cosine ${numberText(similarity)}`;
   const element = el("i", { class: "sp-tile", role: "img", title: what, "aria-label": what });
   element.style.setProperty("--sp-class", css(theme.tune(center.color)));
@@ -32,7 +32,7 @@ function neighborWords(journey, item, step) {
   const all = journey.neighbors.at(item, step);
   for (const { label } of all) counts.set(label, (counts.get(label) ?? 0) + 1);
   const ranked = [...counts].sort((a, b) => b[1] - a[1]);
-  return ranked.map(([label, count], i) => `${count}${i ? "" : ` of ${all.length}`} ${journey.centers[label].name}`).join(", ");
+  return ranked.map(([label, count], i) => `${count}${i ? "" : ` of ${all.length}`} ${journey.groups[label].name}`).join(", ");
 }
 
 /** The card beside the map: neighbours of the item that was selected last. */

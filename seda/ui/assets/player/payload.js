@@ -110,14 +110,20 @@ export function innerCorners(points, dims, outer) {
   return [outer, 1 - outer].flatMap((share) => axes.map((values) => values[Math.floor(share * (values.length - 1))]));
 }
 
+/** What belongs to no center that is shown. @type {Styled} */
+const OTHER = { name: "another category", color: "#8C8C8C", symbol: "circle" };
+
+/** Labels, -1 for another category than the centers', as indices into the groups. */
+const grouped = (labels, centers) => labels.map((label) => (label < 0 ? centers : label));
+
 /** The training features nearest to each state in feature space, with their pictures on one sheet. */
 class Neighbors {
-  constructor(part, stateCount) {
+  constructor(part, stateCount, centers) {
     this.count = part.count;
     this.stateCount = stateCount;
     this.indices = new Uint16Array(decode(part.indices)); // [n, s, t]
     this.similarities = new Uint8Array(decode(part.similarities)); // [n, s, t]
-    /** Category of each picture. @type {number[]} */ this.labels = part.labels;
+    /** Group of each picture. @type {number[]} */ this.labels = grouped(part.labels, centers);
     Object.assign(this, { sheet: part.sheet, columns: part.columns, tile: part.tile });
   }
 
@@ -204,16 +210,18 @@ export class Journey {
     });
     /** @type {Styled[]} */ this.classes = payload.classes;
     /** @type {Styled[]} */ this.centers = payload.centers;
+    /** What reference points are told apart by: the centers, and all other categories. @type {Styled[]} */
+    this.groups = [...this.centers, OTHER];
     /** @type {Item[]} */ this.items = payload.items;
     this.stateCount = this.stages.length;
     this.last = this.stateCount - 1;
-    this.referenceLabels = new Int16Array(decode(payload.reference_labels)); // [m]
+    this.referenceLabels = grouped(new Int16Array(decode(payload.reference_labels)), this.centers.length); // [m]
     this.referenceTotal = payload.reference_total;
     const Numbers = similarities.encoding === "int16" ? Int16Array : Int8Array;
     this.similarityValues = new Numbers(decode(similarities.data)); // [n, s, kept]
     this.similarityScale = similarities.scale;
     /** Class index of each curve. */ this.curveClasses = similarities.classes;
-    this.neighbors = payload.neighbors ? new Neighbors(payload.neighbors, this.stateCount) : null;
+    this.neighbors = payload.neighbors ? new Neighbors(payload.neighbors, this.stateCount, this.centers.length) : null;
     this.ghost = payload.ghost ? new Ghost(payload.ghost, this) : null;
     /** By item. @type {Map<number, SeedCloud>} */
     this.seedClouds = new Map(payload.clouds.map((part) => [part.item, new SeedCloud(part, this)]));

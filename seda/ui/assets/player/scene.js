@@ -68,9 +68,9 @@ export const depthFade = (size) => clamp(1 + (size - 1) * 2.4, 0.3, 1);
 /** Soft clouds of the reference points: a coarse density per category, blurred, as one small picture. */
 export class Clouds {
   /** @param {MapData} map a flat one */
-  constructor(map, { referenceLabels, centers }) {
+  constructor(map, { referenceLabels, groups }) {
     const { reference } = map;
-    this.centers = centers;
+    this.groups = groups;
     this.key = "";
     this.empty = referenceLabels.length === 0;
     if (this.empty) return;
@@ -86,7 +86,7 @@ export class Clouds {
     const long = Math.max(this.high[0] - this.low[0], this.high[1] - this.low[1]);
     this.columns = Math.max(8, Math.round((150 * (this.high[0] - this.low[0])) / long));
     this.rows = Math.max(8, Math.round((150 * (this.high[1] - this.low[1])) / long));
-    this.grids = centers.map(() => null);
+    this.grids = groups.map(() => null);
     for (let i = 0; i < referenceLabels.length; i++) this.#count(referenceLabels[i], reference[2 * i], reference[2 * i + 1]);
     this.grids = this.grids.map((grid) => grid && blur(grid, this.columns, this.rows, 4));
   }
@@ -94,7 +94,7 @@ export class Clouds {
   #count(label, x, y) {
     const column = Math.floor(((x - this.low[0]) / (this.high[0] - this.low[0])) * this.columns);
     const row = Math.floor(((this.high[1] - y) / (this.high[1] - this.low[1])) * this.rows);
-    if (!this.centers[label] || column < 0 || row < 0 || column >= this.columns || row >= this.rows) return;
+    if (!this.groups[label] || column < 0 || row < 0 || column >= this.columns || row >= this.rows) return;
     this.grids[label] ??= new Float32Array(this.columns * this.rows);
     this.grids[label][row * this.columns + column] += 1;
   }
@@ -108,8 +108,8 @@ export class Clouds {
     const sums = new Float32Array(size * 4);
     this.grids.forEach((grid, label) => {
       if (!grid) return;
-      const color = theme.tune(this.centers[label].color);
-      const share = weight(this.centers[label]);
+      const color = theme.tune(this.groups[label].color);
+      const share = weight(this.groups[label]);
       for (let i = 0; i < size; i++) {
         const density = grid[i] * share;
         if (density < 1e-6) continue;

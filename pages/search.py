@@ -1,0 +1,14 @@
+"""Search: pictures for words and words for a picture, before the alignment and after it."""
+
+import streamlit as st
+
+from seda.ui.errors import errors_on_screen
+from seda.ui.search import choose, search_state, show_found
+from seda.ui.state import app_state
+from seda.ui.theme import reading_column
+
+state, search = app_state(), search_state()
+with reading_column(), errors_on_screen():
+    st.title("Search", anchor=False)
+    choose(state, search)
+    show_found(search)

@@ -1,0 +1,159 @@
+"""How well an open-vocabulary aligner names what it has never seen, beside ConSE and a ridge map."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from seda.aligner import PretrainedAligner
+from seda.baselines.base import ClassTextFeatures, NamedHead
+from seda.baselines.zero_shot import FittedConse
+from seda.card import EVALUATION, VALIDATION
+from seda.config import SamplingConfig
+from seda.data.feature_set import FeatureSet
+from seda.data.features import find_features
+from seda.data.named_pictures import OTHER
+from seda.encoders.base import Encoder
+from seda.errors import DataError
+from seda.evaluation.alignment import recall_of_scores
+
+# image features [n, D] and text features [k, d] to scores [n, k]
+Scores = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Naming:
+    """One method on one list of texts. Recalls are fractions; recall@1 is the accuracy.
+
+    Attributes:
+        task: what is named.
+        method: how.
+        pictures, texts: how many.
+        recall_1, recall_10: how often the right text is among the first.
+    """
+
+    task: str
+    method: str
+    pictures: int
+    texts: int
+    recall_1: float
+    recall_10: float
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, eq=False)
+class NamingTask:
+    """Pictures that were never fitted to, and the texts that they are to be told by.
+
+    Attributes:
+        name: for the table.
+        image_features: float32 [n, D].
+        texts: float32 [k, d], as the encoder gives them.
+        labels: the right text of each picture [n].
+    """
+
+    name: str
+    image_features: np.ndarray
+    texts: np.ndarray
+    labels: np.ndarray
+
+
+def naming_tasks(aligner: PretrainedAligner, encoder: Encoder) -> list[NamingTask]:
+    """What the aligner's card lists: photographs and emoji with unseen names, by their own words and by groups.
+
+    Raises:
+        DataError: the features are not there.
+        FingerprintError: the encoder is not the aligner's.
+    """
+    aligner.check_encoder(encoder.name, encoder.fingerprint)
+    files = aligner.card.data.get(EVALUATION)
+    if not isinstance(files, Mapping):
+        raise DataError(
+            f"The aligner {aligner.card.name!r} has no open vocabulary.", remedy="Name a data set with --dataset."
+        )
+    tasks = []
+    for name, file in files.items():
+        features = _features(name, str(file))
+        others = (aligner.card.data.get(VALIDATION) or {}).get(name)
+        shown = [features] if others is None else [features, _features(name, str(others))]
+        own = np.concatenate([part.image_text_features for part in shown])
+        texts, label = np.unique(own, axis=0, return_inverse=True)
+        tasks.append(NamingTask(f"{name}, own words", features.image_features, texts, label[: len(features)]))
+        groups = [group for group in features.class_names if group != OTHER]
+        inside = features.labels < len(groups)
+        tasks.append(
+            NamingTask(
+                f"{name}, groups", features.image_features[inside], encoder.encode_texts(groups).numpy(),
+                features.labels[inside],
+            )
+        )  # fmt: skip
+    return tasks
+
+
+def name_pictures(aligner: PretrainedAligner, encoder: Encoder) -> list[Naming]:
+    """Every method on every task of the aligner.
+
+    Raises:
+        DataError: the features are not there.
+        FingerprintError: the encoder is not the aligner's.
+    """
+    methods = {"seda": _aligner_scores(aligner), **_baselines(aligner, encoder)}
+    rows = []
+    for task in naming_tasks(aligner, encoder):
+        places = np.arange(len(task.texts))
+        for method, scores in methods.items():
+            found = scores(task.image_features, task.texts)
+            first, ten = (recall_of_scores(found, task.labels, places, k) for k in (1, min(10, len(places))))
+            rows.append(Naming(task.name, method, len(task.labels), len(places), first, ten))
+    return rows
+
+
+def _features(name: str, file: str) -> FeatureSet:
+    found = find_features(file)
+    if found is None or found.image_text_features is None:
+        raise DataError(
+            f"The features of {name} are not there ({file}).", remedy="Restore assets/features from the repository."
+        )
+    return found
+
+
+def _aligner_scores(aligner: PretrainedAligner) -> Scores:
+    def scores(image_features: np.ndarray, texts: np.ndarray) -> np.ndarray:
+        features = torch.from_numpy(image_features)
+        return aligner.aligner.classify(features, torch.from_numpy(texts), SamplingConfig()).log().cpu().numpy()
+
+    return scores
+
+
+def _baselines(aligner: PretrainedAligner, encoder: Encoder) -> dict[str, Scores]:
+    """ConSE with so many names, plain and centred on the names' mean, and the map that was fitted to pairs, alone."""
+    from open_clip import IMAGENET_CLASSNAMES
+
+    weight, bias = (part.numpy() for part in encoder.imagenet_head)
+    names = encoder.encode_texts(IMAGENET_CLASSNAMES).numpy()
+    mean = names.mean(0)
+    head, centred = NamedHead(weight, bias, names), NamedHead(weight, bias, names - mean)
+
+    def conse(head: NamedHead, count: int, shift: np.ndarray | float) -> Scores:
+        def scores(image_features: np.ndarray, texts: np.ndarray) -> np.ndarray:
+            classes = ClassTextFeatures((texts - shift)[:, None], shared_space=False, head=head)
+            return FittedConse(classes, head, count).class_scores(image_features)
+
+        return scores
+
+    def ridge(image_features: np.ndarray, texts: np.ndarray) -> np.ndarray:
+        model = aligner.aligner
+        posterior = model.translator.word_posterior
+        condition = model.condition_scaler(torch.from_numpy(image_features))
+        mapped = torch.nn.functional.normalize(condition @ posterior.maps[1] + posterior.map_bias[1], dim=1)
+        return (mapped @ torch.nn.functional.normalize(model.text_scaler(torch.from_numpy(texts)), dim=1).T).numpy()
+
+    counts = (1, 5, 10, len(names))
+    found = {f"conse, {count} name{'s' if count > 1 else ''}": conse(head, count, 0.0) for count in counts}
+    return found | {f"centred conse, {len(names)} names": conse(centred, len(names), mean), "ridge from pairs": ridge}

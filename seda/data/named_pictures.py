@@ -1,0 +1,245 @@
+"""Pictures that each have words of their own: emoji of two artists, Openclipart, and the photographs of Tux Paint.
+
+What an open-vocabulary aligner learns from, and what it is measured on. Every collection is an `ImageDataset` with
+`image_texts`; its classes are the collection's own coarse groups. Which picture belongs to which split is fixed by the
+sha256 of its name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from seda.data.datasets import SPLITS, check_split
+from seda.data.emoji import ARTISTS, SOURCES, find_package, missing_package
+from seda.errors import DataError, ImageError
+from seda.images import read_image
+from seda.storage import fingerprint, read_json, sha256_file
+
+# Emoji that show a thing: faces, people, signs and flags look like nothing that a photograph shows
+THINGS = ("Animals & Nature", "Food & Drink", "Travel & Places", "Activities", "Objects")
+UNSEEN_SHARE = 5  # one name in so many is never trained on
+
+CLIP_ART_PLACE = Path("/usr/share/openclipart/png")
+CLIP_ART_GROUPS = ("animals", "buildings", "education", "electronics", "food", "office", "plants", "tools")
+CLIP_ART_GROUPS += ("computer/hardware", "people/clothing", "recreation/music", "recreation/sports", "recreation/toys")
+CLIP_ART_GROUPS += ("transportation/air", "transportation/boating", "transportation/rail", "transportation/vehicles")
+
+LARGEST_DRAWING = 4_000_000  # pixels
+
+STAMPS_PLACE = Path("/usr/share/tuxpaint/stamps")
+# the folders of the stamps that say what a picture is of, by the word that a person would use
+STAMP_GROUPS = {
+    "animals/mammals": "mammal",
+    "animals/birds": "bird",
+    "animals/insects": "insect",
+    "animals/fish": "fish",
+    "food/fruit": "fruit",
+    "food/vegetables": "vegetable",
+    "plants/flowers": "flower",
+    "plants/trees": "tree",
+    "vehicles": "vehicle",
+    "hobbies/music": "musical instrument",
+    "household/tools": "tool",
+    "clothes": "clothing",
+}
+OTHER = "something else"
+# drawings, and signs whose sense is not in what they show
+NO_PHOTOGRAPHS = ("symbols", "seasonal")
+
+
+@dataclass(frozen=True)
+class NamedPicture:
+    """One picture file with the words that belong to it.
+
+    Attributes:
+        path: below the collection's folder.
+        text: what it shows.
+        group: index into the collection's groups.
+        split: "train" or "test".
+    """
+
+    path: Path
+    text: str
+    group: int
+    split: str
+
+
+class NamedPictures:
+    """See `ImageDataset`. Pictures are RGB, transparency on white.
+
+    Args:
+        name: of the collection.
+        source: where it comes from and its licence.
+        folder: of the pictures.
+        groups: names of the coarse groups.
+        pictures: in the collection's order.
+        remedy: how to install what is missing.
+    """
+
+    other_words: Mapping[str, Sequence[str]] = {}
+
+    def __init__(
+        self, name: str, source: str, folder: Path, groups: Sequence[str], pictures: Sequence[NamedPicture], remedy: str
+    ) -> None:
+        self.name, self.source, self.class_names = name, source, tuple(groups)
+        self._folder, self._remedy = folder, remedy
+        self._splits = {split: [one for one in pictures if one.split == split] for split in SPLITS}
+
+    def fingerprint(self, split: str) -> str:
+        check_split(split)
+        return self._fingerprints[split]
+
+    def count(self, split: str) -> int:
+        check_split(split)
+        return len(self._splits[split])
+
+    def labels(self, split: str) -> np.ndarray:
+        """int64 [n], index into class_names."""
+        check_split(split)
+        return np.array([one.group for one in self._splits[split]], np.int64)
+
+    def images(self, split: str, indices: Sequence[int] | np.ndarray) -> Iterator[Image.Image]:
+        """RGB pictures on white, in the order of the indices.
+
+        Raises:
+            DataError: a picture is missing or damaged.
+        """
+        check_split(split)
+        for index in indices:
+            path = self._folder / self._splits[split][int(index)].path
+            try:
+                yield read_image(path, path.name)
+            except ImageError as error:
+                raise DataError(f"{self.name} is incomplete: {error.message}", remedy=self._remedy) from error
+
+    def image_texts(self, split: str, indices: Sequence[int] | np.ndarray) -> tuple[str, ...]:
+        """What each picture shows, in the order of the indices."""
+        check_split(split)
+        return tuple(self._splits[split][int(index)].text for index in indices)
+
+    @cached_property
+    def _fingerprints(self) -> dict[str, str]:
+        prints = {}
+        for split, part in self._splits.items():
+            try:
+                rows = [[one.text, one.group, sha256_file(self._folder / one.path)] for one in part]
+            except OSError as error:
+                name = Path(error.filename or "").name
+                raise DataError(f"{self.name} is incomplete: {name} cannot be read.", remedy=self._remedy) from error
+            prints[split] = fingerprint({"data": self.name, "split": split, "images": rows, "groups": self.class_names})
+        return prints
+
+
+def emoji_things(artist: str, data_dir: Path | str | None = None) -> NamedPictures:
+    """Emoji of things with their official names, by one artist; groups are the sub-categories.
+
+    A name is in the same split for every artist.
+
+    Raises:
+        DataError: the artist is not known, or the package is missing or damaged.
+    """
+    if artist not in ARTISTS:
+        raise DataError(f"The emoji of {artist!r:.40} are not known; allowed are {' and '.join(ARTISTS)}.")
+    folder = find_package(artist, data_dir)
+    if folder is None:
+        raise missing_package(artist, data_dir)
+    try:
+        entries = [
+            entry
+            for entry in read_json(folder / "emoji.json")
+            if entry["category"] in THINGS and all(entry[f"has_img_{one}"] for one in ARTISTS)
+        ]
+        groups = sorted({entry["subcategory"] for entry in entries})
+        pictures = [
+            NamedPicture(
+                Path(Path(entry["image"]).name),
+                entry["name"].lower(),
+                groups.index(entry["subcategory"]),
+                "test" if digest(entry["name"].lower()) % UNSEEN_SHARE == 0 else "train",
+            )
+            for entry in entries
+        ]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise DataError(
+            f"{folder / 'emoji.json'} is damaged: an entry is not as expected ({error}).",
+            remedy="Install the package again.",
+        ) from error
+    remedy = missing_package(artist, data_dir).remedy or ""
+    return NamedPictures(
+        f"things:{artist}", SOURCES[artist], folder / "img" / artist / "64",
+        [group.replace("-", " ") for group in groups], pictures, remedy,
+    )  # fmt: skip
+
+
+def clip_art(is_word: Callable[[str], bool], folder: Path | str | None = None) -> NamedPictures:
+    """Openclipart's drawings of things; their file names without what is no word (artists, numbers) say what they show.
+
+    Args:
+        is_word: whether a lower-case word is known.
+        folder: of the PNG files; None for Debian's.
+    Raises:
+        DataError: the package is missing.
+    """
+    folder, remedy = Path(folder or CLIP_ART_PLACE), "On Debian run: apt-get install openclipart-png"
+    if not folder.is_dir():
+        raise DataError(f"Openclipart's pictures are not in {folder}.", remedy=remedy)
+    pictures = []
+    for group, name in enumerate(CLIP_ART_GROUPS):
+        for path in sorted((folder / name).rglob("*.png")):
+            words = [word for word in re.findall(r"[a-z]+", path.stem.lower()) if len(word) > 2 and is_word(word)]
+            if words and _is_small(path):
+                pictures.append(NamedPicture(path.relative_to(folder), " ".join(words), group, "train"))
+    source = "Openclipart 0.18 (Debian's openclipart-png), public domain"
+    groups = [name.rpartition("/")[2] for name in CLIP_ART_GROUPS]
+    return NamedPictures("clip-art", source, folder, groups, pictures, remedy)
+
+
+def _is_small(path: Path) -> bool:
+    """Some drawings were saved at the size of a poster; reading a header takes .1 ms."""
+    with Image.open(path) as image:
+        return image.width * image.height <= LARGEST_DRAWING
+
+
+def photographs(folder: Path | str | None = None) -> NamedPictures:
+    """Tux Paint's stamps that are cut-out photographs, with their English descriptions.
+
+    Never trained on: one half ("train") is what settings and weights are chosen by, the other ("test") what is reported.
+
+    Raises:
+        DataError: the package is missing.
+    """
+    folder, remedy = Path(folder or STAMPS_PLACE), "On Debian run: apt-get install tuxpaint-stamps-default"
+    if not folder.is_dir():
+        raise DataError(f"Tux Paint's stamps are not in {folder}.", remedy=remedy)
+    groups, pictures = (*STAMP_GROUPS.values(), OTHER), []
+    for path in sorted(folder.rglob("*.png")):
+        below = path.relative_to(folder)
+        described = path.with_suffix(".txt")
+        if below.parts[0] in NO_PHOTOGRAPHS or "cartoon" in str(below) or not described.is_file():
+            continue
+        if path.stem.endswith(("_mirror", "_flip")):
+            continue
+        lines = described.read_text(encoding="utf-8", errors="replace").splitlines()
+        text = next((line.strip().rstrip(".!") for line in lines if line and ".utf8=" not in line[:12]), "")
+        if text:
+            place = below.parent.as_posix()
+            group = next(
+                (i for i, key in enumerate(STAMP_GROUPS) if f"{place}/".startswith(f"{key}/")), len(groups) - 1
+            )
+            split = "train" if digest(below.as_posix()) % 2 == 0 else "test"
+            pictures.append(NamedPicture(below, text, group, split))
+    source = "Tux Paint stamps (Debian's tuxpaint-stamps-default), GPL-2"
+    return NamedPictures("photographs", source, folder, groups, pictures, remedy)
+
+
+def digest(text: str) -> int:
+    """A number that is the same on every machine."""
+    return int(hashlib.sha256(text.encode()).hexdigest(), 16)

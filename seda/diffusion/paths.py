@@ -1,0 +1,250 @@
+"""Path families: what lies between a source and its target, and how a run walks it.
+
+Everything in which the families differ is here: the states that training draws, the closed-form posterior over targets at
+a state, where a run starts and how it steps. The network, the loop and the trajectories are the same for both. Both share
+the clock of the noise schedule: a state at timestep t belongs to abar_t, the cumulative product of alphas.
+
+Shapes: n items, k anchors (possible targets), d feature width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+from seda.config import SamplingConfig
+from seda.diffusion.closed_form import bridge_log_weights, max_leftover, posterior_log_weights
+from seda.diffusion.schedule import (
+    NUM_TRAIN_TIMESTEPS,
+    add_noise,
+    check_scheduler,
+    inference_timesteps,
+    make_scheduler,
+)
+
+
+class Drawn(NamedTuple):
+    """States for training: x_t [n, d], their timesteps [n], and the timestep [n] at which each one's run began."""
+
+    x_t: Tensor
+    timesteps: Tensor
+    start: Tensor
+
+
+class Walk(Protocol):
+    """One run along a path; it may count its steps, so it is walked once.
+
+    Attributes:
+        timesteps: int64 [K], falling; a denoiser looks at the state at each of them.
+    """
+
+    timesteps: Tensor
+
+    def start(self, source: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
+        """The first state [n, d] from the source [n, d] and one generator an item."""
+
+    def step(
+        self, index: int, x_0: Tensor, x_t: Tensor, source: Tensor, generators: Sequence[torch.Generator]
+    ) -> Tensor:
+        """From the state x_t at `timesteps[index]` and its x_0 estimate, both [n, d], to the next state; the last is clean."""
+
+
+class PathFamily(Protocol):
+    """A family of paths from a source s to a target m."""
+
+    def draw(
+        self,
+        target: Tensor,
+        source: Tensor,
+        alphas_cumprod: Tensor,
+        generator: torch.Generator,
+        *,
+        warm_start_share: float,
+    ) -> Drawn:
+        """States of runs from sources [n, d] to targets [n, d] at random timesteps.
+
+        Args:
+            alphas_cumprod: abar of every timestep.
+            warm_start_share: see `TrainingConfig`.
+        """
+
+    def log_weights(
+        self,
+        x_t: Tensor,
+        alpha_bar: Tensor,
+        alpha_bar_start: Tensor,
+        anchors: Tensor,
+        log_prior: Tensor,
+        source: Tensor,
+    ) -> Tensor:
+        """Normalised log posterior [n, k] of the anchors [k, d] at states [n, d].
+
+        Args:
+            alpha_bar: at each state's timestep, [n] or [1].
+            alpha_bar_start: where the run started, [n] or [1].
+            log_prior: log p_c, [n, k].
+            source: what the run started from [n, d].
+        """
+
+    def walk(self, sampling: SamplingConfig) -> Walk:
+        """A run with these settings."""
+
+
+class ConditionalPath:
+    """x_t = sqrt(abar) m + sqrt(1 - abar) noise, walked by a scheduler of diffusers from the noised source.
+
+    A run starts at `strength` of the schedule, where sqrt(abar) s + sqrt(1 - abar) noise still holds a part of the source;
+    `seda.diffusion.closed_form` says what follows for the posterior.
+    """
+
+    def draw(
+        self,
+        target: Tensor,
+        source: Tensor,
+        alphas_cumprod: Tensor,
+        generator: torch.Generator,
+        *,
+        warm_start_share: float,
+    ) -> Drawn:
+        count = len(target)
+        start = torch.randint(1, len(alphas_cumprod), (count,), generator=generator)
+        t = (torch.rand(count, generator=generator) * (start + 1)).long()  # 0 .. start
+        alpha_bar = alphas_cumprod[t]
+        most = max_leftover(alpha_bar, alphas_cumprod[start])
+        left = warm_start_share * torch.rand(count, generator=generator) * most
+        noise = torch.randn(source.shape, generator=generator)
+        mean = alpha_bar.sqrt()[:, None] * target + left[:, None] * (source - target)
+        return Drawn(mean + (1 - alpha_bar).sqrt()[:, None] * noise, t, start)
+
+    def log_weights(
+        self,
+        x_t: Tensor,
+        alpha_bar: Tensor,
+        alpha_bar_start: Tensor,
+        anchors: Tensor,
+        log_prior: Tensor,
+        source: Tensor,
+    ) -> Tensor:
+        leftover = max_leftover(alpha_bar, alpha_bar_start)
+        return posterior_log_weights(x_t, alpha_bar, anchors, log_prior, source, leftover)
+
+    def walk(self, sampling: SamplingConfig) -> Walk:
+        return _SchedulerWalk(sampling)
+
+
+class _SchedulerWalk:
+    """See `ConditionalPath`.
+
+    Raises:
+        SchedulerError: the scheduler would clip features.
+    """
+
+    def __init__(self, sampling: SamplingConfig) -> None:
+        self._scheduler = make_scheduler(sampling.sampler)
+        check_scheduler(self._scheduler)
+        self.timesteps = inference_timesteps(self._scheduler, sampling)
+        self._eta = {"eta": sampling.eta} if sampling.sampler == "ddim" else {}
+
+    def start(self, source: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
+        return add_noise(self._scheduler, source, _item_noise(source, generators), self.timesteps[0])
+
+    def step(
+        self, index: int, x_0: Tensor, x_t: Tensor, source: Tensor, generators: Sequence[torch.Generator]
+    ) -> Tensor:
+        t = self.timesteps[index]
+        return self._scheduler.step(x_0, t, x_t, generator=list(generators), **self._eta).prev_sample
+
+
+class BridgePath:
+    """Brownian bridge between the target m (time 0) and the source s (time 1); a run starts exactly at the source.
+
+        x = (1 - u) m + u s + sigma sqrt(u (1 - u)) noise,    u = 1 - abar_t,    sigma = 1
+
+    Time u and sigma are chosen here so that the noise is that of the conditional family: at each timestep the state says
+    as much about the target, (1 - u) / (sigma^2 u) = abar / (1 - abar). Indeed (x - u s) / sqrt(abar) is a state of the
+    conditional family begun at pure noise. In linear time t = timestep / schedule length a run would meet most of what
+    tells its targets apart (features have length sqrt(d)) in its very first steps, and commit before it could see it.
+
+    A step goes by the bridge between the x_0 estimate and the present state. With r = x - (1 - u) x_0 - u s, the state's
+    own noise, and u' the next time,
+
+        x' = (1 - u') x_0 + u' s + sqrt((u'(1 - u') - v) / (u (1 - u))) r + sqrt(v) noise,    v = eta^2 u'(u - u') / u.
+
+    At eta 1 this is the Brownian bridge, x_0 + (u'/u)(x - x_0) + sqrt(u'(u - u')/u) noise; at eta 0 the flow: the noise
+    is drawn with the first step and only fades from there, as it is with DDIM. It has to be drawn at any eta: from one
+    point a flow has one path, and every run would end in the same class instead of in class c with probability p(c | v).
+
+    Of the sampling, steps, eta, guidance and seed count; `sampler` and `strength` mean nothing here: the whole bridge is
+    walked. Nor does training's `warm_start_share`: how much of the source a state still holds is u.
+
+    Source: Li et al., "BBDM: Image-to-Image Translation with Brownian Bridge Diffusion Models", CVPR 2023 (arXiv:2205.07680,
+    their m_t is u); eta as in DDIM (arXiv:2010.02502), eq. 12 and 16.
+    """
+
+    def draw(
+        self,
+        target: Tensor,
+        source: Tensor,
+        alphas_cumprod: Tensor,
+        generator: torch.Generator,
+        *,
+        warm_start_share: float,
+    ) -> Drawn:
+        last = len(alphas_cumprod) - 1
+        t = torch.randint(1, last + 1, (len(target),), generator=generator)
+        near = alphas_cumprod[t][:, None]  # 1 - u
+        noise = torch.randn(source.shape, generator=generator)
+        x_t = near * target + (1 - near) * source + (near * (1 - near)).sqrt() * noise
+        return Drawn(x_t, t, torch.full_like(t, last))
+
+    def log_weights(
+        self,
+        x_t: Tensor,
+        alpha_bar: Tensor,
+        alpha_bar_start: Tensor,
+        anchors: Tensor,
+        log_prior: Tensor,
+        source: Tensor,
+    ) -> Tensor:
+        return bridge_log_weights(x_t, 1 - alpha_bar, anchors, log_prior, source)
+
+    def walk(self, sampling: SamplingConfig) -> Walk:
+        return _BridgeWalk(sampling)
+
+
+class _BridgeWalk:
+    """See `BridgePath`."""
+
+    def __init__(self, sampling: SamplingConfig) -> None:
+        count, last = sampling.num_inference_steps, NUM_TRAIN_TIMESTEPS - 1
+        self.timesteps = torch.linspace(last, 0, count + 1).round().long()[:-1]
+        times = 1 - make_scheduler("ddim").alphas_cumprod[self.timesteps].double()
+        self._times = [1.0, *times[1:].tolist(), 0.0]  # the last timestep's is 1 to within 3e-9
+        self._eta = sampling.eta
+
+    def start(self, source: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
+        return source
+
+    def step(
+        self, index: int, x_0: Tensor, x_t: Tensor, source: Tensor, generators: Sequence[torch.Generator]
+    ) -> Tensor:
+        now, then = self._times[index : index + 2]
+        if then == 0:
+            return x_0
+        eta = 1.0 if index == 0 else self._eta
+        variance = eta**2 * then * (now - then) / now
+        x_t_mean = (1 - now) * x_0 + now * source
+        kept = 0.0 if index == 0 else ((then * (1 - then) - variance) / (now * (1 - now))) ** 0.5
+        stepped = (1 - then) * x_0 + then * source + kept * (x_t - x_t_mean)
+        return stepped if variance == 0 else stepped + variance**0.5 * _item_noise(source, generators)
+
+
+def _item_noise(like: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
+    """N(0, 1) noise [n, d], each row from its item's generator."""
+    return torch.stack([torch.randn(like.shape[1], generator=generator) for generator in generators]).to(like)
+
+
+PATHS: dict[str, PathFamily] = {"conditional": ConditionalPath(), "bridge": BridgePath()}

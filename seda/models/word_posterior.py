@@ -1,0 +1,101 @@
+"""WordPosterior: p(text | picture) for any words, in closed form; where stage 2's belief begins in an open vocabulary."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+READINGS = ("shared out", "mean text", "from centers", "from pairs")
+STEP_WEIGHT = (
+    0.5  # of a kind in a category's text, by each step up to it. Chosen on photographs: .3 to .7 came out alike
+)
+FLOOR = 1e-6  # of a probability, so that its logarithm is finite
+
+
+class WordPosterior(nn.Module):
+    """Four readings of a picture, none of them learned by gradient, pooled with weights w:
+
+        log p(k | v) = w_0 log sum_c p(c | v) q(c | k) / sum_k' q(c | k')     shared out: stage 1's belief, by likeness
+                     + w_1 cos( sum_c p(c | v) t_c, t_k )                     mean text: ConSE
+                     + w_2 cos( A v, t_k )                                    from centers: ridge from category centers
+                     + w_3 cos( B v, t_k ) + constant                         from pairs: ridge from pictures with names
+
+    The first two know what a classifier of c categories knows, and carry it over to words by how words are like each other;
+    the last two know only directions in the image features. They err differently, which is what pooling is good for. The
+    weights are chosen by likelihood on held-out pairs.
+
+    Texts are scaled, so cosines are between centred text features. A category is known by several words: its name, its
+    synonyms, and what it is a kind of ("retriever", "dog", "mammal"), so that a user's "mammal" is like all mammals.
+
+    Shapes: n images, D width of their scaled features, d width of text features, c categories, k texts, A words, P words
+    of a category.
+    Source: ConSE, Norouzi et al., arXiv:1312.5650.
+    """
+
+    def __init__(self, condition_dim: int, dim: int, class_count: int, words: int, per_category: int) -> None:
+        super().__init__()
+        self.register_buffer("words", torch.zeros(words, dim))  # scaled
+        self.register_buffer("members", torch.zeros(class_count, per_category, dtype=torch.int64))  # repeats fill a row
+        self.register_buffer("steps", torch.zeros(class_count, per_category, dtype=torch.int64))
+        self.register_buffer("maps", torch.zeros(2, condition_dim, dim))
+        self.register_buffer("map_bias", torch.zeros(2, dim))
+        self.register_buffer("weights", torch.ones(len(READINGS)))
+        self.register_buffer("least_fit", torch.zeros(()))  # of the best text of a list, for the list to fit
+
+    @property
+    def category_texts(self) -> Tensor:
+        """One text feature a category [c, d]: its name and, ever less, its kinds; centred over categories."""
+        first = torch.ones_like(self.members, dtype=torch.bool)
+        first[:, 1:] = self.steps[:, 1:] > self.steps[:, :-1]  # one word a step; repeats fall no further
+        weight = (STEP_WEIGHT**self.steps) * first * (self.steps <= 4)
+        texts = nn.functional.normalize(self.words, dim=1)[self.members]  # [c, P, d]
+        mixed = nn.functional.normalize((weight.unsqueeze(2) * texts).sum(1), dim=1)
+        return mixed - mixed.mean(0)
+
+    def likeness(self, texts: Tensor) -> Tensor:
+        """Cosine [k, c] of each text [k, d] to the word of each category that is most like it."""
+        cosines = nn.functional.normalize(texts, dim=1) @ nn.functional.normalize(self.words, dim=1).T  # [k, A]
+        # a word at a time: [k, c, P] would be large for a long list
+        return torch.stack([cosines[:, column] for column in self.members.T]).amax(0)
+
+    def readings(self, condition: Tensor, belief: Tensor, shared: Tensor, texts: Tensor) -> Tensor:
+        """The four readings [n, k, 4]; `forward` is their weighted sum, normalised.
+
+        Args:
+            condition: scaled image features [n, D].
+            belief: stage 1's log p(category | v) [n, c].
+            shared: the belief shared out among the texts, log probabilities [n, k].
+            texts: scaled [k, d].
+        """
+        normalize = nn.functional.normalize
+        unit = normalize(texts, dim=1)
+        cosines = [normalize(belief.exp() @ self.category_texts, dim=1) @ unit.T]
+        for weight, bias in zip(self.maps, self.map_bias, strict=True):
+            cosines.append(normalize(condition @ weight + bias, dim=1) @ unit.T)
+        return torch.stack([shared.clamp_min(FLOOR_LOG), *cosines], dim=2)
+
+    def forward(self, condition: Tensor, belief: Tensor, shared: Tensor, texts: Tensor) -> Tensor:
+        """Log probabilities [n, k]; arguments as for `readings`."""
+        return (self.readings(condition, belief, shared, texts) @ self.weights).log_softmax(-1)
+
+    def fit(self, condition: Tensor, belief: Tensor, nearness: Tensor, texts: Tensor) -> Tensor:
+        """How well the best of the texts fits each picture [n]: against the names of all categories, in nats.
+
+        A list must not look better for being short, so nothing is shared out among its texts here: the first reading is
+        log sum_c p(c | v) q(c | k). Below `least_fit` none of the texts is what the picture shows.
+
+        Args:
+            nearness: see `SemanticTranslator.carry_over`.
+            condition, belief, texts: as for `readings`.
+        """
+
+        def scores(texts: Tensor) -> Tensor:
+            likeness = (nearness * self.likeness(texts)).softmax(1)  # q(c | k) [k, c]
+            alone = (belief.exp() @ likeness.T).log()
+            return self.readings(condition, belief, alone, texts) @ self.weights
+
+        names = self.words[self.members[:, 0]]
+        return scores(texts).amax(1) - scores(names).logsumexp(1)
+
+
+FLOOR_LOG = float(torch.tensor(FLOOR).log())

@@ -1,0 +1,420 @@
+"""The open-vocabulary aligner: any photo, any words, fitted without a photo and without a gradient step.
+
+Material: the encoder's ImageNet head with names from open_clip and words from WordNet; emoji of two artists and
+Openclipart, each picture with its name. Photographs choose four weights and are never fitted to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from seda.aligner import Aligner, PretrainedAligner, ReferenceFeatures, load_aligner, package_versions
+from seda.card import EVALUATION, VALIDATION, AlignerCard, write_card
+from seda.config import ModelConfig, TrainingConfig
+from seda.data.datasets import ImageDataset
+from seda.data.feature_set import FeatureSet
+from seda.data.features import encode_split, feature_file_name
+from seda.data.named_pictures import OTHER, clip_art, emoji_things, photographs
+from seda.data.wordnet import WORDS_PER_CATEGORY, CategoryWord, WordNet, imagenet_words
+from seda.encoders.bundled import BundledEncoder
+from seda.errors import EncoderError
+from seda.models.word_posterior import WordPosterior
+from seda.projection.aligner_map import fit_aligner_maps
+from seda.projection.fit import MapConfig
+from seda.reference_pictures import ReferencePictures
+
+Progress = Callable[[str, int, int, str], object]
+
+ENCODER = "bundled:whole"
+# Chosen on held-out names and on the photographs' first half; halves and doubles came out alike
+NEARNESS = 7.0
+CENTERS_PENALTY, PAIRS_PENALTY = 1.0, 1.0  # of the ridges, in units of the features' mean squared length
+WRONGLY_REFUSED = 0.1  # chosen here: a warning that cries wolf is not read
+FOLDS = 5
+# What the screen begins with
+SUGGESTED = ("cat", "dog", "bird", "insect", "flower", "fruit", "food or drink", "vehicle", "person")
+SUGGESTED += ("building", "musical instrument", "landscape")
+REFERENCE_COUNT, FIT_PATHS, SCORED_PATHS = 600, 160, 60
+# The networks are as small as they may be: the closed forms hold all that there is to know here, see docs/open-vocabulary.md
+MODEL = {"width": 32, "heads": 2, "blocks": 1, "prior_width": 8, "power": 1.0}
+
+
+@dataclass(frozen=True, eq=False)
+class Vocabulary:
+    """The 1,000 categories of the encoder's head and the words that they are known by.
+
+    Attributes:
+        names: of the categories.
+        words: of each category, nearest first; the first is its name.
+        head_weight, head_bias: float32 [c, D] and [c].
+    """
+
+    names: tuple[str, ...]
+    words: Sequence[Sequence[CategoryWord]]
+    head_weight: Tensor
+    head_bias: Tensor
+
+    @property
+    def texts(self) -> list[str]:
+        """Every distinct word, in a fixed order."""
+        return list(dict.fromkeys(word.text for row in self.words for word in row))
+
+
+@dataclass(frozen=True, eq=False)
+class Held:
+    """Pictures that nothing is fitted to, and lists of texts that they are to be told by.
+
+    Attributes:
+        condition: scaled image features [n, D].
+        belief: stage 1's log p(category | v) [n, c].
+        texts: scaled [k, d].
+        labels: the right text of each picture [n].
+        weight: in the mean over lists.
+        maps: fitted without these pictures; None for the final ones.
+    """
+
+    condition: Tensor
+    belief: Tensor
+    texts: Tensor
+    labels: Tensor
+    weight: float
+    maps: tuple[Tensor, Tensor] | None = None
+
+
+def pretrain_open_vocabulary(
+    encoder: BundledEncoder,
+    out_dir: Path | str,
+    *,
+    data_dir: Path | str | None = None,
+    map_config: MapConfig | None = None,
+    on_progress: Progress | None = None,
+) -> PretrainedAligner:
+    """Fit the aligner and its maps, and save them. Features are cached: a call after a stop goes on where it was.
+
+    Args:
+        encoder: bundled:whole.
+        out_dir: folder of the new aligner.
+        data_dir: where the emoji packages are.
+        on_progress: told what is under way.
+    Raises:
+        EncoderError: another encoder, which has no head or cuts pictures.
+        DataError: a source is missing; says how to install it.
+        StorageError: out_dir cannot be written.
+    """
+    if encoder.name != ENCODER:
+        raise EncoderError(f"The open vocabulary is made for {ENCODER!r}; {encoder.name!r} came.")
+    report = on_progress or (lambda *_: None)
+    wordnet, out_dir = WordNet(), Path(out_dir)
+    drawn: list[ImageDataset] = [emoji_things(artist, data_dir) for artist in ("google", "twitter")]
+    drawn.append(clip_art(wordnet.words.__contains__))
+    judged = photographs()
+
+    def encoded(dataset: ImageDataset, split: str) -> FeatureSet:
+        about = f"encoding {dataset.name}"
+        return encode_split(dataset, split, encoder, seed=None, on_progress=lambda *done: report(about, *done, ""))
+
+    pairs, photos = [encoded(dataset, "train") for dataset in drawn], encoded(judged, "train")
+    for dataset in (judged, *drawn[:2]):
+        encoded(dataset, "test")  # for `evaluate`; nothing below looks at them
+    report("encoding words", 0, 1, "")
+    vocabulary = imagenet_vocabulary(encoder, wordnet)
+    words = encoder.encode_texts(vocabulary.texts)
+    groups = encoder.encode_texts([name for name in judged.class_names if name != OTHER])
+
+    report("fitting", 0, 2, "")
+    aligner = closed_forms(vocabulary, words, pairs)
+    report("fitting", 1, 2, "")
+    metrics = settle_weights(aligner, pairs[:2], pairs[2], photos, groups)
+    report("fitting", 2, 2, "")
+
+    card = AlignerCard(
+        name=out_dir.name,
+        description=f"Any photo, any words: {len(vocabulary.names):,} categories of ImageNet, and "
+        f"{sum(map(len, pairs)):,} drawings with their names, carried over to words by how words are like each other.",
+        encoder=encoder.name,
+        encoder_fingerprint=encoder.fingerprint,
+        class_names=vocabulary.names,
+        template="{}",
+        model=aligner.config,
+        training=TrainingConfig(),
+        data={
+            "dataset": "open-vocabulary",
+            "source": "; ".join(dict.fromkeys([*(dataset.source for dataset in drawn), "WordNet 3.0, Princeton"])),
+            "split": "train",
+            "count": sum(map(len, pairs)),
+            "fingerprint": [part.data_fingerprint for part in (*pairs, photos)],
+            EVALUATION: {dataset.name: _file_name(encoder, dataset, "test") for dataset in (judged, *drawn[:2])},
+            VALIDATION: {judged.name: _file_name(encoder, judged, "train")},
+        },
+        metrics=metrics,
+        versions=package_versions(),
+        suggested=SUGGESTED,
+    )
+    reference, pictures = _reference(aligner, pairs, photos, words, vocabulary)
+    chosen = np.concatenate([np.full(len(part), which) for which, part in enumerate(pairs)])[pictures]
+    starts = np.cumsum([0, *map(len, pairs[:-1])])
+    ReferencePictures.from_images(
+        next(iter(drawn[which].images("train", [index - starts[which]])))
+        for which, index in zip(chosen, pictures, strict=True)
+    ).save(out_dir)
+    folder = aligner.save(out_dir, card, reference).parent
+    pretrained = load_aligner(folder, check_maps=False)
+    maps = fit_aligner_maps(
+        pretrained,
+        map_config,
+        on_progress=lambda name, done, total: report(f"fitting the map {name}", done, total, ""),
+    )
+    for frozen in maps.values():
+        frozen.save(folder)
+    scores = {name: frozen.card["scores"] for name, frozen in maps.items()}
+    write_card(folder, replace(card, metrics={**card.metrics, "maps": scores}))
+    return load_aligner(folder)
+
+
+def _file_name(encoder: BundledEncoder, dataset: ImageDataset, split: str) -> str:
+    return feature_file_name(encoder.fingerprint, dataset.fingerprint(split), split)
+
+
+def imagenet_vocabulary(encoder: BundledEncoder, wordnet: WordNet) -> Vocabulary:
+    """The head's categories with open_clip's names and WordNet's words."""
+    from open_clip import IMAGENET_CLASSNAMES
+
+    weight, bias = encoder.imagenet_head
+    return Vocabulary(tuple(IMAGENET_CLASSNAMES), imagenet_words(IMAGENET_CLASSNAMES, wordnet), weight, bias)
+
+
+def closed_forms(vocabulary: Vocabulary, words: Tensor, pairs: Sequence[FeatureSet]) -> Aligner:
+    """An aligner whose stages hold the closed forms; the pool's weights are still all one.
+
+    Args:
+        vocabulary: c categories.
+        words: features [A, d] of `vocabulary.texts`.
+        pairs: pictures with texts of their own, to fit to.
+    """
+    drawn = torch.from_numpy(np.concatenate([part.image_features for part in pairs]))
+    own = torch.from_numpy(np.concatenate([part.image_text_features for part in pairs]))
+    centers = head_centers(vocabulary.head_weight, drawn)
+    model = ModelConfig(
+        dim=words.shape[1], image_dim=drawn.shape[1], words=len(words), words_per_category=WORDS_PER_CATEGORY, **MODEL
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        aligner = Aligner(model, len(vocabulary.names)).eval().requires_grad_(False)
+    for stage in (aligner.learner, aligner.translator):  # nothing is learned by gradient
+        stage.prior.residual_share.zero_()
+    place = {text: index for index, text in enumerate(vocabulary.texts)}
+    members = torch.tensor(
+        [[place[row[min(i, len(row) - 1)].text] for i in range(WORDS_PER_CATEGORY)] for row in vocabulary.words]
+    )
+    steps = torch.tensor(
+        [[row[min(i, len(row) - 1)].steps for i in range(WORDS_PER_CATEGORY)] for row in vocabulary.words]
+    )
+
+    aligner.text_scaler.fit(words[members[:, 0]])
+    everything = torch.cat([drawn, centers])
+    aligner.image_scaler.fit(everything)
+    aligner.condition_scaler.fit(everything)
+    aligner.class_centers.copy_(aligner.image_scaler(centers))
+
+    # the head, for scaled features: v = condition / unit + mean
+    scaler = aligner.condition_scaler
+    unit = scaler.scale / scaler.typical_norm
+    head = aligner.learner.center_posterior
+    head.weight[0] = vocabulary.head_weight.T / unit
+    head.bias[0] = vocabulary.head_bias + vocabulary.head_weight @ scaler.mean
+
+    aligner.translator.log_nearness.fill_(float(np.log(NEARNESS)))
+    posterior = aligner.translator.word_posterior
+    posterior.words.copy_(aligner.text_scaler(words))
+    posterior.members.copy_(members)
+    posterior.steps.copy_(steps)
+    from_centers = _ridge(aligner.condition_scaler(centers), posterior.category_texts, CENTERS_PENALTY)
+    from_pairs = _ridge(aligner.condition_scaler(drawn), own - aligner.text_scaler.mean, PAIRS_PENALTY)
+    for index, (weight, bias) in enumerate((from_centers, from_pairs)):
+        posterior.maps[index], posterior.map_bias[index] = weight, bias
+    _round(aligner)
+    return aligner
+
+
+def head_centers(weight: Tensor, features: Tensor) -> Tensor:
+    """Category centers [c, D] that a classifier's weights [c, D] stand for.
+
+    Under a covariance S that all categories share, linear discriminant analysis has w_c = S^-1 (mu_c - mu) + constant, so
+    mu_c = mu + S (w_c - mean w). S is taken from other features [n, D]; what is negative becomes 0, as activations are.
+    """
+    mean = features.mean(0)
+    centred = (features - mean).double()
+    covariance = centred.T @ centred / (len(features) - 1)
+    return (mean + ((weight - weight.mean(0)).double() @ covariance).float()).clamp_min(0)
+
+
+def settle_weights(
+    aligner: Aligner, named: Sequence[FeatureSet], more: FeatureSet, photos: FeatureSet, groups: Tensor
+) -> dict[str, float]:
+    """Choose the pool's weights by likelihood on what was not fitted to, in place.
+
+    On names: each fold's pictures are read by a map that was fitted without their names. On photographs: by their groups
+    and among all their descriptions. Each of the three lists counts alike.
+
+    Args:
+        named: pictures of the same names by several artists, all in one order.
+        more: pairs that every fold's map is fitted to as well.
+        photos: with texts of their own; labels below len(groups) have a group.
+        groups: text features [g, d].
+    Returns:
+        negative log-likelihoods in nats, for the card.
+    """
+    posterior = aligner.translator.word_posterior
+    held = [*_unseen_names(aligner, named, more), *_photo_lists(aligner, photos, groups)]
+    readings = [_readings(aligner, one) for one in held]
+    weights = torch.tensor([1.0, 2.0, 3.0, 8.0], requires_grad=True)
+    optimizer = torch.optim.LBFGS([weights], max_iter=100, line_search_fn="strong_wolfe")
+
+    def loss() -> Tensor:
+        total = sum(
+            one.weight * torch.nn.functional.cross_entropy(read @ weights, one.labels)
+            for one, read in zip(held, readings, strict=True)
+        )
+        optimizer.zero_grad()
+        total.backward()
+        return total
+
+    optimizer.step(loss)
+    posterior.weights.copy_(weights.detach().half().float())
+    refused = _settle_least_fit(aligner, held[-2])
+    losses = [
+        float(torch.nn.functional.cross_entropy(read @ posterior.weights, one.labels))
+        for one, read in zip(held, readings, strict=True)
+    ]
+    return {
+        "validation_names_nll": float(np.mean(losses[:-2])),
+        "validation_groups_nll": losses[-2],
+        "validation_descriptions_nll": losses[-1],
+        **refused,
+    }
+
+
+@torch.no_grad()
+def _settle_least_fit(aligner: Aligner, held: Held) -> dict[str, float]:
+    """Set the fit below which "none of these" is said, so that WRONGLY_REFUSED of the photographs are refused wrongly.
+
+    Accepted should be a photograph beside all groups, refused the same one beside all groups but its own.
+    """
+    translator, count = aligner.translator, len(held.texts)
+
+    def fit(rows: Tensor, texts: Tensor) -> Tensor:
+        return translator.word_posterior.fit(
+            held.condition[rows], held.belief[rows], translator.log_nearness.exp(), texts
+        )
+
+    everything = torch.arange(len(held.labels))
+    right = fit(everything, held.texts)
+    wrong = torch.empty_like(right)
+    for label in held.labels.unique():
+        rows = torch.nonzero(held.labels == label).flatten()
+        wrong[rows] = fit(rows, held.texts[torch.arange(count) != label])
+    least = float(right.quantile(WRONGLY_REFUSED).half())
+    translator.word_posterior.least_fit.fill_(least)
+    refused, accepted = (right < least).float().mean(), (wrong >= least).float().mean()
+    return {"validation_wrongly_refused": float(refused), "validation_wrongly_accepted": float(accepted)}
+
+
+def _unseen_names(aligner: Aligner, named: Sequence[FeatureSet], more: FeatureSet) -> list[Held]:
+    """Each artist's pictures of one fold of names, among all names."""
+    mean = aligner.text_scaler.mean
+    own = torch.from_numpy(named[0].image_text_features)
+    texts, label = aligner.text_scaler(own).unique(dim=0, return_inverse=True)
+    fold = torch.randperm(len(texts), generator=torch.Generator().manual_seed(0))[label] % FOLDS
+    features = [torch.from_numpy(part.image_features) for part in named]
+    conditions = [aligner.condition_scaler(part) for part in features]
+    other = aligner.condition_scaler(torch.from_numpy(more.image_features))
+    other_own = torch.from_numpy(more.image_text_features) - mean
+    from_centers = aligner.translator.word_posterior.maps[0], aligner.translator.word_posterior.map_bias[0]
+    found = []
+    for index in range(FOLDS):
+        inside, out = fold != index, fold == index
+        fitted = _ridge(
+            torch.cat([*(condition[inside] for condition in conditions), other]),
+            torch.cat([*(own[inside] - mean for _ in conditions), other_own]),
+            PAIRS_PENALTY,
+        )
+        maps = tuple(torch.stack(part) for part in zip(from_centers, fitted, strict=True))
+        for condition in conditions:
+            found.append(
+                Held(condition[out], _belief(aligner, condition[out]), texts, label[out], 1 / FOLDS / len(named), maps)
+            )
+    return found
+
+
+def _photo_lists(aligner: Aligner, photos: FeatureSet, groups: Tensor) -> list[Held]:
+    condition = aligner.condition_scaler(torch.from_numpy(photos.image_features))
+    belief, labels = _belief(aligner, condition), torch.from_numpy(photos.labels)
+    texts, own = aligner.text_scaler(torch.from_numpy(photos.image_text_features)).unique(dim=0, return_inverse=True)
+    grouped = labels < len(groups)
+    return [
+        Held(condition[grouped], belief[grouped], aligner.text_scaler(groups), labels[grouped], 1.0),
+        Held(condition, belief, texts, own, 1.0),
+    ]
+
+
+def _belief(aligner: Aligner, condition: Tensor) -> Tensor:
+    return aligner.learner.belief(condition, aligner.class_centers)
+
+
+@torch.no_grad()
+def _readings(aligner: Aligner, held: Held) -> Tensor:
+    """[n, k, 4]."""
+    posterior: WordPosterior = aligner.translator.word_posterior
+    kept = posterior.maps, posterior.map_bias
+    if held.maps is not None:
+        posterior.maps, posterior.map_bias = held.maps
+    shared = aligner.translator.carry_over(held.belief, held.texts)
+    found = posterior.readings(held.condition, held.belief, shared, held.texts)
+    posterior.maps, posterior.map_bias = kept
+    return found
+
+
+def _ridge(x: Tensor, y: Tensor, penalty: float) -> tuple[Tensor, Tensor]:
+    """Weight [D, d] and bias [d] of ridge regression; the penalty is in units of the rows' mean squared length."""
+    from sklearn.linear_model import Ridge
+
+    scale = float((x - x.mean(0)).square().sum(1).mean())
+    fitted = Ridge(alpha=penalty * scale, solver="cholesky").fit(x.double().numpy(), y.double().numpy())
+    return torch.from_numpy(fitted.coef_.T.copy()).float(), torch.from_numpy(fitted.intercept_).float()
+
+
+def _reference(
+    aligner: Aligner, pairs: Sequence[FeatureSet], photos: FeatureSet, words: Tensor, vocabulary: Vocabulary
+) -> tuple[ReferenceFeatures, np.ndarray]:
+    """What maps are made of, and which of the pairs' pictures form the clouds.
+
+    Paths are those of drawings and of photographs, which the maps are to show.
+    """
+    drawn = torch.from_numpy(np.concatenate([part.image_features for part in pairs]))
+    generator = torch.Generator().manual_seed(0)
+    cloud = torch.randperm(len(drawn), generator=generator)[:REFERENCE_COUNT].sort().values
+    paths = torch.randperm(len(drawn), generator=generator)[: FIT_PATHS // 2]
+    shown = torch.from_numpy(photos.image_features)[torch.randperm(len(photos), generator=generator)]
+    belief = _belief(aligner, aligner.condition_scaler(drawn[cloud]))
+    names = {text: index for index, text in enumerate(vocabulary.texts)}
+    reference = ReferenceFeatures(
+        features=aligner.image_scaler(drawn[cloud]).half().float(),
+        labels=belief.argmax(1),
+        texts=words[[names[row[0].text] for row in vocabulary.words]].unsqueeze(1).half().float(),
+        fit_images=torch.cat([drawn[paths], shown[: FIT_PATHS // 2]]).half().float(),
+        held_out_images=shown[FIT_PATHS // 2 :][:SCORED_PATHS].half().float(),
+    )
+    return reference, cloud.numpy()
+
+
+def _round(aligner: Aligner) -> None:
+    """Everything to half precision, as it is saved, so that a loaded aligner equals this one."""
+    for value in aligner.state_dict().values():
+        if value.dtype == torch.float32:
+            value.copy_(value.half().float())

@@ -1,0 +1,101 @@
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from seda.data.features import encode_split
+from seda.data.named_pictures import OTHER, clip_art, emoji_things, photographs
+from seda.errors import DataError
+
+
+@pytest.fixture
+def emoji(tmp_path):
+    """Forty things and two that are none, by two artists."""
+    entries = [
+        {
+            "name": f"THING {number}", "image": f"{number:x}.png", "subcategory": ["tool", "animal-bird"][number % 2],
+            "category": "Objects", "has_img_google": True, "has_img_twitter": True,
+        }
+        for number in range(40)
+    ]  # fmt: skip
+    entries += [
+        {**entries[0], "name": "FACE", "category": "Smileys & Emotion"},
+        {**entries[1], "has_img_twitter": False},
+    ]
+    for artist in ("google", "twitter"):
+        pictures = tmp_path / f"emoji-datasource-{artist}" / "img" / artist / "64"
+        pictures.mkdir(parents=True)
+        (tmp_path / f"emoji-datasource-{artist}" / "emoji.json").write_text(json.dumps(entries))
+        for entry in entries[:40]:
+            Image.new("RGBA", (64, 64), (int(entry["image"][:-4], 16), 0, 0, 255)).save(pictures / entry["image"])
+    return tmp_path
+
+
+def test_emoji_of_things_have_names_in_one_split_for_both_artists(emoji):
+    google, twitter = emoji_things("google", emoji), emoji_things("twitter", emoji)
+    names = {split: google.image_texts(split, range(google.count(split))) for split in ("train", "test")}
+    assert len(names["train"]) + len(names["test"]) == 40
+    assert not set(names["train"]) & set(names["test"])
+    assert 1 <= len(names["test"]) <= 20
+    assert names == {split: twitter.image_texts(split, range(twitter.count(split))) for split in ("train", "test")}
+    assert google.class_names == ("animal bird", "tool")
+    assert google.fingerprint("train") != google.fingerprint("test")
+    assert next(iter(google.images("test", [0]))).size == (64, 64)
+
+
+def test_a_missing_package_names_the_command(tmp_path):
+    with pytest.raises(DataError, match="npm install") as caught:
+        emoji_things("google", tmp_path)
+    assert "emoji-datasource-google" in caught.value.message
+    with pytest.raises(DataError, match="apt-get install openclipart-png"):
+        clip_art(lambda word: True, tmp_path / "nothing")
+    with pytest.raises(DataError, match="apt-get install tuxpaint-stamps-default"):
+        photographs(tmp_path / "nothing")
+
+
+def test_clip_art_is_called_by_the_known_words_of_its_name(tmp_path):
+    folder = tmp_path / "animals" / "birds"
+    folder.mkdir(parents=True)
+    for name in ("green_parrot_by_zorg_01", "zorg_2", "huge_parrot"):
+        side = 2100 if name.startswith("huge") else 8
+        Image.new("RGB", (side, side)).save(folder / f"{name}.png")
+    found = clip_art({"green", "parrot", "huge"}.__contains__, tmp_path)
+    assert found.image_texts("train", range(found.count("train"))) == ("green parrot",)
+    assert found.class_names[found.labels("train")[0]] == "animals"
+
+
+def test_photographs_have_a_description_a_group_and_a_half(tmp_path):
+    for path, text in {
+        "animals/mammals/cats/lion.png": "A lion.\nde.utf8=Ein Loewe.\n",
+        "animals/mammals/cats/lion_mirror.png": "A lion.\n",
+        "household/mug.png": "fr.utf8=Une tasse.\nA mug!\n",
+        "symbols/plus.png": "Plus.\n",
+    }.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 8)).save(tmp_path / path)
+        (tmp_path / path).with_suffix(".txt").write_text(text)
+    found = photographs(tmp_path)
+    told = {}
+    for split in ("train", "test"):
+        texts = found.image_texts(split, range(found.count(split)))
+        told |= dict(zip(texts, (found.class_names[label] for label in found.labels(split)), strict=True))
+    assert told == {"A lion": "mammal", "A mug": OTHER}
+
+
+def test_features_come_with_those_of_the_words(emoji, tmp_path):
+    class Encoder:
+        image_dim, fingerprint = 2, "0" * 16
+
+        def encode_images(self, images):
+            import torch
+
+            return torch.tensor([[float(np.asarray(image)[0, 0, 0]), 1.0] for image in images])
+
+        def encode_texts(self, texts):
+            import torch
+
+            return torch.tensor([[float(text.split()[1])] for text in texts])
+
+    features = encode_split(emoji_things("google", emoji), "train", Encoder(), seed=None, cache=tmp_path / "cache")
+    np.testing.assert_array_equal(features.image_features[:, 0], features.image_text_features[:, 0])

@@ -1,0 +1,50 @@
+import pytest
+
+from seda.data import wordnet
+from seda.data.wordnet import CategoryWord, WordNet, imagenet_words
+from seda.errors import DataError
+
+# the form of Princeton's data.noun: two lines of licence begin with blanks
+NOUNS = """  1 This software and database is being provided
+  2 to you, the LICENSEE
+00000001 03 n 01 entity 0 000 | what is
+00000002 05 n 02 dog 0 domestic_dog 0 002 @ 00000001 n 0000 ~ 00000003 n 0000 | a dog
+00000003 05 n 02 retriever 0 Gun_Dog 0 002 @ 00000002 n 0000 + 00000009 v 0101 | fetches; "it | fetches"
+"""
+
+
+@pytest.fixture
+def nouns(tmp_path):
+    (tmp_path / "data.noun").write_text(NOUNS, encoding="latin-1")
+    return WordNet(tmp_path)
+
+
+def test_kinds_are_found_nearest_first(nouns):
+    found = [(synset.lemmas[0], steps) for synset, steps in nouns.kinds("00000003")]
+    assert found == [("retriever", 0), ("dog", 1), ("entity", 2)]
+    assert {"gun dog", "domestic dog"} <= nouns.words
+
+
+def test_a_category_has_its_name_its_synonyms_and_its_kinds(nouns, monkeypatch):
+    monkeypatch.setattr(wordnet, "_imagenet_offsets", lambda: ["00000003"])
+    (words,) = imagenet_words(["Golden Retriever"], nouns)
+    assert words == [
+        CategoryWord("golden retriever", 0),
+        CategoryWord("retriever", 0),
+        CategoryWord("gun dog", 0),
+        CategoryWord("dog", 1),
+        CategoryWord("entity", 2),
+    ]
+
+
+def test_the_list_of_imagenet_is_that_of_its_classifiers():
+    offsets = wordnet._imagenet_offsets()
+    assert (offsets[0], offsets[207], len(offsets)) == ("01440764", "02099601", 1000)  # tench, golden retriever
+
+
+def test_missing_or_damaged_nouns_say_what_to_do(tmp_path):
+    with pytest.raises(DataError, match="apt-get install wordnet-base"):
+        WordNet(tmp_path)
+    (tmp_path / "data.noun").write_text("00000001 03 n\n")
+    with pytest.raises(DataError, match="damaged"):
+        _ = WordNet(tmp_path).synsets

@@ -1,0 +1,57 @@
+"""A web server on this machine for tests of downloads: it can break off, refuse, and forget how to go on."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+class Server(ThreadingHTTPServer):
+    """Gives files of `content`; counts what was asked of it. `cut` ends answers after so many bytes."""
+
+    def __init__(self):
+        self.content: dict[str, bytes] = {}
+        self.asked: list[tuple[str, str | None]] = []
+        self.version, self.ranges, self.cut, self.status = '"v1"', True, None, None
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server_address[1]}"
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        server = self.server
+        asked = self.headers.get("Range")
+        server.asked.append((self.path, asked))
+        if server.status or self.path not in server.content:
+            self.send_error(server.status or 404)
+            return
+        body, first = server.content[self.path], 0
+        if asked and server.ranges and self.headers.get("If-Range") == server.version:
+            first = int(asked.removeprefix("bytes=").rstrip("-"))
+            if first >= len(body):
+                self.send_error(416)
+                return
+            self.send_response(206)
+            self.send_header("Content-Range", f"bytes {first}-{len(body) - 1}/{len(body)}")
+        else:
+            self.send_response(200)
+        self.send_header("Content-Length", str(len(body) - first))
+        if server.version:
+            self.send_header("ETag", server.version)
+        self.end_headers()
+        self.wfile.write(body[first:] if server.cut is None else body[first : first + server.cut])
+
+    def log_message(self, *_):
+        pass
+
+
+@contextmanager
+def running_server() -> Iterator[Server]:
+    with Server() as running:
+        thread = threading.Thread(target=running.serve_forever, daemon=True)
+        thread.start()
+        yield running
+        running.shutdown()
+        thread.join()

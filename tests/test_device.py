@@ -1,0 +1,142 @@
+"""The device is chosen once; batches that do not fit become smaller, and move to the CPU at last."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+import torch
+
+from seda import device
+from seda.device import SteadyEncoder, batch_size, best_device, encoder_precision, is_out_of_memory
+from seda.encoders import load_encoder
+
+
+@pytest.fixture(autouse=True)
+def asked_anew():
+    best_device.cache_clear()
+    yield
+    best_device.cache_clear()
+
+
+class Greedy:
+    """A fake encoder that has memory for so many items at a time."""
+
+    name, image_dim, text_dim, fingerprint, description = "greedy", 2, 1, "f", "For tests."
+    extra = "its own"
+
+    def __init__(self, room, error=None):
+        self.room, self.error, self.sizes = room, error or torch.OutOfMemoryError("CUDA out of memory"), []
+
+    def encode_images(self, images):
+        self.sizes.append(len(images))
+        if len(images) > self.room:
+            raise self.error
+        return torch.tensor([[float(image), -float(image)] for image in images]).reshape(-1, 2)
+
+    def encode_texts(self, texts):
+        return self.encode_images(texts)[:, :1]
+
+
+def steady(encoder, on_cpu=lambda: pytest.fail("the CPU is not needed")):
+    return SteadyEncoder(encoder, "cuda", on_cpu)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+        RuntimeError("MPS backend out of memory (MPS allocated: 9 GB)"),
+        MemoryError(),
+    ],
+)
+def test_batches_are_halved_until_they_fit_and_stay_small(caplog, error):
+    encoder = Greedy(5, error)
+    found = steady(encoder).encode_images(range(40))
+    assert found[:, 0].tolist() == list(range(40)) and found.dtype == torch.float32
+    assert encoder.sizes == [40, 20, 10] + [5] * 8
+    assert caplog.records[-1].getMessage() == "cuda has no memory for 10 at a time; going on with 5."
+
+
+def test_what_does_not_fit_alone_goes_on_on_the_cpu(caplog):
+    cpu = Greedy(1000)
+    encoder = steady(Greedy(0), lambda: cpu)
+    with caplog.at_level(logging.WARNING):
+        assert encoder.encode_images(range(3))[:, 1].tolist() == [0, -1, -2]
+    assert cpu.sizes == [3] and "going on with the CPU, which is slower" in caplog.text
+    assert encoder.encode_texts([7]).tolist() == [[7]] and cpu.sizes == [3, 1]
+    full = steady(Greedy(0), lambda: Greedy(0))  # the computer itself is full: there is nowhere to go on
+    with pytest.raises(torch.OutOfMemoryError):
+        full.encode_images(range(3))
+
+
+def test_parts_that_were_done_are_not_done_again():
+    class Tiring(Greedy):
+        def encode_images(self, images):
+            self.room = 8 if sum(self.sizes) < 16 else 2
+            return super().encode_images(images)
+
+    encoder = Tiring(8)
+    guarded = steady(encoder)
+    guarded._size = 8
+    assert guarded.encode_images(range(24))[:, 0].tolist() == list(range(24))
+    assert encoder.sizes == [8, 8, 8, 4, 2, 2, 2, 2]
+
+
+def test_other_errors_are_not_hidden():
+    error = RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+    with pytest.raises(RuntimeError, match="mat1"):
+        steady(Greedy(0, error)).encode_images(range(4))
+    assert is_out_of_memory(RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"))
+    assert not is_out_of_memory(ValueError("out of memory"))
+
+
+def test_everything_else_is_the_encoders_own():
+    encoder = steady(Greedy(9))
+    assert (encoder.name, encoder.fingerprint, encoder.extra, encoder.image_dim) == ("greedy", "f", "its own", 2)
+    assert not hasattr(encoder, "imagenet_head")
+    assert encoder.encode_images([]).shape == (0, 2)
+
+
+def test_the_encoders_own_batches_make_room_for_these():
+    encoder = Greedy(9)
+    encoder.batch_size = 32
+    assert steady(encoder).wanted_batch == encoder.batch_size == 256
+
+
+def test_batches_follow_the_free_memory(monkeypatch):
+    for free, size in ((None, 256), (10**12, 256), (1_280_000_000, 10), (1000, 1)):
+        monkeypatch.setattr(device, "free_bytes", lambda _, free=free: free)
+        assert batch_size("cuda") == size
+
+
+@pytest.mark.parametrize(("cuda", "mps", "best"), [(True, True, "cuda"), (False, True, "mps"), (False, False, "cpu")])
+def test_the_fastest_device_is_chosen_once(monkeypatch, cuda, mps, best):
+    monkeypatch.delenv("SEDA_DEVICE", raising=False)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
+    assert best_device() == best
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: pytest.fail("asked again"))
+    assert best_device() == best
+    best_device.cache_clear()
+    monkeypatch.setenv("SEDA_DEVICE", "cuda:1")
+    assert best_device() == "cuda:1"
+
+
+def test_only_encoders_on_cuda_compute_in_bf16(monkeypatch):
+    with encoder_precision("cpu"):
+        assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.float32
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
+    seen = []
+    monkeypatch.setattr(torch, "autocast", lambda kind, dtype: seen.append((kind, dtype)))
+    for name in ("cpu", "mps", "cuda", "cuda:1"):
+        encoder_precision(name)
+    assert seen == [("cuda", torch.bfloat16)] * 2
+
+
+def test_encoders_on_a_gpu_are_guarded_and_those_on_the_cpu_are_not(monkeypatch):
+    assert not isinstance(load_encoder("bundled", "cpu"), SteadyEncoder)
+    monkeypatch.setattr("seda.encoders._check_device", lambda _: None)
+    guarded = load_encoder("bundled", "cuda")
+    assert isinstance(guarded, SteadyEncoder) and guarded.fingerprint == load_encoder("bundled").fingerprint

@@ -1,0 +1,105 @@
+"""The shipped open-vocabulary aligner: what the README, docs/open-vocabulary.md and the app promise."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from seda.aligner import load_aligner
+from seda.benchmark.open_vocabulary import name_pictures
+from seda.card import DEFAULT_ALIGNER
+from seda.config import SamplingConfig
+from seda.encoders import load_encoder
+from seda.images import NamedImage, read_image
+from seda.journey import Journey
+from seda.projection import load_maps
+from seda.tracing import Workbench, place_trajectory, retrace, trace_images
+
+ASSETS = Path(__file__).resolve().parents[1] / "assets"
+PHOTOS = ASSETS / "samples" / "photos"
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    return load_encoder("bundled:whole")
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    return load_aligner("open-vocabulary")
+
+
+@pytest.fixture(scope="module")
+def workbench(shipped, encoder):
+    return Workbench(shipped, encoder, load_maps(shipped.folder))
+
+
+def photographs(*names):
+    return [NamedImage(name, read_image(next(PHOTOS.glob(f"{name}.*")), name)) for name in names]
+
+
+def test_it_is_the_default():
+    assert DEFAULT_ALIGNER == "open-vocabulary"
+
+
+def test_it_names_what_it_was_never_fitted_to(shipped, encoder):
+    found = {(row.task, row.method): row for row in name_pictures(shipped, encoder)}
+    groups = found["photographs, groups", "seda"]
+    assert groups.recall_1 >= 0.8
+    conse = max(row.recall_1 for (task, method), row in found.items() if task == groups.task and "conse" in method)
+    assert groups.recall_1 > conse + 0.1
+    own = found["photographs, own words", "seda"]
+    assert own.recall_1 >= 0.25 and own.recall_10 >= 0.58
+    for artist in ("google", "twitter"):
+        row = found[f"things:{artist}, own words", "seda"]
+        assert row.recall_1 >= 0.23 and row.recall_10 >= 0.57
+
+
+def answers(shipped, encoder, names, words):
+    features = encoder.encode_images([item.image for item in photographs(*names)])
+    run = shipped.aligner.align(features, encoder.encode_texts(words), SamplingConfig(), answer_only=True)
+    return run.class_probabilities.argmax(1).tolist(), shipped.hints(run)
+
+
+def test_words_that_nobody_trained_on(shipped, encoder):
+    words = ["a hot drink", "a pet that purrs", "an insect on a blossom", "a temple in Asia"]
+    best, _ = answers(shipped, encoder, ("cup-of-coffee", "kitten", "honey-bee", "pagoda"), words)
+    assert best[:3] == [0, 1, 2]
+
+
+def test_none_of_these_is_said_with_a_hint(shipped, encoder):
+    words = ["a cat", "a wolf", "my grandmother's sofa"]
+    best, hints = answers(shipped, encoder, ("cat", "kitten", "mountain", "cup-of-coffee", "honey-bee"), words)
+    assert best[:2] == [0, 0] and hints[:2] == ["", ""]
+    assert hints[2:] == ["mountain", "espresso", "bee"]
+
+
+def test_a_journey_shows_the_centers_that_its_paths_came_near(workbench):
+    journey = trace_images(
+        photographs("cat", "mountain"), ["a cat", "a wolf"], workbench, SamplingConfig(num_inference_steps=6)
+    )
+    trajectory = journey.trajectory
+    assert 1 <= len(trajectory.center_names) <= 2
+    assert trajectory.hints[0] == "" and trajectory.hints[1]
+    assert (journey.reference_labels == -1).mean() > 0.8
+    assert np.isfinite(trajectory.states).all()
+
+
+@pytest.mark.parametrize("path", sorted(ASSETS.glob("journeys/0[1-5]*")), ids=lambda path: path.stem)
+def test_the_stored_journeys_are_what_the_aligner_draws(workbench, path):
+    """A new aligner with a forgotten `python assets/build.py open-vocabulary` is noticed here."""
+    stored = Journey.load(path)
+    assert stored.note and stored.title
+    placed = place_trajectory(stored.trajectory, workbench, workbench.maps)
+    for name, positions in stored.maps.items():
+        np.testing.assert_allclose(placed[name].states, positions.states, atol=0.05)
+    steps = stored.trajectory.sampling["num_inference_steps"]
+    again = retrace(stored, stored.trajectory.class_names, workbench, SamplingConfig(num_inference_steps=steps))
+    np.testing.assert_allclose(again.trajectory.states, stored.trajectory.states, atol=0.05)
+    assert again.trajectory.hints == stored.trajectory.hints
+
+
+def test_there_are_samples_of_many_kinds():
+    pictures = [path for path in (ASSETS / "samples").glob("*/*") if path.suffix in (".png", ".jpg")]
+    assert len(pictures) >= 40
+    assert {path.parent.name for path in pictures} == {"emoji", "fashion-mnist", "photos"}

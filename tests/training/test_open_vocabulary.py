@@ -1,0 +1,120 @@
+"""The open vocabulary on a toy world: eight things, each with a direction in the image features and one in the texts."""
+
+import numpy as np
+import pytest
+import torch
+
+from seda.config import SamplingConfig
+from seda.data.feature_set import FeatureSet
+from seda.data.wordnet import CategoryWord
+from seda.errors import EncoderError
+from seda.training.open_vocabulary import (
+    ENCODER,
+    Vocabulary,
+    closed_forms,
+    head_centers,
+    pretrain_open_vocabulary,
+    settle_weights,
+)
+
+THINGS, IMAGE, TEXT = 12, 40, 24
+RNG = np.random.default_rng(0)
+LOOKS, MEANINGS = RNG.normal(size=(THINGS, IMAGE)), RNG.normal(size=(THINGS + 2, TEXT))
+MEANINGS[:THINGS] += 1.5 * MEANINGS[THINGS:][np.arange(THINGS) % 2]  # things of a kind mean something alike
+
+
+def pictures(things, count, seed, spread=0.6):
+    rng = np.random.default_rng(seed)
+    labels = np.repeat(things, count)
+    features = np.abs(2 * LOOKS[labels] + spread * rng.normal(size=(len(labels), IMAGE)) + 3)
+    texts = MEANINGS[labels] / np.linalg.norm(MEANINGS[labels], axis=1, keepdims=True)
+    return FeatureSet(
+        features.astype(np.float32), (labels % 2).astype(np.int64), ("even", "odd"), "train", "e" * 16, "d" * 16,
+        texts.astype(np.float32),
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    categories = 8  # the head knows these; the pairs show them all
+    head = torch.from_numpy(LOOKS[:categories]).float()
+    words = [[CategoryWord(f"thing {i}", 0), CategoryWord(["even", "odd"][i % 2], 1)] for i in range(categories)]
+    vocabulary = Vocabulary(tuple(f"thing {i}" for i in range(categories)), words, head, torch.zeros(categories))
+    order = [int(text.split()[1]) if "thing" in text else THINGS + (text == "odd") for text in vocabulary.texts]
+    texts = torch.nn.functional.normalize(torch.from_numpy(MEANINGS[order]).float(), dim=1)
+    named = [pictures(range(10), 4, seed) for seed in (1, 2)]
+    more, photos = pictures(range(10), 2, 3), pictures(range(THINGS), 6, 4)
+    aligner = closed_forms(vocabulary, texts, [*named, more])
+    groups = torch.nn.functional.normalize(torch.from_numpy(MEANINGS[THINGS:]).float(), dim=1)
+    metrics = settle_weights(aligner, named, more, photos, groups)
+    return aligner, metrics, groups, texts
+
+
+def answer(aligner, features, texts, **options):
+    return aligner.align(torch.from_numpy(features.image_features), texts, SamplingConfig(), **options)
+
+
+def test_the_head_is_kept_exactly(fitted):
+    aligner = fitted[0]
+    features = torch.from_numpy(pictures(range(8), 3, 5).image_features)
+    expected = (features @ torch.from_numpy(LOOKS[:8]).float().T).log_softmax(1)
+    found = aligner.learner.belief(aligner.condition_scaler(features), aligner.class_centers)
+    assert (found - expected).abs().max() < 0.05 * expected.abs().max()  # half precision
+
+
+def test_kinds_and_unseen_words_are_found(fitted):
+    aligner, _, groups, _ = fitted
+    kinds = answer(aligner, pictures(range(8), 10, 6), groups, answer_only=True).class_probabilities.argmax(1)
+    assert (kinds.numpy() == np.repeat(range(8), 10) % 2).mean() > 0.9
+    # things 10 and 11 are in no pair and no category: only what their words mean can lead to them
+    texts = torch.nn.functional.normalize(torch.from_numpy(MEANINGS[:THINGS]).float(), dim=1)
+    unseen = answer(aligner, pictures([10, 11], 20, 7), texts, answer_only=True).class_probabilities
+    right = unseen[torch.arange(40), torch.tensor([10] * 20 + [11] * 20)]
+    assert float(right.mean()) > 1 / THINGS  # better than chance
+
+
+def test_a_list_without_the_right_word_fits_worse(fitted):
+    aligner, metrics, _, _ = fitted
+    features, things = pictures(range(8), 10, 8), torch.arange(8)
+    own = torch.nn.functional.normalize(torch.from_numpy(MEANINGS[:8]).float(), dim=1)
+    everything = answer(aligner, features, own, answer_only=True).fit
+    for thing in range(8):
+        rows = slice(10 * thing, 10 * thing + 10)
+        without = answer(aligner, features, own[things != thing], answer_only=True).fit[rows]
+        assert (without < everything[rows]).float().mean() > 0.8
+    assert metrics["validation_wrongly_refused"] <= 0.15
+
+
+def test_paths_run_and_end_at_texts(fitted):
+    aligner, _, groups, _ = fitted
+    run = answer(aligner, pictures(range(8), 2, 9), groups)
+    assert torch.isfinite(run.translator.states).all()
+    torch.testing.assert_close(
+        run.class_probabilities, answer(aligner, pictures(range(8), 2, 9), groups, answer_only=True).class_probabilities
+    )
+    assert (run.nearest_text(-1) == run.class_probabilities.argmax(1)).float().mean() > 0.7
+
+
+def test_weights_are_the_most_likely_ones(fitted):
+    aligner, metrics, _, _ = fitted
+    assert metrics["validation_groups_nll"] < np.log(2)
+    assert torch.isfinite(aligner.translator.word_posterior.weights).all()
+
+
+def test_centers_of_a_head_under_a_shared_covariance():
+    rng = np.random.default_rng(1)
+    mix = rng.normal(size=(5, 5)) / 5 + np.eye(5)
+    centers = rng.normal(size=(4, 5)) + 10
+    features = np.concatenate([center + rng.normal(size=(20_000, 5)) @ mix for center in centers])
+    spread = np.cov(features.T)  # what head_centers sees; for weights by that covariance the centers come back exactly
+    weights = (centers - centers.mean(0)) @ np.linalg.inv(spread)
+    found = head_centers(torch.from_numpy(weights).float(), torch.from_numpy(features).float())
+    np.testing.assert_allclose(found.numpy(), centers, atol=0.05)
+
+
+def test_another_encoder_is_refused(tmp_path):
+    class Cropping:
+        name = "bundled"
+
+    with pytest.raises(EncoderError, match=ENCODER):
+        pretrain_open_vocabulary(Cropping(), tmp_path)
