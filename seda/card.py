@@ -19,7 +19,9 @@ DEFAULT_ALIGNER = "open-vocabulary"
 # keys of an open-vocabulary card's data: feature files by collection, of pictures that nothing was fitted to or chosen by,
 # and of those that settings were chosen by
 EVALUATION, VALIDATION = "evaluation", "validation"
-NAMING = "naming"  # key of its metrics: rows of `seda.benchmark.open_vocabulary`
+# keys of its metrics: rows of `seda.benchmark.open_vocabulary`; and the pool's weights as the pictures that are evaluated on would
+# have chosen them, with which alone those are named that the aligner's own weights were chosen by
+NAMING, CROSSFIT_WEIGHTS = "naming", "crossfit_weights"
 
 
 @dataclass(frozen=True)

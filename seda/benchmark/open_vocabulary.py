@@ -12,7 +12,7 @@ import torch
 from seda.aligner import PretrainedAligner
 from seda.baselines.base import ClassTextFeatures, NamedHead
 from seda.baselines.zero_shot import FittedConse
-from seda.card import EVALUATION, VALIDATION
+from seda.card import CROSSFIT_WEIGHTS, EVALUATION, VALIDATION
 from seda.config import SamplingConfig
 from seda.data.feature_set import FeatureSet
 from seda.data.features import find_features
@@ -56,12 +56,15 @@ class NamingTask:
         image_features: float32 [n, D].
         texts: float32 [k, d], as the encoder gives them.
         labels: the right text of each picture [n].
+        chosen_by: bool [n], whether the aligner's weights were chosen by the picture; it is named with those that the
+            others chose, so that no picture is named by what it chose itself.
     """
 
     name: str
     image_features: np.ndarray
     texts: np.ndarray
     labels: np.ndarray
+    chosen_by: np.ndarray
 
 
 def naming_tasks(aligner: PretrainedAligner, encoder: Encoder) -> list[NamingTask]:
@@ -79,20 +82,20 @@ def naming_tasks(aligner: PretrainedAligner, encoder: Encoder) -> list[NamingTas
         )
     tasks = []
     for name, file in files.items():
-        features = _features(name, str(file))
-        others = (aligner.card.data.get(VALIDATION) or {}).get(name)
-        shown = [features] if others is None else [features, _features(name, str(others))]
-        own = np.concatenate([part.image_text_features for part in shown])
+        halves = [_features(name, str(file))]
+        if other := (aligner.card.data.get(VALIDATION) or {}).get(name):
+            halves.append(_features(name, str(other)))
+        features, labels, own = (
+            np.concatenate([getattr(half, part) for half in halves])
+            for part in ("image_features", "labels", "image_text_features")
+        )
+        chosen_by = np.repeat([index > 0 for index in range(len(halves))], [len(half) for half in halves])
         texts, label = np.unique(own, axis=0, return_inverse=True)
-        tasks.append(NamingTask(f"{name}, own words", features.image_features, texts, label[: len(features)]))
-        groups = [group for group in features.class_names if group != OTHER]
-        inside = features.labels < len(groups)
-        tasks.append(
-            NamingTask(
-                f"{name}, groups", features.image_features[inside], encoder.encode_texts(groups).numpy(),
-                features.labels[inside],
-            )
-        )  # fmt: skip
+        tasks.append(NamingTask(f"{name}, own words", features, texts, label, chosen_by))
+        groups = [group for group in halves[0].class_names if group != OTHER]
+        inside = labels < len(groups)
+        texts = encoder.encode_texts(groups).numpy()
+        tasks.append(NamingTask(f"{name}, groups", features[inside], texts, labels[inside], chosen_by[inside]))
     return tasks
 
 
@@ -103,12 +106,12 @@ def name_pictures(aligner: PretrainedAligner, encoder: Encoder) -> list[Naming]:
         DataError: the features are not there.
         FingerprintError: the encoder is not the aligner's.
     """
-    methods = {"seda": _aligner_scores(aligner), **_baselines(aligner, encoder)}
+    baselines = _baselines(aligner, encoder)
     rows = []
     for task in naming_tasks(aligner, encoder):
         places = np.arange(len(task.texts))
-        for method, scores in methods.items():
-            found = scores(task.image_features, task.texts)
+        named = {method: scores(task.image_features, task.texts) for method, scores in baselines.items()}
+        for method, found in {"seda": _named(aligner, task), **named}.items():
             first, ten = (recall_of_scores(found, task.labels, places, k) for k in (1, min(10, len(places))))
             rows.append(Naming(task.name, method, len(task.labels), len(places), first, ten))
     return rows
@@ -123,12 +126,20 @@ def _features(name: str, file: str) -> FeatureSet:
     return found
 
 
-def _aligner_scores(aligner: PretrainedAligner) -> Scores:
-    def scores(image_features: np.ndarray, texts: np.ndarray) -> np.ndarray:
-        features = torch.from_numpy(image_features)
-        return aligner.aligner.classify(features, torch.from_numpy(texts), SamplingConfig()).log().cpu().numpy()
-
-    return scores
+def _named(aligner: PretrainedAligner, task: NamingTask) -> np.ndarray:
+    """Log probabilities [n, k] of the aligner."""
+    posterior, texts = aligner.aligner.translator.word_posterior, torch.from_numpy(task.texts)
+    own, found = posterior.weights, np.empty((len(task.labels), len(texts)), np.float32)
+    for chosen_by in np.unique(task.chosen_by):
+        rows = task.chosen_by == chosen_by
+        if chosen_by:
+            posterior.weights = torch.tensor(aligner.card.metrics[CROSSFIT_WEIGHTS]).to(own)
+        try:
+            part = aligner.aligner.classify(torch.from_numpy(task.image_features[rows]), texts, SamplingConfig())
+        finally:
+            posterior.weights = own
+        found[rows] = part.log().cpu().numpy()
+    return found
 
 
 def _baselines(aligner: PretrainedAligner, encoder: Encoder) -> dict[str, Scores]:
