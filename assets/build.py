@@ -134,8 +134,8 @@ STORIES = (
     Story(
         "03-none-of-these",
         "A cat, a wolf, my grandmother's sofa",
-        "Cards that begin with “none?” show pictures that none of the three fits. They travel somewhere all the same: a path "
-        "always ends at a word.",
+        "A card with a question mark shows a picture that none of the three fits, and what it looks like. It travels all the "
+        "same: a path always ends at a word.",
         tuple(
             f"photos/{name}" for name in ("cat", "kitten", "dogs", "raccoon", "honey-bee", "mountain", "cup-of-coffee")
         ),

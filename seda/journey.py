@@ -292,6 +292,11 @@ class Journey:
                 f"{path} is a replay of version {metadata.get('version')}; this program reads version {FORMAT_VERSION}.",
                 remedy="Trace the images again with this version.",
             )
+        if not isinstance(metadata.get("settings"), dict):
+            raise FileFormatError(
+                f"{path} does not say how it was made (its settings are {metadata.get('settings')!r:.60}).",
+                remedy="Trace the images again.",
+            )
         try:
             trajectory = Trajectory(
                 **_part(arrays, "trajectory."),

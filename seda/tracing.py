@@ -342,7 +342,7 @@ def _is_traced_with(journey: Journey, aligner: PretrainedAligner) -> bool:
     found, centers = journey.trajectory.class_centers, aligner.aligner.class_centers.cpu().numpy()
     if journey.trajectory.open_vocabulary:  # those that were shown
         indices = journey.trajectory.settings.get("center_indices")
-        if not isinstance(indices, list) or not all(isinstance(i, int) and 0 <= i < len(centers) for i in indices):
+        if not isinstance(indices, list) or not all(type(i) is int and 0 <= i < len(centers) for i in indices):
             return False
         centers = centers[indices]
     return found.shape == centers.shape and np.allclose(found, centers, atol=1e-3)

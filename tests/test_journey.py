@@ -164,6 +164,9 @@ def test_files_that_are_no_replay(tmp_path):
         Journey.load(path)
     toy_journey().save(path)
     arrays, metadata = read_arrays(path)
+    write_arrays(path, arrays, metadata | {"settings": ["no", "mapping"]})
+    with pytest.raises(FileFormatError, match="does not say how it was made"):
+        Journey.load(path)
     write_arrays(path, arrays, metadata | {"version": 99})
     with pytest.raises(FileFormatError, match="version 99"):
         Journey.load(path)

@@ -7,9 +7,10 @@ import pytest
 
 from seda.aligner import load_aligner
 from seda.benchmark.open_vocabulary import name_pictures
-from seda.card import DEFAULT_ALIGNER
+from seda.card import DEFAULT_ALIGNER, NAMING
 from seda.config import SamplingConfig
 from seda.encoders import load_encoder
+from seda.figures.tables import naming_table
 from seda.images import NamedImage, read_image
 from seda.journey import Journey
 from seda.projection import load_maps
@@ -97,6 +98,18 @@ def test_the_stored_journeys_are_what_the_aligner_draws(workbench, path):
     again = retrace(stored, stored.trajectory.class_names, workbench, SamplingConfig(num_inference_steps=steps))
     np.testing.assert_allclose(again.trajectory.states, stored.trajectory.states, atol=0.05)
     assert again.trajectory.hints == stored.trajectory.hints
+
+
+def test_wide_words_fit_as_well_as_narrow_ones(shipped, encoder):
+    words = ["animal", "vehicle", "building", "food", "plant"]
+    best, hints = answers(shipped, encoder, ("cat", "kitten", "dogs", "citrus-fruits"), words)
+    assert best == [0, 0, 0, 3] and hints == [""] * 4
+
+
+def test_the_card_tells_what_evaluate_measures(shipped):
+    table = naming_table(shipped.card.metrics[NAMING])
+    assert list(table.columns) == ["task", "texts", "SeDA", "best ConSE", "centred ConSE", "ridge from pairs"]
+    assert len(table) == 6 and table["SeDA"].between(0.2, 0.9).all()
 
 
 def test_there_are_samples_of_many_kinds():

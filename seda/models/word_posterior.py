@@ -6,9 +6,8 @@ import torch
 from torch import Tensor, nn
 
 READINGS = ("shared out", "mean text", "from centers", "from pairs")
-STEP_WEIGHT = (
-    0.5  # of a kind in a category's text, by each step up to it. Chosen on photographs: .3 to .7 came out alike
-)
+# of a kind in a category's text, by each step up to it. Chosen on photographs: .3 to .7 came out alike
+STEP_WEIGHT = 0.5
 FLOOR = 1e-6  # of a probability, so that its logarithm is finite
 
 
@@ -82,7 +81,8 @@ class WordPosterior(nn.Module):
         """How well the best of the texts fits each picture [n]: against the names of all categories, in nats.
 
         A list must not look better for being short, so nothing is shared out among its texts here: the first reading is
-        log sum_c p(c | v) q(c | k). Below `least_fit` none of the texts is what the picture shows.
+        log sum_c p(c | v) q(c | k) / max_c q(c | k). By the maximum a word that covers many categories, as "animal" does, is
+        judged like one that covers a single one. Below `least_fit` none of the texts is what the picture shows.
 
         Args:
             nearness: see `SemanticTranslator.carry_over`.
@@ -90,8 +90,8 @@ class WordPosterior(nn.Module):
         """
 
         def scores(texts: Tensor) -> Tensor:
-            likeness = (nearness * self.likeness(texts)).softmax(1)  # q(c | k) [k, c]
-            alone = (belief.exp() @ likeness.T).log()
+            scaled = nearness * self.likeness(texts)  # [k, c]
+            alone = (belief.exp() @ (scaled - scaled.amax(1, keepdim=True)).exp().T).log()
             return self.readings(condition, belief, alone, texts) @ self.weights
 
         names = self.words[self.members[:, 0]]

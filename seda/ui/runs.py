@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from seda.class_texts import parse_class_texts
-from seda.errors import ImageError, SedaError
+from seda.errors import FingerprintError, ImageError, SedaError
 from seda.images import ImageFailure, read_images
 from seda.journey import Journey
 from seda.ui import cache
-from seda.ui.links import read_view, refusal
+from seda.ui.links import SAMPLES, read_view, refusal
 from seda.ui.state import AppState, RefitRequest, Request, SeedRequest, Shown, TraceRequest
 
 if TYPE_CHECKING:
@@ -48,6 +48,11 @@ def run_pending(state: AppState) -> None:
         state.show(_shown(state.pending, state, report))
     except SedaError as error:
         state.problem = error
+    except (
+        Exception
+    ):  # a fault of ours is shown once, not at every click that follows; streamlit's own are no Exception
+        state.pending = None
+        raise
     state.pending = None
     st.rerun()
 
@@ -67,8 +72,11 @@ def _workbench(aligner: str, share: float, report: Report) -> Workbench:
 
 def _trace(request: TraceRequest, earlier: Shown | None, report: Report) -> Shown:
     texts = parse_class_texts(request.class_text)
-    images, failures = _images(request, report)
+    images, failures = _images(request, report)  # before the models: a wrong file is said at once
     workbench = _workbench(request.aligner, 0.05, report)
+    if (anew := _seen_anew(request, workbench)) is not request:
+        request = anew
+        images, failures = _images(request, report)
     from seda.ghosts import with_ghost
     from seda.tracing import on_own_maps, retrace, trace_images
 
@@ -100,6 +108,25 @@ def _trace(request: TraceRequest, earlier: Shown | None, report: Report) -> Show
         cache.device(),
         seconds,
         start=start,
+    )
+
+
+def _seen_anew(request: TraceRequest, workbench: Workbench) -> TraceRequest:
+    """The request with the pictures themselves, where the features on the screen are those of another encoder.
+
+    Raises:
+        FingerprintError: the pictures are no longer there.
+    """
+    if not isinstance(request.pictures, Journey):
+        return request
+    made_with = request.pictures.trajectory.settings.get("encoder_fingerprint")
+    if made_with == workbench.encoder.fingerprint:
+        return request
+    if request.source.kind == SAMPLES and (files := cache.sample_files(request.source.names)):
+        return replace(request, pictures=files)
+    raise FingerprintError(
+        f"The aligner {request.aligner!r} looks at pictures in another way than the one that these were traced with.",
+        remedy="Choose the pictures again, under Samples or Upload, and press Run.",
     )
 
 

@@ -170,9 +170,9 @@ def test_one_word_changed_leaves_a_ghost_and_the_address_brings_the_picture_back
     open_page(visitor, server)
     assert visitor.url == f"{server}/"
     words = visitor.locator("textarea").first
-    words.fill(words.input_value().replace("bag", "handbag"))
+    words.fill(words.input_value().replace("vehicle", "car"))
     press_run(visitor)
-    expect(visitor.get_by_text("class text “bag” became “handbag”").first).to_be_visible(timeout=RUN_LIMIT)
+    expect(visitor.get_by_text("class text “vehicle” became “car”").first).to_be_visible(timeout=RUN_LIMIT)
     visitor.screenshot(path=artifacts / "app-ghost.png")
     with_ghost = root_of(visitor).get_attribute("data-fingerprint")
     visitor.get_by_role("button", name="Remove the ghost").click()
@@ -187,7 +187,7 @@ def test_one_word_changed_leaves_a_ghost_and_the_address_brings_the_picture_back
     visitor.keyboard.press("Home")
     for _ in range(4):
         visitor.keyboard.press("ArrowRight")
-    visitor.wait_for_url(re.compile(r"classes=.*handbag.*selected=1%2C3"), timeout=15_000)
+    visitor.wait_for_url(re.compile(r"classes=.*car.*selected=1%2C3"), timeout=15_000)
     visitor.wait_for_url(re.compile(r"map=timeline.*step=4|step=4.*map=timeline"), timeout=15_000)
     assert visitor.evaluate("history.length") == entries  # stepping and selecting leaves Back alone
     now = {name: root_of(visitor).get_attribute(f"data-{name}") for name in ("fingerprint", "step", "selection", "map")}
@@ -199,7 +199,7 @@ def test_one_word_changed_leaves_a_ghost_and_the_address_brings_the_picture_back
     for name, value in now.items():
         expect(root_of(other)).to_have_attribute(f"data-{name}", value, timeout=RUN_LIMIT)
     expect(root_of(other)).to_have_attribute("data-playing", "false")
-    expect(other.locator("textarea").first).to_have_value(re.compile("handbag"))
+    expect(other.locator("textarea").first).to_have_value(re.compile("car"))
     other.get_by_role("link", name="Method").click()
     expect(other.get_by_role("heading", name="Method")).to_be_visible()
     other.get_by_role("link", name="Trajectories").click()
@@ -215,8 +215,8 @@ def test_back_and_forward_bring_the_words_back(visitor: Page, server: str):
     words = visitor.locator("textarea").first
     at_first = words.input_value()
     typed = [at_first]
-    for other in ("handbag", "shopping bag"):
-        typed.append(at_first.replace("bag", other))
+    for other in ("car", "racing car"):
+        typed.append(at_first.replace("vehicle", other))
         words.fill(typed[-1])
         press_run(visitor)
         visitor.wait_for_url(re.compile(other.replace(" ", r"(\+|%20)")), timeout=RUN_LIMIT)
@@ -258,12 +258,12 @@ def test_every_page_at_every_size(chromium: Browser, server: str, artifacts: Pat
     width, height = SIZES[size]
     context = chromium.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
     page = context.new_page()
-    for name in ("trajectories", "aligner", "method"):
+    for name in ("trajectories", "search", "aligner", "method"):
         page.goto(f"{server}/{'' if name == 'trajectories' else name}")
         ready = page.locator("canvas") if name == "trajectories" else page.get_by_role("heading", name=name.title())
         expect(ready.first).to_be_visible(timeout=30_000)
-        if name == "aligner":  # plotly arrives after the page
-            expect(page.locator(".js-plotly-plot .scatterlayer path.js-line").first).to_be_visible(timeout=30_000)
+        if name == "aligner":  # tables arrive after the page
+            expect(page.get_by_test_id("stDataFrame").first).to_be_visible(timeout=30_000)
         page.wait_for_timeout(1500)
         page.screenshot(path=artifacts / f"app-{name}-{size}-{scheme}.png")
         assert page.get_by_test_id("stException").count() == 0

@@ -160,3 +160,18 @@ def test_sampler_and_strength_mean_nothing_on_a_bridge():
 def test_another_path_family_is_refused():
     with pytest.raises(ConfigError, match="'straight' is not known; allowed are conditional, bridge"):
         ModelConfig(path="straight")
+
+
+@pytest.mark.parametrize(("steps", "strength"), [(1, 1.0), (7, 0.6), (50, 0.3)])
+def test_the_short_form_of_ddim_is_that_of_diffusers(steps, strength):
+    walk = PATHS["conditional"].walk(SamplingConfig("ddim", steps, strength))
+    other = PATHS["conditional"].walk(SamplingConfig("ddim", steps, strength))
+    other._mix = None  # steps by diffusers
+    generator = torch.Generator().manual_seed(0)
+    x_t = 3 * torch.randn(5, 8, generator=generator)
+    for index in range(steps):
+        x_0 = torch.randn(5, 8, generator=generator)
+        stepped = walk.step(index, x_0, x_t, x_t, ())
+        torch.testing.assert_close(stepped, other.step(index, x_0, x_t, x_t, ()), atol=1e-5, rtol=1e-5)
+        x_t = stepped
+    torch.testing.assert_close(x_t, x_0, atol=1e-5, rtol=1e-5)

@@ -32,7 +32,7 @@ export class Gallery {
         },
       },
       picture,
-      el("span", { class: "sp-card-text" }, el("span", { class: "sp-card-name", text: item.name }), el("span", { class: "sp-card-answer", text: item.hint ? `none? ${item.hint}` : answer.name })),
+      el("span", { class: "sp-card-text" }, el("span", { class: "sp-card-name", text: item.name }), el("span", { class: "sp-card-answer", text: item.hint ? `${answer.name}? or ${item.hint}` : answer.name })),
     );
     card.style.setProperty("--sp-class", answer.color);
     return card;

@@ -31,6 +31,7 @@ function neighborWords(journey, item, step) {
   const counts = new Map();
   const all = journey.neighbors.at(item, step);
   for (const { label } of all) counts.set(label, (counts.get(label) ?? 0) + 1);
+  if (counts.size === 1 && counts.has(journey.centers.length)) return "none of a category that is shown";
   const ranked = [...counts].sort((a, b) => b[1] - a[1]);
   return ranked.map(([label, count], i) => `${count}${i ? "" : ` of ${all.length}`} ${journey.groups[label].name}`).join(", ");
 }
