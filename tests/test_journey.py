@@ -27,7 +27,7 @@ def test_maps_that_do_not_fit():
         replace(journey, maps={"umap-2d": replace(flat, texts=flat.texts[:3])})
     with pytest.raises(ShapeError, match="at least one map"):
         replace(journey, maps={})
-    with pytest.raises(ShapeError, match="each an index below 4"):
+    with pytest.raises(ShapeError, match="reference_labels must be indices below 4"):
         replace(journey, reference_labels=journey.reference_labels + 1)
     with pytest.raises(ShapeError, match="240 reference points are drawn of 239"):
         replace(journey, reference_total=239)

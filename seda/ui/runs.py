@@ -119,13 +119,14 @@ def _seen_anew(request: TraceRequest, workbench: Workbench) -> TraceRequest:
     """
     if not isinstance(request.pictures, Journey):
         return request
-    made_with = request.pictures.trajectory.settings.get("encoder_fingerprint")
-    if made_with == workbench.encoder.fingerprint:
+    made_with = request.pictures.trajectory.settings
+    if made_with.get("encoder_fingerprint") == workbench.encoder.fingerprint:
         return request
     if request.source.kind == SAMPLES and (files := cache.sample_files(request.source.names)):
         return replace(request, pictures=files)
     raise FingerprintError(
-        f"The aligner {request.aligner!r} looks at pictures in another way than the one that these were traced with.",
+        f"The aligner {request.aligner!r} looks at pictures with the encoder {workbench.encoder.name!r}; these were looked at "
+        f"with {made_with.get('encoder')!r:.60}.",
         remedy="Choose the pictures again, under Samples or Upload, and press Run.",
     )
 

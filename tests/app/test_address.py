@@ -312,5 +312,5 @@ def test_the_template_is_used_checked_and_told(changed):
 def test_pictures_of_another_encoder_cannot_be_traced_again(open_app):
     app = open_app(example="toy")
     press(app)
-    assert "trained on features of" in said(app, "error")
+    assert "looks at pictures with the encoder" in said(app, "error")
     assert state_of(app).shown.origin == "example"

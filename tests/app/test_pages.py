@@ -5,15 +5,22 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from seda.card import DEFAULT_ALIGNER
+from seda.config import SamplingConfig
+from seda.errors import FingerprintError
 from seda.journey import Journey
 from seda.projection import refit
+from seda.ui import cache
+from seda.ui.links import SAMPLES, Source
 from seda.ui.player import PlayerState
+from seda.ui.runs import _seen_anew
+from seda.ui.state import TraceRequest
 from tests.app.conftest import STEPS, press, said, state_of, type_classes
 from tests.tiny import CLASSES
 from tests.toy import toy_journey
@@ -310,3 +317,16 @@ def test_maps_are_not_refitted_for_a_journey_of_another_aligner(open_app):
     press(app, "trajectories.refit")
     assert "traced with the aligner 'toy'" in errors(app)
     assert state_of(app).shown.origin == "replay"  # still there
+
+
+def test_pictures_of_another_encoder_are_looked_at_anew_or_asked_for(open_app):
+    """Two aligners with encoders of their own: samples are read again; a stored example has no pictures to read."""
+    journey = state_of(open_app()).shown.journey
+    other = SimpleNamespace(encoder=SimpleNamespace(fingerprint="f" * 16, name="other"))
+    same = SimpleNamespace(encoder=SimpleNamespace(fingerprint=journey.trajectory.settings["encoder_fingerprint"]))
+    keys = tuple(sample.key for sample in cache.samples())[:2]
+    request = TraceRequest(journey, Source(SAMPLES, keys), "a, b", "", "other", SamplingConfig())
+    assert _seen_anew(request, same) is request
+    assert [file.name for file in _seen_anew(request, other).pictures] == [s.name for s in cache.samples()[:2]]
+    with pytest.raises(FingerprintError, match="Choose the pictures again"):
+        _seen_anew(replace(request, source=Source("example", ("01-shapes",))), other)
