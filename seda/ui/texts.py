@@ -50,7 +50,7 @@ anywhere**. Numbers in this program are measured with this program.
   names, synonyms and kinds ("retriever", "dog", "mammal"). Its belief about your words pools four readings, none of them
   trained by gradient: the categories' belief shared out among your words, the mean text of the categories, and two linear maps
   to text, one from the categories' centers, one from drawings with names. Its centers on the map are only those that the
-  paths came near. The small network of each step is switched off there: it had nothing to add.
+  paths came near. The networks of the steps are switched off there: it is closed form throughout.
 - **None of these.** Where your best word fits a picture clearly worse than names of categories do, the card says so, and which
   category the picture looks like most. The threshold refuses one in ten photographs wrongly (on those it was chosen by).
 - **Stage 2, semantic translator.** The same from that center to the text features of the classes you typed.
