@@ -256,6 +256,8 @@ def test_train_then_evaluate_a_folder(capsys, tmp_path, monkeypatch):
 def test_map_score_prints_a_row_for_every_projector(capsys, aligner_dir, monkeypatch):
     quick = {"steps": 40, "batch_size": 128}
     monkeypatch.setattr(benchmark_maps, "MapConfig", lambda **chosen: projection_fit.MapConfig(**(quick | chosen)))
+    monkeypatch.setattr(benchmark_maps, "PLACED", 200)  # umap-learn takes minutes for all of them, several times over
+    monkeypatch.setattr(benchmark_maps, "REPEATS", 1)
     rows = answer(capsys, "map", "score", "--aligner", aligner_dir, "--seeds", "2", "--json")
     assert [row["projector"] for row in rows] == list(benchmark_maps.ROWS)
     assert [row["seeds"] for row in rows] == [2, 2, 2, 1, 1, 2, 2]
