@@ -16,6 +16,7 @@ FORMAT_VERSION = 1
 CARD_FILE = "card.json"
 ASSETS = Path(__file__).resolve().parent.parent / "assets" / "aligners"
 DEFAULT_ALIGNER = "open-vocabulary"
+TRAINED_ALIGNER = "fashion-mnist"  # trained by gradient
 # keys of an open-vocabulary card's data: feature files by collection, of pictures that nothing was fitted to or chosen by,
 # and of those that settings were chosen by
 EVALUATION, VALIDATION = "evaluation", "validation"

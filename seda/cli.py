@@ -19,7 +19,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seda.card import DEFAULT_ALIGNER, EVALUATION, list_aligners, read_card
+from seda.card import DEFAULT_ALIGNER, EVALUATION, TRAINED_ALIGNER, list_aligners, read_card
 from seda.class_texts import ClassTexts, parse_class_texts
 from seda.config import SAMPLERS, SamplingConfig, TrainingConfig
 from seda.errors import ClassTextError, ConfigError, DataError, SedaError, StorageError
@@ -227,7 +227,7 @@ def _parser() -> argparse.ArgumentParser:
     speed.add_argument(
         "--seconds", type=float, default=8.0, metavar="S", help="that each row is repeated for; default %(default)s"
     )
-    _add_aligner(speed)
+    _add_aligner(speed, TRAINED_ALIGNER)  # whose networks are of the usual size
     _add_device(speed)
     _add_json(speed)
 
@@ -254,10 +254,8 @@ def _add_classes(parser: argparse.ArgumentParser, what: str) -> None:
     parser.add_argument("--classes-file", metavar="FILE", type=Path, help="the same from a file, one a line")
 
 
-def _add_aligner(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--aligner", default=DEFAULT_ALIGNER, metavar="NAME_OR_DIR", help="see `list`; default %(default)s"
-    )
+def _add_aligner(parser: argparse.ArgumentParser, default: str = DEFAULT_ALIGNER) -> None:
+    parser.add_argument("--aligner", default=default, metavar="NAME_OR_DIR", help="see `list`; default %(default)s")
 
 
 def _add_device(parser: argparse.ArgumentParser) -> None:

@@ -55,7 +55,8 @@ class TrainingSet:
         counts = torch.bincount(self.labels, minlength=classes)
         if len(counts) > classes or classes < 2 or int(counts.min()) < 2:
             raise DataError(
-                f"Training needs at least two classes with two images each; counts are {counts.tolist()} for {classes} texts."
+                f"Training needs at least two classes with two images each; counts are from {int(counts.min())} to "
+                f"{int(counts.max())} in {len(counts)} classes for {classes} texts."
             )
 
 
