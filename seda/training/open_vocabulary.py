@@ -7,7 +7,7 @@ Openclipart, each picture with its name. Photographs choose four weights and are
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,11 +26,9 @@ from seda.data.wordnet import WORDS_PER_CATEGORY, CategoryWord, WordNet, imagene
 from seda.encoders.bundled import BundledEncoder
 from seda.errors import EncoderError
 from seda.models.word_posterior import WordPosterior
-from seda.projection.aligner_map import fit_aligner_maps
 from seda.projection.fit import MapConfig
 from seda.reference_pictures import ReferencePictures
-
-Progress = Callable[[str, int, int, str], object]
+from seda.training.recipe import Progress, fit_and_save_maps
 
 ENCODER = "bundled:whole"
 # Chosen on held-out names and on the photographs' first half; halves and doubles came out alike
@@ -161,7 +159,7 @@ def pretrain_open_vocabulary(
         versions=package_versions(),
         suggested=SUGGESTED,
     )
-    reference, pictures = _reference(aligner, pairs, photos, words, vocabulary)
+    reference, pictures = _reference(aligner, pairs, photos, words)
     chosen = np.concatenate([np.full(len(part), which) for which, part in enumerate(pairs)])[pictures]
     starts = np.cumsum([0, *map(len, pairs[:-1])])
     ReferencePictures.from_images(
@@ -170,14 +168,7 @@ def pretrain_open_vocabulary(
     ).save(out_dir)
     folder = aligner.save(out_dir, card, reference).parent
     pretrained = load_aligner(folder, check_maps=False)
-    maps = fit_aligner_maps(
-        pretrained,
-        map_config,
-        on_progress=lambda name, done, total: report(f"fitting the map {name}", done, total, ""),
-    )
-    for frozen in maps.values():
-        frozen.save(folder)
-    scores = {name: frozen.card["scores"] for name, frozen in maps.items()}
+    scores = fit_and_save_maps(pretrained, map_config, report)
     write_card(folder, replace(card, metrics={**card.metrics, "maps": scores}))
     return load_aligner(folder)
 
@@ -395,7 +386,7 @@ def _ridge(x: Tensor, y: Tensor, penalty: float) -> tuple[Tensor, Tensor]:
 
 
 def _reference(
-    aligner: Aligner, pairs: Sequence[FeatureSet], photos: FeatureSet, words: Tensor, vocabulary: Vocabulary
+    aligner: Aligner, pairs: Sequence[FeatureSet], photos: FeatureSet, words: Tensor
 ) -> tuple[ReferenceFeatures, np.ndarray]:
     """What maps are made of, and which of the pairs' pictures form the clouds.
 
@@ -407,11 +398,10 @@ def _reference(
     paths = torch.randperm(len(drawn), generator=generator)[: FIT_PATHS // 2]
     shown = torch.from_numpy(photos.image_features)[torch.randperm(len(photos), generator=generator)]
     belief = _belief(aligner, aligner.condition_scaler(drawn[cloud]))
-    names = {text: index for index, text in enumerate(vocabulary.texts)}
     reference = ReferenceFeatures(
         features=aligner.image_scaler(drawn[cloud]).half().float(),
         labels=belief.argmax(1),
-        texts=words[[names[row[0].text] for row in vocabulary.words]].unsqueeze(1).half().float(),
+        texts=words[aligner.translator.word_posterior.members[:, 0]].unsqueeze(1).half().float(),
         fit_images=torch.cat([drawn[paths], shown[: FIT_PATHS // 2]]).half().float(),
         held_out_images=shown[FIT_PATHS // 2 :][:SCORED_PATHS].half().float(),
     )

@@ -223,19 +223,24 @@ def _train(
     # from the folder, so that `map fit` gives these very maps again
     pretrained = load_aligner(folder, result.aligner.device, check_maps=False)
 
-    maps = fit_aligner_maps(
-        pretrained,
-        map_config,
-        on_progress=lambda name, done, total: report(f"fitting the map {name}", done, total, ""),
-    )
-    for frozen in maps.values():
-        frozen.save(folder)
+    scores = fit_and_save_maps(pretrained, map_config, report)
     path_accuracy = validation_path_accuracy(pretrained, data, config)
-    scores = {name: frozen.card["scores"] for name, frozen in maps.items()}
     card = replace(card, metrics={**card.metrics, "maps": scores, "path_accuracy": path_accuracy})
     write_card(folder, card, exclude=(CHECKPOINT_FILE,))
     (folder / CHECKPOINT_FILE).unlink(missing_ok=True)
     return replace(pretrained, card=card)
+
+
+def fit_and_save_maps(
+    pretrained: PretrainedAligner, config: MapConfig | None, report: Progress
+) -> dict[str, dict[str, float]]:
+    """Fit an aligner's maps and save them in its folder. Returns each map's scores, for the card."""
+    maps = fit_aligner_maps(
+        pretrained, config, on_progress=lambda name, done, total: report(f"fitting the map {name}", done, total, "")
+    )
+    for frozen in maps.values():
+        frozen.save(pretrained.folder)
+    return {name: frozen.card["scores"] for name, frozen in maps.items()}
 
 
 @dataclass(frozen=True)

@@ -48,9 +48,8 @@ def run_pending(state: AppState) -> None:
         state.show(_shown(state.pending, state, report))
     except SedaError as error:
         state.problem = error
-    except (
-        Exception
-    ):  # a fault of ours is shown once, not at every click that follows; streamlit's own are no Exception
+    except Exception:
+        # a fault of ours is shown once, not at every click that follows; streamlit's own are no Exception
         state.pending = None
         raise
     state.pending = None
