@@ -27,7 +27,7 @@ class ClassTexts:
     """Class texts that can be used, as plain text: escaping is for whoever presents them.
 
     Attributes:
-        names: MIN_TEXTS to MAX_TEXTS texts in the order they came, NFC, no two equal but for case.
+        names: MIN_TEXTS, or as few as were asked for, to MAX_TEXTS texts in the order they came, NFC, no two equal but for case.
         notes: sentences for the user on what was left out; empty when all came through.
     """
 
@@ -35,11 +35,11 @@ class ClassTexts:
     notes: tuple[str, ...] = ()
 
 
-def parse_class_texts(source: str | Iterable[str]) -> ClassTexts:
+def parse_class_texts(source: str | Iterable[str], *, at_least: int = MIN_TEXTS) -> ClassTexts:
     """Class texts from one string, split at commas and line ends, or from a list, whose items are not split.
 
     Raises:
-        ClassTextError: fewer than MIN_TEXTS or more than MAX_TEXTS remain, one is longer than MAX_LENGTH characters, or
+        ClassTextError: fewer than `at_least` or more than MAX_TEXTS remain, one is longer than MAX_LENGTH characters, or
             an item is not a string.
     """
     parts = _SEPARATOR.split(source.strip()) if isinstance(source, str) else list(source)
@@ -58,7 +58,7 @@ def parse_class_texts(source: str | Iterable[str]) -> ClassTexts:
             repeated.append(name)
         else:
             names[key] = name
-    _check(list(names.values()))
+    _check(list(names.values()), at_least)
     return ClassTexts(tuple(names.values()), _notes(repeated, blanks, cleaned))
 
 
@@ -87,11 +87,11 @@ def _without_invisible(text: str) -> str:
     return "".join(kept)
 
 
-def _check(names: list[str]) -> None:
-    if len(names) < MIN_TEXTS:
+def _check(names: list[str], at_least: int) -> None:
+    if len(names) < at_least:
         came = f"only {quoted(names[0])} came" if names else "none came"
         raise ClassTextError(
-            f"At least {MIN_TEXTS} different class texts are needed; {came}.",
+            f"At least {at_least} different class texts are needed; {came}.",
             remedy="Type two or more, separated by commas or line ends, such as: cat, dog.",
         )
     if len(names) > MAX_TEXTS:

@@ -87,3 +87,10 @@ def test_template():
     for template, times in (("a photo", 0), ("{} and {}", 2), ("", 0)):
         with pytest.raises(ClassTextError, match=rf"holds \{{\}} {times} times"):
             fill_template(template, ["cat"])
+
+
+def test_fewer_may_be_asked_for():
+    assert parse_class_texts("", at_least=0).names == ()
+    assert parse_class_texts(" sofa, Sofa ", at_least=0).names == ("sofa",)
+    with pytest.raises(ClassTextError, match="at most 200"):
+        parse_class_texts("x" * 201, at_least=0)

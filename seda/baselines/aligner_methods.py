@@ -170,12 +170,14 @@ def trained_aligner(
         torch.from_numpy(np.concatenate([train.labels, validation.labels])),
         torch.from_numpy(texts.phrasings),
         None if own_texts[0] is None else torch.from_numpy(np.concatenate(own_texts)),
+        texts.shared_space,
     )
     split = torch.arange(count), torch.arange(count, len(data.labels))
     width, image_width = texts.features.shape[1], train.image_features.shape[1]
     model = ModelConfig(
         dim=width, image_dim=image_width, scale=config.relative_scale * width**0.5, power=config.power,
         semantic_space=config.semantic_space, bank=config.bank, path=config.path,
+        **data.space,
     )  # fmt: skip
     aligner = fit_aligner(data, training_config(config, count), model, split=split).aligner
     found[key] = aligner, time.perf_counter() - start
@@ -184,12 +186,8 @@ def trained_aligner(
 
 def training_config(config: SedaAligner, count: int) -> TrainingConfig:
     """As for the shipped aligner, with at least MIN_STEPS steps on `count` images and patience for a third of them."""
-    steps_an_epoch = -(-count // TrainingConfig.batch_size)
-    epochs = max(TrainingConfig.max_epochs, -(-MIN_STEPS // steps_an_epoch))
-    return TrainingConfig(
-        seed=config.seed,
-        max_epochs=epochs,
-        patience=max(TrainingConfig.patience, epochs // 3),
+    return replace(
+        TrainingConfig.for_pictures(count, seed=config.seed, min_steps=MIN_STEPS),
         learning_rate=config.learning_rate,
         feature_noise=config.feature_noise,
         mixup=config.mixup,

@@ -19,7 +19,7 @@ from seda.data.datasets import ImageDataset
 from seda.data.feature_file import FeatureFile
 from seda.data.feature_set import FeatureSet
 from seda.data.features import chosen_indices, encode_split
-from seda.encoders.base import Encoder
+from seda.encoders.base import Encoder, shares_space
 from seda.errors import ConfigError
 from seda.evaluation.alignment import (
     centroid_gap,
@@ -149,8 +149,7 @@ def load_data(
     encoded = _encode_classes(encoder, dataset.class_names, dataset.other_words)
     wanted = config.methods is None or "conse" in config.methods
     head = _named_head(encoder) if wanted and hasattr(encoder, "imagenet_head") else None
-    # open_clip's models are trained on pairs of image and text; the bundled encoders never met
-    texts = ClassTextFeatures(encoded, shared_space=encoder.name.startswith("open_clip"), head=head)
+    texts = ClassTextFeatures(encoded, shared_space=shares_space(encoder), head=head)
     return BenchmarkData(dataset.name, train, test, texts, shifted)
 
 

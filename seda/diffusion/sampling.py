@@ -93,13 +93,14 @@ def denoise(
         raise ShapeError(f"The source has shape {tuple(source.shape)} and came with {len(generators)} generators.")
     timesteps = walk.timesteps.tolist()
     x_t = walk.start(source, generators)
-    states, estimates = [x_t], []
+    # written in place: lists of states would hold everything twice, and memory that is new costs more than copying
+    states, estimates = (source.new_empty(len(source), len(timesteps) + 1, source.shape[1]) for _ in range(2))
+    states[:, 0] = x_t
     for index, t in enumerate(timesteps):
         x_0 = denoiser(x_t, t)
         x_t = walk.step(index, x_0, x_t, source, generators)
-        states.append(x_t)
-        estimates.append(x_0)
+        states[:, index + 1], estimates[:, index] = x_t, x_0
         if on_step is not None and on_step(StepEvent(index + 1, len(timesteps), stage)):
             raise Stopped
-    estimates.append(x_t)
-    return DenoisingPath(torch.stack(states, 1), torch.stack(estimates, 1), (*timesteps, 0))
+    estimates[:, -1] = x_t
+    return DenoisingPath(states, estimates, (*timesteps, 0))

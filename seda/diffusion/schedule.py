@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+from functools import cache
+
 import torch
 from diffusers import DDIMScheduler, DDPMScheduler, DPMSolverMultistepScheduler, SchedulerMixin
 from torch import Tensor
@@ -24,6 +27,11 @@ def make_scheduler(sampler: str) -> SchedulerMixin:
     Raises:
         SchedulerError: the sampler is not known.
     """
+    return copy.deepcopy(_scheduler(sampler))  # it counts steps; building one takes as long as two denoising steps
+
+
+@cache
+def _scheduler(sampler: str) -> SchedulerMixin:
     common = {
         "num_train_timesteps": NUM_TRAIN_TIMESTEPS,
         "beta_schedule": BETA_SCHEDULE,

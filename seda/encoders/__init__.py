@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 
 from seda.device import SteadyEncoder
 from seda.encoders.base import Encoder
 from seda.errors import EncoderError
 
-__all__ = ["Encoder", "EncoderInfo", "list_encoders", "load_encoder"]
+__all__ = ["Encoder", "EncoderInfo", "fetch_weights", "list_encoders", "load_encoder", "local_weights"]
 
 _NAMES = "bundled, bundled:whole, open_clip:MODEL/PRETRAINED or open_clip:MODEL@FILE"
 
@@ -86,6 +87,32 @@ def load_encoder(name: str, device: str = "cpu", *, on_progress: Callable[[int, 
     if device == "cpu":
         return encoder
     return SteadyEncoder(encoder, device, lambda: _build(name, "cpu", on_progress))
+
+
+def fetch_weights(name: str, on_progress: Callable[[int, int], object] | None = None) -> None:
+    """Bring an encoder's published weights to this machine, without building it; nothing to do where they are there.
+
+    Raises:
+        EncoderError, WeightsError, Stopped: see `load_encoder`.
+    """
+    name = name.strip()
+    _check_name(name)
+    kind, _, rest = name.partition(":")
+    if kind == "open_clip":
+        from seda.encoders.openclip import OpenClipName, find_checkpoint
+
+        find_checkpoint(OpenClipName.parse(rest), on_progress)
+
+
+def local_weights(name: str) -> Path | None:
+    """The file or folder that an encoder's name points to on this machine; None where the weights are published ones."""
+    kind, _, rest = name.strip().partition(":")
+    if kind != "open_clip":
+        return None
+    if rest.startswith("local-dir:"):
+        return Path(rest.removeprefix("local-dir:")).expanduser()
+    _, _, file = rest.partition("@")
+    return Path(file).expanduser() if file else None
 
 
 def _check_name(name: str) -> None:

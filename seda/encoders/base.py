@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeGuard
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -33,3 +33,28 @@ class Encoder(Protocol):
 
     def encode_texts(self, texts: Sequence[str]) -> Tensor:
         """Features of texts, float32 [n, text_dim] on the CPU, in order."""
+
+
+class PairedEncoder(Encoder, Protocol):
+    """An encoder whose pictures and texts share one space: it was trained on pairs, by the cosines between them.
+
+    Attributes:
+        logit_scale: what those cosines were multiplied by, 1 / temperature.
+        logit_bias: what was added then, where each pair was judged alone (SigLIP); None where the pairs of a batch competed.
+    """
+
+    logit_scale: float
+    logit_bias: float | None
+
+
+def shares_space(encoder: Encoder) -> TypeGuard[PairedEncoder]:
+    """Whether cosines between its pictures and its texts mean something.
+
+    open_clip's models are trained on pairs of picture and text; the towers of the bundled encoders never met.
+    """
+    return names_pair(encoder.name)
+
+
+def names_pair(name: str) -> bool:
+    """The same by an encoder's name, before it is loaded."""
+    return name.startswith("open_clip:")

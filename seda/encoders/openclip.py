@@ -7,6 +7,7 @@ and every feature is wrong (open_clip issue 1068).
 
 from __future__ import annotations
 
+import copy
 import difflib
 import json
 import os
@@ -137,6 +138,7 @@ class OpenClipEncoder:
 
     Attributes:
         batch_size: images or texts at a time.
+        logit_scale, logit_bias: see `PairedEncoder`.
         preprocessing: size, mean, std, interpolation and resize mode of pictures.
         preprocessing_fingerprint: 16 hexadecimal digits over these and over what the tokenizer makes of some texts.
 
@@ -160,6 +162,9 @@ class OpenClipEncoder:
         self._lock = threading.Lock()
         self._model, self._preprocess = _load(checkpoint)
         self._model.to(device)
+        bias = getattr(self._model, "logit_bias", None)
+        self.logit_scale = float(self._model.logit_scale.detach().exp().mean())  # one number, in a tensor of any shape
+        self.logit_bias = None if bias is None else float(bias.detach().mean())
         self._tokenizer = _build(checkpoint.title, lambda: open_clip.get_tokenizer(checkpoint.model))
         settings = open_clip.get_model_preprocess_cfg(self._model)
         self.preprocessing = {key: settings[key] for key in ("size", *PREPROCESSING_KEYS)}
@@ -200,8 +205,9 @@ class OpenClipEncoder:
         for start in range(0, len(texts), self.batch_size):
             with self._lock:  # some tokenizers refuse two threads at once ("Already borrowed")
                 tokens = self._tokenizer(list(texts[start : start + self.batch_size]))  # [b, context length]
+            model, tokens = _without_padding(self._model, tokens)
             with torch.inference_mode():
-                parts.append(self._model.encode_text(tokens.to(self._device)).float().cpu())
+                parts.append(model.encode_text(tokens.to(self._device)).float().cpu())
         return torch.cat(parts)
 
 
@@ -466,6 +472,19 @@ def _load(checkpoint: Checkpoint) -> tuple[torch.nn.Module, Any]:
                 remedy="Install the version of open_clip that requirements.txt names.",
             )
     return built.eval().requires_grad_(False), preprocess
+
+
+def _without_padding(model: torch.nn.Module, tokens: Tensor) -> tuple[torch.nn.Module, Tensor]:
+    """Model and tokens [b, l] cut at the end of the longest text, where what comes after it changes nothing: the text tower of
+    CLIP proper looks back only, and is read at each text's end. A prompt is a sixth of the 77 tokens. Others come back as they are."""
+    looks_back = isinstance(model, open_clip.CLIP) and model.attn_mask is not None and model.text_pool_type == "argmax"
+    length = int(tokens.argmax(1).max()) + 1 if looks_back and len(tokens) else tokens.shape[1]
+    if length >= tokens.shape[1]:
+        return model, tokens
+    short = copy.copy(model)  # the same weights
+    short.__dict__["_parameters"] = {**model._parameters, "positional_embedding": model.positional_embedding[:length]}
+    short.__dict__["_buffers"] = {**model._buffers, "attn_mask": model.attn_mask[:length, :length]}
+    return short, tokens[:, :length]
 
 
 def _plain(value: Any) -> Any:

@@ -13,7 +13,7 @@ POWER = 0.5  # Yang et al. 2021, section 4.2: the square root served best on all
 class FeatureScaler(nn.Module):
     """Bend, centre, project and scale the features of one modality.
 
-        u(x) = x, or x^power / ||x^power||,    scaled(x) = scale * P'(u(x) - mean) / ||P'(u(x) - mean)||
+        u(x) = x, x / ||x||, or x^power / ||x^power||,    scaled(x) = scale * P'(u(x) - mean) / ||P'(u(x) - mean)||
 
     The two modalities differ in the range of their values, which a one-step map has to bridge together with everything
     else. After scaling, every feature of either modality has norm `scale`; at sqrt(d) that is unit variance per
@@ -26,6 +26,7 @@ class FeatureScaler(nn.Module):
     Args:
         power: for features without negative values; 1 bends nothing.
         fixed_norm: whether each feature ends at norm `scale`, or only their mean does and differences in length stay.
+        unit: whether features are brought to length 1 before all else, as encoders that were trained on cosines want it.
 
     Shapes: D input width, d output width, n items.
     Source: our reading of "the range of their values" in the paper's abstract; the power transform is that of Yang, Liu and
@@ -33,10 +34,17 @@ class FeatureScaler(nn.Module):
     """
 
     def __init__(
-        self, input_dim: int, output_dim: int, scale: float, *, power: float = POWER, fixed_norm: bool = True
+        self,
+        input_dim: int,
+        output_dim: int,
+        scale: float,
+        *,
+        power: float = POWER,
+        fixed_norm: bool = True,
+        unit: bool = False,
     ) -> None:
         super().__init__()
-        self.scale, self.fixed_norm, self.wanted_power = scale, fixed_norm, power
+        self.scale, self.fixed_norm, self.wanted_power, self.unit = scale, fixed_norm, power, unit
         self.missing = max(output_dim - input_dim, 0)  # dimensions that the features lack
         self.register_buffer("mean", torch.zeros(input_dim))
         # [D, d], orthonormal columns; None stands for the identity, which would be large for nothing
@@ -89,7 +97,7 @@ class FeatureScaler(nn.Module):
 
     def _bend(self, features: Tensor) -> Tensor:
         if float(self.power) == 1:
-            return features
+            return nn.functional.normalize(features, dim=1) if self.unit else features
         # an image unlike the training images may have negative values: they keep their sign
         return nn.functional.normalize(features.sign() * features.abs() ** self.power, dim=1)
 

@@ -23,7 +23,9 @@ class WordPosterior(nn.Module):
     the last two know only directions in the image features. They err differently, which is what pooling is good for. The
     weights are chosen by likelihood on held-out pairs.
 
-    Texts are scaled, so cosines are between centred text features. A category is known by several words: its name, its
+    Texts are scaled, so cosines are between centred text features. Where text features had length 1 before they were centred, their
+    length after it is known from their direction; then a cosine is multiplied by it, cos(v, t_k) |t_k|: what all texts of a list
+    share changes nothing, and w_2 alone can be the softmax of an encoder that was trained on pairs. A category is known by several words: its name, its
     synonyms, and what it is a kind of ("retriever", "dog", "mammal"), so that a user's "mammal" is like all mammals.
 
     Shapes: n images, D width of their scaled features, d width of text features, c categories, k texts, A words, P words
@@ -31,8 +33,12 @@ class WordPosterior(nn.Module):
     Source: ConSE, Norouzi et al., arXiv:1312.5650.
     """
 
-    def __init__(self, condition_dim: int, dim: int, class_count: int, words: int, per_category: int) -> None:
+    def __init__(
+        self, condition_dim: int, dim: int, class_count: int, words: int, per_category: int, unit_texts: bool = False
+    ) -> None:
         super().__init__()
+        # of texts of length 1, which is then taken from them
+        self.register_buffer("text_mean", torch.zeros(dim) if unit_texts else None)
         self.register_buffer("words", torch.zeros(words, dim))  # scaled
         self.register_buffer("members", torch.zeros(class_count, per_category, dtype=torch.int64))  # repeats fill a row
         self.register_buffer("steps", torch.zeros(class_count, per_category, dtype=torch.int64))
@@ -67,11 +73,18 @@ class WordPosterior(nn.Module):
             texts: scaled [k, d].
         """
         normalize = nn.functional.normalize
-        unit = normalize(texts, dim=1)
+        unit = self._as_they_were(normalize(texts, dim=1))
         cosines = [normalize(belief.exp() @ self.category_texts, dim=1) @ unit.T]
         for weight, bias in zip(self.maps, self.map_bias, strict=True):
             cosines.append(normalize(condition @ weight + bias, dim=1) @ unit.T)
         return torch.stack([shared.clamp_min(FLOOR_LOG), *cosines], dim=2)
+
+    def _as_they_were(self, directions: Tensor) -> Tensor:
+        """Centred texts by their directions [k, d]: of length 1, or of that which makes them 1 long with the mean again."""
+        if self.text_mean is None:
+            return directions
+        along = directions @ self.text_mean
+        return directions * ((along**2 + 1 - self.text_mean.square().sum()).clamp_min(0).sqrt() - along)[:, None]
 
     def forward(self, condition: Tensor, belief: Tensor, shared: Tensor, texts: Tensor) -> Tensor:
         """Log probabilities [n, k]; arguments as for `readings`."""

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from seda.aligner import PretrainedAligner
 from seda.config import SamplingConfig
+from seda.diffusion.sampling import StepEvent
 from seda.errors import ConfigError
 from seda.evaluation.maps import map_scores
 from seda.projection.fit import MapConfig, MapMaterial, check_points, fit_parametric, fit_pca, fuzzy_graph, identical
@@ -41,7 +42,8 @@ OWN_SETTINGS: dict[str, dict[str, float]] = {
     "timeline": {"learning_rate": 2e-3, "straight_weight": 0.1, "jump_weight": 0.01, "gather_weight": 0.0}
 }
 
-# told (name of the map, steps done, of how many); return True to stop
+TRACING = "paths"  # what is under way before the first map
+# told (name of the map or TRACING, steps done, of how many); return True to stop
 Progress = Callable[[str, int, int], object]
 
 
@@ -62,19 +64,30 @@ class AlignerMaterial:
     about: dict[str, Any]
 
 
-def aligner_material(pretrained: PretrainedAligner, config: MapConfig | None = None) -> AlignerMaterial:
+def aligner_material(
+    pretrained: PretrainedAligner, config: MapConfig | None = None, *, on_progress: Progress | None = None
+) -> AlignerMaterial:
     """Trace the aligner's kept images and build the neighbour graph.
 
     Raises:
         ProjectionError: fewer than three points, or points that are not finite.
+        Stopped: on_progress returned True.
     """
     config = config or MapConfig()
     reference = pretrained.reference.features.cpu().numpy()
-    paths = np.concatenate([_states(pretrained, pretrained.reference.fit_images, way) for way in FIT_SAMPLINGS])
+    count = len(FIT_SAMPLINGS) + 1  # the held-out paths too
+
+    def states(image_features: Tensor, sampling: SamplingConfig, done: int) -> np.ndarray:
+        on_step = None if on_progress is None else (lambda event: on_progress(TRACING, done, count))
+        return _states(pretrained, image_features, sampling, on_step)
+
+    paths = np.concatenate(
+        [states(pretrained.reference.fit_images, way, done) for done, way in enumerate(FIT_SAMPLINGS)]
+    )
     graph_paths = min(GRAPH_PATHS, len(pretrained.reference.fit_images))
     material = MapMaterial(reference, map_anchors(pretrained), paths, graph_paths)
     check_points(material.points)
-    held_out = _states(pretrained, pretrained.reference.held_out_images, SCORE_SAMPLING)
+    held_out = states(pretrained.reference.held_out_images, SCORE_SAMPLING, count - 1)
     graph = None if identical(material.points) else fuzzy_graph(material.points, config.n_neighbors)
     about = {
         "aligner": pretrained.card.name,
@@ -102,7 +115,7 @@ def fit_aligner_maps(
         ProjectionError: fewer than three points, or points that are not finite.
         Stopped: on_progress returned True.
     """
-    prepared = aligner_material(pretrained, config)
+    prepared = aligner_material(pretrained, config, on_progress=on_progress)
     maps = {name: fit_map(name, prepared, config, on_progress=on_progress) for name in SHIPPED}
     return {name: with_scores(frozen, prepared) for name, frozen in maps.items()}
 
@@ -188,6 +201,12 @@ def fit_umap_learn(points: np.ndarray, config: MapConfig) -> Any:
     return UMAP(n_neighbors=neighbors, min_dist=config.min_dist, random_state=config.seed, n_jobs=1).fit(points)
 
 
-def _states(pretrained: PretrainedAligner, image_features: Tensor, sampling: SamplingConfig) -> np.ndarray:
-    run = pretrained.aligner.align(image_features, pretrained.reference.texts[:, 0], sampling)
+def _states(
+    pretrained: PretrainedAligner,
+    image_features: Tensor,
+    sampling: SamplingConfig,
+    on_step: Callable[[StepEvent], object] | None,
+) -> np.ndarray:
+    texts = pretrained.reference.texts[:, 0]
+    run = pretrained.aligner.align(image_features, texts, sampling, on_step=on_step)
     return torch.cat([run.visual.unsqueeze(1), run.learner.states, run.translator.states], 1).cpu().numpy()

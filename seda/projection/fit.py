@@ -10,8 +10,9 @@ to be direct, without jumps, and (at first) short, so that texts come to lie on 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 import torch
@@ -25,6 +26,7 @@ from seda.projection.projectors import MapNetwork, ParametricProjector, PcaProje
 
 EXACT_NEIGHBORS = 20_000  # points; up to here the exact search is as fast as pynndescent's first, compiling run
 MIN_POINTS = 3
+FULL_FIT = 2_000  # training pictures; the defaults below were chosen on so many
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,19 @@ class MapConfig(Config):
     jump_limit: float = 0.03
     gather_weight: float = 3.0
     gather_share: float = 0.4
+
+    @classmethod
+    def for_pictures(cls, count: int) -> Self:
+        """For an aligner of `count` training pictures: with few, fewer and cheaper steps reach as much.
+
+        Chosen here: steps grow with the root of the number up to the 2,000 that the defaults were chosen for. On 24
+        pictures a tenth of the steps kept more neighbours than all of them, in a tenth of the time.
+        """
+        full = cls()
+        if count >= FULL_FIT:
+            return full
+        steps = max(round(full.steps * (count / FULL_FIT) ** 0.5), full.steps // 10)
+        return replace(full, steps=steps, batch_size=full.batch_size // 2, paths_per_step=full.paths_per_step // 2)
 
 
 @dataclass(frozen=True, eq=False)

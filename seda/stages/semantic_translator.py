@@ -36,7 +36,7 @@ class SemanticTranslator(Stage):
         self.word_posterior: WordPosterior | None = None
         if config.words:
             self.word_posterior = WordPosterior(
-                config.image_dim, config.dim, class_count, config.words, config.words_per_category
+                config.image_dim, config.dim, class_count, config.words, config.words_per_category, config.unit_features
             )
         else:
             self.register_buffer("category_texts", torch.zeros(class_count, phrasings, config.dim))  # scaled, [c, p, d]

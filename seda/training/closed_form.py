@@ -21,6 +21,8 @@ FEW_PENALTIES = (*PENALTIES, 10.0)
 FOLDS = 5
 # images a category from which on there are folds: with one left a fold's fit says nothing of the scale of the whole one
 FOLDED = 3
+# of three read-outs: all mixes in quarters, exact in half precision
+SHARES = [torch.tensor([i, j, 4 - i - j], dtype=torch.float64) / 4 for i in range(5) for j in range(5 - i)]
 
 
 def fit_center_posterior(
@@ -31,8 +33,9 @@ def fit_center_posterior(
     validation_labels: Tensor,
     *,
     seed: int,
+    zero_shot: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> Tensor:
-    """Fit both read-outs in place, and return what they would say of each training image had they not seen it.
+    """Fit the read-outs in place, and return what they would say of each training image had they not seen it.
 
     Those log probabilities [n, c] come from folds (cross-fitting); what is learned on top of the belief learns from them,
     as the belief is surer of images that it was fitted to. They choose penalty and temperatures, too. With fewer than
@@ -43,6 +46,8 @@ def fit_center_posterior(
         features, validation_features: scaled image features [n, D] and [m, D].
         labels, validation_labels: categories [n] and [m].
         seed: of the folds.
+        zero_shot: weight [D, c] and bias [c] of the third read-out, which looks at no label; what the others answer chooses the
+            shares of all three, by likelihood.
     Source: linear discriminant analysis with the shrinkage of Ledoit and Wolf 2004; ridge regression to one-hot labels.
     """
     count = posterior.bias.shape[1]
@@ -52,8 +57,9 @@ def fit_center_posterior(
     shrinkage = float(ledoit_wolf_shrinkage(_within(x, y, count), assume_centered=True))
 
     def heads(rows: _Rows, labels: np.ndarray) -> list[_Head]:
-        """The Gaussian's, and a ridge's for each penalty."""
-        return [_gaussian(rows, labels, count, shrinkage), *_ridges(rows, labels, count, penalties)]
+        """The Gaussian's, a ridge's for each penalty, and the zero-shot one where there is one."""
+        found = [_gaussian(rows, labels, count, shrinkage), *_ridges(rows, labels, count, penalties)]
+        return found if zero_shot is None else [*found, zero_shot]
 
     everything = _Rows.of(x)
     fitted = heads(everything, y)
@@ -65,17 +71,22 @@ def fit_center_posterior(
             judged[:, out] = _scores(heads(everything.without(x[out], x[inside]), y[inside]), x[out])
     else:
         judged, answers = _scores(fitted, validation_features.double().numpy()), validation_labels.numpy()
-    best = min(range(1, len(fitted)), key=lambda index: fit_temperature(judged[index], answers)[1])
-    fitted, judged = [fitted[0], fitted[best]], judged[[0, best]]
+    best = min(range(1, 1 + len(penalties)), key=lambda index: fit_temperature(judged[index], answers)[1])
+    kept = [0, best] if zero_shot is None else [0, best, len(fitted) - 1]
+    fitted, judged = [fitted[index] for index in kept], judged[kept]
     unseen = judged if smallest >= FOLDED else _scores(fitted, x)
     weight, bias = (np.stack(part) for part in zip(*fitted, strict=True))
     temperatures = np.array([fit_temperature(scores, answers)[0] for scores in judged])
     cooled = torch.from_numpy(judged / temperatures[:, None, None])
-    sharpness = 1 / fit_temperature(pooled(cooled, 1.0).numpy(), answers)[0]
+    shares = None
+    if zero_shot is not None:
+        shares = min(SHARES, key=lambda shares: fit_temperature(pooled(cooled, 1.0, shares).numpy(), answers)[1])
+        posterior.shares.copy_(shares)
+    sharpness = 1 / fit_temperature(pooled(cooled, 1.0, shares).numpy(), answers)[0]
     posterior.weight.copy_(torch.from_numpy(weight / temperatures[:, None, None]))
     posterior.bias.copy_(torch.from_numpy(bias / temperatures[:, None]))
     posterior.sharpness.fill_(sharpness)
-    return pooled(torch.from_numpy(unseen / temperatures[:, None, None]), sharpness).float()
+    return pooled(torch.from_numpy(unseen / temperatures[:, None, None]), sharpness, shares).float()
 
 
 def _scores(heads: Sequence[_Head], x: np.ndarray) -> np.ndarray:

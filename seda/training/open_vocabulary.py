@@ -25,23 +25,31 @@ from seda.data.named_pictures import OTHER, clip_art, emoji_things, photographs
 from seda.data.wordnet import WORDS_PER_CATEGORY, CategoryWord, WordNet, imagenet_words
 from seda.encoders.bundled import BundledEncoder
 from seda.errors import EncoderError
-from seda.models.word_posterior import WordPosterior
 from seda.projection.fit import MapConfig
 from seda.reference_pictures import ReferencePictures
 from seda.training.recipe import Progress, fit_and_save_maps
+from seda.training.word_closed_forms import (
+    MODEL,
+    SUGGESTED,
+    Held,
+    belief_of,
+    fit_of,
+    losses_of,
+    most_likely_weights,
+    readings_of,
+    ridge,
+    round_to_half,
+    set_head,
+    set_least_fit,
+    untrained_aligner,
+)
 
 ENCODER = "bundled:whole"
 # Chosen on held-out names and on the photographs' first half; halves and doubles came out alike
 NEARNESS = 7.0
 CENTERS_PENALTY, PAIRS_PENALTY = 1.0, 1.0  # of the ridges, in units of the features' mean squared length
-WRONGLY_REFUSED = 0.1  # chosen here: a warning that cries wolf is not read
 FOLDS = 5
-# What the screen begins with
-SUGGESTED = ("cat", "dog", "bird", "insect", "flower", "fruit", "food or drink", "vehicle", "person")
-SUGGESTED += ("building", "musical instrument", "landscape")
 REFERENCE_COUNT, FIT_PATHS, SCORED_PATHS = 600, 160, 60
-# The networks are as small as they may be: they are not trained, and the closed forms answer alone
-MODEL = {"width": 32, "heads": 2, "blocks": 1, "prior_width": 8, "power": 1.0}
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,27 +71,6 @@ class Vocabulary:
     def texts(self) -> list[str]:
         """Every distinct word, in a fixed order."""
         return list(dict.fromkeys(word.text for row in self.words for word in row))
-
-
-@dataclass(frozen=True, eq=False)
-class Held:
-    """Pictures that nothing is fitted to, and lists of texts that they are to be told by.
-
-    Attributes:
-        condition: scaled image features [n, D].
-        belief: stage 1's log p(category | v) [n, c].
-        texts: scaled [k, d].
-        labels: the right text of each picture [n].
-        weight: in the mean over lists.
-        maps: fitted without these pictures; None for the final ones.
-    """
-
-    condition: Tensor
-    belief: Tensor
-    texts: Tensor
-    labels: Tensor
-    weight: float
-    maps: tuple[Tensor, Tensor] | None = None
 
 
 def pretrain_open_vocabulary(
@@ -199,11 +186,7 @@ def closed_forms(vocabulary: Vocabulary, words: Tensor, pairs: Sequence[FeatureS
     model = ModelConfig(
         dim=words.shape[1], image_dim=drawn.shape[1], words=len(words), words_per_category=WORDS_PER_CATEGORY, **MODEL
     )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        aligner = Aligner(model, len(vocabulary.names)).eval().requires_grad_(False)
-    for stage in (aligner.learner, aligner.translator):  # nothing is learned by gradient
-        stage.prior.residual_share.zero_()
+    aligner = untrained_aligner(model, len(vocabulary.names))
     place = {text: index for index, text in enumerate(vocabulary.texts)}
     members = torch.tensor(
         [[place[row[min(i, len(row) - 1)].text] for i in range(WORDS_PER_CATEGORY)] for row in vocabulary.words]
@@ -218,23 +201,17 @@ def closed_forms(vocabulary: Vocabulary, words: Tensor, pairs: Sequence[FeatureS
     aligner.condition_scaler.fit(everything)
     aligner.class_centers.copy_(aligner.image_scaler(centers))
 
-    # the head, for scaled features: v = condition / unit + mean
-    scaler = aligner.condition_scaler
-    unit = scaler.scale / scaler.typical_norm
-    head = aligner.learner.center_posterior
-    head.weight[0] = vocabulary.head_weight.T / unit
-    head.bias[0] = vocabulary.head_bias + vocabulary.head_weight @ scaler.mean
-
+    set_head(aligner, vocabulary.head_weight, vocabulary.head_bias)
     aligner.translator.log_nearness.fill_(float(np.log(NEARNESS)))
     posterior = aligner.translator.word_posterior
     posterior.words.copy_(aligner.text_scaler(words))
     posterior.members.copy_(members)
     posterior.steps.copy_(steps)
-    from_centers = _ridge(aligner.condition_scaler(centers), posterior.category_texts, CENTERS_PENALTY)
-    from_pairs = _ridge(aligner.condition_scaler(drawn), own - aligner.text_scaler.mean, PAIRS_PENALTY)
+    from_centers = ridge(aligner.condition_scaler(centers), posterior.category_texts, CENTERS_PENALTY)
+    from_pairs = ridge(aligner.condition_scaler(drawn), own - aligner.text_scaler.mean, PAIRS_PENALTY)
     for index, (weight, bias) in enumerate((from_centers, from_pairs)):
         posterior.maps[index], posterior.map_bias[index] = weight, bias
-    _round(aligner)
+    round_to_half(aligner)
     return aligner
 
 
@@ -266,28 +243,12 @@ def settle_weights(
     Returns:
         negative log-likelihoods in nats, for the card.
     """
-    posterior = aligner.translator.word_posterior
     held = [*_unseen_names(aligner, named, more), *_photo_lists(aligner, photos, groups)]
-    readings = [_readings(aligner, one) for one in held]
-    weights = torch.tensor([1.0, 2.0, 3.0, 8.0], requires_grad=True)
-    optimizer = torch.optim.LBFGS([weights], max_iter=100, line_search_fn="strong_wolfe")
-
-    def loss() -> Tensor:
-        total = sum(
-            one.weight * torch.nn.functional.cross_entropy(read @ weights, one.labels)
-            for one, read in zip(held, readings, strict=True)
-        )
-        optimizer.zero_grad()
-        total.backward()
-        return total
-
-    optimizer.step(loss)
-    posterior.weights.copy_(weights.detach().half().float())
+    readings = [readings_of(aligner, one) for one in held]
+    weights = most_likely_weights(held, readings)
+    aligner.translator.word_posterior.weights.copy_(weights)
     refused = _settle_least_fit(aligner, held[-2])
-    losses = [
-        float(torch.nn.functional.cross_entropy(read @ posterior.weights, one.labels))
-        for one, read in zip(held, readings, strict=True)
-    ]
+    losses = losses_of(weights, held, readings)
     return {
         "validation_names_nll": float(np.mean(losses[:-2])),
         "validation_groups_nll": losses[-2],
@@ -296,29 +257,19 @@ def settle_weights(
     }
 
 
-@torch.no_grad()
 def _settle_least_fit(aligner: Aligner, held: Held) -> dict[str, float]:
-    """Set the fit below which "none of these" is said, so that WRONGLY_REFUSED of the photographs are refused wrongly.
-
-    Accepted should be a photograph beside all groups, refused the same one beside all groups but its own.
-    """
-    translator, count = aligner.translator, len(held.texts)
+    """See `set_least_fit`: a photograph beside all groups, and the same one beside all groups but its own."""
 
     def fit(rows: Tensor, texts: Tensor) -> Tensor:
-        return translator.word_posterior.fit(
-            held.condition[rows], held.belief[rows], translator.log_nearness.exp(), texts
-        )
+        return fit_of(aligner, held.condition[rows], held.belief[rows], texts)
 
-    everything = torch.arange(len(held.labels))
+    everything, count = torch.arange(len(held.labels)), len(held.texts)
     right = fit(everything, held.texts)
     wrong = torch.empty_like(right)
     for label in held.labels.unique():
         rows = torch.nonzero(held.labels == label).flatten()
         wrong[rows] = fit(rows, held.texts[torch.arange(count) != label])
-    least = float(right.quantile(WRONGLY_REFUSED).half())
-    translator.word_posterior.least_fit.fill_(least)
-    refused, accepted = (right < least).float().mean(), (wrong >= least).float().mean()
-    return {"validation_wrongly_refused": float(refused), "validation_wrongly_accepted": float(accepted)}
+    return set_least_fit(aligner, right, wrong)
 
 
 def _unseen_names(aligner: Aligner, named: Sequence[FeatureSet], more: FeatureSet) -> list[Held]:
@@ -335,7 +286,7 @@ def _unseen_names(aligner: Aligner, named: Sequence[FeatureSet], more: FeatureSe
     found = []
     for index in range(FOLDS):
         inside, out = fold != index, fold == index
-        fitted = _ridge(
+        fitted = ridge(
             torch.cat([*(condition[inside] for condition in conditions), other]),
             torch.cat([*(own[inside] - mean for _ in conditions), other_own]),
             PAIRS_PENALTY,
@@ -343,46 +294,22 @@ def _unseen_names(aligner: Aligner, named: Sequence[FeatureSet], more: FeatureSe
         maps = tuple(torch.stack(part) for part in zip(from_centers, fitted, strict=True))
         for condition in conditions:
             found.append(
-                Held(condition[out], _belief(aligner, condition[out]), texts, label[out], 1 / FOLDS / len(named), maps)
+                Held(
+                    condition[out], belief_of(aligner, condition[out]), texts, label[out], 1 / FOLDS / len(named), maps
+                )
             )
     return found
 
 
 def _photo_lists(aligner: Aligner, photos: FeatureSet, groups: Tensor) -> list[Held]:
     condition = aligner.condition_scaler(torch.from_numpy(photos.image_features))
-    belief, labels = _belief(aligner, condition), torch.from_numpy(photos.labels)
+    belief, labels = belief_of(aligner, condition), torch.from_numpy(photos.labels)
     texts, own = aligner.text_scaler(torch.from_numpy(photos.image_text_features)).unique(dim=0, return_inverse=True)
     grouped = labels < len(groups)
     return [
         Held(condition[grouped], belief[grouped], aligner.text_scaler(groups), labels[grouped], 1.0),
         Held(condition, belief, texts, own, 1.0),
     ]
-
-
-def _belief(aligner: Aligner, condition: Tensor) -> Tensor:
-    return aligner.learner.belief(condition, aligner.class_centers)
-
-
-@torch.no_grad()
-def _readings(aligner: Aligner, held: Held) -> Tensor:
-    """[n, k, 4]."""
-    posterior: WordPosterior = aligner.translator.word_posterior
-    kept = posterior.maps, posterior.map_bias
-    if held.maps is not None:
-        posterior.maps, posterior.map_bias = held.maps
-    shared = aligner.translator.carry_over(held.belief, held.texts)
-    found = posterior.readings(held.condition, held.belief, shared, held.texts)
-    posterior.maps, posterior.map_bias = kept
-    return found
-
-
-def _ridge(x: Tensor, y: Tensor, penalty: float) -> tuple[Tensor, Tensor]:
-    """Weight [D, d] and bias [d] of ridge regression; the penalty is in units of the rows' mean squared length."""
-    from sklearn.linear_model import Ridge
-
-    scale = float((x - x.mean(0)).square().sum(1).mean())
-    fitted = Ridge(alpha=penalty * scale, solver="cholesky").fit(x.double().numpy(), y.double().numpy())
-    return torch.from_numpy(fitted.coef_.T.copy()).float(), torch.from_numpy(fitted.intercept_).float()
 
 
 def _reference(
@@ -397,7 +324,7 @@ def _reference(
     cloud = torch.randperm(len(drawn), generator=generator)[:REFERENCE_COUNT].sort().values
     paths = torch.randperm(len(drawn), generator=generator)[: FIT_PATHS // 2]
     shown = torch.from_numpy(photos.image_features)[torch.randperm(len(photos), generator=generator)]
-    belief = _belief(aligner, aligner.condition_scaler(drawn[cloud]))
+    belief = belief_of(aligner, aligner.condition_scaler(drawn[cloud]))
     reference = ReferenceFeatures(
         features=aligner.image_scaler(drawn[cloud]).half().float(),
         labels=belief.argmax(1),
@@ -406,10 +333,3 @@ def _reference(
         held_out_images=shown[FIT_PATHS // 2 :][:SCORED_PATHS].half().float(),
     )
     return reference, cloud.numpy()
-
-
-def _round(aligner: Aligner) -> None:
-    """Everything to half precision, as it is saved, so that a loaded aligner equals this one."""
-    for value in aligner.state_dict().values():
-        if value.dtype == torch.float32:
-            value.copy_(value.half().float())

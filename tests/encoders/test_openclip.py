@@ -17,6 +17,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from seda.encoders import download, load_encoder, openclip
+from seda.encoders.base import shares_space
 from seda.encoders.openclip import OpenClipName, _settings
 from seda.encoders.openclip_list import list_open_clip
 from seda.errors import EncoderError, Stopped, WeightsError
@@ -84,6 +85,29 @@ def test_features_are_those_of_open_clip(tiny):
     encoder = load_encoder(f"open_clip:seda-tiny@{path}")
     torch.testing.assert_close(encoder.encode_images(pictures()), images)
     torch.testing.assert_close(encoder.encode_texts(["a cat"]), texts)
+
+
+def test_padding_is_left_out_and_changes_nothing(tiny, monkeypatch):
+    encoder = load_encoder(f"open_clip:seda-tiny@{tiny / 'a.safetensors'}")
+    texts = ["a cat", "a photo of a very long sentence about dogs", "", "word " * 200]
+    lengths = []
+    real = open_clip.CLIP.encode_text
+    monkeypatch.setattr(
+        open_clip.CLIP, "encode_text", lambda model, tokens: lengths.append(tokens.shape[1]) or real(model, tokens)
+    )
+    alone = torch.cat([encoder.encode_texts([text]) for text in texts])
+    assert lengths == [4, 11, 2, 77]
+    assert encoder._model.positional_embedding.shape[0] == 77  # the model itself is whole
+    together = encoder.encode_texts(texts)
+    whole = real(encoder._model, encoder._tokenizer(texts))
+    torch.testing.assert_close(alone, together)
+    torch.testing.assert_close(alone, whole)
+
+
+def test_the_scale_of_its_logits(tiny):
+    encoder = load_encoder(f"open_clip:seda-tiny@{tiny / 'a.safetensors'}")
+    assert encoder.logit_scale == pytest.approx(1 / 0.07) and encoder.logit_bias is None
+    assert shares_space(encoder) and not shares_space(load_encoder("bundled"))
 
 
 def test_fingerprint_follows_the_weights(tiny):

@@ -111,3 +111,26 @@ def test_without_folds_validation_images_choose_the_penalty(images):
         )
         chosen.add(best)
     assert len(chosen) > 1
+
+
+@pytest.mark.parametrize("count", [CLASSES, 120])  # one image a class, judged by validation images, and many
+def test_a_zero_shot_read_out_has_the_share_that_its_answers_deserve(count):
+    shares = {}
+    for name, centers in (("true", CENTERS), ("useless", np.roll(CENTERS, 1, axis=0))):
+        posterior = CenterPosterior(WIDTH, CLASSES, 3)
+        (x, y), (v, w), (test, labels) = drawn(count, 1), drawn(30, 2), drawn(600, 3)
+        parts = (torch.from_numpy(part) for part in (x.astype(np.float32), y, v.astype(np.float32), w))
+        head = centers.T, -np.square(centers).sum(1) / 2
+        unseen = fit_center_posterior(posterior, *parts, seed=0, zero_shot=head)
+        assert unseen.shape == (count, CLASSES) and float(posterior.shares.sum()) == 1
+        torch.testing.assert_close(unseen.exp().sum(1), torch.ones(count))
+        shares[name] = float(posterior.shares[2])
+        if name == "true":
+            best = float(((test @ head[0] + head[1]).argmax(1) == labels).mean())
+            found = posterior(torch.from_numpy(test).float()).argmax(1).numpy()
+            assert (found == labels).mean() > best - 0.03
+    assert shares["true"] >= 0.5 and shares["useless"] == 0
+
+
+def test_two_read_outs_keep_no_shares():
+    assert "shares" not in CenterPosterior(WIDTH, CLASSES).state_dict()
