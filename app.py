@@ -11,6 +11,7 @@ page = st.navigation(
     [
         st.Page("pages/trajectories.py", title="Trajectories", icon=":material/moving:", default=True),
         st.Page("pages/search.py", title="Search", icon=":material/image_search:"),
+        st.Page("pages/train.py", title="Train", icon=":material/fitness_center:"),
         st.Page("pages/aligner.py", title="Aligner", icon=":material/model_training:"),
         st.Page("pages/method.py", title="Method", icon=":material/menu_book:"),
     ],

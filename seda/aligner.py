@@ -40,6 +40,8 @@ MAX_SAMPLE = 2_000  # reference features that neighbours are looked for among; b
 class ReferenceFeatures:
     """What a map of this aligner is fitted to and scored on, kept with it so that a map can be fitted again from its folder.
 
+    Where no picture was trained on, prompts with noise stand in for training images (`seda.training.words_alone`).
+
     Attributes:
         features: scaled features [m, d] of training images, the map's clouds.
         labels: their category [m].
@@ -75,13 +77,13 @@ class Aligner(nn.Module):
     def __init__(self, config: ModelConfig, class_count: int, phrasings: int = 1) -> None:
         super().__init__()
         self.config = config
-        power = config.power
-        self.image_scaler = FeatureScaler(config.image_dim, config.dim, config.feature_norm, power=power)
+        power, unit = config.power, config.unit_features
+        self.image_scaler = FeatureScaler(config.image_dim, config.dim, config.feature_norm, power=power, unit=unit)
         # differences in length say something about the class: the condition keeps them
         self.condition_scaler = FeatureScaler(
-            config.image_dim, config.image_dim, config.image_dim**0.5, power=power, fixed_norm=False
+            config.image_dim, config.image_dim, config.image_dim**0.5, power=power, fixed_norm=False, unit=unit
         )
-        self.text_scaler = FeatureScaler(config.dim, config.dim, config.feature_norm, power=1.0)
+        self.text_scaler = FeatureScaler(config.dim, config.dim, config.feature_norm, power=1.0, unit=unit)
         self.learner = SemanticLearner(config, class_count)
         self.translator = SemanticTranslator(config, class_count, phrasings)
         self.register_buffer("class_centers", torch.zeros(class_count, config.dim))  # [c, d]
@@ -125,10 +127,11 @@ class Aligner(nn.Module):
 
         belief, first, categories, fit = None, standing(visual), None, None
         if self.config.semantic_space:
-            categories = learner.belief(condition, centers)
+            closed_form = learner.center_posterior(condition)
+            categories = learner.belief(condition, centers, closed_form)
             belief, fit = translator.belief(condition, categories, texts), translator.fit(condition, categories, texts)
             if not answer_only or float(translator.prior.residual_share) > 0:
-                candidates = learner.candidates(condition, visual, centers, texts, sampling.guidance)
+                candidates = learner.candidates(condition, visual, centers, texts, sampling.guidance, closed_form)
                 first = learner.run(candidates, sampling, item_seeds, on_step)
         semantic = first.states[:, -1]
         second = standing(semantic)

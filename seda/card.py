@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +19,16 @@ CARD_FILE = "card.json"
 ASSETS = Path(__file__).resolve().parent.parent / "assets" / "aligners"
 DEFAULT_ALIGNER = "open-vocabulary"
 TRAINED_ALIGNER = "fashion-mnist"  # trained by gradient
+NAME_RULE = re.compile(
+    r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}"
+)  # of aligners in the home: a folder's name everywhere, never a path
 # keys of an open-vocabulary card's data: feature files by collection, of pictures that nothing was fitted to or chosen by,
 # and of those that settings were chosen by
 EVALUATION, VALIDATION = "evaluation", "validation"
+# key of the data of an aligner that no picture was trained on: the user's own words (see `seda.training.words_alone`); and what
+# it says of the pictures that measured the modality gap
+WORDS_ALONE = "words_alone"
+SAMPLE_PICTURES, OWN_PICTURES = "the program's samples, unlabelled", "the user's own pictures, unlabelled"
 # keys of its metrics: rows of `seda.benchmark.open_vocabulary`; and the pool's weights as the pictures that are evaluated on would
 # have chosen them, with which alone those are named that the aligner's own weights were chosen by
 NAMING, CROSSFIT_WEIGHTS = "naming", "crossfit_weights"
@@ -85,24 +94,59 @@ def write_card(folder: Path, card: AlignerCard, exclude: Collection[str] = ()) -
     return write_json(folder / CARD_FILE, values)
 
 
+def aligner_home() -> Path:
+    """Folder of the aligners that were trained here: $SEDA_ALIGNERS, else $XDG_DATA_HOME/seda/aligners, else
+    ~/.local/share/seda/aligners."""
+    if chosen := os.environ.get("SEDA_ALIGNERS"):
+        return Path(chosen)
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "seda" / "aligners"
+
+
+def check_aligner_name(name: str) -> str:
+    """A new aligner's name, which is also its folder's.
+
+    Raises:
+        AlignerError: it is empty, too long, or has other signs than letters of a to z, digits, - and _.
+    """
+    if not NAME_RULE.fullmatch(name):
+        raise AlignerError(
+            f"An aligner cannot be called {name!r:.80}." if name else "The aligner has no name yet.",
+            remedy="Use 1 to 64 letters (a to z), digits, - and _; begin with a letter or a digit.",
+        )
+    return name
+
+
 def find_aligner(name_or_dir: str | Path) -> Path:
-    """The folder of a shipped aligner by its name, or of any aligner by its path.
+    """The folder of a shipped aligner by its name, of one in the home by its name, or of any aligner by its path.
 
     Raises:
         AlignerError: there is none.
     """
-    for folder in (ASSETS / str(name_or_dir), Path(name_or_dir)):
+    for folder in (ASSETS / str(name_or_dir), aligner_home() / str(name_or_dir), Path(name_or_dir)):
         if (folder / CARD_FILE).is_file():
             return folder
     raise AlignerError(
-        f"There is no aligner {str(name_or_dir)!r}; shipped are {', '.join(list_aligners()) or 'none'}.",
+        f"There is no aligner {str(name_or_dir)!r}; known are {', '.join(list_aligners()) or 'none'}.",
         remedy="Give one of these names, or a folder that `python -m seda train` wrote.",
     )
 
 
 def list_aligners() -> list[str]:
-    """Names of the shipped aligners."""
-    return sorted(path.parent.name for path in ASSETS.glob(f"*/{CARD_FILE}"))
+    """Names of the shipped aligners, then of those in the home that are not shipped under the same name."""
+    shipped = sorted(path.parent.name for path in ASSETS.glob(f"*/{CARD_FILE}"))
+    own = sorted(path.parent.name for path in aligner_home().glob(f"*/{CARD_FILE}"))
+    return shipped + [name for name in own if name not in shipped]
+
+
+def encoders_in_use() -> set[str]:
+    """Names of the encoders that the listed aligners look through; their files are not checked, a damaged card is passed over."""
+    found = set()
+    for name in list_aligners():
+        try:
+            found.add(str(read_json(find_aligner(name) / CARD_FILE)["card"]["encoder"]))
+        except (FileFormatError, AlignerError, KeyError, TypeError):
+            continue
+    return found
 
 
 def read_card(name_or_dir: str | Path, *, check_maps: bool = True) -> AlignerCard:

@@ -19,7 +19,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seda.card import DEFAULT_ALIGNER, EVALUATION, TRAINED_ALIGNER, list_aligners, read_card
+from seda.card import DEFAULT_ALIGNER, EVALUATION, TRAINED_ALIGNER, WORDS_ALONE, list_aligners, read_card
 from seda.class_texts import ClassTexts, parse_class_texts
 from seda.config import SAMPLERS, SamplingConfig, TrainingConfig
 from seda.errors import ClassTextError, ConfigError, DataError, SedaError, StorageError
@@ -136,10 +136,25 @@ def _parser() -> argparse.ArgumentParser:
     )
     pretrain.set_defaults(command=_pretrain, when_stopped=" The same command goes on where this one ended.")
     pretrain.add_argument(
-        "what", choices=("open-vocabulary",), help="fitted to the encoder's categories and to drawings"
+        "what", choices=("open-vocabulary",),
+        help="fitted to the encoder's categories and to drawings; of an encoder such as CLIP to words alone",
+    )  # fmt: skip
+    pretrain.add_argument(
+        "--encoder", default="bundled:whole", help="that, or a model of open_clip, see `list`; default %(default)s"
     )
+    pretrain.add_argument(
+        "--words", metavar="A,B|@FILE",
+        help="your own words beside the names of ImageNet's categories; with open_clip; a file has one a line",
+    )  # fmt: skip
+    pretrain.add_argument(
+        "--pictures", metavar="DIR", type=Path,
+        help="unlabelled pictures like yours, which measure the modality gap; with open_clip; default: the samples",
+    )  # fmt: skip
     pretrain.add_argument("--out", required=True, metavar="DIR", type=Path, help="folder of the new aligner")
-    pretrain.add_argument("--data-dir", metavar="DIR", type=Path, help="where the emoji packages are")
+    pretrain.add_argument(
+        "--data-dir", metavar="DIR", type=Path, help="where the emoji packages are; with bundled:whole"
+    )
+    _add_device(pretrain)
 
     evaluate = commands.add_parser("evaluate", help="accuracy and calibration on a data set")
     evaluate.set_defaults(command=_evaluate)
@@ -458,17 +473,49 @@ def _train(arguments: argparse.Namespace) -> int:
 
 
 def _pretrain(arguments: argparse.Namespace) -> int:
-    from seda.encoders import load_encoder
-    from seda.training.open_vocabulary import ENCODER, pretrain_open_vocabulary
-
-    trained = pretrain_open_vocabulary(
-        load_encoder(ENCODER), arguments.out, data_dir=arguments.data_dir, on_progress=_progress
-    )  # fmt: skip
+    if arguments.encoder == "bundled:whole":
+        trained = _pretrain_on_drawings(arguments)
+    else:
+        trained = _pretrain_from_words(arguments)
     for name, value in trained.card.metrics.items():
         if isinstance(value, float):
             print(f"{name}: {value:.4f}")
     print(trained.folder)
     return ANSWERED
+
+
+def _pretrain_on_drawings(arguments: argparse.Namespace) -> PretrainedAligner:
+    if arguments.words is not None or arguments.pictures is not None:
+        raise ConfigError(
+            f"--words and --pictures are for encoders of one space for pictures and texts; {arguments.encoder} has two.",
+            remedy="Add --encoder open_clip:MODEL/PRETRAINED, or leave them out.",
+        )
+
+    from seda.encoders import load_encoder
+    from seda.training.open_vocabulary import ENCODER, pretrain_open_vocabulary
+
+    return pretrain_open_vocabulary(
+        load_encoder(ENCODER), arguments.out, data_dir=arguments.data_dir, on_progress=_progress
+    )
+
+
+def _pretrain_from_words(arguments: argparse.Namespace) -> PretrainedAligner:
+    words = arguments.words or ""
+    if words.startswith("@"):
+        words = _read_texts(Path(words[1:]))
+    parsed, pictures = parse_class_texts(words, at_least=0), None
+    for note in parsed.notes:
+        _say(note)
+    if arguments.pictures is not None:
+        images, failures = _read(_find([str(arguments.pictures)]))
+        for failure in failures:
+            _say(f"left out: {failure.message}")
+        pictures = [item.image for item in images]
+
+    from seda.training.words_alone import pretrain_from_words
+
+    encoder = _load_encoder(arguments.encoder, _device(arguments))
+    return pretrain_from_words(encoder, arguments.out, words=parsed.names, pictures=pictures, on_progress=_progress)
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
@@ -481,6 +528,11 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     from seda.data.features import chosen_indices, encode_split
 
     name = arguments.dataset or card.data.get("dataset")
+    if not name and WORDS_ALONE in card.data:
+        raise DataError(
+            f"The aligner {card.name!r} was made of words alone: it has no pictures of its own to be evaluated on.",
+            remedy="Name labelled pictures, such as --dataset folder:DIR with one sub-folder a class.",
+        )
     if not name:
         raise DataError("The aligner's card names no data set.", remedy="Name one with --dataset.")
     device = _device(arguments)
@@ -733,14 +785,7 @@ def _class_texts(arguments: argparse.Namespace) -> ClassTexts:
     if arguments.classes is not None:
         parts.append(arguments.classes)
     if arguments.classes_file is not None:
-        try:
-            parts.append(arguments.classes_file.read_text(encoding="utf-8-sig"))
-        except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-            raise ClassTextError(
-                f"The class texts in {arguments.classes_file} cannot be read: {reason}.",
-                remedy="Give a text file, one a line.",
-            ) from error
+        parts.append(_read_texts(arguments.classes_file))
     if not parts:
         raise ClassTextError(
             "No class texts came.", remedy='Give them with --classes "cat, dog" or --classes-file FILE.'
@@ -749,6 +794,16 @@ def _class_texts(arguments: argparse.Namespace) -> ClassTexts:
     for note in texts.notes:
         _say(note)
     return texts
+
+
+def _read_texts(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise ClassTextError(
+            f"The class texts in {file} cannot be read: {reason}.", remedy="Give a text file, one a line."
+        ) from error
 
 
 def _find(paths: Sequence[str]) -> Iterator[tuple[str, Path | DataError]]:

@@ -106,6 +106,10 @@ class ModelConfig(Config):
         words: distinct words that the categories are known by in an open vocabulary, see
             `seda.models.word_posterior`; 0 where a user's class texts are expected to be like the trained ones.
         words_per_category: of them, at most.
+        unit_features: whether features of both modalities are brought to length 1 first, as encoders that were trained on
+            cosines want it.
+        zero_shot: whether stage 1's belief also holds the encoder's own comparison of pictures with class texts, for encoders
+            that were trained on pairs of both; with unit_features.
         path: family of the paths, see `seda.diffusion.paths`: "conditional" starts from the noised source, "bridge" exactly
             at it.
     """
@@ -123,6 +127,8 @@ class ModelConfig(Config):
     bank: bool = True
     words: int = 0
     words_per_category: int = 12
+    unit_features: bool = False
+    zero_shot: bool = False
     path: str = "conditional"
 
     def __post_init__(self) -> None:
@@ -133,6 +139,11 @@ class ModelConfig(Config):
             _check_range(name, getattr(self, name), 2, 65_536)
         if self.width % self.heads:
             raise ConfigError(f"width {self.width} is not a multiple of heads {self.heads}.")
+        if self.zero_shot and not (self.unit_features and self.dim == self.image_dim):
+            raise ConfigError(
+                f"zero_shot needs unit_features and one width; {self.image_dim} and {self.dim} came with "
+                f"unit_features {self.unit_features}."
+            )
         if self.scale < 0:
             raise ConfigError(f"scale is {self.scale}; allowed is 0 (sqrt(dim)) or more.")
 
@@ -174,6 +185,14 @@ class TrainingConfig(Config):
     center_swap: float = 0.3
     center_weight: float = 1.0
     warm_start_share: float = 1.0
+
+    MIN_STEPS: ClassVar[int] = 40  # chosen here: few pictures make epochs of one step
+
+    @classmethod
+    def for_pictures(cls, count: int, *, seed: int = 0, min_steps: int = MIN_STEPS) -> Self:
+        """With enough epochs for `min_steps` steps on `count` pictures, and patience for a third of them."""
+        epochs = max(cls.max_epochs, -(-min_steps // max(-(-count // cls.batch_size), 1)))
+        return cls(seed=seed, max_epochs=epochs, patience=max(cls.patience, epochs // 3))
 
     def __post_init__(self) -> None:
         _check_range("validation_share", self.validation_share, 0.01, 0.5)

@@ -109,6 +109,19 @@ def read_arrays(path: Path | str) -> tuple[dict[str, np.ndarray], dict[str, Any]
     return arrays, metadata
 
 
+def read_metadata(path: Path | str) -> dict[str, Any]:
+    """The metadata alone of what `write_arrays` wrote.
+
+    Raises:
+        FileFormatError: the file is missing, damaged or not safetensors.
+    """
+    try:
+        with safe_open(Path(path), framework="numpy") as file:
+            return json.loads((file.metadata() or {}).get("json", "{}"))
+    except (SafetensorError, OSError, ValueError) as error:
+        raise FileFormatError(f"{path} is missing, damaged or not a safetensors file ({error}).") from error
+
+
 def sha256_file(path: Path | str) -> str:
     """Hexadecimal sha256 of a file's bytes."""
     with open(path, "rb") as file:

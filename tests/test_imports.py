@@ -55,7 +55,7 @@ def test_figures_metrics_and_maps_know_no_model():
 def test_pages_are_thin():
     """No tensor arithmetic, no caching, no classes, no session state: those have rooms of their own."""
     pages = sorted((ROOT / "pages").glob("*.py"))
-    assert [page.stem for page in pages] == ["aligner", "method", "search", "trajectories"]
+    assert [page.stem for page in pages] == ["aligner", "method", "search", "train", "trajectories"]
     for page in pages:
         text = page.read_text(encoding="utf-8")
         assert len(text.splitlines()) <= 100, page

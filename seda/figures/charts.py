@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 import numpy as np
 import plotly.graph_objects as go
+from plotly.subplots import make_subplots
 
 from seda.errors import ConfigError, ShapeError
-from seda.figures.palette import class_style, style_indices
+from seda.figures.palette import HUES, class_style, style_indices
 from seda.journey import Journey
 
 NAME_LENGTH = 40  # characters of a class text in a legend or on an axis
@@ -113,6 +114,66 @@ def accuracy_along_path(
     _mark_hand_over(figure, hand_over)
     figure.update_xaxes(title_text="step")
     figure.update_yaxes(title_text="top-1 accuracy in percent", range=[0, 102])
+    return figure
+
+
+def training_curves(
+    training_loss: Sequence[float],
+    validation_loss: Sequence[float],
+    validation_accuracy: Sequence[float],
+    *,
+    best: int,
+    max_epochs: int,
+) -> go.Figure:
+    """Losses (above) and validation accuracy (below) by epoch, with the best epoch marked.
+
+    Args:
+        training_loss: [e] of both stages, summed.
+        validation_loss: [e] mean negative log-likelihood, nats; the best epoch has the lowest.
+        validation_accuracy: [e] in 0..1; shown in percent.
+        best: index of the epoch whose weights are kept.
+        max_epochs: how far the axis reaches, so that it stands still while the curves grow.
+    Raises:
+        ShapeError: the lists differ in length or are empty.
+        ConfigError: best is not one of the epochs.
+    """
+    lengths = len(training_loss), len(validation_loss), len(validation_accuracy)
+    if len(set(lengths)) > 1 or not lengths[0]:
+        raise ShapeError(f"The lists must be of one length, at least 1; they have {lengths}.")
+    if not 0 <= best < lengths[0]:
+        raise ConfigError(f"Epoch {best} is not among {lengths[0]} epochs (0 to {lengths[0] - 1}).")
+    epochs = np.arange(1, lengths[0] + 1)
+    figure = make_subplots(
+        rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.09, row_heights=[0.55, 0.45],
+        figure=go.Figure(layout={"template": TEMPLATE}),
+    )  # fmt: skip
+    for row, name, values, color in (
+        (1, "training loss", np.asarray(training_loss), HUES[7]),
+        (1, "validation loss", np.asarray(validation_loss), HUES[1]),
+        (2, "validation accuracy", 100 * np.asarray(validation_accuracy), HUES[0]),
+    ):
+        unit = " %" if row == 2 else ""
+        figure.add_scatter(
+            x=epochs, y=values, name=name, mode="lines+markers", row=row, col=1,
+            line={"color": color, "width": 2.5}, marker={"size": 5, "maxdisplayed": 40},
+            hovertemplate=f"epoch %{{x}}: %{{y:.3f}}{unit}<extra>{name}</extra>",
+        )  # fmt: skip
+    for row, value in ((1, validation_loss[best]), (2, 100 * validation_accuracy[best])):
+        figure.add_scatter(
+            x=[best + 1], y=[value], mode="markers", row=row, col=1, showlegend=False, hoverinfo="skip",
+            marker={"size": 13, "symbol": "circle-open", "color": INK, "line": {"width": 2.5}},
+        )  # fmt: skip
+    early = best + 1 <= max_epochs / 2
+    figure.add_vline(x=best + 1, line={"color": INK, "width": 1, "dash": "dot"})
+    figure.add_annotation(
+        x=best + 1, y=0.5, yref="paper", showarrow=False, text=f"best: epoch {best + 1}", xshift=6 if early else -6,
+        xanchor="left" if early else "right",
+    )  # fmt: skip
+    figure.update_xaxes(range=[0.5, max(max_epochs, lengths[0]) + 0.5])
+    figure.update_xaxes(title_text="epoch", row=2, col=1)
+    figure.update_yaxes(title_text="loss", rangemode="tozero", row=1, col=1)
+    figure.update_yaxes(title_text="accuracy, %", range=[-4, 104], row=2, col=1)
+    figure.update_layout(legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}, margin={"t": 64, "b": 40})
     return figure
 
 

@@ -10,8 +10,7 @@ from torch import Tensor, nn
 
 from seda.errors import FileFormatError
 from seda.storage import read_arrays, write_arrays
-
-FILE = "checkpoint.safetensors"
+from seda.training.history import CHECKPOINT_FILE as FILE
 
 
 def write_checkpoint(

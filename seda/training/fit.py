@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from torch.nn.functional import cross_entropy
 
 from seda.aligner import Aligner
 from seda.config import ModelConfig, TrainingConfig
-from seda.errors import ConfigError, DataError
+from seda.errors import ConfigError, DataError, Stopped
 from seda.evaluation.classification import expected_calibration_error, negative_log_likelihood, top1_accuracy
 from seda.models.denoiser import Candidates, ClassPrior
 from seda.stages.semantic_translator import LOOSE_NEARNESS
@@ -22,6 +23,7 @@ from seda.storage import fingerprint
 from seda.training.augmentation import Mixup, noised
 from seda.training.checkpoint import FILE, read_checkpoint, write_checkpoint
 from seda.training.closed_form import fit_center_posterior
+from seda.training.history import Epoch, best_epoch
 from seda.training.losses import alignment_loss, soft_cross_entropy
 
 TEMPERATURES = np.geomspace(0.25, 4.0, 81)
@@ -37,12 +39,22 @@ class TrainingSet:
         labels: int64 [n].
         class_text_features: float32 [c, p, d]: p phrasings of each class; the first is the one that is shown.
         image_text_features: float32 [n, d], of each image's own text; None where there are none.
+        shared_space: whether the encoder was trained on pairs, so that a cosine between image and text means something.
     """
 
     image_features: Tensor
     labels: Tensor
     class_text_features: Tensor
     image_text_features: Tensor | None = None
+    shared_space: bool = False
+
+    @property
+    def space(self) -> dict[str, bool]:
+        """What a ModelConfig has to say of how images and texts lie to each other."""
+        one_width = self.image_features.shape[1] == self.class_text_features.shape[2]
+        # activations that are never negative are bent first, and then a cosine is not linear in them
+        shared = self.shared_space and one_width and bool((self.image_features < 0).any())
+        return {"unit_features": shared, "zero_shot": shared}
 
     def __post_init__(self) -> None:
         classes = len(self.class_text_features)
@@ -62,7 +74,10 @@ class TrainingSet:
 
 @dataclass(frozen=True)
 class TrainingEvent:
-    """What `on_epoch` is told after each epoch; validation figures are fractions or nats."""
+    """What `on_epoch` is told after each epoch; validation figures are fractions or nats. Epochs count from 1.
+
+    `history` holds every epoch so far, those of before a stop too.
+    """
 
     epoch: int
     max_epochs: int
@@ -70,6 +85,7 @@ class TrainingEvent:
     validation_nll: float
     validation_accuracy: float
     best_epoch: int
+    history: tuple[Epoch, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -101,7 +117,10 @@ def fit_aligner(
     *,
     split: tuple[Tensor, Tensor] | None = None,
     checkpoint_dir: Path | str | None = None,
+    checkpoint_seconds: float = 0.0,
     on_epoch: Callable[[TrainingEvent], object] | None = None,
+    on_batch: Callable[[int, int, int], object] | None = None,
+    train_further: bool = True,
 ) -> TrainingResult:
     """Train both stages on features, on the CPU.
 
@@ -115,13 +134,18 @@ def fit_aligner(
         model: sizes; taken from the data where None.
         split: indices of training and validation items, every class in both; drawn with the config's seed where None.
         checkpoint_dir: where to save progress.
+        checkpoint_seconds: between two checkpoints, at least; the last epoch always has one. 0 saves every epoch, which takes
+            longer than an epoch on few images.
         on_epoch: called after each epoch; return True to stop and keep the best epoch so far.
+        on_batch: called after each batch with (epoch from 1, batches done in it, of how many); return True to leave at once.
+        train_further: False trains no epoch beyond those of the checkpoint and takes the best of them; without one, one epoch.
     Raises:
         DataError: features are not finite, or a class has fewer than two images.
         FileFormatError: the checkpoint belongs to another training.
+        Stopped: on_batch returned True; epochs that were finished are in the checkpoint.
     """
     image_dim, text_dim = data.image_features.shape[1], data.class_text_features.shape[2]
-    model = model or ModelConfig(dim=text_dim, image_dim=image_dim)
+    model = model or ModelConfig(dim=text_dim, image_dim=image_dim, **data.space)
     if (model.image_dim, model.dim) != (image_dim, text_dim):
         raise ConfigError(
             f"The model is made for widths {model.image_dim} and {model.dim}, not {image_dim} and {text_dim}."
@@ -143,25 +167,29 @@ def fit_aligner(
         ]
     )
     folder = None if checkpoint_dir is None else Path(checkpoint_dir)
-    history: list[dict] = []
+    history: list[Epoch] = []
     best = trainer.weights()
     if folder is not None and (folder / FILE).is_file():
         best, progress = read_checkpoint(folder, trainer.aligner, optimizer, identity)
-        history = progress["history"]
+        history = [Epoch.from_dict(values) for values in progress["history"]]
 
-    stopped = False
+    stopped, saved_at = bool(history) and not train_further, float("-inf")
     while not stopped and len(history) < config.max_epochs and _epochs_without_gain(history) < config.patience:
         epoch = len(history)
-        loss = trainer.run_epoch(optimizer, epoch)
+        loss = trainer.run_epoch(optimizer, epoch, on_batch)
         nll, accuracy = trainer.validate()
-        history.append({"loss": loss, "nll": nll, "accuracy": accuracy})
-        if _best_epoch(history) == epoch:
+        history.append(Epoch(loss, nll, accuracy))
+        if best_epoch(history) == epoch:
             best = trainer.weights()
-        if folder is not None:
-            progress = {"identity": identity, "history": history}
+        over = len(history) >= config.max_epochs or _epochs_without_gain(history) >= config.patience
+        if folder is not None and (over or time.monotonic() - saved_at >= checkpoint_seconds):
+            progress = {"identity": identity, "history": [one.to_dict() for one in history]}
             write_checkpoint(folder, trainer.aligner, best, optimizer, progress)
-        event = TrainingEvent(epoch + 1, config.max_epochs, loss, nll, accuracy, _best_epoch(history) + 1)
-        stopped = bool(on_epoch and on_epoch(event))
+            saved_at = time.monotonic()
+        event = TrainingEvent(
+            epoch + 1, config.max_epochs, loss, nll, accuracy, best_epoch(history) + 1, tuple(history)
+        )
+        stopped = bool(on_epoch and on_epoch(event)) or not train_further
 
     aligner = trainer.finish(best)
     probabilities = trainer.validation_probabilities()
@@ -173,17 +201,13 @@ def fit_aligner(
         "validation_count": len(validation),
         "training_count": len(training),
         "epochs": len(history),
-        "best_epoch": _best_epoch(history) + 1,
+        "best_epoch": best_epoch(history) + 1,
     }
     return TrainingResult(aligner, metrics, stopped)
 
 
-def _best_epoch(history: Sequence[dict]) -> int:
-    return min(range(len(history)), key=lambda epoch: history[epoch]["nll"])
-
-
-def _epochs_without_gain(history: Sequence[dict]) -> int:
-    return len(history) - 1 - _best_epoch(history) if history else 0
+def _epochs_without_gain(history: Sequence[Epoch]) -> int:
+    return len(history) - 1 - best_epoch(history) if history else 0
 
 
 class _Trainer:
@@ -224,14 +248,31 @@ class _Trainer:
         # what the closed form says of each training image that it has not seen [n, c]
         self.belief = fit_center_posterior(
             aligner.learner.center_posterior, self.condition, self.labels, self.validation_condition,
-            self.validation_labels, seed=config.seed,
+            self.validation_labels, seed=config.seed, zero_shot=self._zero_shot(phrases) if model.zero_shot else None,
         ) if model.semantic_space else None  # fmt: skip
+
+    def _zero_shot(self, phrases: Tensor) -> tuple[np.ndarray, np.ndarray]:
+        """Weight [D, c] and bias [c] on scaled features of the cosines to the mean of each class's phrasings [c, p, d]."""
+        normalize, scaler = torch.nn.functional.normalize, self.aligner.condition_scaler
+        texts = normalize(normalize(phrases, dim=2).mean(1), dim=1)
+        stretched = scaler.scale / scaler.typical_norm  # a feature of length 1 is condition / stretched + mean
+        weight = texts.T / stretched
+        return weight.double().numpy(), (texts @ scaler.mean).double().numpy()
 
     def weights(self) -> dict[str, Tensor]:
         return {name: value.clone() for name, value in self.aligner.state_dict().items()}
 
-    def run_epoch(self, optimizer: torch.optim.Optimizer, epoch: int) -> float:
-        """One pass over the training data. Returns its mean loss."""
+    def run_epoch(
+        self,
+        optimizer: torch.optim.Optimizer,
+        epoch: int,
+        on_batch: Callable[[int, int, int], object] | None = None,
+    ) -> float:
+        """One pass over the training data. Returns its mean loss.
+
+        Raises:
+            Stopped: on_batch returned True.
+        """
         config = self.config
         generator = torch.Generator().manual_seed(config.seed * 1_000_003 + epoch + 1)
         order = torch.randperm(len(self.labels), generator=generator)
@@ -252,6 +293,8 @@ class _Trainer:
                 torch.nn.utils.clip_grad_norm_(self.aligner.parameters(), 1.0)
                 optimizer.step()
                 total += float(loss.detach()) * len(batch)
+                if on_batch is not None and on_batch(epoch + 1, index + 1, len(batches)):
+                    raise Stopped
         self.aligner.eval()
         return total / len(order)
 

@@ -20,10 +20,10 @@ from seda.data.datasets import ImageDataset
 from seda.data.feature_file import FeatureFile
 from seda.data.feature_set import FeatureSet
 from seda.data.features import chosen_indices, encode_split
-from seda.encoders.base import Encoder
+from seda.encoders.base import Encoder, shares_space
 from seda.errors import ConfigError, DataError
 from seda.evaluation.trajectories import accuracy_along_path, bootstrap_band, decisions
-from seda.projection.aligner_map import fit_aligner_maps
+from seda.projection.aligner_map import TRACING, fit_aligner_maps
 from seda.projection.fit import MapConfig
 from seda.reference_pictures import FILE as PICTURES_FILE
 from seda.reference_pictures import ReferencePictures
@@ -56,6 +56,11 @@ def train_aligner(
     reference_count: int = REFERENCE_COUNT,
     map_config: MapConfig | None = None,
     on_progress: Progress | None = None,
+    on_epoch: Callable[[TrainingEvent], object] | None = None,
+    on_batch: Callable[[int, int, int], object] | None = None,
+    train_further: bool = True,
+    checkpoint_seconds: float = 0.0,
+    feature_cache: Path | None = None,
     engine: RayEngine | None = None,
 ) -> PretrainedAligner:
     """Train an aligner on a data set's training split and save it.
@@ -73,11 +78,14 @@ def train_aligner(
         reference_count: training features kept for the maps' clouds, 1 to MAX_REFERENCE_COUNT; fewer where there are fewer.
         map_config: how the maps are fitted.
         on_progress: told what is under way.
+        on_epoch, on_batch, train_further, checkpoint_seconds: see `fit_aligner`.
+        feature_cache: folder for features, see `encode_split`.
         engine: encodes the images elsewhere, see `encode_split`.
     Raises:
         ConfigError: reference_count is outside its range.
         DataError: the data cannot be used, or encoding was stopped.
         StorageError: out_dir cannot be written.
+        Stopped: on_batch returned True, or on_progress in the fit of a map; the same call goes on after the last epoch.
     """
     _check_reference_count(reference_count)
     report = on_progress or (lambda *_: None)
@@ -88,12 +96,18 @@ def train_aligner(
         limit=limit,
         seed=None,
         on_progress=lambda done, total: report("encoding images", done, total, ""),
+        cache=feature_cache,
         engine=engine,
     )
     report("encoding texts", 0, 1, "")
     texts = _encode_phrasings(encoder, class_phrasings(dataset.class_names, dataset.other_words))
-    material = _Material(dataset.name, dataset.source, encoder.name, encoder.description, features, texts, dataset)
-    return _train(material, config, Path(out_dir), name, reference_count, map_config, report)
+    material = _Material(
+        dataset.name, dataset.source, encoder.name, encoder.description, features, texts, shares_space(encoder), dataset
+    )
+    return _train(
+        material, config, Path(out_dir), name, reference_count, map_config, report,
+        on_epoch=on_epoch, on_batch=on_batch, train_further=train_further, checkpoint_seconds=checkpoint_seconds,
+    )  # fmt: skip
 
 
 def train_on_features(
@@ -152,7 +166,7 @@ def train_on_features(
             f"keeps features in half precision, up to {MAX_HALF:.0f}.",
             remedy="Divide image_features by a constant.",
         )
-    material = _Material(file.name, "", file.encoder, "", features, texts, None)
+    material = _Material(file.name, "", file.encoder, "", features, texts, file.shared_space, None)
     return _train(material, config, Path(out_dir), name, reference_count, map_config, report)
 
 
@@ -179,6 +193,7 @@ class _Material:
         encoder_description: with its preprocessing; "" where nothing is known of it.
         features: of training images.
         texts: float32 [c, p, d], see `TrainingSet`.
+        shared_space: whether the encoder was trained on pairs of image and text.
         dataset: whose first training images the features are of; None where there are no pictures.
     """
 
@@ -188,6 +203,7 @@ class _Material:
     encoder_description: str
     features: FeatureSet
     texts: Tensor
+    shared_space: bool
     dataset: ImageDataset | None
 
 
@@ -199,19 +215,28 @@ def _train(
     reference_count: int,
     map_config: MapConfig | None,
     report: Progress,
+    *,
+    on_epoch: Callable[[TrainingEvent], object] | None = None,
+    on_batch: Callable[[int, int, int], object] | None = None,
+    train_further: bool = True,
+    checkpoint_seconds: float = 0.0,
 ) -> PretrainedAligner:
     """Fit, fit the maps, write the card."""
     features, own = material.features, material.features.image_text_features
     data = TrainingSet(
         torch.from_numpy(features.image_features), torch.from_numpy(features.labels), material.texts,
-        None if own is None else torch.from_numpy(own),
+        None if own is None else torch.from_numpy(own), material.shared_space,
     )  # fmt: skip
 
-    def on_epoch(event: TrainingEvent) -> object:
+    def after_epoch(event: TrainingEvent) -> bool:
         detail = f"validation accuracy {event.validation_accuracy:.3f}, best epoch {event.best_epoch}"
-        return report("training", event.epoch, event.max_epochs, detail)
+        told = report("training", event.epoch, event.max_epochs, detail), on_epoch and on_epoch(event)
+        return any(told)
 
-    result = fit_aligner(data, config, checkpoint_dir=out_dir, on_epoch=on_epoch)
+    result = fit_aligner(
+        data, config, checkpoint_dir=out_dir, checkpoint_seconds=checkpoint_seconds, on_epoch=after_epoch,
+        on_batch=on_batch, train_further=train_further,
+    )  # fmt: skip
     card = _card(name or out_dir.name, material, config, result)
     reference = reference_features(result.aligner, data, config, reference_count)
     chosen = chosen_images(data.labels, config, reference_count).reference[reference.sample]
@@ -235,9 +260,12 @@ def fit_and_save_maps(
     pretrained: PretrainedAligner, config: MapConfig | None, report: Progress
 ) -> dict[str, dict[str, float]]:
     """Fit an aligner's maps and save them in its folder. Returns each map's scores, for the card."""
-    maps = fit_aligner_maps(
-        pretrained, config, on_progress=lambda name, done, total: report(f"fitting the map {name}", done, total, "")
-    )
+
+    def on_progress(name: str, done: int, total: int) -> object:
+        what = "tracing paths for the maps" if name == TRACING else f"fitting the map {name}"
+        return report(what, done, total, "")
+
+    maps = fit_aligner_maps(pretrained, config, on_progress=on_progress)
     for frozen in maps.values():
         frozen.save(pretrained.folder)
     return {name: frozen.card["scores"] for name, frozen in maps.items()}

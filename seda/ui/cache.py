@@ -5,9 +5,10 @@ Keys are names and fingerprints, never arrays. torch, encoders and aligners are 
 
 from __future__ import annotations
 
+import gc
 import json
 import tempfile
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,8 +24,11 @@ from seda.storage import read_json, write_bytes
 from seda.ui.state import PictureFile
 
 if TYPE_CHECKING:
+    from seda.encoders import Encoder
+    from seda.encoders.openclip_list import OpenClipInfo
     from seda.tracing import Workbench
 
+MODELS = 2  # aligners, and encoders, that are kept: two visitors may look through different ones in turns
 ASSETS = Path(__file__).resolve().parents[2] / "assets"
 JOURNEYS = ASSETS / "journeys"
 SAMPLES = ASSETS / "samples"
@@ -158,12 +162,53 @@ def workbench(aligner: str) -> Workbench:
     return _workbench(str(path.parent), path.stat().st_mtime_ns, device())
 
 
-@st.cache_resource(max_entries=2, show_spinner=False)
+def _freed(loaded: object) -> None:
+    """After a model was replaced: cycles go, and what torch keeps of the device for later."""
+    from seda.device import release
+
+    del loaded
+    gc.collect()
+    release(device())
+
+
+@st.cache_resource(max_entries=MODELS, show_spinner=False, on_release=_freed)
 def _workbench(folder: str, changed: int, device: str) -> Workbench:
     from seda.aligner import load_aligner
-    from seda.encoders import load_encoder
     from seda.projection import load_maps
     from seda.tracing import Workbench
 
     aligner = load_aligner(folder, device)
-    return Workbench(aligner, load_encoder(aligner.card.encoder, device), load_maps(folder))
+    return Workbench(aligner, encoder(aligner.card.encoder), load_maps(folder))
+
+
+def encoder(name: str, on_progress: Callable[[int, int], object] | None = None) -> Encoder:
+    """An encoder by name, shared by all aligners that look through it; a local checkpoint is read again when it has changed.
+
+    Args:
+        name: see `load_encoder`.
+        on_progress: told of a download, (bytes there, bytes in all or 0); return True to stop.
+    Raises:
+        SedaError: it cannot be loaded.
+        Stopped: on_progress asked for it.
+    """
+    from seda.encoders import local_weights
+
+    path = local_weights(name)
+    files = [] if path is None else [path, *path.glob("*")]
+    changed = max((file.stat().st_mtime_ns for file in files if file.exists()), default=0)
+    return _encoder(name, changed, device(), on_progress)
+
+
+@st.cache_resource(max_entries=MODELS, show_spinner=False, on_release=_freed)
+def _encoder(name: str, changed: int, device: str, _on_progress: Callable[[int, int], object] | None) -> Encoder:
+    from seda.encoders import load_encoder
+
+    return load_encoder(name, device, on_progress=_on_progress)
+
+
+@st.cache_resource(max_entries=1, ttl=60, show_spinner=False)
+def open_clip_models() -> tuple[OpenClipInfo, ...]:
+    """All published weights of open_clip, by family. Imports open_clip; looked up again after a minute: files may have come."""
+    from seda.encoders.openclip_list import list_open_clip
+
+    return tuple(list_open_clip())

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
 
-from seda.card import EVALUATION, NAMING, VALIDATION, AlignerCard
+from seda.card import EVALUATION, NAMING, OWN_PICTURES, VALIDATION, WORDS_ALONE, AlignerCard
 from seda.ui.errors import plain
 
 MANY = 100  # categories that are no longer read at a glance
+FEW = 30  # validation pictures, below which a percentage is no measure
+_ENCODER = "encoder_description"  # key of a card's data, with the preprocessing
+MOST_WORDS = 40  # of the user's own, that a command line holds
 
 _PERCENT = {
     "test_top1_accuracy": ("Test accuracy", "Share of test images whose most probable class is the true one."),
@@ -23,9 +27,12 @@ def show_metrics(card: AlignerCard) -> None:
     """The headline figures that the card holds."""
     shown = [(name, card.metrics[name]) for name in _PERCENT if isinstance(card.metrics.get(name), int | float)]
     counts = [("Training images", "training_count"), ("Epochs", "epochs")]
+    judged = card.metrics.get("validation_count", FEW)
     with st.container(horizontal=True):
         for name, value in shown:
             label, explanation = _PERCENT[name]
+            if name.startswith("validation") and judged < FEW:
+                label, explanation = f"{label}, on {judged}", f"{explanation} Only {judged} pictures: it says little."
             st.metric(label, f"{100 * value:.2f} %", help=explanation, border=True)
         for label, name in counts:
             if name in card.metrics:
@@ -92,7 +99,8 @@ def show_maps(card: AlignerCard) -> None:
         for name, text in explained.items()
     }
     st.dataframe(map_table(maps), column_config=columns, hide_index=True, key="aligner.maps", width="stretch")
-    st.caption("On reference features and on paths of validation images that no map was fitted to.")
+    held_out = "the unlabelled pictures" if WORDS_ALONE in card.data else "validation images"
+    st.caption(f"On reference features and on paths of {held_out} that no map was fitted to.")
 
 
 def _is_short(value: Any) -> bool:
@@ -100,7 +108,8 @@ def _is_short(value: Any) -> bool:
 
 
 def show_classes(card: AlignerCard) -> None:
-    st.subheader(f"The {len(card.class_names)} categories it was trained on", anchor=False)
+    made = "words it was made of" if WORDS_ALONE in card.data else "categories it was trained on"
+    st.subheader(f"The {len(card.class_names):,} {made}", anchor=False)
     names = "  ·  ".join(plain(name) for name in card.class_names)
     if len(card.class_names) > MANY:
         with st.expander("All of them"):
@@ -112,41 +121,61 @@ def show_classes(card: AlignerCard) -> None:
 
 
 def show_data(card: AlignerCard) -> None:
-    st.subheader("Training data", anchor=False)
-    _table({name: value for name, value in card.data.items() if name not in (EVALUATION, VALIDATION)})
+    alone = WORDS_ALONE in card.data
+    st.subheader("Made of words alone" if alone else "Training data", anchor=False)
+    hidden = (EVALUATION, VALIDATION, WORDS_ALONE, _ENCODER)
+    own = {"your_own_words": _shortened(card.data[WORDS_ALONE])} if alone else {}
+    _table(own | {name: value for name, value in card.data.items() if name not in hidden})
 
 
 def show_provenance(card: AlignerCard) -> None:
     st.subheader("Encoder", anchor=False)
-    _table(
-        {"name": card.encoder, "fingerprint": card.encoder_fingerprint, "preprocessing": _preprocessing(card.encoder)}
-    )
+    _table({"name": card.encoder, "fingerprint": card.encoder_fingerprint, "preprocessing": _preprocessing(card)})
     st.subheader("Sizes and versions", anchor=False)
     _table({"common width": card.model.dim, "feature scale": f"{card.model.feature_norm:.3g}", **card.versions})
     st.subheader("Train it again", anchor=False)
     st.code(_command(card), language="shell", wrap_lines=True)
-    with st.expander("All training settings"):
-        _table(card.training.to_dict())
+    if WORDS_ALONE not in card.data:
+        with st.expander("All training settings"):
+            _table(card.training.to_dict())
 
 
-def _preprocessing(encoder: str) -> str:
-    if encoder == "bundled:whole":
+def _preprocessing(card: AlignerCard) -> str:
+    if card.encoder == "bundled:whole":
         return (
             "224 px, the whole picture on a square of its border's colour and squeezed to a square, mean of both; "
             "texts by all-MiniLM-L6-v2"
         )
-    if encoder == "bundled":
+    if card.encoder == "bundled":
         return "224 px centre crop, bicubic, values to -1 … 1; texts by all-MiniLM-L6-v2"
-    return "the checkpoint's own"
+    return str(card.data.get(_ENCODER) or "the checkpoint's own")
 
 
 def _command(card: AlignerCard) -> str:
+    if WORDS_ALONE in card.data:
+        return f"python -m seda pretrain open-vocabulary --encoder {shlex.quote(card.encoder)}{_own(card)} --out FOLDER"
     if EVALUATION in card.data:
         return "python -m seda pretrain open-vocabulary --out FOLDER"
     return (
         f"python -m seda train --dataset {card.data.get('dataset')} --limit {card.data.get('count')} "
         f"--encoder {card.encoder} --seed {card.training.seed} --epochs {card.training.max_epochs} --out FOLDER"
     )
+
+
+def _own(card: AlignerCard) -> str:
+    """Options for the user's own words and pictures."""
+    words = card.data[WORDS_ALONE]
+    options = " --pictures FOLDER_OF_THE_PICTURES" if card.data.get("measured_on") == OWN_PICTURES else ""
+    if not words:
+        return options
+    if len(words) > MOST_WORDS or any("," in word for word in words) or words[0].startswith("@"):
+        return f" --words @FILE_OF_THE_WORDS{options}"
+    return f" --words {shlex.quote(', '.join(words))}{options}"
+
+
+def _shortened(words: list[str]) -> list[str]:
+    more = len(words) - MOST_WORDS
+    return words if more <= 0 else [*words[:MOST_WORDS], f"and {more:,} more"]
 
 
 def _table(values: Mapping[str, Any]) -> None:

@@ -12,7 +12,7 @@ from seda.config import SAMPLERS, SamplingConfig
 from seda.errors import ImageError, SedaError
 from seda.journey import Journey
 from seda.ui import cache, links
-from seda.ui.gallery import MAX_PICTURES, choose_samples, choose_uploads
+from seda.ui.gallery import MAX_PICTURES, check_size, choose_samples, choose_uploads
 from seda.ui.links import LIMITS, Source
 from seda.ui.state import (
     ON_SCREEN,
@@ -27,7 +27,6 @@ from seda.ui.state import (
 )
 from seda.ui.stored import show_example, show_replay
 
-MAX_TOTAL_BYTES = 256 * 2**20  # of all uploads of a visitor; chosen here: 64 phone photos
 THUMBNAILS = 16  # of the pictures on the screen; chosen here: two rows
 
 REPLAY_KEY = "trajectories.replay"
@@ -214,11 +213,7 @@ def check_pictures(pictures: tuple[PictureFile, ...]) -> None:
             f"{len(pictures)} pictures are chosen; at most {MAX_PICTURES} are taken at once.",
             remedy="Remove some of them.",
         )
-    if (total := sum(len(picture.content) for picture in pictures)) > MAX_TOTAL_BYTES:
-        raise ImageError(
-            f"The pictures have {total / 2**20:.0f} MB together; at most {MAX_TOTAL_BYTES // 2**20} MB are allowed.",
-            remedy="Remove some of them, or save them smaller.",
-        )
+    check_size(pictures)
 
 
 def _replays(state: AppState) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import streamlit as st
 
 from seda.card import AlignerCard
+from seda.errors import ImageError
 from seda.search import key_of
 from seda.ui import cache
 from seda.ui.cache import Sample
@@ -14,10 +17,23 @@ from seda.ui.texts import UPLOADS_STAY
 
 SUFFIXES = ["png", "jpg", "jpeg", "webp", "gif", "bmp", "tif", "tiff"]
 MAX_PICTURES = 64  # at once; chosen here: more thumbnails than that hide each other on the map
+MAX_TOTAL_BYTES = 256 * 2**20  # of all uploads of a visitor; chosen here: 64 phone photos
 SAMPLES_AT_FIRST = 12
 PHOTOS = "photos"
 KINDS = {"fashion-mnist": "Fashion-MNIST", "emoji": "Emoji", PHOTOS: "Photographs"}  # by folder, others by its name
 NO_SAMPLES = "No samples are installed."
+
+
+def check_size(pictures: Iterable[PictureFile]) -> None:
+    """
+    Raises:
+        ImageError: too many MB together.
+    """
+    if (total := sum(len(picture.content) for picture in pictures)) > MAX_TOTAL_BYTES:
+        raise ImageError(
+            f"The pictures have {total / 2**20:.0f} MB together; at most {MAX_TOTAL_BYTES // 2**20} MB are allowed.",
+            remedy="Remove some of them, or save them smaller.",
+        )
 
 
 def choose_uploads(state: AppState, page: str) -> None:

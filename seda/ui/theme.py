@@ -29,6 +29,10 @@ _STYLE = """
   .st-key-trajectories-heading > :has(> [data-testid="stCaptionContainer"]) { flex: 1 1 0; min-width: 0; }
   .st-key-trajectories-heading [data-testid="stCaptionContainer"] p { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 }
+[class*="st-key-train-class-"] { gap: .6rem; padding: .8rem; }
+[class*="st-key-train-class-"] [data-testid="stFileChips"] > div { max-height: 6.4rem; overflow-y: auto; }
+[class*="st-key-train-thumbnails-"] { gap: .25rem; }
+[class*="st-key-train-thumbnails-"] img { border-radius: .3rem; }
 .st-key-reading { max-width: 76rem; margin: 0 auto; }
 .st-key-reading thead { display: none; }
 @media (max-width: 640px) { .stMainBlockContainer { padding: 3.6rem .8rem 2rem; } }

@@ -52,6 +52,7 @@ def assets(assets_folder: Path) -> Iterator[Path]:
     """In place of the shipped assets, for one module: other tests need the real ones."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(seda.card, "ASSETS", assets_folder / "aligners")
+        patch.setenv("SEDA_ALIGNERS", str(assets_folder / "no-home"))  # what was trained on this machine is not seen
         patch.setattr(cache, "JOURNEYS", assets_folder / "journeys")
         patch.setattr(cache, "SAMPLES", assets_folder / "samples")
         st.cache_resource.clear()

@@ -14,7 +14,7 @@ def test_no_heavy_import_before_the_first_run():
     """In a child process, because the tests themselves have long imported torch."""
     code = (
         "import sys; from streamlit.testing.v1 import AppTest; app = AppTest.from_file('app.py', default_timeout=60)\n"
-        "for page in ('trajectories', 'search', 'aligner', 'method', 'trajectories'):\n"
+        "for page in ('trajectories', 'search', 'train', 'aligner', 'method', 'trajectories'):\n"
         "    app.switch_page(f'pages/{page}.py').run(); assert not app.exception\n"
         f"print([name for name in {HEAVY!r} if name in sys.modules])"
     )

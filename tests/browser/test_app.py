@@ -258,7 +258,7 @@ def test_every_page_at_every_size(chromium: Browser, server: str, artifacts: Pat
     width, height = SIZES[size]
     context = chromium.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
     page = context.new_page()
-    for name in ("trajectories", "search", "aligner", "method"):
+    for name in ("trajectories", "search", "train", "aligner", "method"):
         page.goto(f"{server}/{'' if name == 'trajectories' else name}")
         ready = page.locator("canvas") if name == "trajectories" else page.get_by_role("heading", name=name.title())
         expect(ready.first).to_be_visible(timeout=30_000)

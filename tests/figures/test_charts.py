@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from seda.errors import ConfigError, ShapeError
-from seda.figures import accuracy_along_path, probability_bars, similarity_curves
+from seda.figures import accuracy_along_path, probability_bars, similarity_curves, training_curves
 from tests.toy import toy_journey
 
 
@@ -52,3 +52,19 @@ def test_names_are_not_markup():
 def test_backgrounds_let_the_page_show_through():
     layout = similarity_curves(toy_journey(), 0).layout.template.layout
     assert layout.paper_bgcolor == layout.plot_bgcolor == "rgba(0, 0, 0, 0)"
+
+
+def test_training_curves_show_every_epoch_and_mark_the_best():
+    figure = training_curves([2.0, 1.0, 0.5], [1.5, 0.9, 1.1], [0.2, 0.8, 0.7], best=1, max_epochs=9)
+    curves = {trace.name: trace for trace in figure.data if trace.name}
+    assert list(curves) == ["training loss", "validation loss", "validation accuracy"]
+    assert list(curves["validation loss"].x) == [1, 2, 3]
+    np.testing.assert_allclose(curves["validation accuracy"].y, [20, 80, 70])
+    marks = [(trace.x[0], trace.y[0]) for trace in figure.data if not trace.name]
+    assert marks == [(2, 0.9), (2, 80)]
+    assert figure.layout.annotations[0].text == "best: epoch 2"
+    assert figure.layout.xaxis.range[1] == 9.5  # stands still while the curves grow
+    with pytest.raises(ShapeError, match=r"they have \(1, 2, 1\)"):
+        training_curves([1], [1, 2], [1], best=0, max_epochs=3)
+    with pytest.raises(ConfigError, match="Epoch 1 is not among 1 epochs"):
+        training_curves([1], [1], [1], best=1, max_epochs=3)

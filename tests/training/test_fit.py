@@ -10,12 +10,13 @@ import torch
 from seda.aligner import PretrainedAligner, load_aligner, package_versions
 from seda.card import AlignerCard, read_card
 from seda.config import ModelConfig, SamplingConfig, TrainingConfig
-from seda.errors import AlignerError, DataError, FileFormatError, FingerprintError, ShapeError
+from seda.errors import AlignerError, DataError, FileFormatError, FingerprintError, ShapeError, Stopped
 from seda.evaluation.classification import top1_accuracy
 from seda.models.denoiser import ClassPrior
 from seda.storage import read_json, write_json
 from seda.training import TrainingSet, fit_aligner
 from seda.training.fit import TEMPERATURES, Choice, settle_prior, split_validation
+from seda.training.history import CHECKPOINT_FILE, best_epoch, read_history
 from seda.training.phrases import class_phrasings
 from seda.training.recipe import reference_features
 
@@ -299,3 +300,37 @@ def test_another_encoders_features_are_refused_by_name(saved):
     saved.check_encoder("tiny-encoder", "0123456789abcdef")
     with pytest.raises(FingerprintError, match=r"'tiny-encoder'.*'bundled'"):
         saved.check_encoder("bundled", "ffffffffffffffff")
+
+
+def test_it_can_be_left_in_the_middle_of_an_epoch_and_takes_the_best_so_far_when_asked(trained, tmp_path):
+    with pytest.raises(Stopped):
+        fit_aligner(
+            training_set(), CONFIG, MODEL, checkpoint_dir=tmp_path,
+            on_batch=lambda epoch, done, total: (epoch, done) == (4, 2),
+        )  # fmt: skip
+    history = read_history(tmp_path)
+    assert len(history) == 3
+    events = []
+    best = fit_aligner(training_set(), CONFIG, MODEL, checkpoint_dir=tmp_path, train_further=False)
+    assert best.metrics["epochs"] == 3 and best.stopped
+    assert best.metrics["best_epoch"] == best_epoch(history) + 1
+    resumed = fit_aligner(training_set(), CONFIG, MODEL, checkpoint_dir=tmp_path, on_epoch=events.append)
+    assert equal(resumed.aligner, trained.aligner)
+    assert [len(event.history) for event in events[:2]] == [4, 5]
+    assert events[0].history[:3] == history  # those of before the stop too
+
+
+def test_checkpoints_may_be_rare_but_the_last_epoch_has_one(tmp_path):
+    counts = []
+    fit_aligner(
+        training_set(), CONFIG, MODEL, checkpoint_dir=tmp_path, checkpoint_seconds=1e6,
+        on_epoch=lambda event: counts.append(len(read_history(tmp_path))),
+    )  # fmt: skip
+    assert counts == [1] * (len(counts) - 1) + [len(counts)]
+
+
+def test_a_damaged_history_is_said(tmp_path):
+    assert read_history(tmp_path) == ()
+    (tmp_path / CHECKPOINT_FILE).write_bytes(b"no checkpoint")
+    with pytest.raises(FileFormatError, match="damaged"):
+        read_history(tmp_path)

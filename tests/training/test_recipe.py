@@ -71,7 +71,14 @@ def train(tmp_path, monkeypatch, **options):
 def test_it_writes_a_whole_aligner_and_never_reads_the_test_split(tmp_path, monkeypatch):
     stages = []
     train(tmp_path, monkeypatch, on_progress=lambda stage, *_: stages.append(stage) and None)
-    assert list(dict.fromkeys(stages)) == ["encoding images", "encoding texts", "training", "fitting the map umap-2d"]
+    expected = [
+        "encoding images",
+        "encoding texts",
+        "training",
+        "tracing paths for the maps",
+        "fitting the map umap-2d",
+    ]
+    assert list(dict.fromkeys(stages)) == expected
     loaded = load_aligner(tmp_path / "shapes")
     assert loaded.card.data["source"] == "drawn here" and loaded.card.data["split"] == "train"
     assert loaded.card.metrics["path_accuracy"]["split"] == "validation"

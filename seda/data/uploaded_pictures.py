@@ -1,0 +1,141 @@
+"""Pictures that were uploaded by class: a data set that lies in memory alone."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from PIL import Image
+
+from seda.class_texts import parse_class_texts
+from seda.data.datasets import check_split
+from seda.errors import ClassTextError, DataError, ImageError
+from seda.images import ImageFailure, read_image
+from seda.storage import fingerprint
+
+MIN_PICTURES = 2  # of a class: one to train on, one to check with
+
+
+@dataclass(frozen=True)
+class UploadedClass:
+    """A class as a visitor made it.
+
+    Attributes:
+        name: as typed.
+        pictures: (file name, content) of each, not yet read.
+    """
+
+    name: str
+    pictures: tuple[tuple[str, bytes], ...] = field(repr=False)
+
+
+class UploadedPictures:
+    """See `ImageDataset`. All pictures are training data; the test split is empty.
+
+    Contents stay in memory as they came and are read one by one. Copies of a picture within a class count once.
+
+    Attributes:
+        other_words: none.
+        failures: the pictures that were left out, and why.
+        copies: names of files that were left out because the class had the same picture already.
+    Raises:
+        ClassTextError: names that are missing, too long, or equal.
+        DataError: fewer than two classes, a class with fewer than MIN_PICTURES readable pictures, or a picture in two classes.
+    """
+
+    name, source = "uploads", ""
+
+    def __init__(self, classes: Sequence[UploadedClass]) -> None:
+        self.class_names = _class_names(classes)
+        self.other_words: Mapping[str, Sequence[str]] = {}
+        self.failures: tuple[ImageFailure, ...] = ()
+        self.copies: tuple[str, ...] = ()
+        self._files: list[tuple[str, bytes, str, int]] = []  # name, content, its sha256, label
+        first: dict[str, tuple[str, int]] = {}  # by content: name and label
+        for label, one in enumerate(classes):
+            for name, content in one.pictures:
+                self._add(name, content, label, first)
+        self._check()
+
+    def fingerprint(self, split: str) -> str:
+        check_split(split)
+        files = [[name, sha256, label] for name, _, sha256, label in self._of(split)]
+        return fingerprint({"data": "uploads", "split": split, "files": files, "class_names": self.class_names})
+
+    def count(self, split: str) -> int:
+        check_split(split)
+        return len(self._of(split))
+
+    def labels(self, split: str) -> np.ndarray:
+        """int64 [n], index into class_names."""
+        check_split(split)
+        return np.array([label for *_, label in self._of(split)], dtype=np.int64)
+
+    def images(self, split: str, indices: Sequence[int] | np.ndarray) -> Iterator[Image.Image]:
+        """RGB pictures, in the order of the indices."""
+        check_split(split)
+        for index in indices:
+            name, content, *_ = self._of(split)[int(index)]
+            yield read_image(content, name)
+
+    @property
+    def files(self) -> tuple[tuple[str, bytes], ...]:
+        """(file name, content) of the pictures that are used, class by class."""
+        return tuple((name, content) for name, content, *_ in self._files)
+
+    def _of(self, split: str) -> list[tuple[str, bytes, str, int]]:
+        return self._files if split == "train" else []
+
+    def _add(self, name: str, content: bytes, label: int, first: dict[str, tuple[str, int]]) -> None:
+        try:
+            read_image(content, name)
+        except ImageError as error:
+            self.failures += (ImageFailure(name, str(error)),)
+            return
+        sha256 = hashlib.sha256(content).hexdigest()
+        known, of_label = first.setdefault(sha256, (name, label))
+        if of_label != label:
+            raise DataError(
+                f"The same picture is in two classes: {known} in {self.class_names[of_label]!r:.60} and {name} in "
+                f"{self.class_names[label]!r:.60}.",
+                remedy="Remove it from one of them.",
+            )
+        if any(sha256 == other for _, _, other, _ in self._files):
+            self.copies += (name,)
+        else:
+            self._files.append((name, content, sha256, label))
+
+    def _check(self) -> None:
+        counts = np.bincount(self.labels("train"), minlength=len(self.class_names))
+        if counts.min() < MIN_PICTURES:
+            label = int(counts.argmin())
+            left_out = [f"{len(self.copies)} copies"] if self.copies else []
+            left_out += [f"{len(self.failures)} that could not be read"] if self.failures else []
+            said = f" Left out were {' and '.join(left_out)}." if left_out else ""
+            raise DataError(
+                f"The class {self.class_names[label]!r:.60} has {counts[label]} of the {MIN_PICTURES} different pictures that "
+                f"are needed.{said}",
+                remedy="Add pictures to it, or remove the class.",
+            )
+
+
+def _class_names(classes: Sequence[UploadedClass]) -> tuple[str, ...]:
+    """The names, each of one line and no two equal."""
+    if len(classes) < 2:
+        raise DataError(f"{len(classes)} class came; at least 2 are needed, to be told apart.", remedy="Add a class.")
+    if unnamed := [number for number, one in enumerate(classes, 1) if not one.name.strip()]:
+        raise ClassTextError(f"Class {unnamed[0]} has no name.", remedy="Say in a word or two what its pictures show.")
+    for one in classes:
+        if len(parse_class_texts(one.name, at_least=0).names) > 1:
+            raise ClassTextError(
+                f"The class name {one.name.strip()!r:.60} has a comma, which separates class texts.",
+                remedy="Write it without.",
+            )
+    names = parse_class_texts([one.name for one in classes], at_least=0).names
+    if len(names) < len(classes):
+        raise ClassTextError(
+            f"Of {len(classes)} class names only {len(names)} differ.", remedy="Give every class a name of its own."
+        )
+    return names

@@ -1,0 +1,236 @@
+"""Trainings in the aligners' home that are under way, stopped, or done and not kept yet; readable without importing torch.
+
+Each has a folder of its own below `.unfinished`, with a record of what was asked for beside checkpoints and features.
+Keeping it moves the folder into the home, where it is an aligner by its name.
+"""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Self
+
+from seda.card import CARD_FILE, aligner_home, check_aligner_name, list_aligners
+from seda.config import TrainingConfig
+from seda.errors import AlignerError, FileFormatError, StorageError
+from seda.storage import read_json, write_json
+from seda.training.history import Epoch, read_history
+
+FOLDER, RECORD_FILE, FEATURES = ".unfinished", "training.json", "features"
+UPLOADS, DATASET, WORDS = "uploads", "dataset", "words"
+
+_running: set[Path] = set()  # folders that a session of this process trains in
+_guard = threading.Lock()
+
+
+@dataclass(frozen=True)
+class TrainingRecord:
+    """What was asked for; everything that is needed to go on, but for uploaded pictures.
+
+    Attributes:
+        name: of the aligner.
+        encoder: as `load_encoder` takes it.
+        kind: UPLOADS, DATASET or WORDS.
+        dataset: name of a data set, as `load_dataset` takes it.
+        limit: its first so many images; 0 for all.
+        words: more words, for WORDS.
+        class_names: of uploads, in their order.
+        fingerprint: of uploads.
+        config: how.
+        finish: whether the best epoch so far is to be taken, without more.
+        done: whether the aligner is whole.
+    """
+
+    name: str
+    encoder: str
+    kind: str
+    dataset: str = ""
+    limit: int = 0
+    words: tuple[str, ...] = ()
+    class_names: tuple[str, ...] = ()
+    fingerprint: str = ""
+    config: TrainingConfig = field(default_factory=TrainingConfig)
+    finish: bool = False
+    done: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self) | {"config": self.config.to_dict()}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        parts = {"config": TrainingConfig.from_dict(values["config"])}
+        parts |= {name: tuple(values[name]) for name in ("words", "class_names")}
+        return cls(**{**values, **parts})
+
+    def asks_for_the_same(self, other: TrainingRecord) -> bool:
+        """Whether a training of the one can go on as the other."""
+        return replace(self, finish=False, done=False) == replace(other, finish=False, done=False)
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """A training that was begun.
+
+    Attributes:
+        record: what was asked for.
+        history: its epochs so far.
+    """
+
+    record: TrainingRecord
+    history: tuple[Epoch, ...] = ()
+
+
+def folder_of(name: str) -> Path:
+    """Where an unfinished training lies.
+
+    Raises:
+        AlignerError: the name cannot be one.
+    """
+    return aligner_home() / FOLDER / check_aligner_name(name)
+
+
+def begin(record: TrainingRecord) -> Path:
+    """Make the folder of a training, or find that of the same one; returns it.
+
+    Raises:
+        AlignerError: the name cannot be one, or is taken by an aligner or by another training.
+        StorageError: the home cannot be written.
+    """
+    folder = folder_of(record.name)
+    if record.name.lower() in {name.lower() for name in list_aligners()}:
+        raise AlignerError(f"There is an aligner {record.name!r} already.", remedy="Give the new one another name.")
+    if folder.exists():
+        try:
+            same = read_record(folder).asks_for_the_same(record)
+        except FileFormatError:  # of no use to anybody
+            discard(record.name)
+            same = True
+        if not same:
+            raise AlignerError(
+                f"There is an unfinished training {record.name!r} already, with other pictures or settings.",
+                remedy="Give the new one another name, or discard the unfinished one below.",
+            )
+    write_record(record)
+    return folder
+
+
+def write_record(record: TrainingRecord) -> None:
+    """
+    Raises:
+        AlignerError: the name cannot be one.
+        StorageError: the home cannot be written.
+    """
+    write_json(folder_of(record.name) / RECORD_FILE, record.to_dict())
+
+
+def read_record(folder: Path) -> TrainingRecord:
+    """
+    Raises:
+        FileFormatError: there is none, or it is damaged.
+    """
+    values = read_json(folder / RECORD_FILE)
+    try:
+        return TrainingRecord.from_dict(values)
+    except Exception as error:  # whatever a damaged record makes of the constructors
+        raise FileFormatError(f"The record in {folder} is damaged ({error}).") from error
+
+
+def list_unfinished() -> list[Unfinished]:
+    """All that were begun, by name; one whose record is damaged is left out, a damaged checkpoint has no epochs."""
+    found = []
+    for path in sorted((aligner_home() / FOLDER).glob(f"*/{RECORD_FILE}")):
+        try:
+            record = read_record(path.parent)
+            if folder_of(record.name) != path.parent:  # copied or renamed by hand
+                continue
+        except (AlignerError, FileFormatError):
+            continue
+        try:
+            found.append(Unfinished(record, read_history(path.parent)))
+        except FileFormatError:
+            found.append(Unfinished(record))
+    return found
+
+
+@contextmanager
+def working_on(name: str) -> Iterator[Path]:
+    """The folder of an unfinished training, for one session at a time.
+
+    Raises:
+        AlignerError: another session of this server trains there now.
+    """
+    folder = folder_of(name)
+    with _guard:
+        if folder in _running:
+            raise AlignerError(
+                f"The aligner {name!r} is being trained right now.",
+                remedy="Where it was just stopped, try again in some seconds; else stop it in its own window.",
+            )
+        _running.add(folder)
+    try:
+        yield folder
+    finally:
+        with _guard:
+            _running.discard(folder)
+
+
+def is_running(name: str) -> bool:
+    """Whether a session of this server trains it now."""
+    with _guard:
+        return folder_of(name) in _running
+
+
+def keep(name: str) -> Path:
+    """Move a training that is done into the home; returns the aligner's folder.
+
+    Raises:
+        AlignerError: it is not done, or an aligner of that name has come in between.
+        StorageError: the home cannot be written.
+    """
+    target = aligner_home() / check_aligner_name(name)
+    with working_on(name) as folder:
+        if not (folder / CARD_FILE).is_file() or not read_record(folder).done:
+            raise AlignerError(f"The aligner {name!r} is not finished.", remedy="Let it go on first.")
+        if target.exists() or name in list_aligners():
+            raise AlignerError(f"There is an aligner {name!r} already.", remedy="Discard this one.")
+        shutil.rmtree(folder / FEATURES, ignore_errors=True)
+        try:
+            (folder / RECORD_FILE).unlink()
+            folder.rename(target)
+        except OSError as error:
+            raise StorageError(f"{target} could not be written: {error.strerror or error}.") from error
+    return target
+
+
+def discard(name: str) -> None:
+    """Delete an unfinished training with all that lies in its folder.
+
+    Raises:
+        AlignerError: the name cannot be one, or a session trains it now.
+        StorageError: it cannot be deleted.
+    """
+    with working_on(name) as folder:
+        _delete(folder)
+
+
+def delete_aligner(name: str) -> None:
+    """Delete an aligner of the home; one that is shipped is never touched.
+
+    Raises:
+        AlignerError: the name cannot be one.
+        StorageError: it cannot be deleted.
+    """
+    _delete(aligner_home() / check_aligner_name(name))
+
+
+def _delete(folder: Path) -> None:
+    try:
+        shutil.rmtree(folder)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise StorageError(f"{folder} could not be deleted: {error.strerror or error}.") from error

@@ -1,0 +1,202 @@
+"""Doing what the train page was asked for: load an encoder, train, show how it goes. Every step can be stopped.
+
+torch and the models are imported inside, when the first request needs them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from seda.card import read_card
+from seda.errors import SedaError, Stopped
+from seda.training.history import Epoch, best_epoch, read_history
+from seda.training.unfinished import FEATURES, UPLOADS, WORDS, discard, folder_of, is_running, working_on, write_record
+from seda.ui import cache
+from seda.ui.encoder_choice import load
+from seda.ui.errors import plain
+from seda.ui.state import read_widget
+from seda.ui.train_state import Finished, LoadRequest, TrainRequest, TrainState
+
+if TYPE_CHECKING:
+    from seda.training.fit import TrainingEvent
+
+STOP_KEY = "train.stop"
+CHART_HEIGHT = 370  # px
+CHECKPOINT_SECONDS = 2.0  # chosen here: what a stop may lose; on few pictures a checkpoint takes longer than an epoch
+LAST_STEP_SECONDS = 90.0  # the longest step, on a busy machine
+BETWEEN_CHARTS, BETWEEN_BARS = 1.5, 0.1  # seconds; a chart is drawn anew each time, and should not flicker
+# where in the whole each part lies; the maps take most of a small training
+_PARTS = {
+    "encoding images": (0.02, 0.2, "Looking at pictures"),
+    "encoding texts": (0.2, 0.22, "Reading the class names"),
+    "training": (0.22, 0.5, "Training, epoch"),
+    "tracing paths for the maps": (0.5, 0.55, "Tracing paths for the maps, and looking for neighbours"),
+    "fitting the map umap-2d": (0.55, 0.76, "Fitting the map in two dimensions, step"),
+    "fitting the map umap-3d": (0.76, 0.9, "Fitting the map in three dimensions, step"),
+    "fitting the map timeline": (0.9, 1.0, "Fitting the timeline, step"),
+}
+
+
+def stop_where_left(train: TrainState) -> None:
+    """A training does not go on behind the visitor's back: who left the page finds it stopped."""
+    if train.pending is not None and not train.new and read_widget(STOP_KEY) is None:  # widgets go with their page
+        train.stop()
+
+
+def run_pending(train: TrainState) -> None:
+    """Do what the state is asked for, if anything; afterwards the page starts over with the result.
+
+    A click elsewhere interrupts the script at the next step; the request stays in the state, and the run that follows
+    goes on from the last epoch. Only Stop, an error or the result end it.
+    """
+    request = train.pending
+    if request is None:
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        bar = st.progress(0.0, "Starting")
+        st.button("Stop", icon=":material/stop:", key=STOP_KEY, on_click=train.stop)
+    train.new = False
+    screen = _Screen(bar, st.empty())
+    try:
+        if isinstance(request, LoadRequest):
+            train.facts = load(request.encoder, screen.report)
+        else:
+            train.finished = _train(request, screen)
+    except SedaError as error:
+        train.stop()
+        if isinstance(request, LoadRequest):
+            train.encoder_problem = request.encoder, error
+        else:
+            train.problem = error
+            _back_to_choosing(train, request)
+    except Stopped:
+        train.stop()
+    except Exception:
+        # a fault of ours is shown once, not at every click that follows; streamlit's own are no Exception
+        train.stop()
+        raise
+    train.pending = None
+    st.rerun()
+
+
+def _back_to_choosing(train: TrainState, request: TrainRequest) -> None:
+    """After an error before the first epoch there is nothing to go on with: another encoder or other pictures may do."""
+    name = request.record.name
+    with suppress(SedaError):  # another window trains it, or its checkpoint is damaged
+        if not request.record.done and not read_history(folder_of(name)):
+            discard(name)
+            train.stopped = None
+
+
+def show_history(place: DeltaGenerator, history: Sequence[Epoch], max_epochs: int, key: str) -> None:
+    """The chart of all epochs so far."""
+    if not history:
+        return
+    from seda.figures import training_curves
+
+    figure = training_curves(
+        [epoch.training_loss for epoch in history],
+        [epoch.validation_nll for epoch in history],
+        [epoch.validation_accuracy for epoch in history],
+        best=best_epoch(history),
+        max_epochs=max_epochs,
+    )
+    place.plotly_chart(figure, key=key, config={"displayModeBar": False}, height=CHART_HEIGHT)
+
+
+class _Screen:
+    """Progress bar and chart of what is under way; drawing them is also where a click interrupts."""
+
+    def __init__(self, bar: DeltaGenerator, chart: DeltaGenerator) -> None:
+        self._bar, self._chart = bar, chart
+        self._bar_at = self._chart_at = 0.0
+        self.history: tuple[Epoch, ...] = ()
+
+    def report(self, share: float, text: str, *, at_once: bool = True) -> None:
+        if at_once or time.monotonic() - self._bar_at > BETWEEN_BARS:
+            self._bar.progress(min(max(share, 0.0), 1.0), plain(text))
+            self._bar_at = time.monotonic()
+
+    def part(self, name: str, done: int, total: int, detail: str = "") -> None:
+        """`recipe.Progress`; nothing is returned, that would stop the training."""
+        low, high, text = _PARTS.get(name, (0.05, 0.5, name.capitalize()))
+        self.report(low + (high - low) * done / max(total, 1), f"{text} {done:,} of {total:,}" if total > 1 else text)
+
+    def batch(self, epoch: int, done: int, total: int) -> None:
+        if total > 1:
+            self.report(0.22, f"Training, epoch {epoch}, batch {done} of {total}", at_once=False)
+        else:
+            self.report(0.22, f"Training, epoch {epoch}", at_once=False)
+
+    def draw(self, history: tuple[Epoch, ...], max_epochs: int, *, at_once: bool = False) -> None:
+        self.history = history
+        if history and (at_once or time.monotonic() - self._chart_at > BETWEEN_CHARTS):
+            # an element's key may be used once a run
+            show_history(self._chart, history, max_epochs, f"train.chart.{len(history)}.{time.monotonic_ns()}")
+            self._chart_at = time.monotonic()
+
+
+def _train(request: TrainRequest, screen: _Screen) -> Finished:
+    """
+    Raises:
+        SedaError: the encoder, the data or the folder cannot be used.
+    """
+    record, started = request.record, time.monotonic()
+    # a run that was stopped lives on to its next draw, beside this one
+    while is_running(record.name) and time.monotonic() - started < LAST_STEP_SECONDS:
+        screen.report(0.0, "Waiting for the last step of before to end")
+        time.sleep(0.3)
+    with working_on(record.name) as folder:
+        history, most = read_history(folder), record.config.max_epochs
+        screen.draw(history, most, at_once=True)
+        if not record.done:
+            load(record.encoder, lambda share, text: screen.report(0.02 * share, text))
+            encoder = cache.encoder(record.encoder)
+            if record.kind == WORDS:
+                from seda.training.words_alone import pretrain_from_words
+
+                pretrain_from_words(encoder, folder, words=record.words, on_progress=screen.part)
+            else:
+                _train_on_pictures(request, screen)
+            write_record(replace(record, done=True))
+        card = read_card(folder)
+    done = TrainRequest(replace(record, done=True), request.uploads)
+    return Finished(done, card, screen.history or history, time.monotonic() - started)
+
+
+def _train_on_pictures(request: TrainRequest, screen: _Screen) -> None:
+    from seda.data.datasets import load_dataset
+    from seda.projection.fit import MapConfig
+    from seda.training.recipe import train_aligner
+
+    record, folder = request.record, folder_of(request.record.name)
+    screen.report(0.02, "Reading the pictures")
+    dataset = request.uploads if record.kind == UPLOADS else load_dataset(record.dataset)
+    count = dataset.count("train")
+    limit = record.limit if 0 < record.limit < count else None
+
+    def on_epoch(event: TrainingEvent) -> None:
+        screen.draw(event.history, event.max_epochs, at_once=event.epoch == event.max_epochs)
+
+    train_aligner(
+        dataset,
+        cache.encoder(record.encoder),
+        record.config,
+        folder,
+        name=record.name,
+        limit=limit,
+        map_config=MapConfig.for_pictures(limit or count),
+        on_progress=screen.part,
+        on_epoch=on_epoch,
+        on_batch=screen.batch,
+        train_further=not record.finish,
+        checkpoint_seconds=CHECKPOINT_SECONDS,
+        feature_cache=folder / FEATURES if record.kind == UPLOADS else None,
+    )
