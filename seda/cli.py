@@ -206,6 +206,11 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         help="where the data sets' files are; what it lacks, the usual places have",
     )
+    benchmark.add_argument(
+        "--known", metavar="FILE", type=Path,
+        help="cells.parquet of another run, such as docs/benchmark/cells.parquet: cells of the same data and settings are "
+        "taken from it instead of measured",
+    )  # fmt: skip
     benchmark.add_argument("--out", required=True, metavar="DIR", type=Path, help="folder of results.csv and the page")
     _add_device(benchmark)
 
@@ -582,7 +587,7 @@ def _evaluate_naming(aligner: PretrainedAligner, device: str, as_json: bool) -> 
 
 
 def _benchmark(arguments: argparse.Namespace) -> int:
-    from seda.benchmark.cells import read_cells
+    from seda.benchmark.cells import read_cells, read_packed
     from seda.benchmark.protocol import BenchmarkConfig, load_data, load_features, run_benchmark
     from seda.benchmark.report import write_report
     from seda.data.datasets import load_anywhere
@@ -593,6 +598,7 @@ def _benchmark(arguments: argparse.Namespace) -> int:
         budget=arguments.budget, train_limit=arguments.train_limit, test_limit=arguments.test_limit,
         seed_counts=arguments.seeds if len(arguments.seeds) > 1 else None, shift=arguments.shift,
     )  # fmt: skip
+    known = read_packed(arguments.known) if arguments.known else ()
     sources: dict[str, FeatureFile | ImageDataset] = {}  # all are looked for before the first is encoded
     for name in _names(arguments.data) or ():
         file = _features(name)
@@ -605,7 +611,7 @@ def _benchmark(arguments: argparse.Namespace) -> int:
         for name, source in sources.items()
     ]  # fmt: skip
     try:
-        run_benchmark(data, config, arguments.out, on_cell=_cell_done)
+        run_benchmark(data, config, arguments.out, known=known, on_cell=_cell_done)
     finally:
         if cells := read_cells(arguments.out):  # also of other calls into the same folder
             write_report(cells, arguments.out, arguments.call)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import re
 from collections.abc import Iterable
@@ -88,6 +89,11 @@ def thumbnail_png(image: Image.Image, size: int = 96) -> bytes:
     buffer = io.BytesIO()
     small.save(buffer, "PNG")
     return buffer.getvalue()
+
+
+def png_url(png: bytes) -> str:
+    """PNG bytes as a data URL: a page that holds the picture itself asks for it no second time."""
+    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
 
 
 def find_images(path: Path | str) -> list[Path]:

@@ -1,16 +1,23 @@
-"""Cells of the benchmark on disk: one JSON file each, written beside and renamed, so that a kill loses one cell at most."""
+"""Cells of the benchmark on disk: one JSON file each, written beside and renamed, so that a kill loses one cell at most.
+
+A finished run is also packed into one file, from which another run takes over what it need not measure again.
+"""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from seda.errors import FileFormatError
-from seda.storage import read_json, write_json
+from seda.storage import read_json, write_bytes, write_json
 
+PACKED = "cells.parquet"
 COLUMNS = ("dataset", "shots", "seed", "method", "top1_accuracy", "ece", "nll", "seconds", "parameters")
 
 
@@ -36,6 +43,11 @@ class Cell:
     right: str
 
     @property
+    def key(self) -> tuple[str, str, int, str]:
+        """What was measured."""
+        return self.dataset, self.shots, self.seed, self.method
+
+    @property
     def row(self) -> dict[str, Any]:
         """One row of results.csv: COLUMNS first."""
         named = {"dataset": self.dataset, "shots": self.shots, "seed": self.seed, "method": self.method}
@@ -46,6 +58,9 @@ class Cell:
         """bool [n], whether each test image was answered rightly."""
         bits = np.unpackbits(np.frombuffer(bytes.fromhex(self.right), np.uint8))
         return bits[: int(self.figures["test_count"])].astype(bool)
+
+
+_FIELDS = [field.name for field in fields(Cell)]
 
 
 def pack_answers(right: np.ndarray) -> str:
@@ -64,7 +79,7 @@ def index_path(out: Path, dataset: str, shots: str, seed: int) -> Path:
 
 
 def write_cell(out: Path, cell: Cell) -> Path:
-    return write_json(cell_path(out, cell.dataset, cell.shots, cell.seed, cell.method), asdict(cell))
+    return write_json(cell_path(out, *cell.key), asdict(cell))
 
 
 def read_cell(path: Path) -> Cell:
@@ -99,6 +114,44 @@ def read_cells(out: Path) -> list[Cell]:
     """All finished cells of a folder, sorted by data set, shots, seed and method."""
     cells = [read_cell(path) for path in (out / "cells").glob("*/*.json") if not path.name.startswith(".")]
     return sorted(cells, key=lambda cell: (cell.dataset, shots_order(cell.shots), cell.seed, cell.method))
+
+
+def write_packed(path: Path, cells: Sequence[Cell]) -> Path:
+    """Write cells as one parquet file, a row each; figures and setting are JSON texts."""
+    import pandas as pd
+
+    rows = [
+        {**asdict(cell), "figures": _text(cell.figures), "setting": _text(cell.setting), "right": bytes.fromhex(cell.right)}
+        for cell in cells
+    ]  # fmt: skip
+    packed = io.BytesIO()
+    pd.DataFrame(rows, columns=_FIELDS).to_parquet(packed, index=False, compression="zstd")
+    return write_bytes(path, packed.getvalue())
+
+
+def read_packed(path: Path) -> list[Cell]:
+    """The cells that `write_packed` wrote.
+
+    Raises:
+        FileFormatError: the file is missing, damaged or something else.
+    """
+    import pandas as pd
+
+    try:
+        rows = pd.read_parquet(path, columns=_FIELDS).to_dict("records")
+        return [
+            Cell(**row | {"figures": json.loads(row["figures"]), "setting": json.loads(row["setting"]), "right": row["right"].hex()})
+            for row in rows
+        ]  # fmt: skip
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise FileFormatError(
+            f"{path} holds no cells of the benchmark ({error}).",
+            remedy=f"Give a {PACKED} that `python -m seda benchmark` wrote.",
+        ) from error
+
+
+def _text(value: dict[str, Any]) -> str:
+    return json.dumps(value, sort_keys=True)
 
 
 def shots_order(shots: str) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -195,12 +195,18 @@ class _Task:
     seed: int
     method: Method
 
+    @property
+    def key(self) -> tuple[str, str, int, str]:
+        """As `Cell.key`."""
+        return self.data.name, shots_name(self.shots), self.seed, self.method.name
+
 
 def run_benchmark(
     data: Sequence[BenchmarkData],
     config: BenchmarkConfig,
     out: Path,
     *,
+    known: Iterable[Cell] = (),
     on_cell: Callable[[Cell, int, int], object] | None = None,
 ) -> list[Cell]:
     """Measure every cell that is not finished yet, and return all of them.
@@ -211,6 +217,7 @@ def run_benchmark(
         data: from `load_data`.
         config: what is measured.
         out: folder of cells and index files.
+        known: cells of another run; those of the same data and settings are taken over instead of measured.
         on_cell: told of each cell, cells done, of how many, also of those that were finished before.
     Raises:
         ConfigError: a method is not known.
@@ -219,13 +226,16 @@ def run_benchmark(
         StorageError: the folder cannot be written.
     """
     tasks = list(_tasks(data, config))
+    earlier = {cell.key: cell for cell in known}
     cells: list[Cell] = []
     parts: tuple[LabelledFeatures, LabelledFeatures] | None = None
     before: tuple[object, ...] = ()
     for task in tasks:
-        path = cell_path(out, task.data.name, shots_name(task.shots), task.seed, task.method.name)
-        identity = _identity(task, config)
-        cell = finished_cell(path, identity)
+        key, identity = task.key, _identity(task, config)
+        cell = finished_cell(cell_path(out, *key), identity)
+        if cell is None and key in earlier and earlier[key].identity == identity:
+            cell = earlier[key]
+            write_cell(out, cell)
         if cell is None:
             same = task.data, task.shots, task.seed
             if parts is None or same != before:
@@ -328,10 +338,7 @@ def _cell(task: _Task, identity: str, tuned: Tuned, parts: tuple[LabelledFeature
         "train_count": len(parts[0]),
         "validation_count": len(parts[1]),
     }
-    return Cell(
-        task.data.name, shots_name(task.shots), task.seed, task.method.name, identity, figures, tuned.setting,
-        pack_answers(right),
-    )  # fmt: skip
+    return Cell(*task.key, identity, figures, tuned.setting, pack_answers(right))
 
 
 def _identity(task: _Task, config: BenchmarkConfig) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from seda.benchmark.cells import COLUMNS, Cell
+from seda.benchmark.cells import COLUMNS, PACKED, Cell, write_packed
 from seda.benchmark.differences import Difference, paired_difference
 from seda.benchmark.methods import OURS
 from seda.benchmark.pictures import Picture, pictures
@@ -46,7 +46,7 @@ _WORDS = {"ahead": "ahead of", "level": "level with", "behind": "behind"}
 
 
 def write_report(cells: Sequence[Cell], out: Path, command: str) -> list[Path]:
-    """Write results.csv, results.json, README.md and its pictures.
+    """Write results.csv, results.json, the packed cells, README.md and its pictures.
 
     Args:
         cells: of one or more data sets.
@@ -67,6 +67,7 @@ def write_report(cells: Sequence[Cell], out: Path, command: str) -> list[Path]:
             out / "results.json",
             [{**_finite(row), "setting": cell.setting} for row, cell in zip(rows, cells, strict=True)],
         ),
+        write_packed(out / PACKED, cells),
         write_bytes(out / "README.md", page(cells, command, drawn).encode()),
         *(write_bytes(out / _picture_path(picture), svg(picture.draw())) for picture in drawn),
     ]

@@ -23,6 +23,7 @@ from seda.errors import ConfigError, ProjectionError
 from seda.evaluation.sentences import class_margins, cloud_ends, cloud_sentence, path_sentences
 from seda.evaluation.trajectories import commitment_step, decisions, flips
 from seda.figures.palette import class_style, style_indices
+from seda.images import png_url
 from seda.journey import Ghost, Journey, Neighbors, SeedCloud
 from seda.storage import fingerprint
 from seda.trajectory import MapPositions
@@ -379,7 +380,7 @@ def _thumbnail(png: bytes, budget: int) -> str:
         return ""
     if side > THUMBNAIL_SIDE or len(png) > budget:
         png = _smaller(png, budget)
-    return "data:image/png;base64," + base64.b64encode(png).decode("ascii") if png else ""
+    return png_url(png) if png else ""
 
 
 def _png_side(png: bytes) -> int:

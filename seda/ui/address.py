@@ -70,7 +70,12 @@ def _return(state: AppState, params: Mapping[str, str]) -> None:
 def _was_changed(state: AppState, params: Mapping[str, str]) -> bool:
     """Whether the visitor has gone to another address, as with Back."""
     known = state.written is None or _own(params) == state.written
-    return not known and time.monotonic() - state.written_at > ON_ITS_WAY
+    return not known and not _is_on_its_way(state)
+
+
+def _is_on_its_way(state: AppState) -> bool:
+    """Whether the browser may not have got yet what was written last."""
+    return time.monotonic() - state.written_at <= ON_ITS_WAY
 
 
 def _own(params: Mapping[str, str]) -> dict[str, str]:
@@ -114,7 +119,8 @@ def follow(state: AppState) -> tuple[str, ...]:
     if state.pending is not None:  # an address may have asked for it
         return left_out
     # The player keeps its own part of the address itself: each time Streamlit writes one, the browser's history grows.
-    if params != _own(read_address()):
+    # For the same reason nothing is written twice: a browser that has much to draw still tells the address before.
+    if params != _own(read_address()) and not (params == state.written and _is_on_its_way(state)):
         _write(state, params | links.write_view(state.view, shown.journey))
     state.written = params
     state.remember(_key(params))

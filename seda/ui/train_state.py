@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from seda.card import AlignerCard
 from seda.data.uploaded_pictures import UploadedClass, UploadedPictures
 from seda.errors import ImageError, SedaError
-from seda.images import read_image, thumbnail_png
+from seda.images import png_url, read_image, thumbnail_png
 from seda.training.history import Epoch
 from seda.training.unfinished import TrainingRecord
 from seda.ui.state import PictureFile, begin_widget, read_widget
@@ -27,20 +27,20 @@ class ReadPicture:
     Attributes:
         file: as it came.
         sha256: of its content.
-        thumbnail: PNG; empty where it cannot be read.
+        thumbnail: data URL of a PNG, which no page asks for again once the picture is gone; empty where it cannot be read.
         problem: why it cannot be read; "" where it can.
     """
 
     file: PictureFile
     sha256: str
-    thumbnail: bytes = field(default=b"", repr=False)
+    thumbnail: str = field(default="", repr=False)
     problem: str = ""
 
     @classmethod
     def of(cls, file: PictureFile) -> ReadPicture:
         sha256 = hashlib.sha256(file.content).hexdigest()
         try:
-            return cls(file, sha256, thumbnail_png(read_image(file.content, file.name), THUMBNAIL))
+            return cls(file, sha256, png_url(thumbnail_png(read_image(file.content, file.name), THUMBNAIL)))
         except ImageError as error:
             return cls(file, sha256, problem=error.message)
 

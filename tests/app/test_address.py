@@ -185,7 +185,12 @@ def test_an_address_of_the_session_that_is_not_kept_is_a_link_again(changed, mon
 
 def test_an_address_that_is_still_on_its_way_is_no_return(changed):
     shown, link = state_of(changed).shown, dict(changed.query_params)
+    before = state_of(changed).written_at
     changed.query_params.clear()  # the browser has not yet got what was written a moment ago
+    changed.run()
+    assert state_of(changed).shown is shown
+    assert changed.query_params == {} and state_of(changed).written_at == before  # a second entry would break Back
+    changed.query_params.update(link)
     changed.run()
     assert state_of(changed).shown is shown and changed.query_params == link
 

@@ -6,12 +6,22 @@ import math
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 from seda.baselines.base import ClassTextFeatures, LabelledFeatures, RanksErrors
 from seda.benchmark import protocol
-from seda.benchmark.cells import COLUMNS, Cell, cell_path, pack_answers, read_cells, write_cell
+from seda.benchmark.cells import (
+    COLUMNS,
+    Cell,
+    cell_path,
+    pack_answers,
+    read_cells,
+    read_packed,
+    write_cell,
+    write_packed,
+)
 from seda.benchmark.differences import paired_difference
 from seda.benchmark.protocol import (
     BenchmarkConfig,
@@ -142,6 +152,36 @@ def test_every_cell_is_measured_once_and_a_stopped_run_goes_on(tmp_path, monkeyp
     ]
     assert timeless[0] == timeless[1] and before["right"] == after["right"]
     assert len(fits) == 17
+
+
+def test_cells_of_another_run_are_taken_over_where_they_are_the_same(tmp_path, monkeypatch):
+    packed = write_packed(tmp_path / "cells.parquet", run_benchmark([toy_data()], CONFIG, tmp_path / "first"))
+    fits = []
+    fit = protocol.fit_best
+    monkeypatch.setattr(protocol, "fit_best", lambda *args, **options: fits.append(1) or fit(*args, **options))
+    more = replace(CONFIG, seeds=(0, 1, 2))
+    cells = run_benchmark([toy_data()], more, tmp_path / "second", known=read_packed(packed))
+    assert len(fits) == 8, "seed 2 alone is new"
+    # as read from disk: NaN of undefined figures is no equal of itself
+    assert repr([cell for cell in read_cells(tmp_path / "second") if cell.seed < 2]) == repr(
+        read_cells(tmp_path / "first")
+    )
+    assert len(cells) == 24
+    other = replace(toy_data(), test=feature_set(50, 7, "other-test"))
+    run_benchmark([other], CONFIG, tmp_path / "third", known=read_packed(packed))
+    assert len(fits) == 8 + 16, "cells of other test images do not count"
+
+
+def test_a_file_that_holds_no_cells_is_refused(tmp_path):
+    path = tmp_path / "cells.parquet"
+    with pytest.raises(FileFormatError, match="holds no cells"):
+        read_packed(path)
+    path.write_bytes(b"PAR1 not really")
+    with pytest.raises(FileFormatError, match="holds no cells"):
+        read_packed(path)
+    pd.DataFrame({"dataset": ["toy"], "shots": ["1"]}).to_parquet(path)
+    with pytest.raises(FileFormatError, match="holds no cells"):
+        read_packed(path)
 
 
 def test_cells_of_other_data_or_settings_are_refused(tmp_path):
@@ -447,8 +487,8 @@ def test_the_interval_covers_the_truth_about_as_often_as_it_says():
 def test_files_and_page(tmp_path):
     cells = run_benchmark([toy_data()], replace(CONFIG, methods=("seda", *FAST), budget=1), tmp_path)
     files = write_report(cells, tmp_path, "python -m seda benchmark --data toy")
-    assert [path.name for path in files[:3]] == ["results.csv", "results.json", "README.md"]
-    assert {path.parent.name for path in files[3:]} == {"figures"}
+    assert [path.name for path in files[:4]] == ["results.csv", "results.json", "cells.parquet", "README.md"]
+    assert {path.parent.name for path in files[4:]} == {"figures"}
     with open(tmp_path / "results.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert tuple(rows[0])[: len(COLUMNS)] == COLUMNS and len(rows) == 20
