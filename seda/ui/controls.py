@@ -10,6 +10,7 @@ from seda.card import list_aligners
 from seda.class_texts import parse_class_texts
 from seda.config import SAMPLERS, SamplingConfig
 from seda.errors import ImageError, SedaError
+from seda.images import png_url
 from seda.journey import Journey
 from seda.ui import cache, links
 from seda.ui.gallery import MAX_PICTURES, check_size, choose_samples, choose_uploads
@@ -75,7 +76,7 @@ def _on_screen(state: AppState) -> None:
     pictures = state.shown.journey.thumbnails
     with st.container(horizontal=True, gap=None, key="trajectories.thumbnails"):
         for name, picture in zip(state.shown.journey.trajectory.item_names, pictures[:THUMBNAILS], strict=False):
-            st.image(picture, width=30, alt=name)
+            st.image(png_url(picture), width=30, alt=name)  # a file would be gone when the next run comes quickly
         if len(pictures) > THUMBNAILS:
             st.caption(f"and {len(pictures) - THUMBNAILS} more")
     st.caption("They travel again when you change a word and press Run.")
