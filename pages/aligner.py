@@ -14,8 +14,11 @@ from seda.ui.card import (
 )
 from seda.ui.controls import choose_aligner
 from seda.ui.errors import errors_on_screen, plain
+from seda.ui.frame import stand_in_frame
 from seda.ui.state import app_state
 from seda.ui.theme import reading_column
+
+stand_in_frame()
 
 state = app_state()
 with reading_column(), errors_on_screen():

@@ -2,8 +2,11 @@
 
 import streamlit as st
 
+from seda.ui.frame import stand_in_frame
 from seda.ui.texts import LIMITS, MAP, OUR_READING, PAPER
 from seda.ui.theme import reading_column
+
+stand_in_frame()
 
 with reading_column():
     st.title("Method", anchor=False)

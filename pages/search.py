@@ -3,9 +3,12 @@
 import streamlit as st
 
 from seda.ui.errors import errors_on_screen
+from seda.ui.frame import stand_in_frame
 from seda.ui.search import choose, search_state, show_found
 from seda.ui.state import app_state
 from seda.ui.theme import reading_column
+
+stand_in_frame()
 
 state, search = app_state(), search_state()
 with reading_column(), errors_on_screen():

@@ -5,10 +5,13 @@ import streamlit as st
 from seda.ui.address import open_address
 from seda.ui.controls import side_panel
 from seda.ui.errors import errors_on_screen
+from seda.ui.frame import stand_in_frame
 from seda.ui.results import show_actions, show_messages, show_picture
 from seda.ui.runs import run_pending
 from seda.ui.state import app_state
 from seda.ui.stored import show_first_example
+
+stand_in_frame()
 
 state = app_state()
 with errors_on_screen():

@@ -92,7 +92,7 @@ class Aligner(nn.Module):
     def device(self) -> torch.device:
         return self.class_centers.device
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def align(
         self,
         image_features: Tensor,
@@ -127,20 +127,21 @@ class Aligner(nn.Module):
 
         belief, first, categories, fit = None, standing(visual), None, None
         if self.config.semantic_space:
-            closed_form = learner.center_posterior(condition)
-            categories = learner.belief(condition, centers, closed_form)
+            categories = learner.belief(condition, centers)
             belief, fit = translator.belief(condition, categories, texts), translator.fit(condition, categories, texts)
             if not answer_only or float(translator.prior.residual_share) > 0:
-                candidates = learner.candidates(condition, visual, centers, texts, sampling.guidance, closed_form)
+                candidates = learner.candidates(
+                    condition, visual, centers, texts, sampling.guidance, log_prior=categories
+                )
                 first = learner.run(candidates, sampling, item_seeds, on_step)
         semantic = first.states[:, -1]
         second = standing(semantic)
-        if not answer_only:
-            candidates = translator.candidates(condition, semantic, texts, sampling.guidance, belief)
-            second = translator.run(candidates, sampling, item_seeds, on_step)
         # the answer: the translator's belief without guidance, calibrated on validation data
-        logits = translator.prior(translator.condition(condition, semantic), texts, belief)
-        return Alignment(visual, first, second, logits.softmax(-1), texts, categories, fit)
+        answer = translator.prior(translator.condition(condition, semantic), texts, belief).log_softmax(-1)
+        if not answer_only:
+            candidates = translator.candidates(condition, semantic, texts, sampling.guidance, log_prior=answer)
+            second = translator.run(candidates, sampling, item_seeds, on_step)
+        return Alignment(visual, first, second, answer.exp(), texts, categories, fit)
 
     def classify(
         self, image_features: Tensor, class_text_features: Tensor, sampling: SamplingConfig, **options: Any

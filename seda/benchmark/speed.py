@@ -201,7 +201,7 @@ def _measure(task: SpeedTask, seconds: float) -> SpeedRow:
     with watched_calls(task.counts) as calls:
         task.run()  # warms up too
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def forward() -> None:
         for call in calls:
             with encoder_precision(device) if call.autocast else nullcontext():

@@ -111,6 +111,7 @@ class AnchorDenoiser(nn.Module):
         source: Tensor,
         guidance: float,
         belief: Tensor | None = None,
+        log_prior: Tensor | None = None,
     ) -> Candidates:
         """Everything about a run that is the same at each of its steps.
 
@@ -121,9 +122,12 @@ class AnchorDenoiser(nn.Module):
             source: what the run starts from [n, d].
             guidance: power on p(c | condition).
             belief: that p(c | condition) begins from, log probabilities [n, k]; see `ClassPrior`.
+            log_prior: log p(c | condition) [n, k] itself, where it is at hand.
         """
         with torch.no_grad():  # p(c | condition) learns from its own likelihood alone, so that it stays a probability
-            log_prior = (guidance * self.prior(condition, anchors, belief).log_softmax(-1)).log_softmax(-1)
+            if log_prior is None:
+                log_prior = self.prior(condition, anchors, belief).log_softmax(-1)
+            log_prior = (guidance * log_prior).log_softmax(-1)
         embedded = self.condition_in(condition)
         texts = self.bank_in(bank if self.reads_bank else bank[:0])
         tokens = tuple(block.tokens(embedded, texts) for block in self.blocks)

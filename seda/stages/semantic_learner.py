@@ -39,12 +39,15 @@ class SemanticLearner(Stage):
         bank: Tensor,
         guidance: float,
         belief: Tensor | None = None,
+        log_prior: Tensor | None = None,
     ) -> Candidates:
         """Prepare a run from visual features [n, d] (conditioned on their whole width [n, D]) to centers [c, d].
 
         Args:
             bank: the class texts that PFIN brings in [k, d].
             belief: that p(category | v) begins from, log probabilities [n, c]; the closed form where None.
+            log_prior: what `belief` gave [n, c], where it is at hand.
         """
-        belief = self.center_posterior(condition) if belief is None else belief
-        return self.prepare(condition, centers, bank, visual, guidance, belief)
+        if belief is None and log_prior is None:
+            belief = self.center_posterior(condition)
+        return self.prepare(condition, centers, bank, visual, guidance, belief, log_prior)

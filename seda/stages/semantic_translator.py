@@ -86,10 +86,12 @@ class SemanticTranslator(Stage):
         class_texts: Tensor,
         guidance: float,
         belief: Tensor | None = None,
+        log_prior: Tensor | None = None,
     ) -> Candidates:
         """Prepare a run from semantic features [n, d] to class texts [k, d], which are also PFIN's bank.
 
-        The belief, log probabilities [n, k], is what `carry_over` gives; None where there is no stage 1.
+        The belief, log probabilities [n, k], is what `carry_over` gives; None where there is no stage 1;
+        `log_prior` [n, k] what the prior made of it, where that is at hand.
         """
         condition = self.condition(visual_condition, semantic)
-        return self.prepare(condition, class_texts, class_texts, semantic, guidance, belief)
+        return self.prepare(condition, class_texts, class_texts, semantic, guidance, belief, log_prior)

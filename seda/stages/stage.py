@@ -30,13 +30,14 @@ class Stage(AnchorDenoiser):
         """Walk the candidates' source [n, d] to clean features; see `seda.diffusion.denoise`."""
         walk = self.path.walk(sampling)
         timesteps = walk.timesteps.to(candidates.source.device)
-        alphas_bar = self.alphas_cumprod[timesteps]
-        embedded = self.embed_time(timesteps)
-        index = {t: i for i, t in enumerate(walk.timesteps.tolist())}
+        # one row a timestep, for all items
+        alphas_bar = self.alphas_cumprod[timesteps].split(1)
+        modulations = zip(*(block.split(1) for block in self.embed_time(timesteps)), strict=True)
+        times = dict(zip(walk.timesteps.tolist(), zip(modulations, alphas_bar, strict=True), strict=True))
 
         def denoiser(x_t: Tensor, timestep: int) -> Tensor:
-            i = slice(index[timestep], index[timestep] + 1)  # one row, for all items
-            return self(x_t, tuple(block[i] for block in embedded), alphas_bar[i], alphas_bar[:1], candidates).x_0
+            modulation, alpha_bar = times[timestep]
+            return self(x_t, modulation, alpha_bar, alphas_bar[0], candidates).x_0
 
         generators = item_generators(item_seeds, self.number, sampling.seed)
         return denoise(denoiser, candidates.source, walk, generators, stage=self.number, on_step=on_step)

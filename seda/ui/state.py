@@ -133,6 +133,7 @@ class AppState:
     """One visitor's session.
 
     Attributes:
+        framed: whether the app's frame has been drawn.
         pictures_from: ON_SCREEN, UPLOAD or SAMPLES.
         uploads: pictures that were uploaded; they outlive the page that they were uploaded on.
         samples: keys of the chosen samples; None until they are first looked at.
@@ -153,6 +154,7 @@ class AppState:
         visited: what was shown at the latest addresses, for the browser's Back and Forward.
     """
 
+    framed: bool = False
     pictures_from: str = ON_SCREEN
     uploads: tuple[PictureFile, ...] = ()
     samples: tuple[str, ...] | None = None

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.served import ROOT, served
 from tests.tiny import CLASSES, picture
@@ -32,6 +32,17 @@ def upload(page: Page, number: int, name: str, files: list[Path]) -> None:
     card.get_by_role("textbox").fill(name)
     card.locator("input[type=file]").set_input_files(files)
     expect(card.locator("img")).to_have_count(4, timeout=30_000)
+
+
+def test_a_fresh_servers_first_address_may_be_a_page(chromium: Browser, server: str):
+    """The first test of this file: Streamlit runs such a page without app.py."""
+    context = chromium.new_context()  # not `page`: below /train Streamlit looks for itself, in vain and aloud
+    page = context.new_page()
+    page.goto(f"{server}/train")
+    expect(page.get_by_role("heading", name="1. Encoder")).to_be_visible(timeout=60_000)
+    expect(page.get_by_role("link", name="Method")).to_be_visible()
+    expect(page.get_by_test_id("stSidebarNav")).to_have_count(0)
+    context.close()
 
 
 def test_upload_train_stop_go_on_and_see_the_picture(page: Page, server: str, artifacts: Path, tmp_path: Path):

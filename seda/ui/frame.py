@@ -1,0 +1,38 @@
+"""The frame: title, logo, style and the pages."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from seda.ui.state import app_state
+from seda.ui.theme import ICON, LOGO, apply_style
+
+
+def show_frame() -> None:
+    """Run the page that the address names, within the frame."""
+    app_state().framed = True
+    st.set_page_config(page_title="SeDA Explorer", page_icon=ICON, layout="wide", initial_sidebar_state=340)
+    st.logo(LOGO, size="large")
+    apply_style()
+    page = st.navigation(
+        [
+            st.Page("pages/trajectories.py", title="Trajectories", icon=":material/moving:", default=True),
+            st.Page("pages/search.py", title="Search", icon=":material/image_search:"),
+            st.Page("pages/train.py", title="Train", icon=":material/fitness_center:"),
+            st.Page("pages/aligner.py", title="Aligner", icon=":material/model_training:"),
+            st.Page("pages/method.py", title="Method", icon=":material/menu_book:"),
+        ],
+        position="top",
+    )
+    page.run()
+
+
+def stand_in_frame() -> None:
+    """Every page's first line: run it again within the frame where app.py has not run.
+
+    A server that has not met `st.navigation` yet takes a folder named pages for the app's navigation, and runs a page that is
+    asked for by its address, such as /train, alone.
+    """
+    if not app_state().framed:
+        show_frame()
+        st.stop()
