@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import streamlit as st
 
 from seda.ui.state import app_state
@@ -14,17 +16,16 @@ def show_frame() -> None:
     st.set_page_config(page_title="SeDA Explorer", page_icon=ICON, layout="wide", initial_sidebar_state=340)
     st.logo(LOGO, size="large")
     apply_style()
-    page = st.navigation(
-        [
-            st.Page("pages/trajectories.py", title="Trajectories", icon=":material/moving:", default=True),
-            st.Page("pages/search.py", title="Search", icon=":material/image_search:"),
-            st.Page("pages/train.py", title="Train", icon=":material/fitness_center:"),
-            st.Page("pages/aligner.py", title="Aligner", icon=":material/model_training:"),
-            st.Page("pages/method.py", title="Method", icon=":material/menu_book:"),
-        ],
-        position="top",
-    )
-    page.run()
+    pages = [
+        st.Page("pages/trajectories.py", title="Trajectories", icon=":material/moving:", default=True),
+        st.Page("pages/search.py", title="Search", icon=":material/image_search:"),
+        st.Page("pages/train.py", title="Train", icon=":material/fitness_center:"),
+        st.Page("pages/aligner.py", title="Aligner", icon=":material/model_training:"),
+        st.Page("pages/method.py", title="Method", icon=":material/menu_book:"),
+    ]
+    if os.environ.get("SEDA_TRAINING") == "off":  # it reads folders of the server, and fills its disk
+        pages = [page for page in pages if page.title != "Train"]
+    st.navigation(pages, position="top").run()
 
 
 def stand_in_frame() -> None:

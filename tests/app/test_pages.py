@@ -56,6 +56,16 @@ def after_a_run(open_app) -> AppTest:
     return app
 
 
+def test_an_open_server_may_leave_the_train_page_out(open_app, monkeypatch):
+    app = open_app()
+    assert app.switch_page("pages/train.py").run().title[0].value == "Train"
+    monkeypatch.setenv("SEDA_TRAINING", "off")
+    app = open_app()
+    with pytest.raises(ValueError, match="train.py"):
+        app.switch_page("pages/train.py")
+    assert app.switch_page("pages/search.py").run().title[0].value == "Search"
+
+
 def test_a_stored_example_is_there_at_once(open_app):
     app = open_app()
     shown = state_of(app).shown
