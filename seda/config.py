@@ -189,9 +189,9 @@ class TrainingConfig(Config):
     MIN_STEPS: ClassVar[int] = 40  # chosen here: few pictures make epochs of one step
 
     @classmethod
-    def for_pictures(cls, count: int, *, seed: int = 0, min_steps: int = MIN_STEPS) -> Self:
-        """With enough epochs for `min_steps` steps on `count` pictures, and patience for a third of them."""
-        epochs = max(cls.max_epochs, -(-min_steps // max(-(-count // cls.batch_size), 1)))
+    def for_pictures(cls, count: int, *, seed: int = 0, min_steps: int = MIN_STEPS, epochs: int = 0) -> Self:
+        """With patience for a third of the epochs, of which 0 stands for enough: for `min_steps` steps on `count` pictures."""
+        epochs = epochs or max(cls.max_epochs, -(-min_steps // max(-(-count // cls.batch_size), 1)))
         return cls(seed=seed, max_epochs=epochs, patience=max(cls.patience, epochs // 3))
 
     def __post_init__(self) -> None:

@@ -175,11 +175,7 @@ def _request(train: TrainState, encoder: str, source: str) -> TrainRequest:
 
 
 def _config(train: TrainState, count: int) -> TrainingConfig:
-    if not train.epochs:
-        return TrainingConfig.for_pictures(count, seed=train.seed)
-    return TrainingConfig(
-        seed=train.seed, max_epochs=train.epochs, patience=max(TrainingConfig.patience, train.epochs // 3)
-    )
+    return TrainingConfig.for_pictures(count, seed=train.seed, epochs=train.epochs)
 
 
 def _upload_again(train: TrainState) -> None:

@@ -61,7 +61,7 @@ def test_an_open_server_may_leave_the_train_page_out(open_app, monkeypatch):
     assert app.switch_page("pages/train.py").run().title[0].value == "Train"
     monkeypatch.setenv("SEDA_TRAINING", "off")
     app = open_app()
-    with pytest.raises(ValueError, match="train.py"):
+    with pytest.raises(ValueError, match=r"train\.py"):
         app.switch_page("pages/train.py")
     assert app.switch_page("pages/search.py").run().title[0].value == "Search"
 
