@@ -37,9 +37,11 @@ def small(assets, tmp_path, monkeypatch) -> Path:
     monkeypatch.setattr(recipe, "FIT_PATHS", 2)
     monkeypatch.setattr(aligner_map, "FIT_SAMPLINGS", (SamplingConfig(num_inference_steps=4),))
     monkeypatch.setattr(aligner_map, "SCORE_SAMPLING", SamplingConfig(num_inference_steps=4))
+    for_pictures = TrainingConfig.for_pictures
     monkeypatch.setattr(
-        TrainingConfig, "for_pictures", classmethod(lambda cls, count, seed=0: cls(seed=seed, max_epochs=EPOCHS))
-    )
+        TrainingConfig, "for_pictures",
+        classmethod(lambda cls, count, seed=0, epochs=0: for_pictures(count, seed=seed, epochs=epochs or EPOCHS)),
+    )  # fmt: skip
     monkeypatch.setattr(train_runs, "CHECKPOINT_SECONDS", 0.0)
     return tmp_path
 
