@@ -26,10 +26,9 @@ class SemanticLearner(Stage):
         read_outs = 1 if config.words else 3 if config.zero_shot else 2
         self.center_posterior = CenterPosterior(config.image_dim, class_count, read_outs)
 
-    def belief(self, condition: Tensor, centers: Tensor, closed_form: Tensor | None = None) -> Tensor:
-        """Log p(category | visual feature) [n, c] of scaled features [n, D]; the closed form [n, c], where it is at hand."""
-        closed_form = self.center_posterior(condition) if closed_form is None else closed_form
-        return self.prior(condition, centers, closed_form).log_softmax(-1)
+    def belief(self, condition: Tensor, centers: Tensor) -> Tensor:
+        """Log p(category | visual feature) [n, c] of scaled features [n, D]."""
+        return self.prior(condition, centers, self.center_posterior(condition)).log_softmax(-1)
 
     def candidates(
         self,

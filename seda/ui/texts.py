@@ -101,6 +101,6 @@ LIMITS = """
   steps show the way without making it better.
 - What it wins over simple methods on the same features, it wins through the scaling and the closed-form belief of stage 1,
   not through its steps. On digits that is much; on emoji and Fashion-MNIST with few images a class it is about level
-  with plain linear methods that get the same scaling, and in three of twenty comparisons one to two points below the best of them. The comparison is in `docs/benchmark`, made by `python -m seda benchmark`.
+  with plain linear methods that get the same scaling, and in three of 24 comparisons .6 to .9 points below the best of them. The comparison is in `docs/benchmark`, made by `python -m seda benchmark`.
 - Class texts that the aligner was not trained on work through the likeness of words, and less well.
 """
