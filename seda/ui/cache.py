@@ -8,7 +8,7 @@ from __future__ import annotations
 import gc
 import json
 import tempfile
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -181,29 +181,27 @@ def _workbench(folder: str, changed: int, device: str) -> Workbench:
     return Workbench(aligner, encoder(aligner.card.encoder), load_maps(folder))
 
 
-def encoder(name: str, on_progress: Callable[[int, int], object] | None = None) -> Encoder:
+def encoder(name: str) -> Encoder:
     """An encoder by name, shared by all aligners that look through it; a local checkpoint is read again when it has changed.
 
     Args:
         name: see `load_encoder`.
-        on_progress: told of a download, (bytes there, bytes in all or 0); return True to stop.
     Raises:
         SedaError: it cannot be loaded.
-        Stopped: on_progress asked for it.
     """
     from seda.encoders import local_weights
 
     path = local_weights(name)
     files = [] if path is None else [path, *path.glob("*")]
     changed = max((file.stat().st_mtime_ns for file in files if file.exists()), default=0)
-    return _encoder(name, changed, device(), on_progress)
+    return _encoder(name, changed, device())
 
 
 @st.cache_resource(max_entries=MODELS, show_spinner=False, on_release=_freed)
-def _encoder(name: str, changed: int, device: str, _on_progress: Callable[[int, int], object] | None) -> Encoder:
+def _encoder(name: str, changed: int, device: str) -> Encoder:
     from seda.encoders import load_encoder
 
-    return load_encoder(name, device, on_progress=_on_progress)
+    return load_encoder(name, device)
 
 
 @st.cache_resource(max_entries=1, ttl=60, show_spinner=False)
