@@ -76,6 +76,17 @@ def fill_template(template: str, names: Sequence[str]) -> list[str]:
     return [template.replace("{}", name) for name in names]  # not format(): names and template may hold other braces
 
 
+def unread_notes(unread: Sequence[str]) -> tuple[str, ...]:
+    """For the texts that an encoder cannot read (`Encoder.unread_texts`): a sentence for the user, or none."""
+    if not unread:
+        return ()
+    texts = "text holds" if len(unread) == 1 else "texts hold"
+    return (
+        f"The text encoder was made for English and does not understand {_listed(unread)}: the {texts} letters or signs that "
+        "it does not know, and its place among the others means little. Use English words.",
+    )
+
+
 def quoted(text: str) -> str:
     """A text in quotation marks, shortened to what a message can show."""
     return f'"{text}"' if len(text) <= _SHOWN else f'"{text[:_SHOWN]}…"'
@@ -109,10 +120,13 @@ def _check(names: list[str], at_least: int) -> None:
 def _notes(repeated: list[str], blanks: int, cleaned: int) -> tuple[str, ...]:
     notes = []
     if repeated:
-        listed = ", ".join(quoted(name) for name in repeated[:5]) + (", …" if len(repeated) > 5 else "")
-        notes.append(f"Repeated class texts were left out: {listed}.")
+        notes.append(f"Repeated class texts were left out: {_listed(repeated)}.")
     if blanks:
         notes.append(f"Empty class texts were left out: {blanks}.")
     if cleaned:
         notes.append(f"Invisible control characters were removed from {cleaned} of the class texts.")
     return tuple(notes)
+
+
+def _listed(texts: Sequence[str]) -> str:
+    return ", ".join(quoted(text) for text in texts[:5]) + (", …" if len(texts) > 5 else "")

@@ -13,7 +13,7 @@ import shlex
 import sys
 import time
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -326,11 +326,11 @@ def _classify(arguments: argparse.Namespace) -> int:
     found = list(_find(arguments.paths))
     workbench = _workbench(arguments)
 
-    from seda.class_texts import fill_template
     from seda.tracing import content_seed
 
     encoder, aligner = workbench.encoder, workbench.aligner
-    texts = encoder.encode_texts(fill_template(aligner.card.template, names))
+    texts = workbench.encode_class_texts(names, aligner.card.template)
+    _say_all(workbench.notes_on(names))
     answers: list[dict[str, Any]] = []
     hints: dict[str, str] = {}  # where none of the class texts fits
     for first in range(0, len(found), BATCH):
@@ -376,6 +376,7 @@ def _trace(arguments: argparse.Namespace) -> int:
         _say("error: no image could be read.")
         return UNANSWERED
     workbench = _workbench(arguments)
+    _say_all(workbench.notes_on(names))
 
     from seda.export import write_export
     from seda.tracing import trace_images
@@ -413,6 +414,7 @@ def _search(arguments: argparse.Namespace) -> int:
     errors |= {failure.name: failure.message for failure in failures}
     answered = bool(gallery.names) if image is None else query in gallery.names
     words = search.word_list([query], known, gallery.known_labels) if image is None else tuple(known)
+    _say_all(workbench.notes_on(words))
     result: dict[str, Any] = {
         "query": query, "direction": search.WAYS[0 if image is None else 1], "aligner": card.name, "words": len(words),
         "before": [], "after": [], "recall": None, "errors": [{"path": name, "error": text} for name, text in errors.items()],
@@ -509,8 +511,7 @@ def _pretrain_from_words(arguments: argparse.Namespace) -> PretrainedAligner:
     if words.startswith("@"):
         words = _read_texts(Path(words[1:]))
     parsed, pictures = parse_class_texts(words, at_least=0), None
-    for note in parsed.notes:
-        _say(note)
+    _say_all(parsed.notes)
     if arguments.pictures is not None:
         images, failures = _read(_find([str(arguments.pictures)]))
         for failure in failures:
@@ -797,8 +798,7 @@ def _class_texts(arguments: argparse.Namespace) -> ClassTexts:
             "No class texts came.", remedy='Give them with --classes "cat, dog" or --classes-file FILE.'
         )
     texts = parse_class_texts("\n".join(parts))
-    for note in texts.notes:
-        _say(note)
+    _say_all(texts.notes)
     return texts
 
 
@@ -923,6 +923,11 @@ def _width(text: str) -> int:
         else 1 + (unicodedata.east_asian_width(c) in "WF")
         for c in text
     )
+
+
+def _say_all(lines: Iterable[str]) -> None:
+    for line in lines:
+        _say(line)
 
 
 def _say(text: str) -> None:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from seda.aligner import PretrainedAligner
-from seda.class_texts import fill_template
+from seda.class_texts import fill_template, unread_notes
 from seda.config import SamplingConfig
 from seda.diffusion.sampling import StepEvent
 from seda.encoders.base import Encoder
@@ -104,6 +104,10 @@ class Workbench:
             ClassTextError: the template does not hold {} exactly once.
         """
         return self.encoder.encode_texts(fill_template(template, class_names))
+
+    def notes_on(self, class_names: Sequence[str]) -> tuple[str, ...]:
+        """Sentences for the user on class texts that the encoder cannot read; none where it reads all."""
+        return unread_notes(self.encoder.unread_texts(class_names))
 
 
 def trace_images(

@@ -4,7 +4,7 @@ import unicodedata
 
 import pytest
 
-from seda.class_texts import MAX_LENGTH, MAX_TEXTS, TEMPLATE, fill_template, parse_class_texts
+from seda.class_texts import MAX_LENGTH, MAX_TEXTS, TEMPLATE, fill_template, parse_class_texts, unread_notes
 from seda.errors import ClassTextError
 
 FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467"  # an emoji of three joined by U+200D
@@ -33,6 +33,14 @@ def test_repetitions_and_blanks_are_noted():
         'Repeated class texts were left out: "cat", "DOG", "STRASSE".',
         "Empty class texts were left out: 2.",
     )
+
+
+def test_what_an_encoder_cannot_read_is_noted():
+    assert unread_notes([]) == ()
+    (note,) = unread_notes(["猫"])
+    assert '"猫"' in note and "Use English words" in note
+    (note,) = unread_notes([f"猫{i}" for i in range(9)])
+    assert '"猫4", …' in note and "猫5" not in note
 
 
 def test_equal_after_normalisation():

@@ -34,6 +34,9 @@ class Encoder(Protocol):
     def encode_texts(self, texts: Sequence[str]) -> Tensor:
         """Features of texts, float32 [n, text_dim] on the CPU, in order."""
 
+    def unread_texts(self, texts: Sequence[str]) -> list[str]:
+        """Those with letters or signs that its text model was not made for, in order: their features mean little."""
+
 
 class PairedEncoder(Encoder, Protocol):
     """An encoder whose pictures and texts share one space: it was trained on pairs, by the cosines between them.

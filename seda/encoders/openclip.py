@@ -210,6 +210,10 @@ class OpenClipEncoder:
                 parts.append(model.encode_text(tokens.to(self._device)).float().cpu())
         return torch.cat(parts)
 
+    def unread_texts(self, texts: Sequence[str]) -> list[str]:
+        """None: these tokenizers spell what they do not know in bytes, and what pages on the web taught the models varies."""
+        return []
+
 
 def find_checkpoint(parts: OpenClipName, on_progress: Progress | None = None) -> Checkpoint:
     """The weights on this machine, after a download where one is needed, and what belongs to them.

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from seda.aligner import Aligner, PretrainedAligner, ReferenceFeatures, load_aligner, package_versions
 from seda.card import AlignerCard, write_card
-from seda.class_texts import TEMPLATE
+from seda.class_texts import TEMPLATE, quoted
 from seda.config import SamplingConfig, TrainingConfig
 from seda.data.datasets import ImageDataset
 from seda.data.feature_file import FeatureFile
@@ -223,6 +223,7 @@ def _train(
 ) -> PretrainedAligner:
     """Fit, fit the maps, write the card."""
     features, own = material.features, material.features.image_text_features
+    _check_texts_differ(material)
     data = TrainingSet(
         torch.from_numpy(features.image_features), torch.from_numpy(features.labels), material.texts,
         None if own is None else torch.from_numpy(own), material.shared_space,
@@ -254,6 +255,21 @@ def _train(
     write_card(folder, card, exclude=(CHECKPOINT_FILE,))
     (folder / CHECKPOINT_FILE).unlink(missing_ok=True)
     return replace(pretrained, card=card)
+
+
+def _check_texts_differ(material: _Material) -> None:
+    """
+    Raises:
+        DataError: two classes have the very same text features: no path could end at one and not at the other.
+    """
+    first_with: dict[bytes, str] = {}
+    for name, features in zip(material.features.class_names, material.texts, strict=True):
+        if (other := first_with.setdefault(features.numpy().tobytes(), name)) is not name:
+            raise DataError(
+                f"The classes {quoted(other)} and {quoted(name)} of {material.name} have the same text features: "
+                f"the text encoder cannot tell them apart.",
+                remedy="Give them other names, such as English words.",
+            )
 
 
 def fit_and_save_maps(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import streamlit as st
@@ -32,6 +32,11 @@ def errors_on_screen() -> Iterator[None]:
         yield
     except SedaError as error:
         show_error(error)
+
+
+def show_notes(notes: Iterable[str]) -> None:
+    for note in notes:
+        st.info(plain(note), icon=":material/info:")
 
 
 def show_failures(failures: Sequence[ImageFailure]) -> None:

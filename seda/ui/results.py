@@ -11,7 +11,7 @@ import streamlit as st
 from seda.journey import Journey
 from seda.trajectory import MapPositions
 from seda.ui.address import follow
-from seda.ui.errors import errors_on_screen, plain, show_error, show_failures
+from seda.ui.errors import errors_on_screen, plain, show_error, show_failures, show_notes
 from seda.ui.player import show_player
 from seda.ui.state import PLAYER_KEY, AppState, RefitRequest, SeedRequest, Shown, begin_widget, read_widget
 
@@ -34,8 +34,7 @@ def show_messages(state: AppState) -> None:
         st.info("The run was stopped. What you chose is still there.", icon=":material/stop_circle:")
     if state.shown is not None:
         show_failures(state.shown.failures)
-        for note in state.shown.notes:
-            st.info(plain(note), icon=":material/info:")
+        show_notes(state.shown.notes)
 
 
 def show_picture(state: AppState) -> None:

@@ -103,7 +103,7 @@ def _trace(request: TraceRequest, earlier: Shown | None, report: Report) -> Show
         request.source,
         request.aligner,
         failures,
-        (*texts.notes, said) if said else texts.notes,
+        (*texts.notes, *workbench.notes_on(texts.names), *([said] if said else [])),
         cache.device(),
         seconds,
         start=start,

@@ -12,11 +12,11 @@ import streamlit as st
 from seda.class_texts import parse_class_texts
 from seda.errors import ImageError, SedaError
 from seda.evaluation.sentences import percent, quoted, statistic
-from seda.images import ImageFailure, read_image, thumbnail_png
+from seda.images import ImageFailure, png_url, read_image, thumbnail_png
 from seda.search import Hit, Recall, SearchScores, clean_query, encode_gallery, key_of, search_scores, word_list
 from seda.ui import cache
 from seda.ui.controls import check_pictures, choose_aligner
-from seda.ui.errors import plain, show_error, show_failures
+from seda.ui.errors import plain, show_error, show_failures, show_notes
 from seda.ui.gallery import NO_SAMPLES, choose_uploads, first_kind, kind_name, kind_of, sample_kinds
 from seda.ui.state import SAMPLES, UPLOAD, AppState, PictureFile, begin_widget, read_widget
 from seda.ui.texts import SEARCH_AFTER, SEARCH_BEFORE
@@ -39,14 +39,14 @@ class Pictures:
         key: fingerprint of the contents.
         files: n, not yet read at their full size.
         labels: n, what each shows, or "".
-        thumbnails: n, PNG.
+        thumbnails: n, data URLs of PNGs.
         failures: of the others.
     """
 
     key: str
     files: tuple[PictureFile, ...]
     labels: tuple[str, ...]
-    thumbnails: tuple[bytes, ...]
+    thumbnails: tuple[str, ...]
     failures: tuple[ImageFailure, ...]
 
 
@@ -62,6 +62,7 @@ class Found:
         before, after: the rankings' first entries, of pictures or of words.
         recall: as `SearchScores.recall`.
         aligner: name or folder.
+        notes: on words that the encoder cannot read.
     """
 
     query: str
@@ -72,6 +73,7 @@ class Found:
     after: Sequence[Hit]
     recall: dict[str, Recall]
     aligner: str
+    notes: tuple[str, ...] = ()
 
 
 @dataclass
@@ -132,6 +134,8 @@ def choose(state: AppState, search: SearchState) -> None:
         )  # fmt: skip
     if asked is not None:  # after all controls were read
         _search(state, search, asked)
+    if search.place in search.pictures:
+        show_failures(search.pictures[search.place].failures)
 
 
 def _choose_kinds(state: AppState, search: SearchState) -> None:
@@ -189,7 +193,7 @@ def _forget_gone(state: AppState, search: SearchState) -> None:
 
 
 def _pictures(state: AppState, search: SearchState) -> Pictures | None:
-    """The pictures of the chosen place, read once; None, and said on the page, where there are none."""
+    """The pictures of the chosen place, read once; None where there are none, said on the page where none was chosen."""
     if search.place == UPLOAD:
         files, labels = state.uploads, [""] * len(state.uploads)
         empty = "Upload pictures above, then search among them."
@@ -205,7 +209,6 @@ def _pictures(state: AppState, search: SearchState) -> Pictures | None:
     if search.place not in search.pictures or search.pictures[search.place].key != key:
         search.pictures[search.place] = _read(key, files, labels)
     pictures = search.pictures[search.place]
-    show_failures(pictures.failures)
     return pictures if pictures.files else None
 
 
@@ -213,7 +216,7 @@ def _read(key: str, files: Sequence[PictureFile], labels: Sequence[str]) -> Pict
     read, failures = [], []
     for file, label in zip(files, labels, strict=True):
         try:
-            read.append((file, label, thumbnail_png(read_image(file.content, file.name), 2 * THUMBNAIL)))
+            read.append((file, label, png_url(thumbnail_png(read_image(file.content, file.name), 2 * THUMBNAIL))))
         except ImageError as error:
             failures.append(ImageFailure(file.name, str(error)))
     columns = zip(*read, strict=True) if read else ((), (), ())
@@ -270,7 +273,8 @@ def _find(
     scores = search_scores(gallery, words, workbench)
     before, after = scores.images_for(0, TOP) if picture is None else scores.words_for(picture, TOP)
     query = typed if picture is None else pictures.files[picture].name
-    return Found(query, picture, pictures, scores, before, after, scores.recall(gallery.labels), state.aligner)
+    recall, notes = scores.recall(gallery.labels), workbench.notes_on(words)
+    return Found(query, picture, pictures, scores, before, after, recall, state.aligner, notes)
 
 
 def show_found(search: SearchState) -> None:
@@ -289,6 +293,7 @@ def show_found(search: SearchState) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.image(found.pictures.thumbnails[found.picture], width=72, alt=found.query)
             st.subheader(f"{k} words for {plain(quoted(found.query))}", anchor=False)
+    show_notes(found.notes)
     columns = st.columns(2, gap="large")
     for column, title, about, hits, score in (
         (columns[0], "Before alignment", SEARCH_BEFORE, found.before, statistic),

@@ -95,7 +95,7 @@ LIMITS = """
 - The aligner *open-vocabulary* knows what 1,000 categories and some two thousand drawings look like. A person is no category:
   people, faces and what they do are guessed from things around them. Of photographs in twelve everyday groups it gets
   four of five right; among 355 descriptions about one in four. "None of these" is missed for a quarter of the pictures. Words are read as English; an emoji or a Chinese character is
-  unknown to the text encoder, and all unknown words are the same to it.
+  unknown to the text encoder, and all unknown words are the same to it; the page then says so.
 - The aligner *fashion-mnist* has seen small grey pictures of clothes. Its answers for a photo of your cat mean little.
 - A single step already holds all class information when each class has one goal: the answer is read there, and many
   steps show the way without making it better.

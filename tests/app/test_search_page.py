@@ -132,7 +132,9 @@ def test_nothing_typed_is_said_and_the_result_before_stays(open_search, words):
     assert "Nothing was typed" in said(app, "error")
     assert search_of(app).found.query == "red square"
     ask(app, "green disc")
-    assert said(app, "error") == ""
+    assert said(app, "error") == "" and "does not understand" not in said(app, "info")
+    ask(app, "赤い四角")
+    assert "does not understand" in said(app, "info")
 
 
 def test_uploads_with_bad_files_among_them_and_forgetting(open_search, tmp_path):
@@ -141,10 +143,12 @@ def test_uploads_with_bad_files_among_them_and_forgetting(open_search, tmp_path)
     found = search_of(app).found
     assert [file.name for file in found.pictures.files] == ["mine.png", "other.png"]
     assert found.after[0].index == 0 and found.recall == {}
-    assert "[bad](x).png" in said(app, "warning") and "No recall is shown" in said(app, "caption")
+    assert said(app, "warning").count("left out") == 1 and "[bad](x).png" in said(app, "warning")
+    assert "No recall is shown" in said(app, "caption")
     assert "never written to disk, never shown to another session" in said(app, "caption")
     choose(app, "search.direction", PICTURE)
     press(app, "search.pick.1")
+    assert said(app, "warning").count("left out") == 1
     assert CLASSES[search_of(app).found.after[0].index] == "green disc"
     app.file_uploader(key="search.uploads").set_value([]).run()
     press(app, "search.forget")

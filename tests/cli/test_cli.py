@@ -84,7 +84,9 @@ def test_class_names_are_printed_as_they_are(capsys, aligner_dir, pictures):
     answers = answer(capsys, *call, "--json")
     assert {part["name"] for part in answers[0]["classes"]} == set(names)
     assert main(call) == ANSWERED
-    assert any(f"{name} " in capsys.readouterr().out for name in names)
+    said = capsys.readouterr()
+    assert any(f"{name} " in said.out for name in names)
+    assert f'does not understand "{names[1]}", "{names[2]}": the texts hold' in said.err
 
 
 def test_classes_from_a_file(capsys, aligner_dir, pictures, tmp_path):

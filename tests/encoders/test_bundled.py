@@ -88,6 +88,14 @@ def test_texts_are_near_what_they_mean(encoder, no_network, capfd):
     assert capfd.readouterr() == ("", "")
 
 
+def test_texts_that_the_model_cannot_read(encoder):
+    unread = ["猫", "a 🐶", "🐱", "кот", "고양이", "a 犬"]
+    assert encoder.unread_texts(["a cat", *unread, "Käse", "naïve", "β-carotene", "24/7", "…", "(1)"]) == unread
+    assert encoder.unread_texts([]) == []
+    cat, dog = encoder.encode_texts(["🐱", "🐶"])
+    assert torch.equal(cat, dog)  # why it is said
+
+
 def test_models_load_without_network_and_without_a_progress_bar(no_network, capfd):
     fresh = BundledEncoder()
     assert fresh.encode_texts(["cat"]).shape == (1, 384)

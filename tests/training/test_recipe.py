@@ -101,6 +101,12 @@ def test_it_writes_a_whole_aligner_and_never_reads_the_test_split(tmp_path, monk
     assert np.isfinite(journey.positions.states).all()
 
 
+def test_classes_that_read_the_same_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(Drawn, "class_names", (CLASSES[0], "🐱", "🐶"))  # no letter of either is counted
+    with pytest.raises(DataError, match='"🐱" and "🐶" of drawn have the same text features'):
+        train(tmp_path, monkeypatch)
+
+
 def test_pictures_are_those_of_the_reference_features(tmp_path, monkeypatch):
     loaded = train(tmp_path, monkeypatch, limit=30)
     tiles = ReferencePictures.load(loaded.folder).tiles
