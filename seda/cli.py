@@ -248,6 +248,9 @@ def _parser() -> argparse.ArgumentParser:
         "--seconds", type=float, default=8.0, metavar="S", help="that each row is repeated for; default %(default)s"
     )
     _add_aligner(speed, TRAINED_ALIGNER)  # whose networks are of the usual size
+    speed.add_argument(
+        "--encoder", metavar="NAME", help="measure this encoder and nothing else; default: all, with the aligner's"
+    )
     _add_device(speed)
     _add_json(speed)
 
@@ -691,15 +694,18 @@ def _map_score(arguments: argparse.Namespace) -> int:
 
 
 def _bench_speed(arguments: argparse.Namespace) -> int:
-    read_card(arguments.aligner)
+    card = read_card(arguments.aligner)
 
     from seda.aligner import load_aligner
-    from seda.benchmark.speed import measure_speed, speed_tasks
+    from seda.benchmark.speed import aligner_tasks, encoder_tasks, measure_speed
     from seda.projection.frozen import load_map
 
     device = _device(arguments)
-    aligner = load_aligner(arguments.aligner, device)
-    tasks = speed_tasks(aligner, _load_encoder(aligner.card.encoder, device), load_map(aligner.folder), device)
+    encoder = _load_encoder(arguments.encoder or card.encoder, device)
+    tasks = encoder_tasks(encoder, device)
+    if arguments.encoder is None:
+        aligner = load_aligner(arguments.aligner, device)
+        tasks += aligner_tasks(aligner, encoder, load_map(aligner.folder), device)
     rows = measure_speed(
         tasks, names=_names(arguments.rows), seconds=arguments.seconds,
         on_row=lambda row, done, total: _progress("rows", done, total, row.name),

@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from seda import device
-from seda.device import SteadyEncoder, batch_size, best_device, encoder_precision, is_out_of_memory
+from seda.device import batch_size, best_device, encoder_precision, is_out_of_memory
 from seda.encoders import load_encoder
+from seda.encoders.steady import SteadyEncoder
 
 
 @pytest.fixture(autouse=True)
@@ -28,14 +29,14 @@ class Greedy:
     def __init__(self, room, error=None):
         self.room, self.error, self.sizes = room, error or torch.OutOfMemoryError("CUDA out of memory"), []
 
-    def encode_images(self, images):
-        self.sizes.append(len(images))
-        if len(images) > self.room:
+    def encode_views(self, views):
+        self.sizes.append(len(views))
+        if len(views) > self.room:
             raise self.error
-        return torch.tensor([[float(image), -float(image)] for image in images]).reshape(-1, 2)
+        return torch.stack([views, -views], 1)
 
     def encode_texts(self, texts):
-        return self.encode_images(texts)[:, :1]
+        return self.encode_views(torch.tensor(texts))[:, :1]
 
 
 def steady(encoder, on_cpu=lambda: pytest.fail("the CPU is not needed")):
@@ -52,7 +53,7 @@ def steady(encoder, on_cpu=lambda: pytest.fail("the CPU is not needed")):
 )
 def test_batches_are_halved_until_they_fit_and_stay_small(caplog, error):
     encoder = Greedy(5, error)
-    found = steady(encoder).encode_images(range(40))
+    found = steady(encoder).encode_views(torch.arange(40.0))
     assert found[:, 0].tolist() == list(range(40)) and found.dtype == torch.float32
     assert encoder.sizes == [40, 20, 10] + [5] * 8
     assert caplog.records[-1].getMessage() == "cuda has no memory for 10 at a time; going on with 5."
@@ -62,31 +63,31 @@ def test_what_does_not_fit_alone_goes_on_on_the_cpu(caplog):
     cpu = Greedy(1000)
     encoder = steady(Greedy(0), lambda: cpu)
     with caplog.at_level(logging.WARNING):
-        assert encoder.encode_images(range(3))[:, 1].tolist() == [0, -1, -2]
+        assert encoder.encode_views(torch.arange(3.0))[:, 1].tolist() == [0, -1, -2]
     assert cpu.sizes == [3] and "going on with the CPU, which is slower" in caplog.text
     assert encoder.encode_texts([7]).tolist() == [[7]] and cpu.sizes == [3, 1]
     full = steady(Greedy(0), lambda: Greedy(0))  # the computer itself is full: there is nowhere to go on
     with pytest.raises(torch.OutOfMemoryError):
-        full.encode_images(range(3))
+        full.encode_views(torch.arange(3.0))
 
 
 def test_parts_that_were_done_are_not_done_again():
     class Tiring(Greedy):
-        def encode_images(self, images):
+        def encode_views(self, views):
             self.room = 8 if sum(self.sizes) < 16 else 2
-            return super().encode_images(images)
+            return super().encode_views(views)
 
     encoder = Tiring(8)
     guarded = steady(encoder)
     guarded._size = 8
-    assert guarded.encode_images(range(24))[:, 0].tolist() == list(range(24))
+    assert guarded.encode_views(torch.arange(24.0))[:, 0].tolist() == list(range(24))
     assert encoder.sizes == [8, 8, 8, 4, 2, 2, 2, 2]
 
 
 def test_other_errors_are_not_hidden():
     error = RuntimeError("mat1 and mat2 shapes cannot be multiplied")
     with pytest.raises(RuntimeError, match="mat1"):
-        steady(Greedy(0, error)).encode_images(range(4))
+        steady(Greedy(0, error)).encode_views(torch.arange(4.0))
     assert is_out_of_memory(RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"))
     assert not is_out_of_memory(ValueError("out of memory"))
 
@@ -95,7 +96,7 @@ def test_everything_else_is_the_encoders_own():
     encoder = steady(Greedy(9))
     assert (encoder.name, encoder.fingerprint, encoder.extra, encoder.image_dim) == ("greedy", "f", "its own", 2)
     assert not hasattr(encoder, "imagenet_head")
-    assert encoder.encode_images([]).shape == (0, 2)
+    assert encoder.encode_views(torch.zeros(0)).shape == encoder.encode_images([]).shape == (0, 2)
 
 
 def test_the_encoders_own_batches_make_room_for_these():

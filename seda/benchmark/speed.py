@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ TRACED, TRACED_STEPS = 16, 25  # a small upload at the default steps
 TRAINED, TRAINED_EPOCHS, TRAINED_CLASSES = 1024, 2, 10
 MIN_ROUNDS, MAX_ROUNDS = 5, 60
 SECONDS = 8.0  # a row is repeated for; chosen here: the quartiles of the short rows then agree from call to call
+PIXELS_CPU, PIXELS_GPU = 64, 1024
 IMAGE_SIDE = 224  # px of the drawn pictures
 
 Work = Callable[[], object]
@@ -79,74 +81,90 @@ class SpeedRow:
 
 @dataclass(frozen=True)
 class SpeedTask:
-    """A row that is to be measured.
+    """A row that can be measured.
 
     Attributes:
         device: torch's name of where it computes.
-        run: the whole work.
+        prepare: gives the whole work that is repeated; called when the row is measured.
         counts: whether calls of a module are among the forward passes; calls within one that counts are part of it.
     """
 
     name: str
     device: str
     items: int
-    run: Work
+    prepare: Callable[[], Work]
     counts: Callable[[nn.Module], bool]
 
 
-def speed_tasks(
+def encoder_tasks(encoder: Encoder, device: str, seed: int = 0) -> list[SpeedTask]:
+    """Rows of an encoder alone: whole pictures, and pixels that were prepared before.
+
+    Pictures are drawn noise: what a picture shows changes no time.
+    """
+
+    def encode(count: int) -> Work:
+        pictures = _pictures(count, seed)
+        return lambda: encoder.encode_images(pictures)
+
+    def encode_pixels(count: int) -> Work:
+        views = torch.cat([encoder.prepare_image(picture)[:1] for picture in _pictures(min(count, max(ENCODED)), seed)])
+        views = _repeated(views, count)
+        return lambda: encoder.encode_views(views)
+
+    pixels = PIXELS_CPU if device == "cpu" else PIXELS_GPU
+    return [
+        *(SpeedTask(f"encode-{count}", device, count, partial(encode, count), _is_any) for count in ENCODED),
+        SpeedTask(f"encode-pixels-{pixels}", device, pixels, partial(encode_pixels, pixels), _is_any),
+    ]
+
+
+def aligner_tasks(
     pretrained: PretrainedAligner, encoder: Encoder, frozen: FrozenMap, device: str, seed: int = 0
 ) -> list[SpeedTask]:
-    """All rows; maps and training stay on the CPU whatever the device is.
+    """Rows of an aligner with its encoder; maps and training stay on the CPU whatever the device is.
 
-    Images are drawn noise, their features those that the aligner keeps, repeated: what a picture shows changes no time.
+    Image features are those that the aligner keeps, repeated.
     """
     aligner, reference = pretrained.aligner, pretrained.reference
-    rng = np.random.default_rng(seed)
     features, texts = reference.fit_images, reference.texts[:, 0]
-    pictures = [
-        Image.fromarray(pixels)
-        for pixels in rng.integers(0, 256, (max(*ENCODED, TRACED), IMAGE_SIDE, IMAGE_SIDE, 3), np.uint8)
-    ]
 
     def align(count: int, steps: int) -> Work:
         images, sampling = _repeated(features, count), SamplingConfig(num_inference_steps=steps)
         return lambda: aligner.align(images, texts, sampling)
 
-    tasks = [
-        SpeedTask(
-            f"encode-{count}", device, count, lambda count=count: encoder.encode_images(pictures[:count]), _is_any
-        )
-        for count in ENCODED
+    def project() -> Work:
+        points = np.random.default_rng(seed).standard_normal((PLACED, frozen.projector.dim), np.float32)
+        return lambda: frozen.place(points)
+
+    def trace() -> Work:
+        """From pictures to what the player draws."""
+        from seda.export.payload import player_payload
+        from seda.tracing import Workbench, trace_images
+
+        workbench = Workbench(pretrained, encoder, {frozen.name: frozen})
+        images = [NamedImage(str(index), picture) for index, picture in enumerate(_pictures(TRACED, seed))]
+        sampling, names = SamplingConfig(num_inference_steps=TRACED_STEPS), pretrained.card.class_names
+        return lambda: player_payload(trace_images(images, names, workbench, sampling))
+
+    def train() -> Work:
+        taught = reference.texts[:TRAINED_CLASSES].cpu()
+        data = TrainingSet(_repeated(features, TRAINED).cpu(), torch.arange(TRAINED) % len(taught), taught)
+        return lambda: fit_aligner(data, TrainingConfig(max_epochs=TRAINED_EPOCHS))
+
+    return [
+        *(
+            SpeedTask(f"align-{count}x2x{steps}", device, count, partial(align, count, steps), _is_denoiser)
+            for count, steps in itertools.product(ALIGNED, STEPS)
+        ),
+        SpeedTask(f"project-{PLACED}", "cpu", PLACED, project, _is_any),
+        SpeedTask(f"trace-{TRACED}x2x{TRACED_STEPS}", device, TRACED, trace, _is_network),
+        SpeedTask(f"train-{TRAINED}x{TRAINED_EPOCHS}", "cpu", TRAINED * TRAINED_EPOCHS, train, _is_denoiser),
     ]
-    tasks += [
-        SpeedTask(f"align-{count}x2x{steps}", device, count, align(count, steps), _is_denoiser)
-        for count, steps in itertools.product(ALIGNED, STEPS)
-    ]
-    points = rng.standard_normal((PLACED, frozen.projector.dim), np.float32)
-    tasks.append(SpeedTask(f"project-{PLACED}", "cpu", PLACED, lambda: frozen.place(points), _is_any))
-    tasks.append(_trace_task(pretrained, encoder, frozen, device, pictures[:TRACED]))
-    taught = reference.texts[:TRAINED_CLASSES].cpu()
-    data = TrainingSet(_repeated(features, TRAINED).cpu(), torch.arange(TRAINED) % len(taught), taught)
-    config = TrainingConfig(max_epochs=TRAINED_EPOCHS)
-    name, count = f"train-{TRAINED}x{TRAINED_EPOCHS}", TRAINED * TRAINED_EPOCHS
-    return [*tasks, SpeedTask(name, "cpu", count, lambda: fit_aligner(data, config), _is_denoiser)]
 
 
-def _trace_task(
-    pretrained: PretrainedAligner, encoder: Encoder, frozen: FrozenMap, device: str, pictures: Sequence[Image.Image]
-) -> SpeedTask:
-    """From pictures to what the player draws."""
-    from seda.export.payload import player_payload
-    from seda.tracing import Workbench, trace_images
-
-    workbench = Workbench(pretrained, encoder, {frozen.name: frozen})
-    images = [NamedImage(str(index), picture) for index, picture in enumerate(pictures)]
-    sampling, names = SamplingConfig(num_inference_steps=TRACED_STEPS), pretrained.card.class_names
-    return SpeedTask(
-        f"trace-{len(images)}x2x{TRACED_STEPS}", device, len(images),
-        lambda: player_payload(trace_images(images, names, workbench, sampling)), _is_network,
-    )  # fmt: skip
+def _pictures(count: int, seed: int) -> list[Image.Image]:
+    drawn = np.random.default_rng(seed).integers(0, 256, (count, IMAGE_SIDE, IMAGE_SIDE, 3), np.uint8)
+    return [Image.fromarray(pixels) for pixels in drawn]
 
 
 def _repeated(features: Tensor, count: int) -> Tensor:
@@ -177,7 +195,7 @@ def measure_speed(
     """Measure rows one after the other.
 
     Args:
-        tasks: from `speed_tasks`.
+        tasks: from `encoder_tasks` and `aligner_tasks`.
         names: only these; None for all.
         seconds: that each row is repeated for, within MIN_ROUNDS and MAX_ROUNDS.
         on_row: told of each row, rows done, of how many.
@@ -197,9 +215,9 @@ def measure_speed(
 
 
 def _measure(task: SpeedTask, seconds: float) -> SpeedRow:
-    device = task.device
+    device, run = task.device, task.prepare()
     with watched_calls(task.counts) as calls:
-        task.run()  # warms up too
+        run()  # warms up too
 
     @torch.inference_mode()
     def forward() -> None:
@@ -216,7 +234,7 @@ def _measure(task: SpeedTask, seconds: float) -> SpeedRow:
     while len(runs) < MIN_ROUNDS or (len(runs) < MAX_ROUNDS and time.perf_counter() - start < seconds):
         passes.append(_seconds(forward, device))
         reset_peak(device)
-        runs.append(_seconds(task.run, device))
+        runs.append(_seconds(run, device))
         peaks += [peak] if (peak := peak_mb(device)) is not None else []
     median, ratios = statistics.median(runs), [run / bare for run, bare in zip(runs, passes, strict=True)]
     return SpeedRow(

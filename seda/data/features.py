@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,11 +18,13 @@ from seda.errors import DataError, FileFormatError, StorageError
 from seda.storage import cache_dir, read_arrays, write_arrays
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
+    from torch import Tensor
+
     from seda.data.ray_engine import RayEngine
 
 SHIPPED = Path(__file__).resolve().parents[2] / "assets" / "features"  # read-only
 CHUNK = 512  # images; chosen here: about 12 s on two cores, the most that a kill can lose
-BATCH = 64  # images between two calls of on_progress, at least
 
 logger = logging.getLogger(__name__)
 
@@ -148,18 +151,30 @@ def _encode(
     for start, path, chosen in _chunks(indices, parts):
         chunk = _read_chunk(path, (len(chosen), encoder.image_dim))
         if chunk is None:
-            batches = []
-            batch = max(BATCH, getattr(encoder, "wanted_batch", 0))  # a GPU takes more at a time
-            for first in range(0, len(chosen), batch):
-                if first:
-                    report(start + first)
-                pictures = list(dataset.images(split, chosen[first : first + batch]))
-                batches.append(encoder.encode_images(pictures).numpy())
-            chunk = np.concatenate(batches)
+            done = []
+            with closing(encode_images_of(dataset, split, chosen, encoder)) as batches:
+                for features in batches:
+                    done.append(features.numpy())
+                    if (count := sum(map(len, done))) < len(chosen):
+                        report(start + count)
+            chunk = np.concatenate(done)
             writable = writable and _write_chunk(path, chunk)
         chunks.append(chunk)
         report(start + len(chosen))  # after it was written, so that a stop here loses nothing
     return np.concatenate(chunks)
+
+
+def encode_images_of(
+    dataset: ImageDataset, split: str, indices: np.ndarray, encoder: Encoder
+) -> Generator[Tensor, None, None]:
+    """Features [b, D] of some of a data set's images, batch by batch."""
+    from seda.encoders.batches import encode_batches  # and torch with it
+
+    def read(place: int) -> Image:
+        (picture,) = dataset.images(split, indices[place : place + 1])
+        return picture
+
+    return encode_batches(encoder, len(indices), read)
 
 
 def _chunks(indices: np.ndarray, parts: Path) -> Iterator[tuple[int, Path, np.ndarray]]:

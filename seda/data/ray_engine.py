@@ -16,10 +16,9 @@ from typing import Any
 import numpy as np
 
 from seda.data.datasets import ImageDataset
+from seda.data.features import encode_images_of
 from seda.errors import ConfigError, DataError, FingerprintError, SedaError, StorageError
 from seda.storage import write_arrays
-
-BATCH = 64  # pictures in a worker's memory at a time
 
 
 @dataclass(frozen=True)
@@ -125,11 +124,8 @@ class Worker:
         """
         try:
             encoder = self._loaded()
-            parts = [
-                encoder.encode_images(list(self._dataset.images(self._split, indices[first : first + BATCH]))).numpy()
-                for first in range(0, len(indices), BATCH)
-            ]
-            write_arrays(path, {"image_features": np.concatenate(parts)})
+            batches = encode_images_of(self._dataset, self._split, indices, encoder)
+            write_arrays(path, {"image_features": np.concatenate([features.numpy() for features in batches])})
             return len(indices)
         except StorageError as error:
             return StorageError, error.message, "Set SEDA_CACHE to a folder that every worker can write."

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from seda.device import SteadyEncoder
 from seda.encoders.base import Encoder
 from seda.errors import EncoderError
 
@@ -86,6 +85,8 @@ def load_encoder(name: str, device: str = "cpu", *, on_progress: Callable[[int, 
     encoder = _build(name, device, on_progress)
     if device == "cpu":
         return encoder
+    from seda.encoders.steady import SteadyEncoder
+
     return SteadyEncoder(encoder, device, lambda: _build(name, "cpu", on_progress))
 
 

@@ -31,6 +31,15 @@ class Encoder(Protocol):
     def encode_images(self, images: Sequence[Image]) -> Tensor:
         """Features of RGB pictures, float32 [n, image_dim] on the CPU, in order."""
 
+    def prepare_image(self, image: Image) -> Tensor:
+        """What the image model looks at of one RGB picture, float32 [v, 3, h, w] on the CPU; called in threads.
+
+        A picture's feature is the mean over its v views.
+        """
+
+    def encode_views(self, views: Tensor) -> Tensor:
+        """Features of prepared views [n, 3, h, w], float32 [n, image_dim] on the CPU, in order."""
+
     def encode_texts(self, texts: Sequence[str]) -> Tensor:
         """Features of texts, float32 [n, text_dim] on the CPU, in order."""
 

@@ -29,6 +29,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from seda.data.network import is_reachable
+from seda.encoders.batches import encode_all
 from seda.encoders.download import NotThere, Progress, download_file
 from seda.errors import EncoderError, WeightsError
 from seda.storage import cache_dir, fingerprint, sha256_file
@@ -192,11 +193,18 @@ class OpenClipEncoder:
 
     def encode_images(self, images: Sequence[Image.Image]) -> Tensor:
         """Features of RGB pictures, float32 [n, image_dim] on the CPU, in order; not normalised."""
+        return encode_all(self, images)
+
+    def prepare_image(self, image: Image.Image) -> Tensor:
+        """Pixels of the one view, float32 [1, 3, h, w], as the weights' own preprocessing makes them."""
+        return self._preprocess(image.convert("RGB"))[None]
+
+    def encode_views(self, views: Tensor) -> Tensor:
+        """Features of prepared views [n, 3, h, w], float32 [n, image_dim] on the CPU, in order; not normalised."""
         parts = [torch.empty(0, self.image_dim)]
-        for start in range(0, len(images), self.batch_size):
-            batch = [self._preprocess(image.convert("RGB")) for image in images[start : start + self.batch_size]]
+        for batch in views.split(self.batch_size):
             with torch.inference_mode():
-                parts.append(self._model.encode_image(torch.stack(batch).to(self._device)).float().cpu())
+                parts.append(self._model.encode_image(batch.to(self._device)).float().cpu())
         return torch.cat(parts)  # outside of inference_mode, so that the result can be trained on
 
     def encode_texts(self, texts: Sequence[str]) -> Tensor:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import normalize
 
 from seda.aligner import Aligner, PretrainedAligner, ReferenceFeatures, load_aligner, package_versions
 from seda.card import AlignerCard, write_card
@@ -40,6 +41,7 @@ Progress = Callable[[str, int, int, str], object]
 # Chosen here: enough for clouds and paths, small enough to be shipped
 REFERENCE_COUNT, FIT_PATHS, SCORED_PATHS = 2000, 180, 100
 MAX_REFERENCE_COUNT = 100_000  # clouds that maps were tried with
+SAME_TEXT = 1e-7  # one minus cosine: what rounding leaves of no difference
 MAX_HALF = float(np.finfo(np.float16).max)
 
 logger = logging.getLogger(__name__)
@@ -262,14 +264,15 @@ def _check_texts_differ(material: _Material) -> None:
     Raises:
         DataError: two classes have the very same text features: no path could end at one and not at the other.
     """
-    first_with: dict[bytes, str] = {}
-    for name, features in zip(material.features.class_names, material.texts, strict=True):
-        if (other := first_with.setdefault(features.numpy().tobytes(), name)) is not name:
-            raise DataError(
-                f"The classes {quoted(other)} and {quoted(name)} of {material.name} have the same text features: "
-                f"the text encoder cannot tell them apart.",
-                remedy="Give them other names, such as English words.",
-            )
+    texts = normalize(material.texts.flatten(1).double(), dim=1)  # [c, p d]
+    alike = (texts @ texts.T > 1 - SAME_TEXT).triu(1).nonzero()
+    if len(alike):
+        first, second = (quoted(material.features.class_names[index]) for index in alike[0])
+        raise DataError(
+            f"The classes {first} and {second} of {material.name} have the same text features: the text encoder cannot tell "
+            "them apart.",
+            remedy="Give them other names, such as English words.",
+        )
 
 
 def fit_and_save_maps(

@@ -323,8 +323,11 @@ class ColourEncoder:
 
     name, fingerprint, image_dim, text_dim = "colours", "colours", 3, 26
 
-    def encode_images(self, images):
-        return torch.tensor([np.asarray(image.convert("RGB"), np.float32).mean((0, 1)).tolist() for image in images])
+    def prepare_image(self, image):
+        return torch.from_numpy(np.asarray(image.convert("RGB"), np.float32).mean((0, 1)))[None]
+
+    def encode_views(self, views):
+        return views
 
     def encode_texts(self, texts):
         return torch.tensor([[float(text.count(letter)) for letter in "abcdefghijklmnopqrstuvwxyz"] for text in texts])

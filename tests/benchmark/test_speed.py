@@ -11,7 +11,15 @@ from torch import nn
 
 from seda.aligner import load_aligner
 from seda.benchmark import speed
-from seda.benchmark.speed import SpeedTask, measure_speed, peak_mb, reset_peak, speed_tasks, watched_calls
+from seda.benchmark.speed import (
+    SpeedTask,
+    aligner_tasks,
+    encoder_tasks,
+    measure_speed,
+    peak_mb,
+    reset_peak,
+    watched_calls,
+)
 from seda.cli import ANSWERED, WRONG_CALL, main
 from seda.config import SamplingConfig
 from seda.encoders import load_encoder
@@ -23,13 +31,22 @@ from seda.stages.stage import Stage
 @pytest.fixture(scope="module")
 def tasks(aligner_dir):
     aligner = load_aligner(aligner_dir)
-    return speed_tasks(aligner, load_encoder("bundled"), load_map(aligner.folder), "cpu")
+    encoder = load_encoder("bundled")
+    return encoder_tasks(encoder, "cpu") + aligner_tasks(aligner, encoder, load_map(aligner.folder), "cpu")
 
 
 def test_the_list_covers_every_part(tasks):
     names = [task.name for task in tasks]
     aligned = [f"align-{count}x2x{steps}" for count in (1, 64, 4096) for steps in (25, 50)]
-    assert names == ["encode-1", "encode-64", *aligned, "project-6528", "trace-16x2x25", "train-1024x2"]
+    assert names == [
+        "encode-1",
+        "encode-64",
+        "encode-pixels-64",
+        *aligned,
+        "project-6528",
+        "trace-16x2x25",
+        "train-1024x2",
+    ]
 
 
 def test_watched_calls_are_the_outermost_and_counted_by_shape():
@@ -96,7 +113,7 @@ def test_the_ratio_is_that_of_run_and_passes(monkeypatch):
             for _ in range(2):
                 network.forward(points)  # not a call: hooks do not see it
 
-    row = measure_speed([SpeedTask("x", "cpu", 1, run, lambda module: True)], seconds=1.0)[0]
+    row = measure_speed([SpeedTask("x", "cpu", 1, lambda: run, lambda module: True)], seconds=1.0)[0]
     assert 2 < row.ratio_to_forward < 4.5
 
 
@@ -125,5 +142,10 @@ def test_the_command(capsys, aligner_dir, monkeypatch):
     assert {"name", "device", "items", "median_s", "items_per_s", "ratio_to_forward", "peak_mb"} <= set(rows[0])
     assert main([*call, "--rows", "align-1x2x25"]) == ANSWERED
     assert "ratio to forward" in capsys.readouterr().out
+    assert main([*call, "--encoder", "bundled:whole", "--rows", "encode-1", "--json"]) == ANSWERED
+    (row,) = json.loads(capsys.readouterr().out)
+    assert row["name"] == "encode-1" and row["ratio_to_forward"] < 3
+    assert main([*call, "--encoder", "bundled", "--rows", "align-1x2x25"]) == WRONG_CALL
+    assert "known are encode-1, encode-64, encode-pixels-64." in capsys.readouterr().err
     assert main([*call, "--rows", "nothing"]) == WRONG_CALL
     assert "There is no row nothing" in capsys.readouterr().err

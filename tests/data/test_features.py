@@ -9,6 +9,7 @@ from PIL import Image
 
 from seda.data import features
 from seda.data.features import EncodingStopped, chosen_indices, encode_split, feature_file_name, find_features
+from seda.encoders import batches
 from seda.errors import DataError
 
 
@@ -43,16 +44,19 @@ class TinyEncoder:
         self.fingerprint = fingerprint
         self.encoded = 0
 
-    def encode_images(self, images):
-        self.encoded += len(images)
-        grey = torch.tensor([float(image.getpixel((0, 0))) for image in images])
+    def prepare_image(self, image):
+        return torch.tensor([[[[float(image.getpixel((0, 0)))]]]])
+
+    def encode_views(self, views):
+        self.encoded += len(views)
+        grey = views.flatten()
         return torch.stack([grey, grey**2], dim=1)
 
 
 @pytest.fixture(autouse=True)
 def small_chunks(monkeypatch, tmp_path):
     monkeypatch.setattr(features, "CHUNK", 8)
-    monkeypatch.setattr(features, "BATCH", 4)
+    monkeypatch.setattr(batches, "BATCH", 4)
     monkeypatch.setattr(features, "SHIPPED", tmp_path / "shipped")
     monkeypatch.setenv("SEDA_CACHE", str(tmp_path / "cache"))
 
@@ -112,10 +116,10 @@ def test_a_stop_is_resumed(stop_at, kept):
 
 def test_a_kill_loses_at_most_one_chunk():
     class Killed(TinyEncoder):
-        def encode_images(self, images):
+        def encode_views(self, views):
             if self.encoded >= 20:
                 raise KeyboardInterrupt
-            return super().encode_images(images)
+            return super().encode_views(views)
 
     with pytest.raises(KeyboardInterrupt):
         encode_split(TinyData(), "train", Killed())

@@ -87,10 +87,13 @@ def test_features_come_with_those_of_the_words(emoji, tmp_path):
     class Encoder:
         image_dim, fingerprint = 2, "0" * 16
 
-        def encode_images(self, images):
+        def prepare_image(self, image):
             import torch
 
-            return torch.tensor([[float(np.asarray(image)[0, 0, 0]), 1.0] for image in images])
+            return torch.tensor([[float(np.asarray(image)[0, 0, 0]), 1.0]])
+
+        def encode_views(self, views):
+            return views
 
         def encode_texts(self, texts):
             import torch

@@ -8,6 +8,7 @@ import torch
 
 from seda.aligner import load_aligner
 from seda.config import SamplingConfig, TrainingConfig
+from seda.encoders.batches import encode_all
 from seda.errors import ConfigError, DataError, FingerprintError
 from seda.images import NamedImage
 from seda.projection import load_maps
@@ -27,11 +28,13 @@ class SmallEncoder:
 
     name, image_dim, text_dim = "small", 108, 26
     fingerprint, description = "0123456789abcdef", "for tests"
+    encode_images = encode_all
 
-    def encode_images(self, images):
-        return torch.stack(
-            [torch.from_numpy(np.asarray(image.resize((6, 6))) / 255).flatten() for image in images]
-        ).float()
+    def prepare_image(self, image):
+        return torch.from_numpy(np.asarray(image.resize((6, 6))) / 255).float()[None]
+
+    def encode_views(self, views):
+        return views.flatten(1)
 
     def encode_texts(self, texts):
         return torch.tensor([[text.count(chr(97 + letter)) for letter in range(26)] for text in texts]).float()
