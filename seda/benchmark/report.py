@@ -184,7 +184,7 @@ def _paired(cells: Sequence[Cell]) -> str:
         found = [_difference(paired_difference(at(ours, name), at(of(cells, method), name))) for name in shots]
         rows.append([method, *found, _difference(_few(cells, method))])
     head = ["seda minus", *map(shots_words, shots), "mean of few shots"]
-    return "Paired differences in accuracy, seda minus the method, with 95 % intervals.\n\n" + _table(head, rows)
+    return _folded("Paired differences in accuracy, seda minus the method, with 95 % intervals", _table(head, rows))
 
 
 def _few(cells: Sequence[Cell], method: str) -> Difference | None:
@@ -233,8 +233,7 @@ def _calibration(cells: Sequence[Cell]) -> str:
         "brier": "Brier score",
     }
     return "\n\n".join(
-        f"{title}.\n\n" + _by_shots(cells, lambda group, name=name: _mean(group, name))
-        for name, title in titles.items()
+        _folded(title, _by_shots(cells, lambda group, name=name: _mean(group, name))) for name, title in titles.items()
     )
 
 
@@ -266,7 +265,7 @@ def _shift(cells: Sequence[Cell]) -> str:
             if known:
                 cell_values = [average(group, figure), *shifted, statistics.mean(known)]
                 rows.append([method, *("" if math.isnan(value) else f"{value:.3f}" for value in cell_values)])
-        tables.append(f"{heading} under shift, {shots_words(shots)}.\n\n" + _table(head, rows))
+        tables.append(_folded(f"{heading} under shift, {shots_words(shots)}", _table(head, rows)))
     return "\n\n".join(tables)
 
 
@@ -295,9 +294,10 @@ def _errors(cells: Sequence[Cell]) -> str:
         for name, figure in ((method, "error_auroc"), (f"{method}, own scores", "error_auroc_own")):
             if values(of(cells, method), figure):
                 rows.append([name, *(_spread(at(of(cells, method), part), figure) for part in shots)])
-    told = (
-        "Error detection: AUROC of the largest class probability for telling right answers from wrong ones; *own scores* are read "
-        "from the trajectories.\n\n" + _table(["", *map(shots_words, shots)], rows)
+    told = _folded(
+        "Error detection: AUROC of the largest class probability for telling right answers from wrong ones; own scores are read "
+        "from the trajectories",
+        _table(["", *map(shots_words, shots)], rows),
     )
     if detected := _detection(cells):
         gain = _mean_gain(detected)
@@ -348,8 +348,9 @@ def _alignment(cells: Sequence[Cell]) -> str:
             rows.append([method, *(_mean(group, name) for name in ALIGNMENT)])
     if not rows:
         return ""
-    title = f"Where pictures are mapped to, beside what can be retrieved from there; {shots_words(shots)}, at most 500 test images."
-    return f"{title} A small gap alone is worth nothing: see *collapse*.\n\n" + _table(["", *ALIGNMENT], rows)
+    title = f"Where pictures are mapped to, beside what can be retrieved from there; {shots_words(shots)}, at most 500 test images"
+    told = "A small gap alone is worth nothing: see *collapse*."
+    return _folded(title, f"{told}\n\n{_table(['', *ALIGNMENT], rows)}")
 
 
 def _cost(cells: Sequence[Cell]) -> str:
@@ -361,8 +362,8 @@ def _cost(cells: Sequence[Cell]) -> str:
                 average(group, name) for name in ("seconds", "test_seconds", "parameters", "tried")
             )
             rows.append([method, f"{fit:.1f}", f"{test:.2f}", f"{round(size):,}", f"{tried:.0f}"])
-    title = f"Seconds for choosing and fitting, and for the test images; trained numbers; settings tried; {shots_words(shots)}."
-    return f"{title}\n\n" + _table(["", "fit s", "test s", "parameters", "settings"], rows)
+    title = f"Seconds for choosing and fitting, and for the test images; trained numbers; settings tried; {shots_words(shots)}"
+    return _folded(title, _table(["", "fit s", "test s", "parameters", "settings"], rows))
 
 
 def _by_shots(cells: Sequence[Cell], value: Callable[[Sequence[Cell]], str]) -> str:
@@ -374,6 +375,11 @@ def _by_shots(cells: Sequence[Cell], value: Callable[[Sequence[Cell]], str]) -> 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _folded(title: str, text: str) -> str:
+    """A part that opens at a click, where the page is shown as HTML; the title is plain text."""
+    return f"<details><summary>{title}</summary>\n\n{text}\n\n</details>"
 
 
 def _difference(found: Difference | None) -> str:
