@@ -14,4 +14,4 @@ state, search = app_state(), search_state()
 with reading_column(), errors_on_screen():
     st.title("Search", anchor=False)
     choose(state, search)
-    show_found(search)
+    show_found(state, search)

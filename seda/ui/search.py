@@ -18,7 +18,7 @@ from seda.ui import cache
 from seda.ui.controls import check_pictures, choose_aligner
 from seda.ui.errors import plain, show_error, show_failures, show_notes
 from seda.ui.gallery import NO_SAMPLES, choose_uploads, first_kind, kind_name, kind_of, sample_kinds
-from seda.ui.state import SAMPLES, UPLOAD, AppState, PictureFile, begin_widget, read_widget
+from seda.ui.state import SAMPLES, UPLOAD, AppState, PictureFile, begin_widget, read_widget, set_widget
 from seda.ui.texts import SEARCH_AFTER, SEARCH_BEFORE
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 WORDS, PICTURE = "Words to pictures", "Picture to words"
 TOP = 8  # of each ranking; chosen here: two rows of four in a window of 1280 px
 THUMBNAIL = 112  # px on the screen; twice as many are sent
+EXAMPLES = ("something to eat", "a furry animal", "a musical instrument")  # not one of them is a category's name
 _KEY = "search.state"
 _THE_WORDS = -1  # in the place of a picture
 
@@ -163,6 +164,10 @@ def _ask_for_words(search: SearchState) -> int | None:
             label_visibility="collapsed", max_chars=200,
         )  # fmt: skip
         asked = st.form_submit_button("Search", type="primary", icon=":material/search:", key="search.run")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption("For example", width="content")
+        for place, words in enumerate(EXAMPLES):
+            asked |= st.button(words, key=f"search.example.{place}", on_click=set_widget, args=("search.query", words))
     return _THE_WORDS if asked else None
 
 
@@ -172,12 +177,20 @@ def _ask_for_picture(state: AppState, search: SearchState) -> int | None:
     if pictures is None:
         return None
     st.caption("Press the name of a picture to search the words for it.")
+    with st.container(height=230, key="search.gallery"):
+        return _show_gallery(pictures, can_ask=True)
+
+
+def _show_gallery(pictures: Pictures, *, can_ask: bool) -> int | None:
+    """All pictures with their names; where these are buttons, the place of the one that was pressed."""
     asked = None
-    with st.container(height=230, key="search.gallery"), st.container(horizontal=True, gap="small"):
+    with st.container(horizontal=True, gap="small"):
         for place, (file, thumbnail) in enumerate(zip(pictures.files, pictures.thumbnails, strict=True)):
             with st.container(width=92, gap=None, horizontal_alignment="center"):
                 st.image(thumbnail, width=72, alt=file.name)
-                if st.button(plain(file.name), key=f"search.pick.{place}", type="tertiary"):
+                if not can_ask:
+                    st.caption(plain(file.name), text_alignment="center")
+                elif st.button(plain(file.name), key=f"search.pick.{place}", type="tertiary"):
                     asked = place
     return asked
 
@@ -277,14 +290,15 @@ def _find(
     return Found(query, picture, pictures, scores, before, after, recall, state.aligner, notes)
 
 
-def show_found(search: SearchState) -> None:
-    """The error of the last search, or both rankings and the recall."""
+def show_found(state: AppState, search: SearchState) -> None:
+    """The error of the last search, or both rankings and the recall; before the first one, the pictures themselves."""
     if search.problem is not None:
         show_error(search.problem)
     found = search.found
     if found is None:
-        if search.problem is None:
-            st.info("Nothing was searched yet. Type words, or press a picture's name.", icon=":material/search:")
+        if search.problem is None and search.direction == WORDS and (pictures := _pictures(state, search)) is not None:
+            st.caption("These pictures are searched." if len(pictures.files) > 1 else "This picture is searched.")
+            _show_gallery(pictures, can_ask=False)
         return
     n, k = len(found.pictures.files), len(found.scores.words)
     if found.picture is None:

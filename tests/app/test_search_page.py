@@ -17,7 +17,7 @@ from streamlit.testing.v1 import AppTest
 from seda.search import SAMPLES
 from seda.ui import cache
 from seda.ui.gallery import MAX_PICTURES, first_kind, kind_of
-from seda.ui.search import PICTURE, SearchState
+from seda.ui.search import EXAMPLES, PICTURE, SearchState
 from seda.ui.state import UPLOAD
 from tests.app.conftest import press, said, state_of, type_classes
 from tests.tiny import CLASSES, picture
@@ -79,8 +79,14 @@ def labelled(assets, monkeypatch):
     cache.samples.clear()
 
 
-def test_the_page_says_that_nothing_was_searched_yet(open_search):
-    assert "Nothing was searched yet" in said(open_search(), "info")
+def test_before_the_first_search_the_page_shows_the_pictures_and_what_to_ask(open_search):
+    app = open_search()
+    assert "These pictures are searched." in said(app, "caption") and "red square 101" in said(app, "caption")
+    app.button(key="search.example.1").click().run()
+    assert search_of(app).found.query == EXAMPLES[1] == app.text_input(key="search.query").value
+    assert "These pictures are searched." not in said(app, "caption")
+    app.button(key="search.example.0").click().run()
+    assert search_of(app).found.query == EXAMPLES[0]
 
 
 def test_words_find_pictures_twice(open_search):
