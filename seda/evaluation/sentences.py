@@ -103,6 +103,13 @@ def percent(share: float) -> str:
     return f"{100 * share:.0f} %"
 
 
+def fine_percent(share: float) -> str:
+    """The same with tenths and hundredths below 1 %: among a thousand words even the best may have less."""
+    if 0 < share < 0.00005:
+        return "under .01 %"
+    return f"{statistic(100 * share)} %" if 0 < share < 0.01 else percent(share)
+
+
 def quoted(name: str) -> str:
     """A class text in quotation marks; cut, and a right-to-left one kept from turning the sentence around."""
     name = name if len(name) <= SHOWN else name[: SHOWN - 1] + "…"

@@ -11,7 +11,7 @@ import streamlit as st
 
 from seda.class_texts import parse_class_texts
 from seda.errors import ImageError, SedaError
-from seda.evaluation.sentences import percent, quoted, statistic
+from seda.evaluation.sentences import fine_percent, percent, quoted, statistic
 from seda.images import ImageFailure, png_url, read_image, thumbnail_png
 from seda.search import Hit, Recall, SearchScores, clean_query, encode_gallery, key_of, search_scores, word_list
 from seda.ui import cache
@@ -311,7 +311,7 @@ def show_found(state: AppState, search: SearchState) -> None:
     columns = st.columns(2, gap="large")
     for column, title, about, hits, score in (
         (columns[0], "Before alignment", SEARCH_BEFORE, found.before, statistic),
-        (columns[1], "After alignment", SEARCH_AFTER.format(words=k), found.after, percent),
+        (columns[1], "After alignment", SEARCH_AFTER.format(words=k), found.after, fine_percent),
     ):
         with column.container(border=True):
             st.markdown(f"**{title}**")

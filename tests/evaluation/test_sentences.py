@@ -9,6 +9,7 @@ from seda.evaluation.sentences import (
     class_margins,
     cloud_ends,
     cloud_sentence,
+    fine_percent,
     path_sentences,
     percent,
     quoted,
@@ -121,6 +122,14 @@ def test_statistics_are_printed_without_a_leading_zero(value, text):
 )
 def test_percent_never_rounds_to_all_or_nothing(share, text):
     assert percent(share) == text
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [(0, "0 %"), (0.00001, "under .01 %"), (0.0024, ".24 %"), (0.02, "2 %"), (0.999, "over 99 %")],
+)
+def test_small_shares_keep_their_order(share, text):
+    assert fine_percent(share) == text
 
 
 def test_names_are_cut_and_kept_from_turning_the_sentence():
