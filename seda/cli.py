@@ -1,4 +1,4 @@
-"""python -m seda: classify, trace, search, train, evaluate, benchmark, map, bench, list.
+"""python -m seda: classify, trace, search, train, pretrain, evaluate, benchmark, map, bench, list.
 
 Results go to stdout, progress and messages to stderr. Exit status: 0 when the call was answered (for classify, trace and
 search: at least one image), 1 when it was right but nothing could be answered or written, 2 when the call itself is wrong, 130
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shlex
 import sys
 import time
@@ -53,6 +54,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         _say(f"\nstopped.{arguments.when_stopped}")
         return INTERRUPTED
+    except BrokenPipeError:  # as `| head` does; what is left must not be written at the end either
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return UNANSWERED
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -104,8 +108,8 @@ def _parser() -> argparse.ArgumentParser:
     train.set_defaults(command=_train, when_stopped=" The same command goes on where this one ended.")
     train.add_argument(
         "--dataset", required=True,
-        help="fashion-mnist, digits, emoji:google, emoji:twitter, folder:DIR with one sub-folder a class, or features:FILE "
-        "(see benchmark --data; without pictures)",
+        help="fashion-mnist, digits, emoji:google, emoji:twitter, torchvision:NAME, folder:DIR with one sub-folder a class, or "
+        "features:FILE (see benchmark --data; without pictures)",
     )  # fmt: skip
     train.add_argument("--encoder", default="bundled", help="see `list`; default %(default)s")
     train.add_argument("--out", required=True, metavar="DIR", type=Path, help="folder of the new aligner")
@@ -140,7 +144,7 @@ def _parser() -> argparse.ArgumentParser:
         help="fitted to the encoder's categories and to drawings; of an encoder such as CLIP to words alone",
     )  # fmt: skip
     pretrain.add_argument(
-        "--encoder", default="bundled:whole", help="that, or a model of open_clip, see `list`; default %(default)s"
+        "--encoder", default="bundled:whole", help="bundled:whole (the default) or a model of open_clip, see `list`"
     )
     pretrain.add_argument(
         "--words", metavar="A,B|@FILE",
@@ -172,8 +176,8 @@ def _parser() -> argparse.ArgumentParser:
     benchmark.set_defaults(command=_benchmark, when_stopped=" The same command goes on where this one ended.")
     benchmark.add_argument(
         "--data", required=True, metavar="A,B",
-        help="data sets: fashion-mnist, digits, emoji:google, emoji:twitter, folder:DIR; or features:FILE, a .safetensors, "
-        ".npz or .parquet with image_features [n, D], labels [n], test [n] (1 for test images), and class_text_features "
+        help="data sets: fashion-mnist, digits, emoji:google, emoji:twitter, torchvision:NAME, folder:DIR; or features:FILE, a "
+        ".safetensors, .npz or .parquet with image_features [n, D], labels [n], test [n] (1 for test images), and class_text_features "
         "[k, d] or class_names",
     )  # fmt: skip
     benchmark.add_argument(
@@ -501,11 +505,10 @@ def _pretrain_on_drawings(arguments: argparse.Namespace) -> PretrainedAligner:
             remedy="Add --encoder open_clip:MODEL/PRETRAINED, or leave them out.",
         )
 
-    from seda.encoders import load_encoder
     from seda.training.open_vocabulary import ENCODER, pretrain_open_vocabulary
 
     return pretrain_open_vocabulary(
-        load_encoder(ENCODER), arguments.out, data_dir=arguments.data_dir, on_progress=_progress
+        _load_encoder(ENCODER, _device(arguments)), arguments.out, data_dir=arguments.data_dir, on_progress=_progress
     )
 
 

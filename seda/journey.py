@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 
 from seda.errors import ConfigError, FileFormatError, ShapeError
-from seda.storage import arrays_to_bytes, read_arrays, write_bytes
+from seda.storage import arrays_from_bytes, arrays_to_bytes, read_arrays, write_bytes
 from seda.trajectory import MAP_ARRAYS, MapPositions, Trajectory, check_stages
 
 FORMAT = "seda-journey"
@@ -281,20 +281,32 @@ class Journey:
         Raises:
             FileFormatError: damaged, not a replay, of another version, or its parts do not fit one another.
         """
-        arrays, metadata = read_arrays(path)
+        return cls._of(*read_arrays(path), str(path))
+
+    @classmethod
+    def from_bytes(cls, content: bytes, name: str) -> Self:
+        """Read a replay file's content, without a file; the name is for messages.
+
+        Raises:
+            FileFormatError: as `load`.
+        """
+        return cls._of(*arrays_from_bytes(content, name), name)
+
+    @classmethod
+    def _of(cls, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, Any], name: str) -> Self:
         if metadata.get("format") != FORMAT:
             raise FileFormatError(
-                f"{path} is not a replay file (its format is {metadata.get('format')!r}, expected {FORMAT!r}).",
+                f"{name} is not a replay file (its format is {metadata.get('format')!r}, expected {FORMAT!r}).",
                 remedy="Choose a .safetensors file that `python -m seda trace` or the app's replay download wrote.",
             )
         if metadata.get("version") != FORMAT_VERSION:
             raise FileFormatError(
-                f"{path} is a replay of version {metadata.get('version')}; this program reads version {FORMAT_VERSION}.",
+                f"{name} is a replay of version {metadata.get('version')}; this program reads version {FORMAT_VERSION}.",
                 remedy="Trace the images again with this version.",
             )
         if not isinstance(metadata.get("settings"), dict):
             raise FileFormatError(
-                f"{path} does not say how it was made (its settings are {metadata.get('settings')!r:.60}).",
+                f"{name} does not say how it was made (its settings are {metadata.get('settings')!r:.60}).",
                 remedy="Trace the images again.",
             )
         try:
@@ -320,7 +332,7 @@ class Journey:
             )
         except (KeyError, IndexError, TypeError, ValueError, AttributeError, ConfigError, ShapeError) as error:
             raise FileFormatError(
-                f"{path} is an incomplete replay file ({error}).", remedy="Trace the images again."
+                f"{name} is an incomplete replay file ({error}).", remedy="Trace the images again."
             ) from error
 
 

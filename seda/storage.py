@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
+from safetensors.numpy import load, save
 
 from seda.errors import FileFormatError, StorageError
 
@@ -102,11 +102,29 @@ def read_arrays(path: Path | str) -> tuple[dict[str, np.ndarray], dict[str, Any]
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
             metadata = json.loads((file.metadata() or {}).get("json", "{}"))
     except (SafetensorError, OSError, ValueError) as error:
-        raise FileFormatError(
-            f"{path} is damaged or not a safetensors file ({error}).",
-            remedy="Restore the file from its source or make it again.",
-        ) from error
+        raise _damaged(path, error) from error
     return arrays, metadata
+
+
+def arrays_from_bytes(content: bytes, name: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Arrays by name and the metadata of what `arrays_to_bytes` made; the name is for messages.
+
+    Raises:
+        FileFormatError: the content is damaged or not safetensors.
+    """
+    try:
+        arrays = load(content)
+        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+        return arrays, json.loads(header.get("__metadata__", {}).get("json", "{}"))
+    except (SafetensorError, ValueError) as error:
+        raise _damaged(name, error) from error
+
+
+def _damaged(name: Path | str, error: Exception) -> FileFormatError:
+    return FileFormatError(
+        f"{name} is damaged or not a safetensors file ({error}).",
+        remedy="Restore the file from its source or make it again.",
+    )
 
 
 def read_metadata(path: Path | str) -> dict[str, Any]:

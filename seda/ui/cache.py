@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import gc
 import json
-import tempfile
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ from seda.errors import FileFormatError, SedaError
 from seda.export.payload import player_payload
 from seda.images import SUFFIXES
 from seda.journey import Journey
-from seda.storage import read_json, write_bytes
+from seda.storage import read_json
 from seda.ui.state import PictureFile
 
 if TYPE_CHECKING:
@@ -78,14 +77,8 @@ def read_replay(content: bytes, name: str) -> Journey:
 
     Raises:
         FileFormatError: the file is damaged, of another kind or of another version, or does not make a picture.
-        StorageError: the disk is full.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        path = write_bytes(Path(folder) / "replay.safetensors", content)
-        try:
-            journey = Journey.load(path)
-        except FileFormatError as error:
-            raise FileFormatError(error.message.replace(str(path), name), remedy=error.remedy) from error
+    journey = Journey.from_bytes(content, name)
     try:
         player_payload(journey)  # remembered; a file may be well-formed and still make no sense
     except SedaError as error:

@@ -9,6 +9,7 @@ from typing import Any
 import streamlit as st
 
 from seda.card import EVALUATION, NAMING, OWN_PICTURES, VALIDATION, WORDS_ALONE, AlignerCard
+from seda.data.uploaded_pictures import UploadedPictures
 from seda.ui.errors import plain
 
 MANY = 100  # categories that are no longer read at a glance
@@ -156,9 +157,12 @@ def _command(card: AlignerCard) -> str:
         return f"python -m seda pretrain open-vocabulary --encoder {shlex.quote(card.encoder)}{_own(card)} --out FOLDER"
     if EVALUATION in card.data:
         return "python -m seda pretrain open-vocabulary --out FOLDER"
+    dataset = str(card.data.get("dataset"))
+    if dataset == UploadedPictures.name:  # kept nowhere
+        dataset = "folder:FOLDER_OF_THE_PICTURES"
     return (
-        f"python -m seda train --dataset {card.data.get('dataset')} --limit {card.data.get('count')} "
-        f"--encoder {card.encoder} --seed {card.training.seed} --epochs {card.training.max_epochs} --out FOLDER"
+        f"python -m seda train --dataset {shlex.quote(dataset)} --limit {card.data.get('count')} --encoder "
+        f"{shlex.quote(card.encoder)} --seed {card.training.seed} --epochs {card.training.max_epochs} --out FOLDER"
     )
 
 

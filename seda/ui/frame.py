@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 
 import streamlit as st
 
 from seda.ui.state import app_state
 from seda.ui.theme import ICON, LOGO, apply_style
+
+with suppress(ImportError):  # an older Streamlit has another server, which keeps uploads in memory
+    from starlette.formparsers import MultiPartParser
+
+    # else a file of more than 1 MB is on the disk, without a name, while it comes in
+    MultiPartParser.spool_max_size = (st.get_option("server.maxUploadSize") + 1) * 2**20
 
 
 def show_frame() -> None:

@@ -6,6 +6,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from seda.card import EVALUATION, OWN_PICTURES, SAMPLE_PICTURES, WORDS_ALONE, read_card
+from seda.data.uploaded_pictures import UploadedPictures
 from seda.ui import card as page
 
 
@@ -56,4 +57,11 @@ def test_commands_that_make_it_again(words_card):
         page._command(replace(words_card, data={EVALUATION: {}}))
         == "python -m seda pretrain open-vocabulary --out FOLDER"
     )
-    assert page._command(read_card("fashion-mnist")).startswith("python -m seda train --dataset fashion-mnist")
+    trained = read_card("fashion-mnist")
+    assert page._command(trained).startswith("python -m seda train --dataset fashion-mnist")
+    uploaded = replace(
+        trained, data={"dataset": UploadedPictures.name, "count": 6}, encoder="open_clip:local-dir:/my clip"
+    )
+    assert page._command(uploaded).startswith(
+        "python -m seda train --dataset folder:FOLDER_OF_THE_PICTURES --limit 6 --encoder 'open_clip:local-dir:/my clip' "
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 import tempfile
@@ -11,6 +12,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from starlette.datastructures import Headers
+from starlette.formparsers import MultiPartParser
 from streamlit.runtime.caching.cache_utils import CachedFunc
 from streamlit.testing.v1 import AppTest
 
@@ -302,6 +305,25 @@ def opened_for_writing() -> Callable[[], AbstractContextManager[list[str]]]:
         listening.pop()
 
     return watch
+
+
+def test_the_server_holds_uploads_in_memory_while_they_come_in(open_search, opened_for_writing):
+    """As Streamlit's own route reads them; without the frame a file of more than 1 MB goes through the disk."""
+    open_search()
+    head = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\n'
+
+    async def body():
+        yield head + bytes(30 * 2**20) + b"\r\n--x--\r\n"
+
+    async def received():
+        form = await MultiPartParser(Headers({"content-type": "multipart/form-data; boundary=x"}), body()).parse()
+        found = form["file"].size, form["file"]._in_memory
+        await form.close()
+        return found
+
+    with opened_for_writing() as opened:
+        assert asyncio.run(received()) == (30 * 2**20, True)
+    assert opened == []
 
 
 def cached_values() -> dict[str, list[int]]:

@@ -29,7 +29,7 @@ def main() -> None:
     parser.add_argument("--points", type=int, nargs="+", default=[2_000, 8_000, 32_000])
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    material = aligner_material(load_aligner()).material
+    material = aligner_material(load_aligner("fashion-mnist")).material
     states = material.paths.reshape(-1, material.paths.shape[2])
     pool = np.concatenate([material.reference, states])
     config = MapConfig()
