@@ -129,7 +129,8 @@ def _summary(cells: Sequence[Cell]) -> str:
     if not rows:
         return ""
     return (
-        "In short. Each number of shots counts for *at most half a point below the best* of all methods but controls. *Ahead*: "
+        "In short. The second column says whether SeDA is, at every number of shots, at most half a point below the best method "
+        "(controls not counted). *Ahead*: "
         "the 95 % interval of the paired difference, averaged over few shots, lies above zero; *level*: it holds zero. "
         f"*Finds its errors*: AUROC of SeDA's own scores at least {DETECTION_GAIN} above that of mlp's softmax.\n\n"
         + _table(head, rows)

@@ -35,7 +35,7 @@ anywhere**. Numbers in this program are measured with this program.
 - **Scaling.** Features are centred, brought to one length and multiplied by a stated scale, so that noise and features
   are comparable. The scale stands below every picture, because the shape of a path depends on it. Image features without
   negative values are replaced by their square roots first (Yang, Liu and Xu, ICLR 2021); with few images this helps more
-  than anything else that was tried, and it helps simple methods, too.
+  than anything else that was tried, and it helps simple methods, too. *open-vocabulary* goes without.
 - **Common space.** Where the encoders differ in width, a fixed linear map (principal components of the training
   features) takes visual features to the width of the texts.
 - **Stage 1, semantic learner.** Starts from the picture's feature plus noise and removes the noise step by step. Each
@@ -44,7 +44,7 @@ anywhere**. Numbers in this program are measured with this program.
   noisy state, times its learned probability to the power of the guidance), plus a learned correction that starts at zero.
   What the picture itself leaves in the noisy state is not counted as evidence a second time.
 - **Where that probability comes from.** Not from steps: two read-outs in closed form (one Gaussian around each center with a
-  shared covariance, and a ridge regression) speak first, answers averaged; a small network may add what images that it was
+  shared covariance, and a ridge regression; for encoders such as CLIP also their own comparison with the class texts) speak first, answers averaged; a small network may add what images that it was
   not trained on confirm. Stage 2 carries this belief over to your words by how near they lie to the categories' own.
 - **Any words.** The aligner *open-vocabulary* has 1,000 categories, those of the image encoder's own classifier, known by their
   names, synonyms and kinds ("retriever", "dog", "mammal"). Its belief about your words pools four readings, none of them
@@ -79,8 +79,8 @@ control ever refits them, except the button that says so.
   path's average in one of the two, and three times as long as in the other. The two steps that add noise are long in
   feature space and short on the UMAP; they carry most marks.
 - **Other class texts** than the aligner's own are placed where the frozen map puts them. *Refit the maps* makes room for
-  them: it starts from the frozen maps, and ends before 5 of 100 old points have moved by more than 5 % of the map's
-  width. What moved is said below the picture.
+  them: it starts from the frozen maps, and stops before more than 5 in 100 of the old points have moved by more than 5 % of
+  the map's width. What moved is said below the picture.
 - **The curves, the table and the sentences know no map.** Cosines, margins and steps are those of feature space. So are the
   *nearest training pictures*: by cosine, among at most 2,000 training features, wherever the map puts them.
 - **A ghost** is the run before, under the same noise unless the seed was changed. How far it is away is measured in feature
@@ -92,9 +92,9 @@ control ever refits them, except the button that says so.
 
 LIMITS = """
 ### What it cannot do
-- The aligner *open-vocabulary* knows what 1,000 categories and some two thousand drawings look like. A person is no category:
+- The aligner *open-vocabulary* knows what 1,000 categories and 2,759 drawings look like. A person is no category:
   people, faces and what they do are guessed from things around them. Of photographs in twelve everyday groups it gets
-  four of five right; among 355 descriptions about one in four. "None of these" is missed for a quarter of the pictures. Words are read as English; an emoji or a Chinese character is
+  four of five right; among 355 descriptions three of ten. "None of these" is missed for a quarter of the pictures whose word is not on the list. Words are read as English; an emoji or a Chinese character is
   unknown to the text encoder, and all unknown words are the same to it; the page then says so.
 - The aligner *fashion-mnist* has seen small grey pictures of clothes. Its answers for a photo of your cat mean little.
 - A single step already holds all class information when each class has one goal: the answer is read there, and many
