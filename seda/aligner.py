@@ -23,6 +23,7 @@ from torch import Tensor, nn
 import seda
 from seda.card import DEFAULT_ALIGNER, AlignerCard, find_aligner, read_card, write_card
 from seda.config import ModelConfig, SamplingConfig
+from seda.device import check_device
 from seda.diffusion.sampling import DenoisingPath, StepEvent
 from seda.errors import FileFormatError, FingerprintError, ShapeError
 from seda.evaluation.maps import thinning
@@ -310,8 +311,10 @@ def load_aligner(
 
     Raises:
         AlignerError: there is none of that name.
+        ConfigError: the device is not known, or not there.
         FileFormatError: a file is damaged or of another version.
     """
+    check_device(str(device))
     folder = find_aligner(name_or_dir)
     card = read_card(folder, check_maps=check_maps)
     arrays, _ = read_arrays(folder / WEIGHTS_FILE)
@@ -320,14 +323,13 @@ def load_aligner(
         for name, value in arrays.items()
     }
     try:
-        reference = ReferenceFeatures(
-            **{field.name: tensors.pop(f"reference.{field.name}").to(device) for field in fields(ReferenceFeatures)}
-        )
-        aligner = Aligner(card.model, *reference.texts.shape[:2])
+        kept = {field.name: tensors.pop(f"reference.{field.name}") for field in fields(ReferenceFeatures)}
+        aligner = Aligner(card.model, *kept["texts"].shape[:2])
         aligner.load_state_dict(tensors)
     except (KeyError, RuntimeError) as error:
         raise FileFormatError(
             f"The weights in {folder} do not fit their card ({error}).", remedy="Train the aligner again."
         ) from error
     aligner.eval().requires_grad_(False).to(device)
+    reference = ReferenceFeatures(**{name: value.to(device) for name, value in kept.items()})
     return PretrainedAligner(aligner, card, reference, folder)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import threading
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from typing import Any
+
+from seda.errors import ConfigError
 
 LARGEST_BATCH = 256  # pictures; chosen here: a GPU gains nothing from more
 PICTURE_BYTES = 64_000_000  # of activations; chosen here: what ViT-L at 336 px takes in bf16, with room
@@ -33,9 +36,39 @@ def encoder_precision(device: str) -> AbstractContextManager[Any]:
     """bf16 autocast on a CUDA device that has it, else nothing. For encoders alone: an aligner is always in float32."""
     import torch
 
-    if device.startswith("cuda") and torch.cuda.is_available() and torch.cuda.is_bf16_supported():
+    # torch.cuda.is_bf16_supported() also counts GPUs that emulate it, slowly
+    if (
+        device.startswith("cuda")
+        and torch.cuda.is_available()
+        and (torch.version.hip or torch.cuda.get_device_capability(device)[0] >= 8)
+    ):
         return torch.autocast("cuda", dtype=torch.bfloat16)
     return nullcontext()
+
+
+def check_device(device: str) -> None:
+    """
+    Raises:
+        ConfigError: the device is not known, or not there.
+    """
+    import torch
+
+    try:
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, ValueError) as error:  # torch without CUDA raises AssertionError
+        raise ConfigError(
+            f"The device {device!r:.40} cannot be used here.", remedy='Choose "cpu", or "cuda" on a machine with a GPU.'
+        ) from error
+
+
+_ALONE = threading.RLock()
+
+
+def alone(device: str) -> AbstractContextManager[Any]:
+    """For work that several threads may ask for: on MPS one at a time, as two that compute at once can end the process
+    (pytorch issue 197805, open in torch 2.14).
+    """
+    return _ALONE if device.startswith("mps") else nullcontext()
 
 
 def free_bytes(device: str) -> int | None:
@@ -43,7 +76,8 @@ def free_bytes(device: str) -> int | None:
     import torch
 
     if device.startswith("cuda") and torch.cuda.is_available():
-        return torch.cuda.mem_get_info(device)[0]
+        unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)  # kept by torch for later
+        return torch.cuda.mem_get_info(device)[0] + unused
     if device.startswith("mps") and torch.backends.mps.is_available():
         return torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory()
     return None
@@ -62,7 +96,10 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     said = str(error).lower()
-    return isinstance(error, RuntimeError) and ("out of memory" in said or "can't allocate memory" in said)
+    # a library on a full GPU says CUBLAS_STATUS_ALLOC_FAILED
+    return isinstance(error, RuntimeError) and any(
+        words in said for words in ("out of memory", "can't allocate memory", "alloc_failed")
+    )
 
 
 def release(device: str) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
 
 from seda import device
-from seda.device import batch_size, best_device, encoder_precision, is_out_of_memory
+from seda.device import alone, batch_size, best_device, encoder_precision, is_out_of_memory
 from seda.encoders import load_encoder
 from seda.encoders.steady import SteadyEncoder
 
@@ -84,10 +86,52 @@ def test_parts_that_were_done_are_not_done_again():
     assert encoder.sizes == [8, 8, 8, 4, 2, 2, 2, 2]
 
 
+def test_threads_that_fail_together_move_on_together():
+    """While one thread's batch still fails on the GPU, another has gone on to the CPU: neither raises, one loads the CPU's."""
+    both = threading.Barrier(2)
+
+    class Full(Greedy):
+        def encode_views(self, views):
+            both.wait(timeout=10)
+            return super().encode_views(views)
+
+    loaded = []
+    encoder = steady(Full(0), lambda: loaded.append(Greedy(1000)) or loaded[-1])
+    with ThreadPoolExecutor(2) as pool:
+        found = [pool.submit(encoder.encode_views, torch.full((1,), float(number))) for number in range(2)]
+        assert [each.result(timeout=30)[0, 0].item() for each in found] == [0, 1]
+    assert len(loaded) == 1
+
+
+def test_weights_that_do_not_fit_are_loaded_on_the_cpu(monkeypatch, caplog):
+    built = []
+
+    def build(name, device, on_progress):
+        built.append(device)
+        if device == "cuda":
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return Greedy(9)
+
+    monkeypatch.setattr("seda.encoders.check_device", lambda _: None)
+    monkeypatch.setattr("seda.encoders._build", build)
+    assert isinstance(load_encoder("open_clip:ViT-bigG-14", "cuda"), Greedy) and built == ["cuda", "cpu"]
+    assert "going on with the CPU" in caplog.text
+
+
+def test_only_mps_computes_for_one_thread_at_a_time():
+    with alone("cuda"), alone("cpu"), alone("mps"), alone("mps"):
+        asked = threading.Thread(target=lambda: outcome.append(alone("mps").acquire(blocking=False)))
+        outcome = []
+        asked.start()
+        asked.join()
+    assert outcome == [False]
+
+
 def test_other_errors_are_not_hidden():
     error = RuntimeError("mat1 and mat2 shapes cannot be multiplied")
     with pytest.raises(RuntimeError, match="mat1"):
         steady(Greedy(0, error)).encode_views(torch.arange(4.0))
+    assert is_out_of_memory(RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"))
     assert is_out_of_memory(RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"))
     assert not is_out_of_memory(ValueError("out of memory"))
 
@@ -128,16 +172,19 @@ def test_only_encoders_on_cuda_compute_in_bf16(monkeypatch):
     with encoder_precision("cpu"):
         assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.float32
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (8, 0))
     seen = []
     monkeypatch.setattr(torch, "autocast", lambda kind, dtype: seen.append((kind, dtype)))
     for name in ("cpu", "mps", "cuda", "cuda:1"):
         encoder_precision(name)
     assert seen == [("cuda", torch.bfloat16)] * 2
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (7, 5))  # only emulates it
+    encoder_precision("cuda")
+    assert len(seen) == 2
 
 
 def test_encoders_on_a_gpu_are_guarded_and_those_on_the_cpu_are_not(monkeypatch):
     assert not isinstance(load_encoder("bundled", "cpu"), SteadyEncoder)
-    monkeypatch.setattr("seda.encoders._check_device", lambda _: None)
+    monkeypatch.setattr("seda.encoders.check_device", lambda _: None)
     guarded = load_encoder("bundled", "cuda")
     assert isinstance(guarded, SteadyEncoder) and guarded.fingerprint == load_encoder("bundled").fingerprint

@@ -33,7 +33,8 @@ class RayEngine:
     """Encodes shards with Ray.
 
     Args:
-        workers: processes; None for one a CPU core, or one a GPU where the device is one.
+        workers: processes, at most; None for one a CPU core, or one a GPU where the device is one. There are never more than
+            free cores or GPUs.
         device: torch's name of what each worker computes on; "cuda" asks Ray for a GPU each.
     Raises:
         ConfigError: Ray is not installed, or the number of workers is below 1.
@@ -84,11 +85,18 @@ class RayEngine:
     ) -> None:  # fmt: skip
         """Keep every worker busy with one shard at a time."""
         gpus = 1 if self._device.startswith("cuda") else 0
-        resource = ray.available_resources().get("GPU" if gpus else "CPU", 1)
-        count = max(1, min(self._workers or int(resource), len(shards)))
+        kind = "GPU" if gpus else "CPU"
+        free = int(ray.available_resources().get(kind, 0))
+        if free < 1:
+            raise ConfigError(
+                f"Ray has no free {kind} for a worker; each asks for one.",
+                remedy="Give --device cpu, or wait until others are done." if gpus else "Wait until others are done.",
+            )
+        count = min(self._workers or free, free, len(shards))  # a worker that finds none would wait for ever
         shared = ray.put(dataset)
         actor = ray.remote(num_cpus=1, num_gpus=gpus)(Worker)
-        idle = [actor.remote(shared, split, encoder, fingerprint, self._device) for _ in range(count)]
+        device = "cuda" if gpus else self._device  # Ray shows each worker its own GPU alone
+        idle = [actor.remote(shared, split, encoder, fingerprint, device) for _ in range(count)]
         waiting, running = list(reversed(shards)), {}
         while waiting or running:
             while idle and waiting:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from seda.device import check_device, is_out_of_memory, release
 from seda.encoders.base import Encoder
 from seda.errors import EncoderError
 
 __all__ = ["Encoder", "EncoderInfo", "fetch_weights", "list_encoders", "load_encoder", "local_weights"]
+
+logger = logging.getLogger(__name__)
 
 _NAMES = "bundled, bundled:whole, open_clip:MODEL/PRETRAINED or open_clip:MODEL@FILE"
 
@@ -74,19 +78,29 @@ def load_encoder(name: str, device: str = "cpu", *, on_progress: Callable[[int, 
         device: a torch device, such as "cpu" or "cuda". Features come back on the CPU all the same.
         on_progress: told of a download of weights, (bytes there, bytes in all or 0); return True to stop.
     Raises:
-        EncoderError: the name or the device is not known or not there.
+        EncoderError: the name is not known.
+        ConfigError: the device is not known or not there.
         WeightsError: the weights are missing, cannot be reached, or are not the expected ones. The bundled encoder
             finds this out when it first encodes.
         Stopped: on_progress asked for it; the next call goes on with the download.
     """
     name = name.strip()
     _check_name(name)
-    _check_device(device)
-    encoder = _build(name, device, on_progress)
+    check_device(device)
     if device == "cpu":
-        return encoder
+        return _build(name, device, on_progress)
     from seda.encoders.steady import SteadyEncoder
 
+    try:
+        encoder = _build(name, device, on_progress)
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        encoder = None
+    if encoder is None:  # outside of except: the error holds the weights that are there already
+        release(device)
+        logger.warning("%s has no memory for the weights of %s; going on with the CPU, which is slower.", device, name)
+        return _build(name, "cpu", on_progress)
     return SteadyEncoder(encoder, device, lambda: _build(name, "cpu", on_progress))
 
 
@@ -140,14 +154,3 @@ def _build(name: str, device: str, on_progress: Callable[[int, int], object] | N
 
 def _installed(*modules: str) -> bool:
     return all(find_spec(module) is not None for module in modules)
-
-
-def _check_device(device: str) -> None:
-    import torch
-
-    try:
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError, ValueError) as error:  # torch without CUDA raises AssertionError
-        raise EncoderError(
-            f"The device {device!r:.40} cannot be used here.", remedy='Choose "cpu", or "cuda" on a machine with a GPU.'
-        ) from error

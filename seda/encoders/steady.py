@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import logging
+import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from seda.device import LARGEST_BATCH, batch_size, encoder_precision, is_out_of_memory, release
+from seda.device import LARGEST_BATCH, alone, batch_size, encoder_precision, is_out_of_memory, release
 from seda.encoders.batches import encode_all
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ class SteadyEncoder:
     def __init__(self, encoder: Encoder, device: str, on_cpu: Callable[[], Encoder]) -> None:
         self._encoder, self._device, self._on_cpu = encoder, device, on_cpu
         self._size = batch_size(device)
+        self._lock = threading.Lock()
         if hasattr(encoder, "batch_size"):
             encoder.batch_size = LARGEST_BATCH  # batches are made here
 
@@ -66,24 +69,31 @@ class SteadyEncoder:
         parts: list[Tensor] = []
         first = 0
         while first < len(items):
+            encoder, device = self._encoder, self._device  # another thread may have moved on to the CPU meanwhile
             part = items[first : first + self._size]
             try:
-                with encoder_precision(self._device):
-                    parts.append(encode(self._encoder, part).float())
+                with alone(device), encoder_precision(device):
+                    parts.append(encode(encoder, part).float())
                 first += len(part)
                 continue
             except (RuntimeError, MemoryError) as error:
-                if self._device == "cpu" or not is_out_of_memory(error):
+                if device == "cpu" or not is_out_of_memory(error):
                     raise
-            self._shrink(len(part))  # outside of except: the error holds the tensors of the failed batch
+            del encoder
+            self._shrink(device, len(part))  # outside of except: the error holds the tensors of the failed batch
         return torch.cat(parts)
 
-    def _shrink(self, failed: int) -> None:
-        """Smaller batches after one that did not fit, or the CPU."""
-        release(self._device)
-        if failed > 1:
-            self._size = failed // 2
-            logger.warning("%s has no memory for %d at a time; going on with %d.", self._device, failed, self._size)
-            return
-        logger.warning("%s has no memory for a single one; going on with the CPU, which is slower.", self._device)
-        self._encoder, self._device, self._size = self._on_cpu(), "cpu", LARGEST_BATCH
+    def _shrink(self, device: str, failed: int) -> None:
+        """Smaller batches after one on the device did not fit, or the CPU."""
+        with self._lock:
+            release(device)
+            if self._device != device:  # another thread was here first
+                return
+            if failed > 1:
+                self._size = min(self._size, failed // 2)
+                logger.warning("%s has no memory for %d at a time; going on with %d.", device, failed, self._size)
+                return
+            logger.warning("%s has no memory for a single one; going on with the CPU, which is slower.", device)
+            self._encoder, self._device, self._size = self._on_cpu(), "cpu", LARGEST_BATCH
+            gc.collect()
+            release(device)  # now without the model

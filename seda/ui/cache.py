@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import gc
 import json
+import sys
 from collections.abc import Collection
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
@@ -143,6 +145,15 @@ def device() -> str:
     from seda.device import best_device
 
     return best_device()
+
+
+def computing() -> AbstractContextManager[Any]:
+    """Around everything that computes for a visitor; see `seda.device.alone`."""
+    if sys.platform != "darwin":  # no MPS, so torch need not be imported to ask for it
+        return nullcontext()
+    from seda.device import alone
+
+    return alone(device())
 
 
 def workbench(aligner: str) -> Workbench:

@@ -45,7 +45,8 @@ def run_pending(state: AppState) -> None:
         bar.progress(share, text)
 
     try:
-        state.show(_shown(state.pending, state, report))
+        with cache.computing():
+            state.show(_shown(state.pending, state, report))
     except SedaError as error:
         state.problem = error
     except Exception:

@@ -249,7 +249,8 @@ def _search(state: AppState, search: SearchState, asked: int) -> None:
     search.problem = None
     bar = st.progress(0.0, "Starting")
     try:
-        search.found = _find(state, search, None if asked == _THE_WORDS else asked, bar.progress)
+        with cache.computing():
+            search.found = _find(state, search, None if asked == _THE_WORDS else asked, bar.progress)
     except SedaError as error:
         search.problem = error
     bar.empty()

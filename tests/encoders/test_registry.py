@@ -5,8 +5,9 @@ import sys
 
 import pytest
 
+from seda.aligner import load_aligner
 from seda.encoders import list_encoders, load_encoder
-from seda.errors import EncoderError
+from seda.errors import ConfigError, EncoderError
 
 
 def test_the_list_names_the_default_first():
@@ -35,8 +36,10 @@ def test_unknown_names(name):
 
 @pytest.mark.parametrize("device", ["gpu", "cuda:99"])
 def test_unknown_devices(device):
-    with pytest.raises(EncoderError, match=rf"device '{device}' cannot be used here"):
+    with pytest.raises(ConfigError, match=rf"device '{device}' cannot be used here"):
         load_encoder("bundled", device)
+    with pytest.raises(ConfigError, match=rf"device '{device}' cannot be used here"):  # and no word of damaged weights
+        load_aligner("fashion-mnist", device)
 
 
 def test_features_of_a_file_that_names_no_encoder():
