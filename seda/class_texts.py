@@ -80,10 +80,10 @@ def unread_notes(unread: Sequence[str]) -> tuple[str, ...]:
     """For the texts that an encoder cannot read (`Encoder.unread_texts`): a sentence for the user, or none."""
     if not unread:
         return ()
-    texts = "text holds" if len(unread) == 1 else "texts hold"
+    them = "it" if len(unread) == 1 else "them"
     return (
-        f"The text encoder was made for English and does not understand {_listed(unread)}: the {texts} letters or signs that "
-        "it does not know, and its place among the others means little. Use English words.",
+        f"The text encoder reads English and cannot make sense of {_listed(unread)}. What is shown for {them} means little: use "
+        "English words.",
     )
 
 

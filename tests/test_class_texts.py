@@ -38,7 +38,7 @@ def test_repetitions_and_blanks_are_noted():
 def test_what_an_encoder_cannot_read_is_noted():
     assert unread_notes([]) == ()
     (note,) = unread_notes(["猫"])
-    assert '"猫"' in note and "Use English words" in note
+    assert '"猫"' in note and "for it means little: use English words" in note
     (note,) = unread_notes([f"猫{i}" for i in range(9)])
     assert '"猫4", …' in note and "猫5" not in note
 

@@ -86,7 +86,7 @@ def test_class_names_are_printed_as_they_are(capsys, aligner_dir, pictures):
     assert main(call) == ANSWERED
     said = capsys.readouterr()
     assert any(f"{name} " in said.out for name in names)
-    assert f'does not understand "{names[1]}", "{names[2]}": the texts hold' in said.err
+    assert f'cannot make sense of "{names[1]}", "{names[2]}". What is shown for them' in said.err
 
 
 def test_classes_from_a_file(capsys, aligner_dir, pictures, tmp_path):
