@@ -163,7 +163,7 @@ def workbench(aligner: str) -> Workbench:
         SedaError: the aligner or its encoder cannot be loaded, or they do not belong together.
     """
     path = find_aligner(aligner) / CARD_FILE
-    return _workbench(str(path.parent), path.stat().st_mtime_ns, device())
+    return _workbench(str(path.parent), path.stat().st_mtime_ns, _weights_changed(card(aligner).encoder), device())
 
 
 def _freed(loaded: object) -> None:
@@ -176,7 +176,7 @@ def _freed(loaded: object) -> None:
 
 
 @st.cache_resource(max_entries=MODELS, show_spinner=False, on_release=_freed)
-def _workbench(folder: str, changed: int, device: str) -> Workbench:
+def _workbench(folder: str, changed: int, weights_changed: int, device: str) -> Workbench:
     from seda.aligner import load_aligner
     from seda.projection import load_maps
     from seda.tracing import Workbench
@@ -193,12 +193,16 @@ def encoder(name: str) -> Encoder:
     Raises:
         SedaError: it cannot be loaded.
     """
+    return _encoder(name, _weights_changed(name), device())
+
+
+def _weights_changed(encoder: str) -> int:
+    """When a local checkpoint was changed last, ns; 0 where the weights are published ones."""
     from seda.encoders import local_weights
 
-    path = local_weights(name)
+    path = local_weights(encoder)
     files = [] if path is None else [path, *path.glob("*")]
-    changed = max((file.stat().st_mtime_ns for file in files if file.exists()), default=0)
-    return _encoder(name, changed, device())
+    return max((file.stat().st_mtime_ns for file in files if file.exists()), default=0)
 
 
 @st.cache_resource(max_entries=MODELS, show_spinner=False, on_release=_freed)

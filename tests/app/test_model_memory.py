@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from seda.ui import cache
 
 SWITCHES = 20
 LAYOUT = {
@@ -57,3 +60,15 @@ def test_twenty_switches_of_models_leave_memory_within_a_tenth(tmp_path):
     assert found["models"] > 2 and len(found["pages"]) == SWITCHES + 1
     first, *later = found["pages"]
     assert max(later) < 1.1 * first
+
+
+def test_a_local_checkpoint_that_changed_is_loaded_anew(aligner_dir, tmp_path, monkeypatch):
+    weights = tmp_path / "weights.pt"
+    weights.write_bytes(b"old")
+    monkeypatch.setattr("seda.encoders.local_weights", lambda name: weights)
+    first = cache.workbench(str(aligner_dir))
+    assert cache.workbench(str(aligner_dir)) is first
+    later = weights.stat().st_mtime_ns + 10**9
+    os.utime(weights, ns=(later, later))
+    second = cache.workbench(str(aligner_dir))
+    assert second is not first and second.encoder is not first.encoder
