@@ -161,9 +161,10 @@ def _baselines(aligner: PretrainedAligner, encoder: Encoder) -> dict[str, Scores
     def ridge(image_features: np.ndarray, texts: np.ndarray) -> np.ndarray:
         model = aligner.aligner
         posterior = model.translator.word_posterior
-        condition = model.condition_scaler(torch.from_numpy(image_features))
+        condition = model.condition_scaler(torch.from_numpy(image_features).to(model.device))
         mapped = torch.nn.functional.normalize(condition @ posterior.maps[1] + posterior.map_bias[1], dim=1)
-        return (mapped @ torch.nn.functional.normalize(model.text_scaler(torch.from_numpy(texts)), dim=1).T).numpy()
+        directions = torch.nn.functional.normalize(model.text_scaler(torch.from_numpy(texts).to(model.device)), dim=1)
+        return (mapped @ directions.T).cpu().numpy()
 
     counts = (1, 5, 10, len(names))
     found = {f"conse, {count} name{'s' if count > 1 else ''}": conse(head, count, 0.0) for count in counts}
