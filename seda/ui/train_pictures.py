@@ -9,14 +9,17 @@ import streamlit as st
 from seda.class_texts import MAX_LENGTH, MAX_TEXTS
 from seda.errors import ClassTextError, DataError
 from seda.training.unfinished import DATASET, UPLOADS, WORDS
+from seda.ui import cache
+from seda.ui.cache import Sample
 from seda.ui.errors import plain
-from seda.ui.gallery import SUFFIXES, check_size
+from seda.ui.gallery import SUFFIXES, check_size, kind_of
 from seda.ui.state import PictureFile, begin_widget, read_widget, set_widget
 from seda.ui.train_state import FOLDER, ClassDraft, ReadPicture, TrainState
 
 MAX_CLASSES, MAX_PICTURES = 24, 200  # on this page; chosen here: more are better put into a folder
 THUMBNAILS = 8  # of a class; chosen here: one row
 COLUMNS = 3
+EXAMPLES = 3  # classes
 _SOURCE_KEY = "train.source"
 _SOURCES = {WORDS: "Words alone", UPLOADS: "Upload pictures", FOLDER: "Folder on the server", DATASET: "Data set"}
 
@@ -85,10 +88,36 @@ def _choose_uploads(train: TrainState) -> None:
         "The name is what the pictures travel to: “my cup” works as well as “cup”."
     )
     choose_classes(train)
-    st.button(
-        "Add a class", icon=":material/add:", key="train.add", on_click=train.add_class,
-        disabled=len(train.classes) >= MAX_CLASSES,
-    )  # fmt: skip
+    with st.container(horizontal=True):
+        st.button(
+            "Add a class", icon=":material/add:", key="train.add", on_click=train.add_class,
+            disabled=len(train.classes) >= MAX_CLASSES,
+        )  # fmt: skip
+        if not used_classes(train.classes) and example_classes():
+            st.button(
+                "Fill in an example", icon=":material/image:", type="tertiary", key="train.example", on_click=_fill_in,
+                args=(train,), help="Three classes of the samples, to see how a training goes.",
+            )  # fmt: skip
+
+
+def example_classes() -> list[tuple[str, list[Sample]]]:
+    """EXAMPLES labels far from each other in the list, with the samples that show them, of those with the most samples."""
+    shown: dict[tuple[str, str], list[Sample]] = {}
+    for sample in cache.samples():
+        if sample.label:
+            shown.setdefault((kind_of(sample), sample.label), []).append(sample)
+    most = max(map(len, shown.values()), default=0)
+    full = [(label, samples) for (_, label), samples in shown.items() if len(samples) == most]
+    if most < 2 or len(full) < EXAMPLES:
+        return []
+    return [full[place * (len(full) - 1) // (EXAMPLES - 1)] for place in range(EXAMPLES)]
+
+
+def _fill_in(train: TrainState) -> None:
+    train.classes = []
+    for label, samples in example_classes():
+        files = (PictureFile(sample.name, sample.path.read_bytes()) for sample in samples)
+        train.add_class(label, tuple(map(ReadPicture.of, files)))
 
 
 def choose_classes(train: TrainState) -> None:

@@ -206,8 +206,8 @@ class TrainState:
         self.pending = self.stopped = self.finished = self.again = self.problem = None
         self.confirm, self.said = "", said
 
-    def add_class(self, name: str = "") -> None:
-        self.classes.append(ClassDraft(self.next_key, name))
+    def add_class(self, name: str = "", kept: tuple[ReadPicture, ...] = ()) -> None:
+        self.classes.append(ClassDraft(self.next_key, name, kept))
         self.next_key += 1
 
     def remove_class(self, key: int) -> None:

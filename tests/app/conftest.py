@@ -92,3 +92,18 @@ def press(app: AppTest, key: str = "trajectories.run") -> AppTest:
 
 def type_classes(app: AppTest, text: str) -> AppTest:
     return app.text_area(key="trajectories.classes").set_value(text).run()
+
+
+@pytest.fixture
+def labelled(assets, monkeypatch):
+    """The samples of these tests have no samples.json: their labels are their names without the number."""
+    plain = cache._sample
+
+    def with_label(folder, entry):
+        sample = plain(folder, entry)
+        return sample if sample.label else type(sample)(**{**vars(sample), "label": sample.path.stem.rsplit(" ", 1)[0]})
+
+    monkeypatch.setattr(cache, "_sample", with_label)
+    cache.samples.clear()
+    yield
+    cache.samples.clear()

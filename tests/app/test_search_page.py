@@ -25,6 +25,7 @@ from seda.ui.state import UPLOAD
 from tests.app.conftest import press, said, state_of, type_classes
 from tests.tiny import CLASSES, picture
 
+pytestmark = pytest.mark.usefixtures("labelled")
 PAGE = "pages/search.py"
 KEY = "search.run"  # of the button beside the words
 
@@ -65,21 +66,6 @@ def open_search(open_app):
         return app
 
     return open_it
-
-
-@pytest.fixture(autouse=True)
-def labelled(assets, monkeypatch):
-    """The samples of these tests have no samples.json: their labels are their names without the number."""
-    plain = cache._sample
-
-    def with_label(folder, entry):
-        sample = plain(folder, entry)
-        return sample if sample.label else type(sample)(**{**vars(sample), "label": sample.path.stem.rsplit(" ", 1)[0]})
-
-    monkeypatch.setattr(cache, "_sample", with_label)
-    cache.samples.clear()
-    yield
-    cache.samples.clear()
 
 
 def test_before_the_first_search_the_page_shows_the_pictures_and_what_to_ask(open_search):

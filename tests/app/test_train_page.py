@@ -140,6 +140,18 @@ def test_a_few_uploads_become_an_aligner_and_go_to_the_picture(open_train, small
     assert len(state.shown.journey.trajectory.item_names) == 7
 
 
+@pytest.mark.usefixtures("labelled")
+def test_an_example_can_be_filled_in_and_trained_on(open_train, small):
+    app = open_train()
+    app.button(key="train.example").click().run()
+    classes = train_of(app).classes
+    assert [draft.name for draft in classes] == sorted(CLASSES) and {len(draft.readable) for draft in classes} == {2}
+    assert not [button for button in app.button if button.key == "train.example"]
+    app.text_input(key="train.name").set_value("example").run()
+    press(app, "train.run")
+    assert said(app, "error") == "" and "Trained." in said(app, "success")
+
+
 def test_stopped_and_gone_on_gives_the_same_result(open_train, small, monkeypatch):
     app = press(two_classes(open_train(), "whole"), "train.run")
     press(app, "train.keep")
