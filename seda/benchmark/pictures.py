@@ -16,6 +16,7 @@ from seda.benchmark.selection import (
     TO_BEAT,
     VARIANT,
     at,
+    at_shots_of_all_variants,
     average,
     conditions,
     controls,
@@ -189,10 +190,11 @@ def _errors(cells: Sequence[Cell]) -> _Found:
 
 
 def _ablations(cells: Sequence[Cell]) -> _Found:
+    everywhere = at_shots_of_all_variants(cells)
     rows = [
         Row(name.removeprefix(VARIANT), found)
         for name in variants(cells)
-        if (found := paired_difference(of(cells, name), of(cells, OURS))) is not None
+        if (found := paired_difference(of(everywhere, name), of(everywhere, OURS))) is not None
     ]
     if not rows:
         return
@@ -200,7 +202,7 @@ def _ablations(cells: Sequence[Cell]) -> _Found:
     alt = f"Each change to SeDA minus SeDA as it is, averaged over shots. {_in_words(rows)}."
     yield "ablations", alt, lambda: forest_figure(
         f"{title(cells[0].dataset)}: what each part is worth",
-        "Changed SeDA minus SeDA, mean over the shots that both have, 95 % intervals.", [("", rows)],
+        "Changed SeDA minus SeDA, mean over the shots that all were measured at, 95 % intervals.", [("", rows)],
         "points of accuracy; left of zero the change costs accuracy",
     )  # fmt: skip
 

@@ -19,6 +19,7 @@ from seda.benchmark.selection import (
     TO_BEAT,
     VARIANT,
     at,
+    at_shots_of_all_variants,
     average,
     conditions,
     few_shots,
@@ -320,23 +321,24 @@ def _ablations(cells: Sequence[Cell]) -> str:
         of(cells, OURS),
         [part for part in shots_of(cells) if any(at(of(cells, name), part) for name in variants(cells))],
     )
-    rows = []
+    rows, everywhere = [], at_shots_of_all_variants(cells)
     for name in variants(cells):
-        theirs = of(cells, name)
+        theirs, averaged = of(cells, name), of(everywhere, name)
         found = [_difference(paired_difference(at(theirs, part), at(ours, part))) for part in shots]
-        mean = _difference(paired_difference(theirs, ours))
-        rows.append([name.removeprefix(VARIANT), *found, mean, *(_mean(theirs, figure) for figure in PATH_ENDS)])
+        mean = _difference(paired_difference(averaged, of(everywhere, OURS)))
+        rows.append([name.removeprefix(VARIANT), *found, mean, *(_mean(averaged, figure) for figure in PATH_ENDS)])
     if not rows or not ours:
         return ""
-    measured = {(cell.shots, cell.seed) for name in variants(cells) for cell in of(cells, name)}
-    same = [cell for cell in ours if (cell.shots, cell.seed) in measured]
+    measured = {(cell.shots, cell.seed) for name in variants(everywhere) for cell in of(everywhere, name)}
+    same = [cell for cell in of(everywhere, OURS) if (cell.shots, cell.seed) in measured]
+    averaged_over = ", ".join(shots_words(part) for part in shots if at(everywhere, part))
     rows.insert(0, ["nothing", *("" for _ in shots), "", *(_mean(same, figure) for figure in PATH_ENDS)])
     head = ["changed", *map(shots_words, shots), "mean", "ends at its text", "gap of its end"]
     return (
         "Ablations: accuracy of SeDA with one part changed, minus SeDA's; *behind* means that the part earns its place. The answer "
         "is read from p(c | v), which how a path is drawn does not touch; so the last columns say where paths end: the share "
-        "that ends nearest to the text of its class, and the relative modality gap there (at most 500 test images, means over "
-        "shots and seeds).\n\n" + _table(head, rows)
+        "that ends nearest to the text of its class, and the relative modality gap there (at most 500 test images). Means are "
+        f"over seeds and over what all were measured at: {averaged_over}.\n\n" + _table(head, rows)
     )
 
 

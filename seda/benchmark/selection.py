@@ -35,6 +35,15 @@ def variants(cells: Iterable[Cell]) -> list[str]:
     return sorted({cell.method for cell in cells if cell.method.startswith(VARIANT)})
 
 
+def at_shots_of_all_variants(cells: Sequence[Cell]) -> list[Cell]:
+    """Those at numbers of shots at which every ablation was measured, or means over shots could not be compared; all where
+    there is no such number.
+    """
+    names = variants(cells)
+    common = [shots for shots in shots_of(cells) if all(at(of(cells, name), shots) for name in names)]
+    return [cell for cell in cells if cell.shots in common] or list(cells)
+
+
 def controls() -> set[str]:
     """Methods that are there to be understood, not to be beaten."""
     return {method.name for method in METHODS if method.control}

@@ -13,7 +13,7 @@ from seda.benchmark.differences import Difference, paired_difference
 from seda.benchmark.pictures import pictures
 from seda.benchmark.plots import Line, Panel, Row, _apart, forest_figure, line_figure, svg
 from seda.benchmark.report import page, write_report
-from seda.benchmark.selection import conditions, methods, peers
+from seda.benchmark.selection import at_shots_of_all_variants, conditions, methods, peers
 
 IMAGES = 300
 RNG = np.random.default_rng(0)
@@ -98,6 +98,14 @@ def test_ablations_are_no_methods_and_shifts_are_read_from_their_names():
         "noise": {1.0: "top1_accuracy/noise-1", 3.0: "top1_accuracy/noise-3"}, "noto": {1.0: "top1_accuracy/noto"},
     }  # fmt: skip
     assert list(conditions(shifted)["noise"]) == [1.0, 3.0]
+
+
+def test_means_of_ablations_are_over_the_shots_that_all_were_measured_at():
+    cells = drawn_cells({"seda": 0.7, "seda/no-bank": 0.6, "seda/ddpm": 0.7})
+    more = [replace(part, shots="full") for part in cells if part.shots == "1" and part.method != "seda/ddpm"]
+    assert {part.shots for part in at_shots_of_all_variants(cells + more)} == {part.shots for part in cells}
+    alone = [part for part in cells if part.method == "seda/no-bank"] + more
+    assert at_shots_of_all_variants(more) == more and at_shots_of_all_variants(alone)[-1].shots == "full"
 
 
 # ------------------------------------------------------------------------------------------------ page
