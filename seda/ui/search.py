@@ -135,8 +135,6 @@ def choose(state: AppState, search: SearchState) -> None:
         )  # fmt: skip
     if asked is not None:  # after all controls were read
         _search(state, search, asked)
-    if search.place in search.pictures:
-        show_failures(search.pictures[search.place].failures)
 
 
 def _choose_kinds(state: AppState, search: SearchState) -> None:
@@ -293,13 +291,17 @@ def _find(
 
 def show_found(state: AppState, search: SearchState) -> None:
     """The error of the last search, or both rankings and the recall; before the first one, the pictures themselves."""
+    found, shown = search.found, None
     if search.problem is not None:
         show_error(search.problem)
-    found = search.found
+    elif found is None and search.direction == WORDS:
+        shown = _pictures(state, search)
+    if search.place in search.pictures:
+        show_failures(search.pictures[search.place].failures)
+    if shown is not None:
+        st.caption("These pictures are searched." if len(shown.files) > 1 else "This picture is searched.")
+        _show_gallery(shown, can_ask=False)
     if found is None:
-        if search.problem is None and search.direction == WORDS and (pictures := _pictures(state, search)) is not None:
-            st.caption("These pictures are searched." if len(pictures.files) > 1 else "This picture is searched.")
-            _show_gallery(pictures, can_ask=False)
         return
     n, k = len(found.pictures.files), len(found.scores.words)
     if found.picture is None:

@@ -135,8 +135,9 @@ def test_nothing_typed_is_said_and_the_result_before_stays(open_search, words):
 
 def test_uploads_with_bad_files_among_them_and_forgetting(open_search, tmp_path):
     files = [("mine.png", drawn(0, 7, tmp_path)), ("other.png", drawn(1, 7, tmp_path)), ("[bad](x).png", b"no picture")]
-    app = ask(upload(open_search(), *files), "red square")
-    found = search_of(app).found
+    app = upload(open_search(), *files)
+    assert said(app, "warning").count("left out") == 1 and "These pictures are searched." in said(app, "caption")
+    found = search_of(ask(app, "red square")).found
     assert [file.name for file in found.pictures.files] == ["mine.png", "other.png"]
     assert found.after[0].index == 0 and found.recall == {}
     assert said(app, "warning").count("left out") == 1 and "[bad](x).png" in said(app, "warning")
