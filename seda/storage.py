@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
+import stat
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,7 +19,10 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load, save
 
-from seda.errors import FileFormatError, StorageError
+from seda.errors import FileFormatError, SedaError, StorageError
+
+MAX_JSON = 4 * 2**20  # bytes; chosen here: the largest card that is shipped has 36 kB
+MAX_DEPTH = 32  # chosen here: our own files are 7 deep
 
 
 def cache_dir() -> Path:
@@ -60,20 +65,95 @@ def write_json(path: Path | str, value: Any) -> Path:
     return write_bytes(path, (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode())
 
 
-def read_json(path: Path | str) -> Any:
-    """Read a JSON file.
+def read_json(path: Path | str, *, max_bytes: int = MAX_JSON) -> Any:
+    """Read a JSON file, see `parse_json`.
 
     Raises:
-        FileFormatError: the file is missing or is not JSON.
+        FileFormatError: the file is missing, is no plain file, is too large or is not JSON.
+    """
+    return parse_json(read_plain_file(path, max_bytes), str(path), max_bytes=max_bytes)
+
+
+def local_path(text: Path | str, error: type[SedaError] = FileFormatError) -> Path:
+    """A path as a user typed it, ~ for the home; there may be nothing at it.
+
+    Raises:
+        SedaError: of that kind, where it cannot be looked at: a name that is too long, a folder that may not be entered, a ~ of
+            nobody, a null character.
     """
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
+        path = Path(text).expanduser()
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except (OSError, RuntimeError, ValueError) as failed:  # RuntimeError: ~ of nobody; ValueError: a null character
+        reason = getattr(failed, "strerror", None) or str(failed)
+        raise error(
+            f"The path {text!s:.100} cannot be looked at: {reason}.", remedy="Check how it is written."
+        ) from failed
+    return path
+
+
+def read_plain_file(path: Path | str, max_bytes: int) -> bytes:
+    """The content of a file; a pipe or a device, which may never end, is refused before a byte of it is read.
+
+    Raises:
+        FileFormatError: it is missing, is no plain file, holds more than max_bytes or may not be read.
+    """
+    try:
+        # O_NONBLOCK: opening a pipe that nobody writes to would wait for ever
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | getattr(os, "O_CLOEXEC", 0)), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise FileFormatError(
+                    f"{path} is a folder, a pipe or a device, not a file.", remedy="Give a plain file."
+                )
+            content = file.read(max_bytes + 1)
     except FileNotFoundError as error:
         raise FileFormatError(f"{path} does not exist.") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError) as error:  # ValueError: a path with a null character
+        reason = getattr(error, "strerror", None) or error
+        raise FileFormatError(f"{path!s:.200} cannot be read: {reason}.", remedy="Check the path.") from error
+    if len(content) > max_bytes:
         raise FileFormatError(
-            f"{path} is not readable JSON ({error}).", remedy="Restore the file or make it again."
-        ) from error
+            f"{path} is larger than the {_size(max_bytes)} allowed for such a file.",
+            remedy="Check that it is the right one.",
+        )
+    return content
+
+
+def parse_json(content: bytes | str, name: str, *, max_bytes: int = MAX_JSON, max_depth: int = MAX_DEPTH) -> Any:
+    """Plain JSON values: finite numbers, lists and objects at most max_depth deep; the name is for messages.
+
+    Raises:
+        FileFormatError: the content is larger than max_bytes or is not such JSON.
+    """
+    if len(content) > max_bytes:
+        raise FileFormatError(f"{name} holds {_size(len(content))} of JSON; at most {_size(max_bytes)} are allowed.")
+    remedy = "Restore the file or make it again."
+    try:
+        value = json.loads(content, parse_constant=_refuse_constant)
+    except RecursionError as error:
+        raise FileFormatError(f"{name} is not readable JSON (it is nested too deeply).", remedy=remedy) from error
+    except ValueError as error:  # not JSON, not UTF-8, or a number of thousands of digits
+        raise FileFormatError(f"{name} is not readable JSON ({error}).", remedy=remedy) from error
+    level, depth = [value], 0
+    while level:  # breadth first: recursion would end where the depth is the fault
+        if depth > max_depth:
+            raise FileFormatError(f"{name} is nested more than {max_depth} levels deep.", remedy=remedy)
+        if any(isinstance(part, float) and not math.isfinite(part) for part in level):  # 1e999 is read as infinity
+            raise FileFormatError(f"{name} holds a number that is not finite.", remedy=remedy)
+        level = [part for outer in level if isinstance(outer, dict | list)
+                 for part in (outer.values() if isinstance(outer, dict) else outer)]  # fmt: skip
+        depth += 1
+    return value
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not a number of JSON")
+
+
+def _size(count: int) -> str:
+    return f"{count / 2**20:,.0f} MB" if count >= 2**20 else f"{count:,} bytes"
 
 
 def write_arrays(path: Path | str, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, Any] | None = None) -> Path:

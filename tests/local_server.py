@@ -9,17 +9,25 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class Server(ThreadingHTTPServer):
-    """Gives files of `content`; counts what was asked of it. `cut` ends answers after so many bytes."""
+    """Gives files of `content`; counts what was asked of it. `cut` ends answers after so many bytes; `commit` is what the
+    hub says of a revision."""
 
     def __init__(self):
         self.content: dict[str, bytes] = {}
         self.asked: list[tuple[str, str | None]] = []
         self.version, self.ranges, self.cut, self.status = '"v1"', True, None, None
+        self.commit = ""
         super().__init__(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
 
 
 class Handler(BaseHTTPRequestHandler):
+    def do_HEAD(self):
+        self.send_response(200 if self.path in self.server.content else 404)
+        if self.server.commit:
+            self.send_header("X-Repo-Commit", self.server.commit)
+        self.end_headers()
+
     def do_GET(self):
         server = self.server
         asked = self.headers.get("Range")

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from seda.device import check_device, is_out_of_memory, release
 from seda.encoders.base import Encoder
-from seda.errors import EncoderError
+from seda.errors import EncoderError, WeightsError
+from seda.storage import local_path
 
 __all__ = ["Encoder", "EncoderInfo", "fetch_weights", "list_encoders", "load_encoder", "local_weights"]
 
@@ -120,14 +121,18 @@ def fetch_weights(name: str, on_progress: Callable[[int, int], object] | None = 
 
 
 def local_weights(name: str) -> Path | None:
-    """The file or folder that an encoder's name points to on this machine; None where the weights are published ones."""
+    """The file or folder that an encoder's name points to on this machine; None where the weights are published ones.
+
+    Raises:
+        WeightsError: the path cannot be looked at.
+    """
     kind, _, rest = name.strip().partition(":")
     if kind != "open_clip":
         return None
     if rest.startswith("local-dir:"):
-        return Path(rest.removeprefix("local-dir:")).expanduser()
+        return local_path(rest.removeprefix("local-dir:"), WeightsError)
     _, _, file = rest.partition("@")
-    return Path(file).expanduser() if file else None
+    return local_path(file, WeightsError) if file else None
 
 
 def _check_name(name: str) -> None:

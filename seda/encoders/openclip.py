@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import copy
 import difflib
-import json
 import os
 import pickle
 import re
+import tempfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,10 +30,13 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from seda.data.network import is_reachable
+from seda.encoders import pinned
 from seda.encoders.batches import encode_all
 from seda.encoders.download import NotThere, Progress, download_file
-from seda.errors import EncoderError, WeightsError
-from seda.storage import cache_dir, fingerprint, sha256_file
+from seda.encoders.foreign_config import check_fits, read_foreign_config
+from seda.encoders.json_tokenizer import JsonTokenizer
+from seda.errors import EncoderError, FileFormatError, WeightsError
+from seda.storage import cache_dir, fingerprint, local_path, sha256_file, write_json
 
 ENCODER_VERSION = 2  # raise it when the code below gives other features for the same weights and preprocessing
 BATCH_SIZE = 32  # images or texts; chosen here: a batch of ViT-L at 336 px stays below 1 GB
@@ -55,19 +59,21 @@ _WAYS_ON = (
 
 @dataclass(frozen=True)
 class OpenClipName:
-    """The parts of MODEL/PRETRAINED, MODEL@FILE, MODEL/PRETRAINED@FILE, hf-hub:ORG/REPO or local-dir:DIR.
+    """The parts of MODEL/PRETRAINED, MODEL@FILE, MODEL/PRETRAINED@FILE, hf-hub:ORG/REPO[@REVISION] or local-dir:DIR.
 
     Attributes:
         model: architecture as open_clip lists it; "" where a configuration beside the weights says it.
         tag: published weights, "" when none were named.
         file: path of a checkpoint or of a folder with one, "" when published weights are meant.
         repository: ORG/REPO on the Hugging Face hub, "" for the others.
+        revision: commit, branch or tag of it; "" where the first download chooses, and stays with it.
     """
 
     model: str
     tag: str
     file: str
     repository: str = ""
+    revision: str = ""
 
     @classmethod
     def parse(cls, text: str) -> OpenClipName:
@@ -77,11 +83,13 @@ class OpenClipName:
         """
         kind, _, rest = text.partition(":")
         if kind == "hf-hub":
-            if not re.fullmatch(r"[\w.-]+/[\w.-]+", rest) or ".." in rest:
+            parts = re.fullmatch(r"([\w.-]{1,100}/[\w.-]{1,100})(?:@([\w.-]{1,100}))?", rest, re.ASCII)
+            if not parts or ".." in rest:
                 raise EncoderError(
-                    f"open_clip:{text!s:.80} names no repository.", remedy="Write open_clip:hf-hub:ORG/REPO."
+                    f"open_clip:{text!s:.80} names no repository.",
+                    remedy="Write open_clip:hf-hub:ORG/REPO, or ORG/REPO@REVISION.",
                 )
-            return cls("", "", "", rest)
+            return cls("", "", "", parts[1], parts[2] or "")
         if kind == "local-dir":
             return cls("", "", rest)
         front, _, file = text.partition("@")
@@ -120,11 +128,12 @@ class Checkpoint:
     """Weights that are on this machine, and what belongs to them.
 
     Attributes:
-        model: as open_clip takes it, a name or "local-dir:DIR".
+        model: of open_clip's own models, by name; "" where layout is the model.
         weights: their file.
         preprocessing: PREPROCESSING_KEYS that are stated for them; mean and std at least.
         quick_gelu: whether they were trained with the approximate activation, where the model's own layout does not say so.
         title: for the screen.
+        layout: checked, of a configuration that lies beside the weights; None for open_clip's own models.
     """
 
     model: str
@@ -132,6 +141,11 @@ class Checkpoint:
     preprocessing: dict[str, Any]
     quick_gelu: bool
     title: str
+    layout: dict[str, Any] | None = None
+
+    @property
+    def folder(self) -> Path:
+        return self.weights.parent
 
 
 class OpenClipEncoder:
@@ -156,7 +170,8 @@ class OpenClipEncoder:
 
     def __init__(self, name: str, device: str = "cpu", *, on_progress: Progress | None = None) -> None:
         checkpoint = find_checkpoint(OpenClipName.parse(name), on_progress)
-        _check_hub_for_parts(checkpoint.model)
+        layout = checkpoint.layout or open_clip.get_model_config(checkpoint.model)
+        _check_hub_for_parts(checkpoint, layout["text_cfg"])
         self.name = f"open_clip:{name}"
         self.batch_size = BATCH_SIZE
         self._device = device
@@ -166,20 +181,23 @@ class OpenClipEncoder:
         bias = getattr(self._model, "logit_bias", None)
         self.logit_scale = float(self._model.logit_scale.detach().exp().mean())  # one number, in a tensor of any shape
         self.logit_bias = None if bias is None else float(bias.detach().mean())
-        self._tokenizer = _build(checkpoint.title, lambda: open_clip.get_tokenizer(checkpoint.model))
+        self._vocab_size = _vocab_size(self._model)
+        self._tokenizer = _build(checkpoint.title, lambda: _make_tokenizer(checkpoint, layout["text_cfg"]))
         settings = open_clip.get_model_preprocess_cfg(self._model)
         self.preprocessing = {key: settings[key] for key in ("size", *PREPROCESSING_KEYS)}
-        tokens = self._tokenizer(list(PROBE_TEXTS)).tolist()
+        tokens = self._tokens(PROBE_TEXTS).tolist()
         self.preprocessing_fingerprint = fingerprint({"images": self.preprocessing, "texts": tokens})
-        layout = open_clip.get_model_config(checkpoint.model)
         self.image_dim = self.text_dim = int(layout["embed_dim"])
+        weights = sha256_file(checkpoint.weights)
+        if checkpoint.layout is not None:
+            pinned.check_source(checkpoint.folder, {checkpoint.weights.name: weights})
         self.fingerprint = fingerprint(
             {
                 "encoder": "open_clip",
                 "version": ENCODER_VERSION,
-                "model": layout if checkpoint.model.startswith("local-dir:") else checkpoint.model,
+                "model": checkpoint.layout or checkpoint.model,
                 "quick_gelu": checkpoint.quick_gelu,
-                "weights": sha256_file(checkpoint.weights),
+                "weights": weights,
                 "preprocessing": self.preprocessing_fingerprint,
             }
         )
@@ -211,12 +229,26 @@ class OpenClipEncoder:
         """Features of texts, float32 [n, text_dim] on the CPU, in order; not normalised. Long texts are cut."""
         parts = [torch.empty(0, self.text_dim)]
         for start in range(0, len(texts), self.batch_size):
-            with self._lock:  # some tokenizers refuse two threads at once ("Already borrowed")
-                tokens = self._tokenizer(list(texts[start : start + self.batch_size]))  # [b, context length]
+            tokens = self._tokens(texts[start : start + self.batch_size])
             model, tokens = _without_padding(self._model, tokens)
             with torch.inference_mode():
                 parts.append(model.encode_text(tokens.to(self._device)).float().cpu())
         return torch.cat(parts)
+
+    def _tokens(self, texts: Sequence[str]) -> Tensor:
+        """Ids int64 [b, context length].
+
+        Raises:
+            WeightsError: the tokenizer knows tokens that the model does not: they are not of the same weights.
+        """
+        with self._lock:  # some tokenizers refuse two threads at once ("Already borrowed")
+            tokens = self._tokenizer(list(texts))
+        if self._vocab_size and tokens.numel() and int(tokens.max()) >= self._vocab_size:
+            raise WeightsError(
+                f"The tokenizer of {self.name} gives token {int(tokens.max())}; its model knows {self._vocab_size:,}.",
+                remedy="Take configuration, tokenizer and weights from the same place.",
+            )
+        return tokens
 
     def unread_texts(self, texts: Sequence[str]) -> list[str]:
         """None: these tokenizers spell what they do not know in bytes, and what pages on the web taught the models varies."""
@@ -230,9 +262,9 @@ def find_checkpoint(parts: OpenClipName, on_progress: Progress | None = None) ->
         WeightsError: they are missing, or nothing says which preprocessing they need.
     """
     if parts.repository:
-        return _of_folder(_repository_folder(parts.repository, on_progress), f"hf-hub:{parts.repository}")
+        return _of_folder(_repository_folder(parts, on_progress), f"hf-hub:{parts.repository}")
     if not parts.model:
-        folder = Path(parts.file).expanduser()
+        folder = local_path(parts.file, WeightsError)
         if not folder.is_dir():
             raise WeightsError(f"The folder {folder} does not exist.", remedy="Give a folder after local-dir:.")
         return _of_folder(folder, folder.name)
@@ -275,18 +307,21 @@ def _of_folder(folder: Path, title: str) -> Checkpoint:
     """See `find_checkpoint`: a folder as open_clip writes it for the hub."""
     layout, preprocessing = _read_config(folder)
     weights = _folder_weights(folder)
-    size = layout.get("vision_cfg", {}).get("image_size", "?")
-    return Checkpoint(
-        f"local-dir:{folder}", weights, preprocessing, False, f"{title} ({weights.name}, made for {size} px)"
-    )
+    check_fits(layout, weights)
+    size = layout["vision_cfg"].get("image_size", 224)
+    return Checkpoint("", weights, preprocessing, False, f"{title} ({weights.name}, made for {size} px)", layout)
 
 
 def _folder_weights(folder: Path) -> Path:
     """The checkpoint that open_clip takes from a folder."""
     preferred = [folder / name for name in FOLDER_WEIGHTS if (folder / name).is_file()]
-    others = [path for path in sorted(folder.glob("*")) if path.suffix in (".safetensors", ".bin", ".pth")]
+    others = [
+        path for path in sorted(folder.glob("*")) if path.suffix in (".safetensors", ".bin", ".pth") and path.is_file()
+    ]
     if preferred or len(others) == 1:
-        return (preferred or others)[0]
+        chosen = (preferred or others)[0]
+        _check_inside(chosen)
+        return chosen
     raise WeightsError(
         f"The folder {folder} has {len(others)} checkpoints, none of a name that open_clip looks for.",
         remedy=f"Call the one that is meant {HF_SAFE_WEIGHTS_NAME}.",
@@ -294,31 +329,46 @@ def _folder_weights(folder: Path) -> Path:
 
 
 def _read_config(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Layout of the model, and preprocessing with mean and std at least, of a folder's configuration.
+    """Layout of the model, and preprocessing with mean and std at least, of a folder's configuration; every key was checked.
 
     Raises:
-        WeightsError: it is missing or does not say both.
+        WeightsError: it is missing, does not say both, or holds what is not allowed.
     """
     path = folder / HF_CONFIG_NAME
-    remedy = "Take the file from where the weights come from; preprocessing is not guessed."
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-        layout, stated = config["model_cfg"], config["preprocess_cfg"]
-        # files of before 2023 state no more than mean and std; the others were then always open_clip's defaults
-        preprocessing = {key: stated[key] for key in PREPROCESSING_KEYS if key in stated}
-        preprocessing |= {key: tuple(float(value) for value in stated[key]) for key in ("mean", "std")}
-        _ = layout["embed_dim"], layout["vision_cfg"], layout["text_cfg"]
-    except FileNotFoundError as error:
-        raise WeightsError(f"{folder} has no {HF_CONFIG_NAME}.", remedy=remedy) from error
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    if not path.exists():
         raise WeightsError(
-            f"{path} does not say model and preprocessing ({_first_words(error)}).", remedy=remedy
-        ) from error
-    return layout, preprocessing
+            f"{folder} has no {HF_CONFIG_NAME}.",
+            remedy="Take the file from where the weights come from; preprocessing is not guessed.",
+        )
+    _check_inside(path)
+    try:
+        config = read_foreign_config(path)
+    except FileFormatError as error:
+        raise WeightsError(error.message, remedy=error.remedy) from error
+    stated = config["preprocess_cfg"]
+    # files of before 2023 state no more than mean and std; the others were then always open_clip's defaults
+    preprocessing = {key: stated[key] for key in PREPROCESSING_KEYS if stated.get(key) is not None}
+    preprocessing |= {key: tuple(float(value) for value in stated[key]) for key in ("mean", "std")}
+    return config["model_cfg"], preprocessing
+
+
+def _check_inside(file: Path) -> None:
+    """A folder of other people may hold links to what is not theirs.
+
+    Raises:
+        WeightsError: the file is a link that leaves its folder, other than into the same repository of the hub's cache.
+    """
+    target, folder = file.resolve(), file.parent.resolve()
+    roots = [folder, *([folder.parent.parent / "blobs"] if folder.parent.name == "snapshots" else [])]
+    if not any(target.is_relative_to(root) for root in roots):
+        raise WeightsError(
+            f"{file} is a link to a place outside of its folder.",
+            remedy="Put the file itself there, or name it after an @: open_clip:MODEL@FILE.",
+        )
 
 
 def _local_file(file: str) -> Path:
-    path = Path(file).expanduser()
+    path = local_path(file, WeightsError)
     if path.is_dir():
         return _folder_weights(path)
     if not path.is_file():
@@ -357,8 +407,8 @@ def _repository(settings: dict[str, Any]) -> str:
     return os.path.split(settings.get("hf_hub") or "")[0]
 
 
-def _our_folder(repository: str) -> Path:
-    return downloads() / repository.replace("/", "--")
+def _our_folder(repository: str, revision: str = "") -> Path:
+    return downloads() / (repository.replace("/", "--") + (f"@{revision}" if revision else ""))
 
 
 def _candidates(settings: dict[str, Any]) -> list[str]:
@@ -384,23 +434,35 @@ def _published_file(parts: OpenClipName, on_progress: Progress | None) -> Path:
     return download_file(url, downloads() / url.rpartition("/")[2], sha256=sha256, on_progress=on_progress)
 
 
-def _repository_folder(repository: str, on_progress: Progress | None) -> Path:
-    """The folder with configuration, weights and tokenizer of a repository: the hub's cache, else ours, else downloaded."""
-    cached = huggingface_hub.try_to_load_from_cache(repository, HF_CONFIG_NAME)
-    for folder in ([Path(cached).parent] if isinstance(cached, str) else []) + [_our_folder(repository)]:
-        if _is_whole(folder):
-            return folder
-    what, folder = f"The files of {repository}", _our_folder(repository)
+def _repository_folder(parts: OpenClipName, on_progress: Progress | None) -> Path:
+    """The folder with configuration, weights and tokenizer of a repository: the hub's cache, else ours, else downloaded.
+
+    All files of ours are of one revision, that of the first one, also where a download goes on another day.
+    """
+    repository, folder = parts.repository, _our_folder(parts.repository, parts.revision)
+    cached = huggingface_hub.try_to_load_from_cache(repository, HF_CONFIG_NAME, revision=parts.revision or None)
+    for there in ([Path(cached).parent] if isinstance(cached, str) else []) + [folder]:
+        if _is_whole(there):
+            return there
+    what = f"The files of {repository}"
     _check_network(what, hub.ENDPOINT)
-    _from_hub(what, repository, [HF_CONFIG_NAME], None)
-    layout, _ = _read_config(folder)
+    source = pinned.read_source(folder)
+    first = f"{hub.ENDPOINT}/{repository}/resolve/{pinned.MAIN}/{HF_CONFIG_NAME}"
+    revision = parts.revision or (pinned.commit_of(first) if source is None else source.revision)
+
+    def fetch(*names: str, on_progress: Progress | None = None) -> None:
+        path = _from_hub(what, repository, names, on_progress, revision=revision, folder=folder)
+        pinned.keep_source(folder, revision, path.name)
+
+    fetch(HF_CONFIG_NAME)
+    layout, _ = _read_config(folder)  # before anything large comes
     if layout["text_cfg"].get("hf_tokenizer_name"):
         for name in TOKENIZER_FILES:
             try:
-                _from_hub(what, repository, [name], None)
+                fetch(name)
             except NotThere:  # which of them there are differs
                 continue
-    _from_hub(what, repository, [HF_SAFE_WEIGHTS_NAME, HF_WEIGHTS_NAME], on_progress)
+    fetch(HF_SAFE_WEIGHTS_NAME, HF_WEIGHTS_NAME, on_progress=on_progress)
     return folder
 
 
@@ -409,15 +471,24 @@ def _is_whole(folder: Path) -> bool:
     if not (folder / HF_CONFIG_NAME).is_file() or not any((folder / name).is_file() for name in FOLDER_WEIGHTS):
         return False
     needed = _read_config(folder)[0]["text_cfg"].get("hf_tokenizer_name")
-    return not needed or (folder / TOKENIZER_FILES[0]).is_file() or (folder / TOKENIZER_FILES[1]).is_file()
+    return not needed or (folder / TOKENIZER_FILES[0]).is_file()
 
 
-def _from_hub(what: str, repository: str, names: Sequence[str], on_progress: Progress | None) -> Path:
+def _from_hub(
+    what: str,
+    repository: str,
+    names: Sequence[str],
+    on_progress: Progress | None,
+    *,
+    revision: str = pinned.MAIN,
+    folder: Path | None = None,
+) -> Path:
     """The first of these files that the repository has, in our folder."""
+    folder = folder or _our_folder(repository)
     for name in names:
-        url = f"{hub.ENDPOINT}/{repository}/resolve/main/{name}"
+        url = f"{hub.ENDPOINT}/{repository}/resolve/{revision}/{name}"
         try:
-            return download_file(url, _our_folder(repository) / name, on_progress=on_progress)
+            return download_file(url, folder / name, on_progress=on_progress)
         except NotThere:
             continue
         except WeightsError as error:
@@ -437,21 +508,50 @@ def _check_network(what: str, server: str) -> None:
         raise WeightsError(f"{what} are not in the cache and {_host(server)} cannot be reached.", remedy=_WAYS_ON)
 
 
-def _check_hub_for_parts(model: str) -> None:
+def _check_hub_for_parts(checkpoint: Checkpoint, text: dict[str, Any]) -> None:
     """Some models take their tokenizer or text layout from the hub: find out quickly whether it is away."""
-    if model.startswith("local-dir:"):
-        return  # everything lies in the folder
-    text = open_clip.get_model_config(model)["text_cfg"]
-    names = {text.get("hf_tokenizer_name"), text.get("hf_model_name")} - {None, ""}
-    for name in sorted(names):
+    parts = {text.get("hf_model_name")}
+    if checkpoint.layout is None:  # else the tokenizer lies in the folder
+        parts.add(text.get("hf_tokenizer_name"))
+    for name in sorted(parts - {None, ""}):
         wanted = ("tokenizer_config.json", "config.json")
         if any(isinstance(huggingface_hub.try_to_load_from_cache(name, file), str) for file in wanted):
             continue
         if hub.is_offline_mode() or not is_reachable(hub.ENDPOINT):
             raise WeightsError(
-                f"The model {model} takes its tokenizer from {name} on {_host(hub.ENDPOINT)}, which cannot be reached.",
+                f"The model {checkpoint.title} takes its tokenizer from {name} on {_host(hub.ENDPOINT)}, which cannot be reached.",
                 remedy="Choose a model with a built-in tokenizer, such as ViT-B-32, or the encoder bundled.",
             )
+
+
+def _make_tokenizer(checkpoint: Checkpoint, text: dict[str, Any]) -> Callable[[list[str]], Tensor]:
+    """Of open_clip's own models what open_clip takes, of others their tokenizer.json; never code of a repository."""
+    if checkpoint.layout is None:
+        safe = {"trust_remote_code": False} if text.get("hf_tokenizer_name") else {}
+        return open_clip.get_tokenizer(checkpoint.model, **safe)
+    length = text.get("context_length", open_clip.tokenizer.DEFAULT_CONTEXT_LENGTH)
+    wanted = text.get("tokenizer_kwargs") or {}
+    if not text.get("hf_tokenizer_name"):
+        return open_clip.SimpleTokenizer(context_length=length, clean=wanted.get("clean") or "lower")
+    file = checkpoint.folder / TOKENIZER_FILES[0]
+    if not file.is_file():
+        raise WeightsError(
+            f"{checkpoint.title} names a tokenizer, and {checkpoint.folder} has no {file.name}.",
+            remedy="Only tokenizers that are data are read: put the tokenizer.json of the weights there.",
+        )
+    for name in TOKENIZER_FILES:
+        if (checkpoint.folder / name).exists():
+            _check_inside(checkpoint.folder / name)
+    return JsonTokenizer(
+        checkpoint.folder, length, clean=wanted.get("clean") or "whitespace",
+        strip_sep_token=wanted.get("strip_sep_token", False), mode=text.get("tokenizer_mode") or "",
+    )  # fmt: skip
+
+
+def _vocab_size(model: torch.nn.Module) -> int:
+    """How many tokens a model knows; 0 where it does not say."""
+    found = getattr(model, "vocab_size", None) or getattr(getattr(model, "text", None), "vocab_size", None)
+    return int(found or 0)
 
 
 def _load(checkpoint: Checkpoint) -> tuple[torch.nn.Module, Any]:
@@ -460,21 +560,20 @@ def _load(checkpoint: Checkpoint) -> tuple[torch.nn.Module, Any]:
     Raises:
         WeightsError: the file does not fit the model, or open_clip built another preprocessing than the stated one.
     """
-    of_folder = checkpoint.model.startswith("local-dir:")
     stated = {f"image_{key}": value for key, value in checkpoint.preprocessing.items()}
 
     def create() -> tuple[torch.nn.Module, Any, Any]:
-        return open_clip.create_model_and_transforms(
-            checkpoint.model,
-            pretrained=None if of_folder else str(checkpoint.weights),
-            precision="fp32",
-            force_quick_gelu=checkpoint.quick_gelu,
-            weights_only=True,
-            **stated,
-        )
+        with _as_open_clip_takes_it(checkpoint) as model:
+            return open_clip.create_model_and_transforms(
+                model,
+                pretrained=None if checkpoint.layout else str(checkpoint.weights),
+                precision="fp32",
+                force_quick_gelu=checkpoint.quick_gelu,
+                weights_only=True,
+                **stated,
+            )
 
-    name = checkpoint.title if of_folder else checkpoint.model
-    built, _, preprocess = _build(name, create, checkpoint.weights.name)
+    built, _, preprocess = _build(checkpoint.model or checkpoint.title, create, checkpoint.weights.name)
     found = open_clip.get_model_preprocess_cfg(built)
     for key, value in checkpoint.preprocessing.items():
         if _plain(found[key]) != _plain(value):
@@ -484,6 +583,24 @@ def _load(checkpoint: Checkpoint) -> tuple[torch.nn.Module, Any]:
                 remedy="Install the version of open_clip that requirements.txt names.",
             )
     return built.eval().requires_grad_(False), preprocess
+
+
+@contextmanager
+def _as_open_clip_takes_it(checkpoint: Checkpoint) -> Iterator[str]:
+    """A model's name; for a layout, that of a folder of ours with what was checked and a link to the weights, nothing else.
+
+    open_clip would read the foreign folder's files a second time, when they may have changed.
+    """
+    if checkpoint.layout is None:
+        yield checkpoint.model
+        return
+    stated = {
+        key: list(value) if isinstance(value, tuple) else value for key, value in checkpoint.preprocessing.items()
+    }
+    with tempfile.TemporaryDirectory(prefix="seda-") as ours:
+        write_json(Path(ours) / HF_CONFIG_NAME, {"model_cfg": checkpoint.layout, "preprocess_cfg": stated})
+        (Path(ours) / checkpoint.weights.name).symlink_to(checkpoint.weights.resolve())
+        yield f"local-dir:{ours}"
 
 
 def _without_padding(model: torch.nn.Module, tokens: Tensor) -> tuple[torch.nn.Module, Tensor]:
@@ -508,9 +625,16 @@ def _build(model: str, create: Callable[[], Any], file: str = "") -> Any:
     what = f"The checkpoint {file} could not be loaded into {model}" if file else f"{model} could not be built"
     try:
         return create()
+    except WeightsError:
+        raise
+    except FileFormatError as error:
+        raise WeightsError(error.message, remedy=error.remedy) from error
     except (SafetensorError, pickle.UnpicklingError, EOFError, StopIteration) as error:
         raise WeightsError(f"{what}: it is damaged or not a checkpoint.", remedy=_check_file(model)) from error
-    except (RuntimeError, KeyError, TypeError, AttributeError, ValueError, OSError, ImportError) as error:
+    except (
+        RuntimeError, LookupError, TypeError, AttributeError, ValueError, OSError, ImportError, AssertionError, ArithmeticError,
+        MemoryError,
+    ) as error:  # fmt: skip
         raise WeightsError(f"{what} ({_first_words(error)}).", remedy=_check_file(model)) from error
 
 

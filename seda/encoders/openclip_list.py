@@ -77,13 +77,13 @@ def family(model: str) -> str:
 
 
 @cache
-def _parameters() -> dict[str, float]:
+def known_parameters() -> dict[str, float]:
     return json.loads(PARAMETERS.read_text(encoding="utf-8"))
 
 
 def _describe(model: str, tag: str) -> OpenClipInfo:
     layout, file = open_clip.get_model_config(model), cached_file(model, tag)
-    millions, size = _parameters().get(model), layout["vision_cfg"].get("image_size", 224)
+    millions, size = known_parameters().get(model), layout["vision_cfg"].get("image_size", 224)
     size_mb = None if millions is None else round(millions * BYTES, 0)
     return OpenClipInfo(
         name=f"open_clip:{model}/{tag}",

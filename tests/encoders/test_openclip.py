@@ -8,6 +8,7 @@ import json
 import logging
 import shutil
 import time
+from pathlib import Path
 
 import huggingface_hub.constants
 import open_clip
@@ -172,7 +173,7 @@ def test_weights_of_unknown_preprocessing_are_refused_and_not_guessed(tiny, tmp_
     for config in ({}, {"model_cfg": TINY}, {"model_cfg": TINY, "preprocess_cfg": {"mean": [0, 0, 0]}}, []):
         (tmp_path / "open_clip_config.json").write_text(json.dumps(config))
         for name in (f"seda-tiny@{tmp_path / 'a.safetensors'}", f"local-dir:{tmp_path}"):
-            with pytest.raises(WeightsError, match=r"config\.json does not say model and preprocessing.*not guessed"):
+            with pytest.raises(WeightsError, match=r"config\.json: .*(is missing|is \[).*not guessed"):
                 load_encoder(f"open_clip:{name}")
 
 
@@ -238,6 +239,26 @@ def test_a_repository_of_the_hub(hub, tiny, monkeypatch):
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     again = load_encoder("open_clip:hf-hub:someone/tiny")  # without a network, and with the same preprocessing
     assert again.fingerprint == encoder.fingerprint and not hub.asked
+
+
+def test_all_files_of_a_repository_are_of_one_revision_and_stay_what_they_were(hub, tiny, monkeypatch):
+    hub.commit = commit = "c" * 40
+    for revision in (commit, "main"):
+        for name, file in (("open_clip_config.json",) * 2, ("open_clip_model.safetensors", "a.safetensors")):
+            hub.content[f"/someone/tiny/resolve/{revision}/{name}"] = (tiny / file).read_bytes()
+    size = (tiny / "a.safetensors").stat().st_size
+    with pytest.raises(Stopped):
+        load_encoder("open_clip:hf-hub:someone/tiny", on_progress=lambda there, total: there > size / 2)
+    hub.commit = "d" * 40  # somebody pushed in between
+    encoder = load_encoder("open_clip:hf-hub:someone/tiny")
+    assert {path.split("/")[4] for path, _ in hub.asked} == {commit}
+    folder = openclip.downloads() / "someone--tiny"
+    kept = json.loads((folder / "source.json").read_text())
+    assert kept["revision"] == commit and len(kept["files"]) == 2
+    assert load_encoder(f"open_clip:hf-hub:someone/tiny@{commit}").fingerprint == encoder.fingerprint
+    shutil.copy(tiny / "b.safetensors", folder / "open_clip_model.safetensors")
+    with pytest.raises(WeightsError, match=r"is not what was downloaded \(revision c+\)"):
+        load_encoder("open_clip:hf-hub:someone/tiny")
 
 
 def test_a_repository_that_cannot_be_used(hub, tiny, monkeypatch):
@@ -314,7 +335,8 @@ def test_without_a_network_it_says_so_at_once(monkeypatch, empty_cache, offline)
     with pytest.raises(WeightsError, match=rf"B-32/openai are not in the cache and {reason}.*@FILE.*cache.*bundled"):
         load_encoder("open_clip:ViT-B-32/openai")
     with pytest.raises(WeightsError, match=r"takes its tokenizer from .*cannot be reached"):
-        openclip._check_hub_for_parts("ViT-B-16-SigLIP")
+        text = open_clip.get_model_config("ViT-B-16-SigLIP")["text_cfg"]
+        openclip._check_hub_for_parts(openclip.Checkpoint("ViT-B-16-SigLIP", Path(), {}, False, "SigLIP"), text)
     assert time.monotonic() - start < 5
 
 
