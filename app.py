@@ -1,5 +1,15 @@
-"""SeDA Explorer. Nothing is computed here."""
+"""SeDA Explorer. Nothing is computed here.
 
-from seda.ui.frame import show_frame
+`streamlit run app.py` imports this file for its server, and runs it as a script for each visitor.
+"""
 
-show_frame()
+from streamlit.starlette import App
+
+from seda.ui.server import middleware
+
+if __name__ == "__main__":
+    from seda.ui.frame import show_frame
+
+    show_frame()
+else:
+    app = App(__file__, middleware=middleware())
