@@ -8,7 +8,7 @@ from contextlib import suppress
 import streamlit as st
 
 from seda.ui.state import app_state
-from seda.ui.theme import ICON, LOGO, apply_style
+from seda.ui.theme import ICON, LOGO, SIDEBAR_WIDTH, apply_style
 
 with suppress(ImportError):  # an older Streamlit has another server, which keeps uploads in memory
     from starlette.formparsers import MultiPartParser
@@ -20,7 +20,7 @@ with suppress(ImportError):  # an older Streamlit has another server, which keep
 def show_frame() -> None:
     """Run the page that the address names, within the frame."""
     app_state().framed = True
-    st.set_page_config(page_title="SeDA Explorer", page_icon=ICON, layout="wide", initial_sidebar_state=340)
+    st.set_page_config(page_title="SeDA Explorer", page_icon=ICON, layout="wide", initial_sidebar_state=SIDEBAR_WIDTH)
     st.logo(LOGO, size="large")
     apply_style()
     pages = [

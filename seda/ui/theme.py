@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from string import Template
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -10,38 +11,89 @@ from streamlit.delta_generator import DeltaGenerator
 _ASSETS = Path(__file__).parent / "assets"
 ICON, LOGO = str(_ASSETS / "icon.png"), str(_ASSETS / "logo.svg")  # of our own: the named icons come from the network
 
+SIDEBAR_WIDTH = 300  # px, until the visitor drags it; chosen here: five words of a list on a line, and room for the map
+ON_PRIMARY = {
+    "light": "#FFFFFF",
+    "dark": "#04211D",
+}  # Streamlit's white has a contrast of 1.9 on the dark theme's accent
+CAPTION_OPACITY = 0.72  # Streamlit's .6 has a contrast of 4.2 on the light theme
+SMALLEST = 13  # px, of any text
+
 # Streamlit leaves a hand's width above the page and between the side panel's parts; the picture needs it more.
-_STYLE = """
+_STYLE = Template("""
 <style>
-.stMainBlockContainer { padding: 4rem 2.2rem 2rem; }
-[data-testid="stSidebarUserContent"] { padding-top: 0; padding-bottom: 2rem; }
+.stApp { --on-primary: light-dark($on_light, $on_dark); --accent: light-dark($accent_light, $accent_dark); }
+.stMain { scrollbar-gutter: stable; }
+.stMainBlockContainer { padding: 3.75rem 1.25rem 2rem; }
+[data-testid="stSidebarContent"] { padding-inline: 1rem; }
+[data-testid="stSidebarContent"] > [data-testid="stSidebarUserContent"] { padding: 0 0 2rem; }
+[data-testid="stSidebarUserContent"] .st-key-trajectories-source button { padding-inline: .5rem; }
 [data-testid="stSidebarUserContent"] h3 { padding-top: .2rem; padding-bottom: .1rem; font-size: 1.05rem; }
+[data-testid="stSidebarCollapseButton"] { visibility: visible; }
+[data-testid="stCaptionContainer"] { opacity: $caption; }
+[data-testid="stCaptionContainer"] code, [data-testid="stMarkdownContainer"] code { font-size: max(${smallest}px, .85em); }
+[data-testid="stBaseButton-primary"], [data-testid="stBaseButton-primaryFormSubmit"] { color: var(--on-primary); }
+[data-testid="stBaseButton-primary"]:is(:hover, :focus, :active):not(:disabled),
+[data-testid="stBaseButton-primaryFormSubmit"]:is(:hover, :focus, :active):not(:disabled) { color: var(--on-primary); }
 .st-key-trajectories-gallery { gap: .5rem; padding: .6rem; }
 .st-key-trajectories-gallery [data-testid="stColumn"] [data-testid="stVerticalBlock"] { gap: .15rem; align-items: center; }
 .st-key-trajectories-gallery img { border-radius: .4rem; }
+.st-key-trajectories-cards { display: grid; align-items: stretch; grid-template-columns: repeat(auto-fill, minmax(min(100%, 17rem), 1fr)); gap: .75rem; }
+.st-key-trajectories-cards > div { height: 100%; }
+[class*="st-key-trajectories-card-"]:not([class*="-open-"]) { position: relative; padding: .6rem .75rem .75rem; height: 100%; gap: .35rem; }
+[class*="st-key-trajectories-card-"]:not([class*="-open-"]):hover { border-color: var(--accent); }
+[class*="st-key-trajectories-card-here-"] { border-color: var(--accent); box-shadow: inset 0 0 0 1px var(--accent); }
+[class*="st-key-trajectories-card-"] [data-testid="stElementToolbar"] { display: none; }
+.st-key-trajectories-examples h3 { font-size: 1.25rem; padding-bottom: 0; }
+[class*="st-key-trajectories-card-"] img { border-radius: .4rem; }
+[class*="st-key-trajectories-card-open-"] button { justify-content: start; text-align: start; min-height: 0; padding: 0; }
+[class*="st-key-trajectories-card-open-"] button > div { justify-content: start; width: 100%; }
+[class*="st-key-trajectories-card-open-"] button p { font-weight: 600; white-space: normal; }
+[class*="st-key-trajectories-card-open-"] button::after { content: ""; position: absolute; inset: 0; border-radius: inherit; }
 .st-key-trajectories-thumbnails { gap: .25rem; margin-bottom: -.4rem; }
 .st-key-trajectories-thumbnails img { border-radius: .3rem; }
-.st-key-trajectories-heading { min-height: 2.5rem; }
-@media (min-width: 900px) {
-  .st-key-trajectories-heading { flex-wrap: nowrap; }
-  .st-key-trajectories-heading > * { flex: none; width: auto; }
-  .st-key-trajectories-heading > :has(> [data-testid="stMarkdown"] [data-testid="stCaptionContainer"]),
-  .st-key-trajectories-heading > :has(> [data-testid="stCaptionContainer"]) { flex: 1 1 0; min-width: 0; }
-  .st-key-trajectories-heading [data-testid="stCaptionContainer"] p { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+/* Of the files in an uploader those that are on their way or were refused; the others are shown as pictures below it. */
+:is([class*="st-key-trajectories-uploads-"], [class*="st-key-search-uploads-"]) [data-testid="stFileChips"] > div > div:not(
+  :has([aria-invalid="true"], [data-testid="stFileChipIconSpinner"], [aria-label="Add files"])) { display: none; }
+[data-testid="stFileChips"] [aria-label="Add files"]::after { content: "Add more"; margin-inline-start: .35rem; }
+[data-testid="stFileChips"] [aria-label="Add files"] { width: auto; padding-inline: .5rem; white-space: nowrap; }
+.seda-tile { display: block; width: 48px; height: 48px; object-fit: cover; border-radius: .4rem; }
+.seda-broken { display: grid; place-items: center; border: 1px dashed currentColor; font-weight: 600; opacity: $caption; }
+[class*="-tiles"][class*="st-key-"] { padding: .25rem .1rem; }
+[class*="-tile-"][class*="st-key-"] { position: relative; }
+[class*="-tile-"][class*="st-key-"] > :last-child { position: absolute; top: -.3rem; inset-inline-end: -.3rem; width: auto; }
+[class*="-tile-"][class*="st-key-"] button {
+  min-height: 0; width: 1.25rem; height: 1.25rem; padding: 0; border-radius: 50%; opacity: 0;
+  color: var(--on-primary); background: var(--accent);
 }
+[class*="-tile-"][class*="st-key-"]:hover button, [class*="-tile-"][class*="st-key-"] button:focus-visible { opacity: 1; }
+@media (hover: none) { [class*="-tile-"][class*="st-key-"] button { opacity: 1; } }
 [class*="st-key-train-class-"] { gap: .6rem; padding: .8rem; }
 [class*="st-key-train-class-"] [data-testid="stFileChips"] > div { max-height: 6.4rem; overflow-y: auto; }
 [class*="st-key-train-thumbnails-"] { gap: .25rem; }
 [class*="st-key-train-thumbnails-"] img { border-radius: .3rem; }
-.st-key-reading { max-width: 76rem; margin: 0 auto; }
+.st-key-reading { max-width: 76rem; margin: 0 auto; padding-top: .75rem; }
 .st-key-reading thead { display: none; }
-@media (max-width: 640px) { .stMainBlockContainer { padding: 3.6rem .8rem 2rem; } }
+@media (max-width: 640px) { .stMainBlockContainer { padding: 3.75rem .625rem 2rem; } }
+@media (forced-colors: active) {
+  [data-testid^="stBaseButton"], [data-testid="stExpander"] details { border: 1px solid ButtonBorder; }
+  [data-testid^="stBaseButton"]:focus-visible { outline: 2px solid Highlight; }
+}
 </style>
-"""
+""")
 
 
 def apply_style() -> None:
-    st.html(_STYLE)
+    st.html(
+        _STYLE.substitute(
+            on_light=ON_PRIMARY["light"],
+            on_dark=ON_PRIMARY["dark"],
+            accent_light=st.get_option("theme.light.primaryColor"),
+            accent_dark=st.get_option("theme.dark.primaryColor"),
+            caption=CAPTION_OPACITY,
+            smallest=SMALLEST,
+        )
+    )
 
 
 def reading_column() -> DeltaGenerator:
