@@ -1,4 +1,5 @@
-"""The side panel of the trajectories page: what to trace and how. Values go into AppState as they are chosen."""
+"""The side panel of the trajectories page: which pictures travel to which words, and how. Values go into AppState as they are
+chosen."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ from seda.errors import ImageError, SedaError
 from seda.images import png_url
 from seda.journey import Journey
 from seda.ui import cache, links
-from seda.ui.gallery import MAX_PICTURES, check_size, choose_samples, choose_uploads
+from seda.ui.errors import errors_on_screen, plain
+from seda.ui.gallery import choose_samples
 from seda.ui.links import LIMITS, Source
 from seda.ui.state import (
     ON_SCREEN,
@@ -27,6 +29,7 @@ from seda.ui.state import (
     set_widget,
 )
 from seda.ui.stored import show_example, show_replay
+from seda.ui.uploads import MAX_PICTURES, check_size, choose_uploads
 
 THUMBNAILS = 16  # of the pictures on the screen; chosen here: two rows
 
@@ -45,7 +48,10 @@ def side_panel(state: AppState) -> None:
     """Draw all controls; pressing Run leaves a request in the state."""
     st.subheader("Pictures", anchor=False)
     _pictures(state)
-    st.subheader("Class texts", anchor=False)
+    st.subheader(
+        "Words", anchor=False,
+        help="Two or more words or short descriptions, separated by commas or line ends. Each picture travels toward these.",
+    )  # fmt: skip
     _class_texts(state)
     with st.expander("How the path is drawn", icon=":material/tune:"):
         choose_aligner(state, "trajectories.aligner")
@@ -87,11 +93,10 @@ def _class_texts(state: AppState) -> None:
     if state.class_text is None:
         state.class_text = ", ".join(card.first_classes) if card else ""
     state.class_text = st.text_area(
-        "Class texts", key=begin_widget(CLASSES_KEY, state.class_text), height=92, label_visibility="collapsed",
+        "Words", key=begin_widget(CLASSES_KEY, state.class_text), height=92, label_visibility="collapsed",
         placeholder="cat, dog, a photo of a bicycle",
-        help="Two or more words or short descriptions, separated by commas or line ends. Each picture travels toward these.",
     )  # fmt: skip
-    own = {} if card is None else {f"The aligner's {len(card.first_classes)}": card.first_classes}
+    own = {} if card is None else {f"The first {len(card.first_classes)}": card.first_classes}
     presets = {label: ", ".join(texts) for label, texts in (own | PRESETS).items()}
     st.pills(
         "Presets", list(presets), key=PRESETS_KEY, label_visibility="collapsed", on_change=_use_preset,
@@ -114,7 +119,7 @@ def choose_aligner(state: AppState, key: str) -> None:
         names.append(state.aligner)
     state.aligner = st.selectbox(
         "Aligner", names, key=begin_widget(key, state.aligner), accept_new_options=True,
-        help="The trained model that moves the features. Type a folder to use one that `python -m seda train` wrote.",
+        help="The trained model that moves the pictures to the words. Type a folder to use one that `python -m seda train` wrote.",
     )  # fmt: skip
 
 
@@ -123,7 +128,7 @@ def _template(state: AppState) -> None:
     state.template = st.text_input(
         "Template", key=begin_widget("trajectories.template", state.template), max_chars=links.MAX_TEXT,
         placeholder=card.template if card else "{}",
-        help="A phrase around each class text, such as “a photo of a {}”; {} is where the text goes. "
+        help="A phrase around each word, such as “a photo of a {}”; {} is where the word goes. "
         "Left empty, it is the one that the aligner was trained with.",
     )  # fmt: skip
 
@@ -138,16 +143,16 @@ def _sampling(state: AppState) -> None:
     )  # fmt: skip
     steps = st.slider(
         "Steps per stage", *LIMITS["num_inference_steps"], key=begin_widget("trajectories.steps", now.num_inference_steps),
-        help="Denoising steps in each of the two stages. More steps show more of the way; the time grows with them.",
+        help="Steps in each of the two halves of the way. More steps show more of it; the time grows with them.",
     )  # fmt: skip
     strength = st.slider(
         "Noise strength", *LIMITS["strength"], step=0.05, key=begin_widget("trajectories.strength", now.strength),
-        help="How much noise each stage starts from. At 1 the picture's own feature is drowned, near 0 it hardly moves.",
+        help="How much noise each half of the way starts from. At 1 it drowns the picture, near 0 the picture hardly moves.",
     )  # fmt: skip
     guidance = st.slider(
         "Guidance", *LIMITS["guidance"], step=0.5, key=begin_widget("trajectories.guidance", now.guidance),
-        help="How strongly a path prefers the most probable class. At 1 a path ends in a class with just its "
-        "probability, so some end elsewhere; larger values commit to the favourite.",
+        help="How strongly a way prefers the most probable word. At 1 a way ends at a word just as often as that word is "
+        "probable, so some end elsewhere; larger values keep to the favourite.",
     )  # fmt: skip
     eta = st.slider(
         "Eta", *LIMITS["eta"], step=0.05, key=begin_widget("trajectories.eta", now.eta), disabled=sampler != "ddim",
@@ -156,7 +161,7 @@ def _sampling(state: AppState) -> None:
     )  # fmt: skip
     seed = st.number_input(
         "Seed", *LIMITS["seed"], step=1, key=begin_widget("trajectories.seed", now.seed),
-        help="Number that fixes all noise: the same seed gives the same paths.",
+        help="Number that fixes all noise: the same seed gives the same ways.",
     )  # fmt: skip
     # rounded: a slider's steps add up to .6500000000000001, and links tell what is on the screen exactly
     state.sampling = SamplingConfig(sampler, steps, round(strength, 4), round(eta, 4), round(guidance, 4), seed)
@@ -218,22 +223,21 @@ def check_pictures(pictures: tuple[PictureFile, ...]) -> None:
 
 
 def _replays(state: AppState) -> None:
-    with st.expander("Stored examples and replays", icon=":material/replay:"):
+    with st.expander("Examples and replays", icon=":material/replay:"):
         for name in cache.example_names():
-            st.button(
-                name.lstrip("0123456789-"),
-                key=f"trajectories.example.{name}",
-                type="tertiary",
-                on_click=_open_example,
-                args=(state, name),
-            )
+            with errors_on_screen():
+                st.button(
+                    plain(cache.example(name).title or name), key=f"trajectories.example.{name}", type="tertiary",
+                    on_click=open_example, args=(state, name),
+                )  # fmt: skip
         st.file_uploader(
             "Open a replay", type=["safetensors"], key=REPLAY_KEY, on_change=_open_replay, args=(state,),
             help="A .safetensors file from this page's replay download or from `python -m seda trace`.",
         )  # fmt: skip
 
 
-def _open_example(state: AppState, name: str) -> None:
+def open_example(state: AppState, name: str) -> None:
+    """Show a stored example, as a callback."""
     try:
         show_example(state, name)
         renew_panel(state)

@@ -1,60 +1,21 @@
-"""Choosing pictures: uploads of this session, and samples by kind. Each page has widgets of its own over the same state."""
+"""Choosing samples, by kind."""
 
 from __future__ import annotations
-
-from collections.abc import Iterable
 
 import streamlit as st
 
 from seda.card import AlignerCard
-from seda.errors import ImageError
 from seda.search import key_of
 from seda.ui import cache
 from seda.ui.cache import Sample
 from seda.ui.errors import plain
-from seda.ui.state import AppState, PictureFile, begin_widget, set_widget
-from seda.ui.texts import UPLOADS_STAY
+from seda.ui.state import AppState, begin_widget, set_widget
+from seda.ui.uploads import MAX_PICTURES
 
-SUFFIXES = ["png", "jpg", "jpeg", "webp", "gif", "bmp", "tif", "tiff"]
-MAX_PICTURES = 64  # at once; chosen here: more thumbnails than that hide each other on the map
-MAX_TOTAL_BYTES = 256 * 2**20  # of all uploads of a visitor; chosen here: 64 phone photos
 SAMPLES_AT_FIRST = 12
 PHOTOS = "photos"
 KINDS = {"fashion-mnist": "Fashion-MNIST", "emoji": "Emoji", PHOTOS: "Photographs"}  # by folder, others by its name
 NO_SAMPLES = "No samples are installed."
-
-
-def check_size(pictures: Iterable[PictureFile]) -> None:
-    """
-    Raises:
-        ImageError: too many MB together.
-    """
-    if (total := sum(len(picture.content) for picture in pictures)) > MAX_TOTAL_BYTES:
-        raise ImageError(
-            f"The pictures have {total / 2**20:.0f} MB together; at most {MAX_TOTAL_BYTES // 2**20} MB are allowed.",
-            remedy="Remove some of them, or save them smaller.",
-        )
-
-
-def choose_uploads(state: AppState, page: str) -> None:
-    """Upload pictures, or forget them."""
-    files = st.file_uploader(
-        "Upload pictures", type=SUFFIXES, accept_multiple_files=True, key=f"{page}.uploads", label_visibility="collapsed",
-        help=f"1 to {MAX_PICTURES} pictures at once: PNG, JPEG, WebP, GIF (first frame), BMP or TIFF, "
-        f"32 MB and 50 million pixels each. {UPLOADS_STAY}",
-    )  # fmt: skip
-    if files:
-        state.uploads = tuple(PictureFile(file.name, file.getvalue()) for file in files)
-    elif state.uploads:
-        names = ", ".join(picture.name for picture in state.uploads)
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.caption(f"Kept: {plain(names)}")
-            st.button("Forget", key=f"{page}.forget", type="tertiary", on_click=_forget, args=(state,))
-    st.caption(UPLOADS_STAY)
-
-
-def _forget(state: AppState) -> None:
-    state.uploads = ()
 
 
 def choose_samples(state: AppState) -> None:
@@ -89,7 +50,8 @@ def choose_samples(state: AppState) -> None:
                     ticked.add(sample.key)
     state.samples = tuple(sample.key for sample in available if sample.key in ticked)
     hidden = len(ticked - {sample.key for sample in shown})
-    count.caption(f"{len(ticked)} of {len(available)} chosen" + (f", {hidden} of other kinds" if hidden else ""))
+    chosen = f"{len(ticked)} of {len(available)} chosen" + (f", {hidden} of other kinds" if hidden else "")
+    count.caption(chosen + (f"; at most {MAX_PICTURES} travel at once" if len(ticked) > MAX_PICTURES else ""))
 
 
 def _tick(state: AppState, kind: str, everything: bool) -> None:

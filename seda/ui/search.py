@@ -17,9 +17,10 @@ from seda.search import Hit, Recall, SearchScores, clean_query, encode_gallery, 
 from seda.ui import cache
 from seda.ui.controls import check_pictures, choose_aligner
 from seda.ui.errors import plain, show_error, show_failures, show_notes
-from seda.ui.gallery import NO_SAMPLES, choose_uploads, first_kind, kind_name, kind_of, sample_kinds
+from seda.ui.gallery import NO_SAMPLES, first_kind, kind_name, kind_of, sample_kinds
 from seda.ui.state import SAMPLES, UPLOAD, AppState, PictureFile, begin_widget, read_widget, set_widget
 from seda.ui.texts import SEARCH_AFTER, SEARCH_BEFORE
+from seda.ui.uploads import choose_uploads
 
 if TYPE_CHECKING:
     from seda.search import Gallery

@@ -6,9 +6,11 @@ Widgets are dropped when their page is left, so every value is copied here and c
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
@@ -16,9 +18,12 @@ from seda.card import DEFAULT_ALIGNER
 from seda.config import SamplingConfig
 from seda.errors import SedaError
 from seda.images import ImageFailure
-from seda.journey import Journey
+from seda.journey import Ghost, Journey
 from seda.ui.links import Settings, Source, settings_of, within_limits
 from seda.ui.player import PlayerState
+
+if TYPE_CHECKING:
+    from seda.ui.pictures import ReadPicture
 
 _KEY = "seda.state"
 PLAYER_KEY = "trajectories.player"
@@ -35,6 +40,11 @@ class PictureFile:
 
     name: str
     content: bytes = field(repr=False)
+
+    @cached_property
+    def sha256(self) -> str:
+        """Of the content."""
+        return hashlib.sha256(self.content).hexdigest()
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,6 +120,7 @@ class Shown:
         seconds: how long the run took; 0 when it came from a file.
         seeds_took: how long repeating with other seeds took, and where; empty when that was not asked for.
         start: where the player starts, paused; None to let it play.
+        before: the picture before, ready to be laid over this one; None where none can be compared.
     """
 
     journey: Journey
@@ -122,6 +133,17 @@ class Shown:
     seconds: float = 0.0
     seeds_took: str = ""
     start: PlayerState | None = None
+    before: Ghost | None = None
+
+    @property
+    def compared(self) -> Shown:
+        """The same with the picture before as its ghost."""
+        return replace(self, journey=replace(self.journey, ghost=self.before))
+
+    @property
+    def alone(self) -> Shown:
+        """The same without its ghost, which can be asked for again."""
+        return replace(self, journey=replace(self.journey, ghost=None), before=self.journey.ghost)
 
     @property
     def settings(self) -> Settings:
@@ -136,6 +158,10 @@ class AppState:
         framed: whether the app's frame has been drawn.
         pictures_from: ON_SCREEN, UPLOAD or SAMPLES.
         uploads: pictures that were uploaded; they outlive the page that they were uploaded on.
+        upload_ids: Streamlit's names of the files that were taken out of its uploaders.
+        upload_round: how often the uploaders began anew.
+        upload_notes: sentences on the files that came last.
+        looks: uploads as they are shown, by sha256.
         samples: keys of the chosen samples; None until they are first looked at.
         class_text: as typed; None until the aligner's own classes fill it.
         template: as typed; empty for the aligner's own.
@@ -151,12 +177,17 @@ class AppState:
         kept_address: parameters of a link whose own pictures are missing: the address stays until something else is shown.
         written: the address as this side last knew it, without the player's part; None before the first picture.
         written_at: when it was last written, in seconds of a clock that only grows.
+        raised: how often the page was to be scrolled up to its picture.
         visited: what was shown at the latest addresses, for the browser's Back and Forward.
     """
 
     framed: bool = False
     pictures_from: str = ON_SCREEN
     uploads: tuple[PictureFile, ...] = ()
+    upload_ids: frozenset[str] = frozenset()
+    upload_round: int = 0
+    upload_notes: tuple[str, ...] = ()
+    looks: dict[str, ReadPicture] = field(default_factory=dict)
     samples: tuple[str, ...] | None = None
     class_text: str | None = None
     template: str = ""
@@ -172,6 +203,7 @@ class AppState:
     kept_address: Mapping[str, str] | None = None
     written: Mapping[str, str] | None = None
     written_at: float = 0.0
+    raised: int = 0
     visited: dict[str, Shown] = field(default_factory=dict)
 
     def show(self, shown: Shown) -> None:

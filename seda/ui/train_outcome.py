@@ -16,11 +16,12 @@ from seda.ui import cache, links
 from seda.ui.card import show_metrics
 from seda.ui.controls import renew_panel
 from seda.ui.errors import plain, show_failures
-from seda.ui.gallery import MAX_PICTURES, SAMPLES_AT_FIRST, first_kind, kind_of
+from seda.ui.gallery import SAMPLES_AT_FIRST, first_kind, kind_of
 from seda.ui.links import Source
 from seda.ui.state import SAMPLES, UPLOAD, AppState, PictureFile, TraceRequest, app_state
 from seda.ui.train_runs import show_history
 from seda.ui.train_state import TrainRequest, TrainState
+from seda.ui.uploads import MAX_PICTURES
 
 TRAJECTORIES = "pages/trajectories.py"
 

@@ -12,9 +12,11 @@ from seda.training.unfinished import DATASET, UPLOADS, WORDS
 from seda.ui import cache
 from seda.ui.cache import Sample
 from seda.ui.errors import plain
-from seda.ui.gallery import SUFFIXES, check_size, kind_of
+from seda.ui.gallery import kind_of
+from seda.ui.pictures import ReadPicture
 from seda.ui.state import PictureFile, begin_widget, read_widget, set_widget
-from seda.ui.train_state import FOLDER, ClassDraft, ReadPicture, TrainState
+from seda.ui.train_state import FOLDER, ClassDraft, TrainState
+from seda.ui.uploads import SUFFIXES, check_size
 
 MAX_CLASSES, MAX_PICTURES = 24, 200  # on this page; chosen here: more are better put into a folder
 THUMBNAILS = 8  # of a class; chosen here: one row

@@ -2,47 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field
 
 from seda.card import AlignerCard
 from seda.data.uploaded_pictures import UploadedClass, UploadedPictures
-from seda.errors import ImageError, SedaError
-from seda.images import png_url, read_image, thumbnail_png
+from seda.errors import SedaError
 from seda.training.history import Epoch
 from seda.training.unfinished import TrainingRecord
-from seda.ui.state import PictureFile, begin_widget, read_widget
+from seda.ui.pictures import ReadPicture
+from seda.ui.state import begin_widget, read_widget
 
 BUNDLED, WHOLE, OPEN_CLIP = "Bundled", "Bundled, whole pictures", "open_clip"
 LOCAL, HUB = "Local file", "Hugging Face hub"
 FOLDER = "folder"  # beside UPLOADS, DATASET and WORDS: where pictures come from, on the screen
-THUMBNAIL = 112  # px; shown at half of it
 _KEY = "train.state"
-
-
-@dataclass(frozen=True)
-class ReadPicture:
-    """An upload, looked at once.
-
-    Attributes:
-        file: as it came.
-        sha256: of its content.
-        thumbnail: data URL of a PNG, which no page asks for again once the picture is gone; empty where it cannot be read.
-        problem: why it cannot be read; "" where it can.
-    """
-
-    file: PictureFile
-    sha256: str
-    thumbnail: str = field(default="", repr=False)
-    problem: str = ""
-
-    @classmethod
-    def of(cls, file: PictureFile) -> ReadPicture:
-        sha256 = hashlib.sha256(file.content).hexdigest()
-        try:
-            return cls(file, sha256, png_url(thumbnail_png(read_image(file.content, file.name), THUMBNAIL)))
-        except ImageError as error:
-            return cls(file, sha256, problem=error.message)
 
 
 @dataclass
@@ -68,7 +41,7 @@ class ClassDraft:
     @property
     def readable(self) -> tuple[ReadPicture, ...]:
         """Those that can be trained on; copies count once."""
-        return tuple({picture.sha256: picture for picture in self.pictures if not picture.problem}.values())
+        return tuple({picture.file.sha256: picture for picture in self.pictures if not picture.problem}.values())
 
     @property
     def upload(self) -> UploadedClass:

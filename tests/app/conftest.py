@@ -90,6 +90,15 @@ def press(app: AppTest, key: str = "trajectories.run") -> AppTest:
     return app
 
 
+def upload(
+    app: AppTest, files: list[tuple[str, bytes, str]], page: str = "trajectories", kind: str = "files"
+) -> AppTest:
+    """Files (name, content, type) into the page's uploader, which is there already."""
+    app.file_uploader(key=f"{page}.uploads.{kind}.{state_of(app).upload_round}").set_value(files).run()
+    assert not app.exception
+    return app
+
+
 def type_classes(app: AppTest, text: str) -> AppTest:
     return app.text_area(key="trajectories.classes").set_value(text).run()
 

@@ -20,10 +20,12 @@ from streamlit.testing.v1 import AppTest
 
 from seda.search import SAMPLES
 from seda.ui import cache
-from seda.ui.gallery import MAX_PICTURES, first_kind, kind_of
+from seda.ui.gallery import first_kind, kind_of
 from seda.ui.search import EXAMPLES, PICTURE, SearchState
 from seda.ui.state import UPLOAD
+from seda.ui.uploads import MAX_PICTURES
 from tests.app.conftest import press, said, state_of, type_classes
+from tests.app.conftest import upload as send
 from tests.tiny import CLASSES, picture
 
 pytestmark = pytest.mark.usefixtures("labelled")
@@ -48,9 +50,7 @@ def choose(app: AppTest, key: str, value: str) -> AppTest:
 
 def upload(app: AppTest, *files: tuple[str, bytes]) -> AppTest:
     choose(app, "search.place", UPLOAD)
-    app.file_uploader(key="search.uploads").set_value([(name, content, "image/png") for name, content in files]).run()
-    assert not app.exception
-    return app
+    return send(app, [(name, content, "image/png") for name, content in files], "search")
 
 
 def drawn(label: int, seed: int, folder: Path) -> bytes:
@@ -147,7 +147,8 @@ def test_uploads_with_bad_files_among_them_and_forgetting(open_search, tmp_path)
     press(app, "search.pick.1")
     assert said(app, "warning").count("left out") == 1
     assert CLASSES[search_of(app).found.after[0].index] == "green disc"
-    app.file_uploader(key="search.uploads").set_value([]).run()
+    press(app, "search.remove.0")
+    assert [file.name for file in state_of(app).uploads] == ["mine.png", "other.png"]
     press(app, "search.forget")
     assert state_of(app).uploads == () and search_of(app).found is None
     assert search_of(app).pictures.get(UPLOAD) is None and UPLOAD not in search_of(app).galleries
@@ -172,7 +173,7 @@ def test_an_unknown_aligner_is_said(open_search):
 def test_the_uploads_of_the_trajectories_page_are_those_of_this_page(open_app, tmp_path):
     app = open_app()
     app.segmented_control(key="trajectories.source").set_value(UPLOAD).run()
-    app.file_uploader(key="trajectories.uploads").set_value([("mine.png", drawn(2, 8, tmp_path), "image/png")]).run()
+    send(app, [("mine.png", drawn(2, 8, tmp_path), "image/png")])
     assert "gone when this one ends" in said(app, "caption")
     app = choose(app.switch_page(PAGE).run(), "search.place", UPLOAD)
     ask(app, "blue stripes")

@@ -1,0 +1,71 @@
+"""Pictures as the pages show them: inside the page itself, because a file would be gone when the next run comes quickly."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from PIL import Image, ImageOps
+
+from seda.errors import ImageError
+from seda.images import read_image
+from seda.ui.state import PictureFile
+
+THUMBNAIL = 112  # px; shown at half of it
+TILE = 96  # px, of a picture in a strip
+
+
+@dataclass(frozen=True)
+class ReadPicture:
+    """An upload, looked at once.
+
+    Attributes:
+        file: as it came.
+        thumbnail: data URL; empty where the picture cannot be read.
+        problem: why it cannot be read; "" where it can.
+    """
+
+    file: PictureFile
+    thumbnail: str = field(default="", repr=False)
+    problem: str = ""
+
+    @classmethod
+    def of(cls, file: PictureFile) -> ReadPicture:
+        try:
+            small = read_image(file.content, file.name)
+        except ImageError as error:
+            return cls(file, problem=error.message)
+        small.thumbnail((THUMBNAIL, THUMBNAIL), Image.Resampling.LANCZOS)
+        return cls(file, _jpeg_url(small))
+
+    @property
+    def html(self) -> str:
+        """A tile that tells its name on hover; a sign where there is no picture."""
+        name = html.escape(self.file.name)
+        if self.thumbnail:
+            return f'<img class="seda-tile" src="{self.thumbnail}" alt="{name}" title="{name}">'
+        problem = html.escape(self.problem)
+        return f'<div class="seda-tile seda-broken" role="img" aria-label="{problem}" title="{problem}">?</div>'
+
+
+def picture_strip(pictures: Sequence[bytes]) -> str:
+    """PNGs side by side, each cut to a square around its middle, as one data URL.
+
+    Raises:
+        ImageError: one of them is none.
+    """
+    strip = Image.new("RGB", (TILE * len(pictures), TILE), "white")
+    for place, content in enumerate(pictures):
+        tile = ImageOps.fit(read_image(content, "A thumbnail"), (TILE, TILE), Image.Resampling.LANCZOS)
+        strip.paste(tile, (place * TILE, 0))
+    return _jpeg_url(strip)
+
+
+def _jpeg_url(picture: Image.Image) -> str:
+    """A quarter of the bytes of a PNG: dozens of thumbnails are sent with a page."""
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=88)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
