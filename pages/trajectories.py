@@ -1,12 +1,13 @@
-"""Trajectories: pictures travel to their class texts. Opens with a stored example; Run traces your own."""
+"""Trajectories: pictures travel to words. Opens with a stored example; Run lets your own travel."""
 
 import streamlit as st
 
 from seda.ui.address import open_address
 from seda.ui.controls import side_panel
 from seda.ui.errors import errors_on_screen
+from seda.ui.examples import show_examples
 from seda.ui.frame import stand_in_frame
-from seda.ui.results import show_actions, show_messages, show_picture
+from seda.ui.results import show_details, show_messages, show_picture
 from seda.ui.runs import run_pending
 from seda.ui.state import app_state
 from seda.ui.stored import show_first_example
@@ -27,6 +28,8 @@ progress = st.container()
 if state.shown is not None:
     with errors_on_screen():
         show_picture(state)
-        show_actions(state)
+        show_details(state)
+with errors_on_screen():
+    show_examples(state)
 with progress:  # last, because it computes: the picture before plays on below
     run_pending(state)

@@ -32,7 +32,7 @@ _PRIVATE = {
     links.UPLOADS: "The pictures of this link were uploads, which a link never holds. Everything else is set in the side "
     "panel: upload pictures of your own, or take those on the screen, and press Run.",
     links.REPLAY: "The pictures of this link came from a replay file, which a link never holds. Everything else is set in "
-    "the side panel: open that file under “Stored examples and replays”, or press Run for the pictures on the screen.",
+    "the side panel: open that file under “Examples and replays”, or press Run for the pictures on the screen.",
 }
 
 

@@ -22,6 +22,7 @@ from seda.export.payload import player_payload
 from seda.images import SUFFIXES
 from seda.journey import Journey
 from seda.storage import read_json
+from seda.ui.pictures import picture_strip
 from seda.ui.state import PictureFile
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from seda.encoders.openclip_list import OpenClipInfo
     from seda.tracing import Workbench
 
+STRIP = 5  # pictures that stand for an example
 MODELS = 2  # aligners, and encoders, that are kept: two visitors may look through different ones in turns
 ASSETS = Path(__file__).resolve().parents[2] / "assets"
 JOURNEYS = ASSETS / "journeys"
@@ -72,6 +74,23 @@ def example(name: str) -> Journey:
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _example(path: str, changed: int) -> Journey:
     return Journey.load(path)
+
+
+def example_strip(name: str) -> str:
+    """A few of a stored example's own pictures side by side, as a data URL.
+
+    Raises:
+        FileFormatError: the file is damaged.
+    """
+    path = JOURNEYS / f"{name}.safetensors"
+    return _example_strip(str(path), path.stat().st_mtime_ns)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _example_strip(path: str, changed: int) -> str:
+    pictures = _example(path, changed).thumbnails
+    count = min(STRIP, len(pictures))
+    return picture_strip([pictures[place * len(pictures) // count] for place in range(count)])
 
 
 def read_replay(content: bytes, name: str) -> Journey:

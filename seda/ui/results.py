@@ -1,9 +1,8 @@
-"""What stands around a journey: messages, the heading, the player, and what can be done with it."""
+"""What stands around a journey: messages, the player, how it was made, and what can be done with it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import streamlit as st
@@ -15,7 +14,7 @@ from seda.ui.errors import errors_on_screen, plain, show_error, show_failures, s
 from seda.ui.player import show_player
 from seda.ui.state import PLAYER_KEY, AppState, RefitRequest, SeedRequest, Shown, begin_widget, read_widget
 
-PLAYER_HEIGHT = 580  # px; chosen here: fits a 720 px window below the heading
+PLAYER_HEIGHT = 580  # px; chosen here: fits a 720 px window below Streamlit's header
 SEEDS = (4, 8, 16, 32, 64)  # of a cloud, its own among them
 MOST_REPEATED = 4  # pictures that are repeated at once; chosen here: more clouds than that hide each other
 
@@ -38,7 +37,7 @@ def show_messages(state: AppState) -> None:
 
 
 def show_picture(state: AppState) -> None:
-    """Heading, player, and how the picture was made."""
+    """The player, and below it where the picture comes from and what can be done with it."""
     if read_widget(PLAYER_KEY) is None:  # drawn anew, as after a look at another page
         state.hold_view()
     _picture(state)
@@ -47,7 +46,7 @@ def show_picture(state: AppState) -> None:
 @st.fragment
 def _picture(state: AppState) -> None:
     """A fragment, so that the player's reports do not interrupt a run."""
-    shown, above = state.shown, st.container()
+    shown = state.shown
     with errors_on_screen():
         view = show_player(
             shown.journey, key=PLAYER_KEY, height=PLAYER_HEIGHT, start=shown.start, address=state.kept_address is None
@@ -55,56 +54,100 @@ def _picture(state: AppState) -> None:
         if view.map:  # it has come to rest
             state.view = view
     left_out = follow(state)
-    st.caption(plain(_settings_line(shown)))
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="trajectories.about"):
+        label, icon = _ORIGINS[shown.origin]
+        st.badge(label, icon=icon, color="primary")
+        st.caption(_about(shown), width="stretch")
+    if state.pending is None:
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            _comparison(state, shown)
+            _seeds(state, shown)
+            _refitting(state, shown)
     if left_out:
         st.caption(f"The address of this page leaves out {' and '.join(left_out)}: too long for a link.")
-    if state.pending is None:  # a run's progress takes the heading's place
-        with above, st.container(horizontal=True, vertical_alignment="center", gap="small", key="trajectories.heading"):
-            _heading(state, shown)
-            _seeds(state, shown)
-
-
-def _heading(state: AppState, shown: Shown) -> None:
-    """Where the picture comes from, and what has changed since the one before; its title is the player's own."""
-    label, icon = _ORIGINS[shown.origin]
-    st.badge(label, icon=icon, color="primary")
-    ghost = shown.journey.ghost
-    if ghost is None:
-        st.caption(_about(shown), width="stretch")
-        return
-    st.caption(f"**Ghost** of the picture before: {plain('; '.join(ghost.changes))}", width="stretch")
-    if st.button("Remove the ghost", icon=":material/close:", type="tertiary", key="trajectories.unghost"):
-        state.show(replace(shown, journey=replace(shown.journey, ghost=None)))
-        st.rerun(scope="app")
 
 
 def _about(shown: Shown) -> str:
+    """What the picture is compared with, or shows; its title is the player's own."""
+    ghost = shown.journey.ghost
+    if ghost is not None:
+        return f"Pale: the picture before. What is different now: {plain('; '.join(ghost.changes))}"
     if shown.origin == "example":
         return "Change a word in the side panel and press Run, or choose pictures of your own."
     pictures, texts = len(shown.journey.thumbnails), len(shown.journey.trajectory.class_names)
-    return f"{pictures} picture{'s' if pictures > 1 else ''}, {texts} class texts"
+    return f"{pictures} picture{'s' if pictures > 1 else ''}, {texts} words"
+
+
+def _comparison(state: AppState, shown: Shown) -> None:
+    """The offer to lay the picture before over this one, or to take it away."""
+    if shown.journey.ghost is not None:
+        if st.button("Remove the comparison", icon=":material/close:", key="trajectories.uncompare"):
+            state.show(shown.alone)
+            st.rerun(scope="app")
+    elif shown.before is not None and st.button(
+        "Compare with the picture before", icon=":material/compare:", key="trajectories.compare",
+        help="The ways that the same pictures took in the run before are drawn pale beside the new ones.",
+    ):  # fmt: skip
+        state.show(shown.compared)
+        st.rerun(scope="app")
 
 
 def _seeds(state: AppState, shown: Shown) -> None:
     """The offer to repeat the selected pictures."""
     selected, refitted = state.view.selection if state.view else (), bool(_drifts(shown))
-    with st.container(horizontal=True, width="content", gap="small"):
-        state.seeds = st.selectbox(
-            "Seeds", SEEDS, key=begin_widget("trajectories.seeds", state.seeds), format_func="{} seeds".format,
-            label_visibility="collapsed", width=130,
-        )  # fmt: skip
+    with st.container(horizontal=True, width="content", gap="xsmall"):
         asked = st.button(
-            "Repeat with other seeds", icon=":material/casino:", key="trajectories.repeat",
+            "Repeat with other random starts", icon=":material/casino:", key="trajectories.repeat",
             disabled=refitted or not 1 <= len(selected) <= MOST_REPEATED,
-            help="The maps were refitted for the paths that are drawn; other seeds are placed on the aligner's own maps only. "
-            "Press Run to trace the pictures again, then repeat them."
+            help="The maps were changed for the ways that are drawn; other ways are placed on the aligner's own maps only. "
+            "Press Run to let the pictures travel again, then repeat them."
             if refitted
-            else f"Select 1 to {MOST_REPEATED} pictures in the player first. They travel again under so many seeds, each with "
-            "other noise: how much do the way and the answer depend on it?",
+            else f"Select 1 to {MOST_REPEATED} pictures in the player first. They travel again this many times, each time from "
+            "other random noise (another seed): how much of the way, and of the answer, is chance?",
+        )  # fmt: skip
+        state.seeds = st.selectbox(
+            "How many times", SEEDS, key=begin_widget("trajectories.seeds", state.seeds), format_func="{} times".format,
+            label_visibility="collapsed", width=112,
         )  # fmt: skip
     if asked:
         state.ask(SeedRequest(shown, selected, state.seeds, shown.aligner or state.aligner))
         st.rerun(scope="app")
+
+
+def _refitting(state: AppState, shown: Shown) -> None:
+    if st.button(
+        "Make room for these words", icon=":material/fit_screen:", key="trajectories.refit",
+        disabled=bool(_drifts(shown)),
+        help="The maps were fitted once, for the aligner's own words; yours are placed on them as they are. This refits the "
+        "maps: from where they are, with room for these words and ways, old points kept within 5 % of the map's width. A "
+        "comparison and repeated pictures are taken away. It takes half a minute, on a busy machine two.",
+    ):  # fmt: skip
+        state.ask(RefitRequest(shown, shown.aligner or state.aligner))
+        st.rerun(scope="app")
+
+
+def show_details(state: AppState) -> None:
+    """How the picture was made, folded away, and its files, made when they are asked for."""
+    shown = state.shown
+    if shown is None:
+        return
+    journey = shown.journey
+    with st.container(horizontal=True, vertical_alignment="top", key="trajectories.made"):
+        with st.expander("Details", icon=":material/info:"):
+            for line in filter(None, (_settings_line(shown), shown.seeds_took, _drift_line(shown))):
+                st.caption(plain(line))
+        st.download_button(
+            "Web page", lambda: _html(journey), "journey.html", "text/html", key="trajectories.html",
+            on_click="ignore", icon=":material/web:", help="One HTML file that plays without server and network.",
+        )  # fmt: skip
+        st.download_button(
+            "Table", lambda: _csv(journey), "journey.csv", "text/csv", key="trajectories.csv", on_click="ignore",
+            icon=":material/table:", help="Every step of every way as CSV.",
+        )  # fmt: skip
+        st.download_button(
+            "Replay", journey.to_bytes, "journey.safetensors", "application/octet-stream", key="trajectories.file",
+            on_click="ignore", icon=":material/save:", help="Opens again on this page, without computing anything.",
+        )  # fmt: skip
 
 
 def _settings_line(shown: Shown) -> str:
@@ -128,8 +171,7 @@ def _settings_line(shown: Shown) -> str:
         "device": shown.device or None,
         "took": f"{shown.seconds:.1f} s" if shown.seconds else None,
     }
-    line = [f"{name} {value}" for name, value in parts.items() if value is not None]
-    return "  ·  ".join([*line, shown.seeds_took] if shown.seeds_took else line)
+    return "  ·  ".join(f"{name} {value}" for name, value in parts.items() if value is not None)
 
 
 def _drifts(shown: Shown) -> dict[str, Mapping[str, Any]]:
@@ -154,38 +196,6 @@ def _drift_line(shown: Shown) -> str:
     if not parts:
         return ""
     return "Refitted for these class texts. Old points have moved, of the map's width: " + "; ".join(parts) + "."
-
-
-def show_actions(state: AppState) -> None:
-    """Refitting the maps, and files, made when they are asked for."""
-    shown = state.shown
-    if shown is None:
-        return
-    journey, moved = shown.journey, _drift_line(shown)
-    with st.container(horizontal=True):
-        st.button(
-            "Refit the maps for these class texts", icon=":material/fit_screen:", key="trajectories.refit",
-            on_click=state.ask, args=(RefitRequest(shown, shown.aligner or state.aligner),),
-            disabled=bool(moved) or state.pending is not None,
-            help="The maps were fitted once for the aligner's own words; yours are placed on them as they are. Refitting "
-            "starts from the frozen maps, makes room for these texts and paths, and keeps old points within "
-            "5 % of the map's width. A ghost and repeated seeds are taken away. It takes half a minute, on a busy "
-            "machine two.",
-        )  # fmt: skip
-        st.download_button(
-            "Web page", lambda: _html(journey), "journey.html", "text/html", key="trajectories.html",
-            on_click="ignore", icon=":material/web:", help="One HTML file that plays without server and network.",
-        )  # fmt: skip
-        st.download_button(
-            "Table", lambda: _csv(journey), "journey.csv", "text/csv", key="trajectories.csv", on_click="ignore",
-            icon=":material/table:", help="Every state of every path as CSV.",
-        )  # fmt: skip
-        st.download_button(
-            "Replay", journey.to_bytes, "journey.safetensors", "application/octet-stream", key="trajectories.file",
-            on_click="ignore", icon=":material/save:", help="Opens again on this page, without computing anything.",
-        )  # fmt: skip
-    if moved:
-        st.caption(plain(moved))
 
 
 def _html(journey: Journey) -> str:

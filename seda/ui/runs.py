@@ -16,7 +16,7 @@ import streamlit as st
 from seda.class_texts import parse_class_texts
 from seda.errors import FingerprintError, ImageError, SedaError
 from seda.images import ImageFailure, read_images
-from seda.journey import Journey
+from seda.journey import Ghost, Journey
 from seda.ui import cache
 from seda.ui.links import SAMPLES, read_view, refusal
 from seda.ui.state import AppState, RefitRequest, Request, SeedRequest, Shown, TraceRequest
@@ -66,7 +66,7 @@ def _shown(request: Request, state: AppState, report: Report) -> Shown:
 
 def _workbench(aligner: str, share: float, report: Report) -> Workbench:
     first = "" if "torch" in sys.modules else "; the first time this takes some seconds"
-    report(share, f"Loading torch, encoder and aligner{first}")
+    report(share, f"Loading the models{first}")
     return cache.workbench(aligner)
 
 
@@ -77,13 +77,13 @@ def _trace(request: TraceRequest, earlier: Shown | None, report: Report) -> Show
     if (anew := _seen_anew(request, workbench)) is not request:
         request = anew
         images, failures = _images(request, report)
-    from seda.ghosts import with_ghost
-    from seda.tracing import on_own_maps, retrace, trace_images
+    from seda.tracing import retrace, trace_images
 
     started = time.perf_counter()
     again = isinstance(request.pictures, Journey)
     count = len(request.pictures.thumbnails) if again else len(images)
-    report(0.1, f"Encoding {'' if again else f'{count} pictures and '}{len(texts.names)} class texts")
+    looking = "" if again else f"Looking at {_pictures(count)}. "
+    report(0.1, f"{looking}Reading {len(texts.names)} words")
     journey = (retrace if again else trace_images)(
         request.pictures if again else images,
         texts.names,
@@ -96,8 +96,7 @@ def _trace(request: TraceRequest, earlier: Shown | None, report: Report) -> Show
     seconds = time.perf_counter() - started
     start, refused = read_view(request.view, journey)
     said = refusal([*request.refused, *refused])
-    if earlier is not None:
-        journey = with_ghost(journey, on_own_maps(earlier.journey, workbench))
+    before = None if earlier is None else _before(journey, earlier, workbench)
     return Shown(
         journey,
         "run",
@@ -108,7 +107,19 @@ def _trace(request: TraceRequest, earlier: Shown | None, report: Report) -> Show
         cache.device(),
         seconds,
         start=start,
+        before=before,
     )
+
+
+def _before(journey: Journey, earlier: Shown, workbench: Workbench) -> Ghost | None:
+    """What a journey can be compared with: the picture before it; that one's own, where nothing was changed."""
+    from seda.ghosts import with_ghost
+    from seda.tracing import on_own_maps
+
+    there = on_own_maps(earlier.journey, workbench)
+    if there.ghost is None and earlier.before is not None:
+        there = replace(there, ghost=earlier.before)
+    return with_ghost(journey, there).ghost
 
 
 def _seen_anew(request: TraceRequest, workbench: Workbench) -> TraceRequest:
@@ -135,7 +146,7 @@ def _images(request: TraceRequest, report: Report) -> tuple[list[NamedImage], tu
     """The pictures of a request, read; none where a journey holds their features."""
     if isinstance(request.pictures, Journey):
         return [], ()
-    report(0.0, f"Reading {len(request.pictures)} pictures")
+    report(0.0, f"Opening {_pictures(len(request.pictures))}")
     images, failures = read_images((picture.name, picture.content) for picture in request.pictures)
     if not images:
         raise ImageError(
@@ -154,10 +165,12 @@ def _refit(request: RefitRequest, report: Report) -> Shown:
 
     def on_progress(name: str, done: int, total: int) -> None:
         share = (names.index(name) + done / total) / len(names)
-        report(share, f"Refitting {workbench.maps[name].label}: step {done} of {total}")
+        report(share, f"Making room on the map {workbench.maps[name].label}: step {done} of {total}")
 
     journey = refit_journey(request.shown.journey, workbench, on_progress=on_progress)
-    return replace(request.shown, journey=journey, seeds_took="")  # its clouds lay on the old maps
+    return replace(
+        request.shown, journey=journey, seeds_took="", before=None
+    )  # its clouds and the ghost lay on the old maps
 
 
 def _repeat(request: SeedRequest, report: Report) -> Shown:
@@ -168,23 +181,26 @@ def _repeat(request: SeedRequest, report: Report) -> Shown:
     journey = request.shown.journey
     for number, item in enumerate(request.items):
         name = journey.trajectory.item_names[item]
-        report(number / total, f"Repeating {name} with {request.count} seeds")
+        report(number / total, f"{name}, {request.count} times")
 
         def on_step(event: StepEvent, number: int = number, name: str = name) -> None:
-            report((number + _share(event)) / total, f"{name} with {request.count} seeds: {_step_text(event)}")
+            report((number + _share(event)) / total, f"{name}, {request.count} times: {_step_text(event).lower()}")
 
         journey = with_cloud(journey, seed_cloud(journey, item, workbench, count=request.count, on_step=on_step))
     seconds = time.perf_counter() - started
-    pictures = "1 picture" if total == 1 else f"{total} pictures"
     return replace(
         request.shown,
         journey=journey,
-        seeds_took=f"{request.count} seeds for {pictures} took {seconds:.1f} s on {cache.device()}",
+        seeds_took=f"{request.count} seeds for {_pictures(total)} took {seconds:.1f} s on {cache.device()}",
     )
 
 
 def _title(pictures: int, texts: int) -> str:
-    return f"{pictures} picture{'s' if pictures > 1 else ''} on the way to {texts} class texts"
+    return f"{_pictures(pictures)} on the way to {texts} words"
+
+
+def _pictures(count: int) -> str:
+    return "1 picture" if count == 1 else f"{count} pictures"
 
 
 def _share(event: StepEvent) -> float:
@@ -192,5 +208,5 @@ def _share(event: StepEvent) -> float:
 
 
 def _step_text(event: StepEvent) -> str:
-    stage = "semantic learner" if event.stage == 1 else "semantic translator"
-    return f"stage {event.stage}, {stage}, step {event.done} of {event.total}"
+    goal = "what the model knows" if event.stage == 1 else "the words"
+    return f"Step {event.done} of {event.total} toward {goal}"

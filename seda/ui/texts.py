@@ -78,14 +78,15 @@ control ever refits them, except the button that says so.
 - **Marks** show where a map jumps and the features do not, or the reverse: a step that is three times as long as its
   path's average in one of the two, and three times as long as in the other. The two steps that add noise are long in
   feature space and short on the UMAP; they carry most marks.
-- **Other class texts** than the aligner's own are placed where the frozen map puts them. *Refit the maps* makes room for
-  them: it starts from the frozen maps, and stops before more than 5 in 100 of the old points have moved by more than 5 % of
-  the map's width. What moved is said below the picture.
+- **Other words** than the aligner's own are placed where the frozen map puts them. *Make room for these words* refits the
+  maps: it starts from the frozen maps, and stops before more than 5 in 100 of the old points have moved by more than 5 % of
+  the map's width. What moved is said below the picture, under *Details*.
 - **The curves, the table and the sentences know no map.** Cosines, margins and steps are those of feature space. So are the
   *nearest training pictures*: by cosine, among at most 2,000 training features, wherever the map puts them.
-- **A ghost** is the run before, under the same noise unless the seed was changed. How far it is away is measured in feature
-  space, in lengths of a feature: 0 is the same, 1.4 is unrelated.
-- **Other seeds** repeat a picture under other noise. Where the paths part, chance decides; the answer weighs all classes and
+- **The picture before**, its ghost, is the run before, under the same noise unless the seed was changed; *Compare with the
+  picture before* brings it. How far it is away is measured in feature space, in lengths of a feature: 0 is the same, 1.4 is
+  unrelated.
+- **Other random starts**, or seeds, repeat a picture under other noise. Where the paths part, chance decides; the answer weighs all classes and
   depends on the noise only through the center at which stage 1 ended.
 - The cloud in the background is a sample of training features. Of more than 20,000 every k-th is drawn, which is said.
 """

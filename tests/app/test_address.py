@@ -13,7 +13,7 @@ from seda.ui import address, results, runs
 from seda.ui.links import EXAMPLE, SAMPLES
 from seda.ui.player import PlayerState
 from seda.ui.state import MAX_VISITED, TraceRequest
-from tests.app.conftest import STEPS, press, said, state_of, type_classes
+from tests.app.conftest import STEPS, press, said, state_of, type_classes, upload
 from tests.tiny import CLASSES
 
 OTHER = "red square, green disc, a blue zebra"
@@ -33,16 +33,41 @@ def test_the_first_example_has_the_bare_address_and_fills_the_panel(open_app):
     assert app.segmented_control(key="trajectories.source").value == "On screen"
 
 
-def test_one_word_changed_and_run_keeps_the_earlier_picture_as_a_ghost(changed):
+def buttons(app) -> set[str]:
+    return {button.key for button in app.button}
+
+
+def test_the_picture_before_is_compared_with_when_it_is_asked_for(changed):
     shown = state_of(changed).shown
     assert said(changed, "error") == ""
     assert (shown.origin, shown.source.kind) == ("run", EXAMPLE)
-    assert shown.journey.ghost is not None
-    assert any("a blue zebra" in change for change in shown.journey.ghost.changes)
-    assert "a blue zebra" in said(changed, "caption")
-    press(changed, "trajectories.unghost")
-    assert state_of(changed).shown.journey.ghost is None
-    assert "trajectories.unghost" not in {button.key for button in changed.button}
+    assert shown.journey.ghost is None and "a blue zebra" not in said(changed, "caption")
+    for _ in range(2):
+        assert "trajectories.uncompare" not in buttons(changed)
+        press(changed, "trajectories.compare")
+        compared = state_of(changed).shown
+        assert compared.journey.trajectory is shown.journey.trajectory  # so the player stays where it is
+        assert any("a blue zebra" in change for change in compared.journey.ghost.changes)
+        assert "a blue zebra" in said(changed, "caption")
+        assert "trajectories.compare" not in buttons(changed)
+        press(changed, "trajectories.uncompare")
+        assert state_of(changed).shown.journey.ghost is None and "a blue zebra" not in said(changed, "caption")
+
+
+def test_a_comparison_is_offered_only_where_there_is_one(open_app):
+    app = open_app()
+    assert "trajectories.compare" not in buttons(app)
+    press(app)  # nothing was changed
+    assert "trajectories.compare" not in buttons(app)
+    app.segmented_control(key="trajectories.source").set_value("Samples").run()
+    press(app, "trajectories.samples.none")
+    app.sidebar.checkbox[1].check().run()  # a picture that was not there before
+    press(type_classes(app, OTHER))
+    assert state_of(app).shown.origin == "run" and "trajectories.compare" not in buttons(app)
+    press(type_classes(app, "red square, a sock"))
+    assert "trajectories.compare" in buttons(app)
+    press(app, "trajectories.example.toy")
+    assert "trajectories.compare" not in buttons(app)
 
 
 def test_a_link_brings_a_run_of_the_examples_pictures_back(changed, open_app):
@@ -60,14 +85,14 @@ def test_a_link_brings_samples_settings_and_view_back(open_app):
     link = {
         "samples": "red square 100,green disc 101", "classes": "red square,blue stripes", "template": "a drawn {}",
         "sampler": "ddpm", "steps": "5", "strength": "0.7", "guidance": "2", "seed": "9",
-        "map": "pca-3d", "step": "3", "selected": "1",
+        "map": "umap-3d", "step": "3", "selected": "1",
     }  # fmt: skip
     app = open_app(**link)
     assert said(app, "error") + said(app, "info") == ""
     state = state_of(app)
     assert (state.shown.origin, state.shown.source.kind) == ("run", SAMPLES)
     assert state.shown.journey.trajectory.item_names == ("green disc 101", "red square 100")
-    assert state.shown.start == PlayerState(3, (1,), "pca-3d")
+    assert state.shown.start == PlayerState(3, (1,), "umap-3d")
     assert state.shown.journey.trajectory.settings["template"] == "a drawn {}"
     assert "template “a drawn {}”" in said(app, "caption")
     assert app.segmented_control(key="trajectories.source").value == "Samples"
@@ -102,7 +127,7 @@ def test_pictures_of_a_visitor_are_never_in_a_link(open_app, pictures):
     app = open_app()
     app.segmented_control(key="trajectories.source").set_value("Upload").run()
     content = sorted(pictures.glob("*.png"))[0].read_bytes()
-    app.file_uploader(key="trajectories.uploads").set_value([("secret name.png", content, "image/png")]).run()
+    upload(app, [("secret name.png", content, "image/png")])
     press(type_classes(app, OTHER))
     link = dict(app.query_params)
     assert link["pictures"] == "uploads" and "secret" not in str(link)
@@ -119,16 +144,17 @@ def test_pictures_of_a_visitor_are_never_in_a_link(open_app, pictures):
     assert other.query_params == {"classes": link["classes"]}
 
 
-def test_a_replay_is_never_in_a_link_and_keeps_its_ghost(changed, open_app):
+def test_a_replay_is_never_in_a_link_and_keeps_its_comparison(changed, open_app):
+    press(changed, "trajectories.compare")
     content = state_of(changed).shown.journey.to_bytes()
     app = open_app()
     app.file_uploader(key="trajectories.replay").set_value(("secret.safetensors", content, "")).run()
     assert app.text_area(key="trajectories.classes").value == OTHER  # Run starts from how it was made
-    assert "picture before" in said(app, "caption") and app.button(key="trajectories.unghost")
+    assert "picture before" in said(app, "caption") and app.button(key="trajectories.uncompare")
     assert app.query_params["pictures"] == "replay" and "secret" not in str(app.query_params)
     assert "replay file" in said(open_app(**app.query_params), "info")
     press(type_classes(app, "red square, green disc"))
-    assert state_of(app).shown.source.kind == "replay" and state_of(app).shown.journey.ghost is not None
+    assert state_of(app).shown.source.kind == "replay" and state_of(app).shown.before is not None
 
 
 def test_a_link_survives_other_pages(changed):
@@ -249,11 +275,15 @@ def test_a_private_link_keeps_the_player_from_its_address(open_app, monkeypatch)
     assert told[0] is False and told[-1] is True
 
 
-def test_the_same_run_again_keeps_the_ghost(changed):
-    before = state_of(changed).shown.journey
+@pytest.mark.parametrize("compared", [False, True])
+def test_the_same_run_again_can_be_compared_with_the_same(changed, compared):
+    if compared:
+        press(changed, "trajectories.compare")
+    before = state_of(changed).shown
+    changes = (before.journey.ghost if compared else before.before).changes
     press(changed)
-    after = state_of(changed).shown.journey
-    assert after is not before and after.ghost.changes == before.ghost.changes
+    after = state_of(changed).shown
+    assert after.journey is not before.journey and after.journey.ghost is None and after.before.changes == changes
 
 
 def test_what_is_added_to_a_picture_leaves_the_player_where_it_is(open_app):
@@ -288,6 +318,7 @@ def test_class_texts_too_long_for_a_link_are_left_out_and_said(open_app):
 def test_selected_pictures_are_repeated_with_other_seeds(changed):
     assert changed.button(key="trajectories.repeat").disabled
     state_of(changed).view = view = PlayerState(2, (0, 2), "pca-2d")
+    press(changed, "trajectories.compare")
     changed.selectbox(key="trajectories.seeds").set_value(4).run()
     press(changed, "trajectories.repeat")
     shown = state_of(changed).shown

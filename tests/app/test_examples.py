@@ -1,0 +1,59 @@
+"""The stored examples as cards."""
+
+from __future__ import annotations
+
+import base64
+import io
+import time
+
+import pytest
+from PIL import Image
+
+from seda.ui import cache
+from seda.ui.pictures import TILE
+from tests.app.conftest import press, said, state_of
+
+
+def test_each_example_is_a_card_and_one_click_shows_it(open_app):
+    app = open_app()
+    for name in ("toy", "01-shapes", "toy"):
+        press(app, f"trajectories.card.open.{name}")
+        shown = state_of(app).shown
+        assert (shown.origin, shown.source.names) == ("example", (name,))
+        assert app.button(key=f"trajectories.card.open.{name}").label == shown.journey.title
+    assert state_of(app).raised == 3  # the page goes up to the picture each time
+    assert cache.example("toy").note in said(app, "caption")
+
+
+def test_a_card_shows_pictures_of_its_example(assets):
+    head, _, content = cache.example_strip("01-shapes").partition(",")
+    assert head == "data:image/jpeg;base64"
+    assert Image.open(io.BytesIO(base64.b64decode(content))).size == (3 * TILE, TILE)
+
+
+def test_a_damaged_example_leaves_the_others(open_app, assets):
+    (assets / "journeys" / "zz-damaged.safetensors").write_bytes(b"nothing")
+    try:
+        app = open_app()
+        assert "zz-damaged" in said(app, "error")
+        press(app, "trajectories.card.open.toy")
+        assert state_of(app).shown.journey.title == "Toy journey"
+    finally:
+        (assets / "journeys" / "zz-damaged.safetensors").unlink()
+
+
+@pytest.fixture
+def shipped(assets, monkeypatch):
+    """The examples that come with the program, where other tests of this module have their own."""
+    monkeypatch.setattr(cache, "JOURNEYS", cache.ASSETS / "journeys")
+
+
+def test_the_shipped_examples_have_words_for_their_cards_and_cost_little(shipped):
+    cache._example.clear()
+    cache._example_strip.clear()
+    names, started = cache.example_names(), time.perf_counter()
+    sent = sum(len(cache.example_strip(name)) for name in names)
+    assert time.perf_counter() - started < 1  # measured: .1 s for all six, once a server
+    assert len(names) == 6 and sent < 150_000
+    for name in names:
+        assert cache.example(name).title and 20 < len(cache.example(name).note) < 250
