@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from seda.errors import DataError, ImageError
+from seda.picture_bounds import bounds_of, read_tags
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")  # Pillow's JPEG reader also takes MPO, which some phones write
 SUFFIXES = frozenset({".jpg", ".jpeg", ".jfif", ".mpo", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"})
@@ -21,9 +22,15 @@ MAX_FILE_BYTES = 32 * 2**20  # chosen here: phone photos have 2 to 12 MB
 MAX_PIXELS = 50_000_000  # chosen here: 150 MB as RGB; the largest common phone sensor modes have 50 million pixels
 MAX_SIDE = 2048  # px; chosen here: encoders look at 224 to 512 px, and an uploaded batch has to fit into memory
 
+STRIP = 4_000_000  # pixels that are in memory in other modes at a time
+
 Source = Path | str | bytes | BinaryIO
 
 _ALLOWED = "JPEG, PNG, WebP, GIF, BMP and TIFF"
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE, 8: Image.Transpose.ROTATE_90,
+}  # fmt: skip
 _SAVE_AGAIN = "Open it in a picture program, save it as JPEG or PNG, and try again."
 
 
@@ -55,14 +62,35 @@ def read_image(source: Source, name: str) -> Image.Image:
         ImageError: missing, empty, larger than MAX_FILE_BYTES or MAX_PIXELS, not one of FORMATS, or damaged.
     """
     data = _read_bytes(source, name)
+    bounds = bounds_of(data)
+    if bounds.problem:
+        raise ImageError(f"{name} {bounds.problem}.", remedy=_SAVE_AGAIN)
+    if bounds.unusual or bounds.is_heavy(_pixels(data, name)):
+        from seda.picture_worker import read_apart
+
+        return read_apart(data, name)
+    return decode(data, name)
+
+
+def decode(data: bytes, name: str) -> Image.Image:
+    """See `read_image`: a file's content, whose bounds were checked.
+
+    Raises:
+        ImageError: it is damaged, or needs more memory than there is.
+    """
     try:
         with _open(data, name) as image:
             _check_pixels(image.size, name)
             image.draft(None, (MAX_SIDE, MAX_SIDE))  # a large JPEG is decoded at 1/2, 1/4 or 1/8 of its size
             image.load()  # verify() lets truncated JPEG and GIF files pass
-            upright = _to_rgb(_transposed(image))
+            turn = _turn(image)
+            upright = _reduced_rgb(image)
+            if turn is not None:
+                upright = upright.transpose(turn)
     except ImageError:
         raise
+    except MemoryError as error:
+        raise ImageError(f"{name} needs more memory than there is to be decoded.", remedy=_SAVE_AGAIN) from error
     except (Exception, Warning) as error:  # decoders raise OSError, SyntaxError, struct.error, zlib.error and more
         raise ImageError(f"{name} is damaged: {_reason(error)}.", remedy=_SAVE_AGAIN) from error
     upright.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.BICUBIC)
@@ -160,6 +188,16 @@ def _open(data: bytes, name: str) -> Image.Image:
         else:
             what = "is not a picture, or is damaged at its start"
         raise ImageError(f"{name} {what}; read are {_ALLOWED}.", remedy=_SAVE_AGAIN) from error
+    except (
+        Exception
+    ) as error:  # ValueError where compressed texts are too large, and what damaged headers make of parsers
+        raise ImageError(f"{name} is damaged: {_reason(error)}.", remedy=_SAVE_AGAIN) from error
+
+
+def _pixels(data: bytes, name: str) -> int:
+    with _open(data, name) as image:
+        _check_pixels(image.size, name)
+        return image.width * image.height
 
 
 def _check_pixels(size: tuple[int, int], name: str) -> None:
@@ -175,17 +213,37 @@ def _too_many_pixels(name: str, came: str) -> ImageError:
     )
 
 
-def _transposed(image: Image.Image) -> Image.Image:
-    """Upright by its EXIF orientation; as stored when the EXIF block is damaged."""
+def _turn(image: Image.Image) -> Image.Transpose | None:
+    """What turns a picture upright by its EXIF orientation; None where it stands as stored, or the EXIF block is damaged."""
+    block = image.info.get("exif", b"").removeprefix(b"Exif\0\0")
+    if block and read_tags(block) is None:
+        return None
     try:
-        return ImageOps.exif_transpose(image)
+        return _TURNS.get(image.getexif().get(ExifTags.Base.Orientation))
     except (Exception, Warning):  # parsers of a damaged block raise SyntaxError, struct.error, KeyError and more
-        return image
+        return None
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I") or image.mode == "F":
-        return Image.fromarray(_to_8_bits(np.asarray(image))).convert("RGB")
+def _reduced_rgb(image: Image.Image) -> Image.Image:
+    """RGB, with sides at least MAX_SIDE where they were, made in strips: 50 million pixels with transparency would otherwise be in
+    memory four times. Whole factors by averages; what is left is for `thumbnail`."""
+    width, height = image.size
+    factor = max(max(image.size) // MAX_SIDE, 1)
+    across, down = min(factor, width), min(factor, height)
+    rows = max(STRIP // width // down, 1) * down
+    bounds = _grey_bounds(image, rows) if image.mode.startswith("I") or image.mode == "F" else None
+    if rows >= height:
+        return _to_rgb(image, bounds).reduce((across, down)) if factor > 1 else _to_rgb(image, bounds)
+    whole = Image.new("RGB", (-(-width // across), -(-height // down)))
+    for top in range(0, height, rows):
+        part = _to_rgb(image.crop((0, top, width, min(top + rows, height))), bounds)
+        whole.paste(part.reduce((across, down)) if factor > 1 else part, (0, top // down))
+    return whole
+
+
+def _to_rgb(image: Image.Image, bounds: tuple[float, float] | None) -> Image.Image:
+    if bounds is not None:
+        return Image.fromarray(_to_8_bits(np.asarray(image), *bounds)).convert("RGB")
     if image.has_transparency_data:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")
@@ -193,13 +251,26 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def _to_8_bits(values: np.ndarray) -> np.ndarray:
-    """Grey values uint8 [h, w]: integers by 65535, floats in 0..1 by 1 and in 0..255 by 255, all else by its own range.
+def _grey_bounds(image: Image.Image, rows: int) -> tuple[float, float]:
+    """Smallest and largest finite value of a grey picture of more than 8 bits."""
+    found = []
+    for top in range(0, image.height, rows):
+        values = _finite(np.asarray(image.crop((0, top, image.width, min(top + rows, image.height)))))
+        found += [float(values.min()), float(values.max())]
+    return min(found), max(found)
+
+
+def _finite(values: np.ndarray) -> np.ndarray:
+    return np.nan_to_num(values.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
+
+
+def _to_8_bits(values: np.ndarray, low: float, high: float) -> np.ndarray:
+    """Grey values uint8 [h, w] of a picture whose values go from low to high: integers by 65535, floats in 0..1 by 1 and in 0..255
+    by 255, all else by its own range.
 
     Pillow's conversion would clip at 255, which turns a 16-bit picture white.
     """
-    grey = np.nan_to_num(values.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
-    low, high = float(grey.min()), float(grey.max())
+    grey = _finite(values)
     full = (1.0 if high <= 1 else 255.0) if values.dtype.kind == "f" else 65535.0
     if low < 0 or high > full:
         grey, full = grey - low, high - low
