@@ -1,4 +1,4 @@
-"""Rebuild what is shipped beside the aligners' weights: `python assets/build.py [fashion-mnist] [open-vocabulary]`.
+"""Rebuild what is shipped beside the aligners' weights: `python assets/build.py [fashion-mnist] [open-vocabulary] [journeys]`.
 
 Of Fashion-MNIST: samples, features, reference pictures, its journey, and the card's figures on the test split. Needs its images
 (Debian's dataset-fashion-mnist, $SEDA_DATA, or a network). Samples are chosen by rule, nothing by looking at results: the
@@ -6,11 +6,14 @@ first images of each class in the test split, in its own order.
 
 Of the open vocabulary: features for `evaluate` from the cache that `pretrain` filled, and five journeys. Their pictures are
 chosen to show something, and their notes were written after looking at them.
+
+"journeys" traces all stored examples again from the samples that are there, and needs nothing else.
 """
 
 from __future__ import annotations
 
 import io
+import json
 import shutil
 import sys
 from dataclasses import dataclass, replace
@@ -80,16 +83,17 @@ def build_pictures(aligner: PretrainedAligner, dataset: ImageDataset, encoder: E
     save_pictures(dataset, chosen[reference.sample].numpy(), aligner.folder)
 
 
-def build_journeys(samples: list[dict], folder: Path, workbench: Workbench, journeys: Path) -> None:
-    """The stored example that the app opens with."""
+def build_journey(samples: list[dict], folder: Path, workbench: Workbench, journeys: Path) -> None:
+    """The stored example of Fashion-MNIST."""
     images = [NamedImage(entry["name"], read_image(folder / entry["file"], entry["name"])) for entry in samples[:12]]
     journey = trace_images(
         images,
         workbench.aligner.card.class_names,
         workbench,
         SamplingConfig(),
-        title="Twelve unseen pictures travel to their class texts",
-        note="Watch the pictures leave their cloud, gather at the category centers, and travel on to the words.",
+        title="Twelve pictures of clothes find their words",
+        note="Watch the pictures leave their cloud, gather at the kinds of clothes that the model has learned, and travel on to "
+        "the words.",
     )
     journey.save(journeys / "06-fashion-mnist.safetensors")
 
@@ -195,12 +199,27 @@ def build_fashion_mnist() -> None:
     workbench = Workbench(aligner, encoder, load_maps(aligner.folder))
     folder = ASSETS / "samples" / "fashion-mnist"
     samples = build_samples(dataset, folder)
-    build_journeys(samples, folder, workbench, ASSETS / "journeys")
+    build_journey(samples, folder, workbench, ASSETS / "journeys")
     build_features(dataset, encoder)
     record_test_figures(aligner, dataset, encoder)
 
 
+def build_all_journeys() -> None:
+    journeys, folder = ASSETS / "journeys", ASSETS / "samples" / "fashion-mnist"
+    for name, encoder in (("open-vocabulary", "bundled:whole"), ("fashion-mnist", "bundled")):
+        aligner = load_aligner(name)
+        workbench = Workbench(aligner, load_encoder(encoder), load_maps(aligner.folder))
+        if name == "fashion-mnist":
+            build_journey(json.loads((folder / "samples.json").read_text()), folder, workbench, journeys)
+        else:
+            build_stories(workbench, ASSETS / "samples", journeys)
+
+
 if __name__ == "__main__":
-    builders = {"fashion-mnist": build_fashion_mnist, "open-vocabulary": build_open_vocabulary}
-    for chosen in sys.argv[1:] or builders:
+    builders = {
+        "fashion-mnist": build_fashion_mnist,
+        "open-vocabulary": build_open_vocabulary,
+        "journeys": build_all_journeys,
+    }
+    for chosen in sys.argv[1:] or list(builders)[:2]:
         builders[chosen]()

@@ -10,6 +10,7 @@ import numpy as np
 
 from seda.evaluation.sentences import quoted, statistic
 from seda.journey import Ghost, Journey
+from seda.projection.words import fit_words
 from seda.trajectory import Trajectory
 
 SAME_FEATURES = 0.05  # of a feature's length: between bf16's rounding (.01) and any other picture
@@ -46,19 +47,38 @@ def with_ghost(journey: Journey, earlier: Journey) -> Journey:
     probabilities = there.class_probabilities[matched]
     answers = probabilities.argmax(1)
     at_same_share = resample(there.states[matched], there.stages, here.stages)
+    placed = {name: (earlier.maps[name].states[matched], earlier.maps[name].texts) for name in names}
+    placed |= _on_the_words(journey, there, matched)
     differences = np.linalg.norm(here.states[items] - at_same_share, axis=-1) / here.feature_norm  # [g, s]
     ghost = Ghost(
         items=items.astype(np.int32),
         stages=there.stages,
         class_names=there.class_names,
-        states={name: earlier.maps[name].states[matched] for name in names},
-        texts={name: earlier.maps[name].texts for name in names},
+        states={name: placed[name][0] for name in placed},
+        texts={name: placed[name][1] for name in placed},
         answers=answers.astype(np.int16),
         answer_probabilities=probabilities[np.arange(len(answers)), answers],
         differences=differences.astype(np.float32),
         changes=changes,
     )
     return replace(journey, ghost=ghost)
+
+
+def _is_of_words(journey: Journey, name: str) -> bool:
+    return name in journey.maps and journey.maps[name].kind == "words"
+
+
+def _on_the_words(journey: Journey, there: Trajectory, matched: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Paths [g, s2, q] and class texts [k2, q] of an earlier run on the journey's own planes of words, by the maps' names."""
+    found = {}
+    for name, positions in journey.maps.items():
+        if positions.kind == "words":
+            place = fit_words(journey.trajectory, positions.dimensions).place
+            found[name] = (
+                place(there.states[matched]).astype(np.float32),
+                place(there.class_text_features).astype(np.float32),
+            )
+    return found
 
 
 def _is_whole(items: np.ndarray, matched: np.ndarray, here: Trajectory, there: Trajectory) -> bool:
@@ -69,7 +89,7 @@ def _is_whole(items: np.ndarray, matched: np.ndarray, here: Trajectory, there: T
 def _with_same_ghost(journey: Journey, earlier: Journey, names: Sequence[str]) -> Journey:
     """The journey with the ghost of an earlier run of the very same, on the maps of these names."""
     ghost = earlier.ghost
-    kept = [] if ghost is None else [name for name in ghost.states if name in names]
+    kept = [] if ghost is None else [name for name in ghost.states if name in names or _is_of_words(journey, name)]
     if not kept:
         return journey
     states, texts = ({name: part[name] for name in kept} for part in (ghost.states, ghost.texts))
@@ -94,14 +114,16 @@ def matching_items(here: Trajectory, there: Trajectory) -> tuple[np.ndarray, np.
 
 
 def shared_maps(journey: Journey, earlier: Journey) -> list[str]:
-    """Names of the maps that both journeys were placed on, the very same ones."""
+    """Names of the aligner's maps that both journeys were placed on, the very same ones."""
     here, there = journey.trajectory, earlier.trajectory
     if here.center_names == there.center_names and not np.array_equal(here.class_centers, there.class_centers):
         return []  # another aligner: another space
     return [
         name
         for name, positions in journey.maps.items()
-        if name in earlier.maps and np.array_equal(positions.reference, earlier.maps[name].reference)
+        if positions.kind != "words"
+        and name in earlier.maps
+        and np.array_equal(positions.reference, earlier.maps[name].reference)
     ]
 
 

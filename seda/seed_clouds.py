@@ -13,6 +13,7 @@ from seda.diffusion.sampling import StepEvent, item_seed_under
 from seda.errors import ConfigError, ProjectionError
 from seda.evaluation.trajectories import decisions
 from seda.journey import Journey, SeedCloud
+from seda.projection import FrozenMap
 from seda.projection.aligner_map import place_paths
 from seda.tracing import Workbench, check_traced_with, own_maps, sampling_of
 
@@ -72,7 +73,7 @@ def seed_cloud(
     return SeedCloud(
         item=item,
         seeds=np.array(seeds, dtype=np.int64),
-        states={name: place_paths(workbench.maps[name].projector, runs.states) for name in maps},
+        states={name: place_paths(frozen.projector, runs.states) for name, frozen in maps.items()},
         low=low.astype(np.float32),
         high=high.astype(np.float32),
         spread=spread(runs.states) / trajectory.feature_norm,
@@ -97,7 +98,7 @@ def spread(states: np.ndarray) -> np.ndarray:
     return np.sqrt(squares.mean(0)).astype(np.float32)
 
 
-def _shared_maps(journey: Journey, workbench: Workbench) -> list[str]:
+def _shared_maps(journey: Journey, workbench: Workbench) -> dict[str, FrozenMap]:
     shared = own_maps(journey, workbench)
     if not shared:
         raise ProjectionError(

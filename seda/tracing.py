@@ -22,8 +22,9 @@ from seda.images import NamedImage, thumbnail_png
 from seda.journey import Journey
 from seda.neighbors import nearest_points, shown_neighbors
 from seda.projection import FrozenMap
+from seda.projection.words import word_maps
 from seda.reference_pictures import ReferencePictures
-from seda.trajectory import MapPositions, Trajectory
+from seda.trajectory import MAP_LABELS, MapPositions, Trajectory
 
 MAX_REFERENCE = 20_000  # points drawn of the reference clouds; beyond, every k-th is
 LANDMARK_PATHS, LANDMARK_EVERY = 20, 3
@@ -192,7 +193,7 @@ def _journey(
     labels = _shown_labels(trajectory, workbench.aligner.reference.labels.cpu().numpy())
     return Journey(
         trajectory,
-        place_trajectory(trajectory, workbench, workbench.maps, nearest),
+        place_trajectory(trajectory, workbench, maps_of(trajectory, workbench), nearest),
         labels[:: thinning(len(labels), MAX_REFERENCE)],
         len(labels),
         thumbnails,
@@ -223,6 +224,17 @@ def _pool(trajectory: Trajectory, workbench: Workbench) -> tuple[np.ndarray, sli
     """
     k, m = len(trajectory.class_names), len(workbench.sample_labels)
     return np.concatenate([trajectory.class_text_features, workbench.landmarks[0]]), slice(k, k + m)
+
+
+def maps_of(trajectory: Trajectory, workbench: Workbench) -> dict[str, FrozenMap]:
+    """The maps that a trajectory is drawn on, in the order of the screen: the aligner's, and the plane of its own words.
+
+    Principal axes of everything, which pile up the words in their middle, are not among them: that plane takes their place.
+    """
+    own = {name: frozen for name, frozen in workbench.maps.items() if frozen.projector.kind != "pca"}
+    reference = workbench.aligner.reference.features.cpu().numpy()
+    found = own | word_maps(trajectory, reference)
+    return {name: found[name] for name in MAP_LABELS if name in found}
 
 
 def place_trajectory(
@@ -317,14 +329,19 @@ def refit_journey(
     return replace(journey, maps={**journey.maps, **placed}, ghost=None, clouds=())
 
 
-def own_maps(journey: Journey, workbench: Workbench) -> list[str]:
-    """Names of the workbench's maps that the journey was placed on, the very same ones; a refitted map is another one."""
+def own_maps(journey: Journey, workbench: Workbench) -> dict[str, FrozenMap]:
+    """The maps that the journey was placed on, the very same ones; a refitted map is another one."""
     every = thinning(len(workbench.aligner.reference.features), MAX_REFERENCE)
-    return [
-        name
-        for name, frozen in workbench.maps.items()
-        if name in journey.maps and np.array_equal(journey.maps[name].reference, frozen.reference[::every])
-    ]
+    return {
+        name: frozen
+        for name, frozen in maps_of(journey.trajectory, workbench).items()
+        if name in journey.maps and _same_places(journey.maps[name].reference, frozen.reference[::every])
+    }
+
+
+def _same_places(here: np.ndarray, there: np.ndarray) -> bool:
+    """Equal but for what a replay's half precision does to a plane of the words."""
+    return here.shape == there.shape and np.allclose(here, there, rtol=0, atol=2e-3)
 
 
 def on_own_maps(journey: Journey, workbench: Workbench) -> Journey:
@@ -335,7 +352,11 @@ def on_own_maps(journey: Journey, workbench: Workbench) -> Journey:
         and clouds, which were placed on the other maps.
     """
     own = own_maps(journey, workbench)
-    others = {name: frozen for name, frozen in workbench.maps.items() if name in journey.maps and name not in own}
+    others = {
+        name: frozen
+        for name, frozen in maps_of(journey.trajectory, workbench).items()
+        if name in journey.maps and name not in own
+    }
     if not others or not _is_traced_with(journey, workbench.aligner):
         return journey
     placed = place_trajectory(journey.trajectory, workbench, others)

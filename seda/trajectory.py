@@ -21,11 +21,13 @@ import numpy as np
 
 from seda.errors import ConfigError, ShapeError
 
-MAP_KINDS = ("umap", "pca", "timeline", "umap-learn")
-MAP_LABELS = {  # maps that an aligner may have, in the order of the screen
+MAP_KINDS = ("umap", "pca", "timeline", "umap-learn", "words")
+MAP_LABELS = {  # maps that an aligner or a journey may have, in the order of the screen
     "umap-2d": "UMAP",
     "umap-3d": "UMAP 3-D",
     "timeline": "Timeline",
+    "words-2d": "Words",
+    "words-3d": "Words 3-D",
     "pca-2d": "PCA",
     "pca-3d": "PCA 3-D",
     "umap-learn": "umap-learn",

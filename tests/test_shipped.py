@@ -20,7 +20,7 @@ from seda.images import NamedImage, read_image
 from seda.journey import Journey
 from seda.projection import load_maps
 from seda.reference_pictures import FILE as PICTURES_FILE
-from seda.tracing import Workbench, content_seed, place_trajectory, retrace, trace_images
+from seda.tracing import Workbench, content_seed, maps_of, place_trajectory, retrace, trace_images
 
 ASSETS = Path(__file__).resolve().parents[1] / "assets"
 EXAMPLES, SAMPLES = ASSETS / "journeys", ASSETS / "samples"
@@ -135,7 +135,7 @@ def test_the_reference_pictures_show_the_reference_features(workbench, encoder):
 def test_the_stored_journey_is_what_the_shipped_aligner_draws(workbench):
     """A retrained aligner with a forgotten `python assets/build.py` is noticed here."""
     stored = Journey.load(EXAMPLES / "06-fashion-mnist.safetensors")
-    placed = place_trajectory(stored.trajectory, workbench, workbench.maps)
+    placed = place_trajectory(stored.trajectory, workbench, maps_of(stored.trajectory, workbench))
     assert list(stored.maps) == list(placed)
     for name, positions in stored.maps.items():
         np.testing.assert_allclose(placed[name].states, positions.states, atol=0.05)

@@ -14,7 +14,7 @@ from seda.figures.tables import naming_table
 from seda.images import NamedImage, read_image
 from seda.journey import Journey
 from seda.projection import load_maps
-from seda.tracing import Workbench, place_trajectory, retrace, trace_images
+from seda.tracing import Workbench, maps_of, place_trajectory, retrace, trace_images
 
 ASSETS = Path(__file__).resolve().parents[1] / "assets"
 PHOTOS = ASSETS / "samples" / "photos"
@@ -91,7 +91,7 @@ def test_the_stored_journeys_are_what_the_aligner_draws(workbench, path):
     """A new aligner with a forgotten `python assets/build.py open-vocabulary` is noticed here."""
     stored = Journey.load(path)
     assert stored.note and stored.title
-    placed = place_trajectory(stored.trajectory, workbench, workbench.maps)
+    placed = place_trajectory(stored.trajectory, workbench, maps_of(stored.trajectory, workbench))
     for name, positions in stored.maps.items():
         np.testing.assert_allclose(placed[name].states, positions.states, atol=0.05)
     steps = stored.trajectory.sampling["num_inference_steps"]

@@ -151,8 +151,8 @@ def test_clouds_that_cannot_be_drawn(journey, workbench):
     moved = {name: replace(one, reference=one.reference + 1) for name, one in journey.maps.items()}
     with pytest.raises(ProjectionError, match="were refitted"):
         seed_cloud(replace(journey, maps=moved), 0, workbench)
-    some = replace(journey, maps={**moved, "pca-2d": journey.maps["pca-2d"]})
-    assert list(seed_cloud(some, 0, workbench, count=1).states) == ["pca-2d"]
+    some = replace(journey, maps={**moved, "words-2d": journey.maps["words-2d"]})
+    assert list(seed_cloud(some, 0, workbench, count=1).states) == ["words-2d"]
     other = replace(journey.trajectory, class_centers=journey.trajectory.class_centers + 1)
     with pytest.raises(FingerprintError, match="was traced with the aligner 'tiny', not with this"):
         seed_cloud(replace(journey, trajectory=other), 0, workbench)

@@ -56,8 +56,13 @@ MAP_NOTES = {
     "umap": _NEIGHBOR_NOTE,
     "umap-learn": _NEIGHBOR_NOTE,
     "pca": "A straight shadow of the feature space: what lies far apart is far apart, what lies close may still differ.",
+    "words": (
+        "A straight shadow, seen from where these words differ most: the nearer to a word, the more like it. What the pictures "
+        "differ in besides does not show."
+    ),
     "timeline": (
-        "Left to right are the steps, only the height is a map: level mostly means alike, yet crossing lines need not meet."
+        "Left to right are the steps, only the height is a map: level mostly means alike, yet crossing lines need not meet. "
+        "Where words lie close the height is stretched; its order is kept."
     ),
 }
 

@@ -13,6 +13,9 @@ from seda.export.player_files import player_script, player_style
 from seda.journey import Journey
 
 
+ABOVE = 84  # px that Streamlit's header and the page's edges take of the window (seda/ui/theme.py)
+
+
 @dataclass(frozen=True)
 class PlayerState:
     """What the player shows once it has come to rest.
@@ -31,7 +34,7 @@ class PlayerState:
 
 
 def show_player(
-    journey: Journey, *, key: str, height: int = 680, start: PlayerState | None = None, address: bool = False
+    journey: Journey, *, key: str, height: int = 420, start: PlayerState | None = None, address: bool = False
 ) -> PlayerState:
     """Show a journey and return where its player stands.
 
@@ -41,8 +44,8 @@ def show_player(
 
     Args:
         key: identity of the widget; one for each player on a page.
-        height: least height in pixels on screens wider than 700 px, where a tall window gives it more; on narrower ones
-            the player is as high as it needs to be.
+        height: least height in pixels of what is looked at together (map, curves and playback) on screens wider than 700 px,
+            where it fills the window below the app's header; on narrower ones the player is as high as it needs to be.
         start: state to show instead of playing from the start, for instance from a link. It is applied when it
             changes, so a page may also steer the player with it; what the player itself reported is not applied again.
         address: whether the player writes where it stands into the page's address (see seda/ui/links.py).
@@ -51,7 +54,7 @@ def show_player(
         ProjectionError: a position on a map is not finite.
     """
     payload = player_payload(journey)
-    options = {"height": height, "start": asdict(start) if start else None, "address": address}
+    options = {"height": height, "above": ABOVE, "start": asdict(start) if start else None, "address": address}
     result = _component()(
         key=key,
         data={"payload": payload, "options": options},

@@ -27,7 +27,8 @@ def test_plays_by_itself_to_the_last_step_and_holds(opened):
     page.get_by_test_id("speed").select_option("4")
     expect(root_of(page)).to_have_attribute("data-playing", "false", timeout=15_000)
     assert step_of(page) == STEPS
-    expect(page.get_by_test_id("player-caption")).to_have_text(f"step {STEPS} of {STEPS} · semantic translator · t = 0")
+    expect(page.get_by_test_id("player-caption")).to_have_text(f"step {STEPS} of {STEPS} · at the words")
+    expect(page.get_by_test_id("player-caption")).to_have_attribute("title", "semantic translator · t = 0")
     page.get_by_test_id("replay").click()
     until(page, lambda: step_of(page) < STEPS)
 
@@ -49,7 +50,8 @@ def test_keyboard(opened):
     expect(root_of(page)).to_have_attribute("data-playing", "false")
     page.keyboard.press("Home")
     expect(root_of(page)).to_have_attribute("data-step", "0")
-    expect(page.get_by_test_id("player-caption")).to_have_text(f"step 0 of {STEPS} · visual feature · clean")
+    expect(page.get_by_test_id("player-caption")).to_have_text(f"step 0 of {STEPS} · the picture as it is seen")
+    expect(page.get_by_test_id("player-caption")).to_have_attribute("title", "visual feature · clean")
     for _ in range(3):
         page.keyboard.press("ArrowRight")
     expect(root_of(page)).to_have_attribute("data-step", "3")
@@ -96,15 +98,16 @@ def test_selection_is_linked_and_can_be_undone(opened):
     page = opened()
     pause(page)
     cards = page.get_by_test_id("gallery-card")
-    expect(page.get_by_test_id("curve-whose")).to_have_text("mean of all 6 items")
+    expect(page.get_by_test_id("curve-whose")).to_have_text("mean of all 6 pictures")
     cards.nth(1).click()
     expect(root_of(page)).to_have_attribute("data-selection", "1")
     expect(page.get_by_test_id("curve-whose")).to_have_text("sneaker 1.png")
     expect(page.get_by_test_id("commitment")).to_contain_text("“sneaker”")
     cards.nth(3).click(modifiers=["Control"])
     expect(root_of(page)).to_have_attribute("data-selection", "1,3")
-    expect(page.get_by_test_id("curve-whose")).to_have_text("mean of 2 selected items")
+    expect(page.get_by_test_id("curve-whose")).to_have_text("mean of 2 selected pictures")
     # On the map: a click on a head selects, one beside everything clears.
+    page.evaluate("scrollTo(0, 0)")  # the strip of cards lies below the first screen
     head = root_of(page).evaluate("root => root.sedaPlayer.map.heads.places[4]")
     stage = page.get_by_test_id("map").bounding_box()
     page.mouse.move(stage["x"] + head["x"], stage["y"] + head["y"])
@@ -289,7 +292,7 @@ def test_trust_can_be_seen_and_switched_off(opened):
     page.get_by_test_id("map").focus()
     page.keyboard.press("End")
     page.wait_for_timeout(400)
-    expect(page.get_by_test_id("map-key")).to_contain_text("only the map jumps")
+    expect(page.get_by_test_id("map-key")).to_contain_text("the map exaggerates")
     strengths = "root => [...root.sedaPlayer.map.trails.shades]"
     trusted, trusted_strengths = pixels(page, "map-canvas"), root_of(page).evaluate(strengths)
     assert len(set(trusted_strengths)) > 2
@@ -301,7 +304,9 @@ def test_trust_can_be_seen_and_switched_off(opened):
     page.keyboard.press("t")
     page.wait_for_timeout(100)
     assert root_of(page).evaluate(strengths) == trusted_strengths
-    expect(page.get_by_test_id("map-scores")).to_have_text("trustworthiness .94 · continuity .96")
+    expect(page.get_by_test_id("map-scores")).to_have_text(
+        "How far to trust this map: trustworthiness .94 · continuity .96"
+    )
     expect(page.get_by_test_id("map-thinning")).to_have_text("240 of 1,196 reference points drawn (every 5th)")
 
     journey = toy_journey(thinned=5)
@@ -310,8 +315,10 @@ def test_trust_can_be_seen_and_switched_off(opened):
     root_of(page).evaluate("(root, step) => root.sedaPlayer.seek(step)", segment + 1)
     page.get_by_test_id("gallery-card").nth(item).hover()
     kept = round(float(journey.positions.neighbors_kept[item, segment + 1]) * 15)
-    expect(page.get_by_test_id("tooltip")).to_contain_text(f"{kept} of 15 nearest neighbours kept here")
-    words = "the map jumps, the features do not" if flag > 0 else "the features jump, the map does not"
+    expect(page.get_by_test_id("tooltip")).to_contain_text(
+        f"{kept} of 15 nearest neighbours are neighbours on the map, too"
+    )
+    words = "The map exaggerates the last step" if flag > 0 else "The map hides the last step"
     expect(page.get_by_test_id("tooltip")).to_contain_text(words)
 
 
@@ -404,9 +411,11 @@ def test_fits_the_screen(chromium: Browser, tmp_path: Path, artifacts: Path, wid
         page.screenshot(path=artifacts / f"player-{width}-{scheme}-{name}.png", full_page=width < 700)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         if width > 700:
-            # map, curves, playback and gallery on one screen; the table follows below
-            gallery = page.get_by_test_id("gallery").bounding_box()
-            assert gallery["y"] + gallery["height"] <= height
+            # map and playback fill the first screen; strip and table follow below
+            stage = page.get_by_test_id("map").bounding_box()
+            assert stage["width"] * stage["height"] >= 0.45 * width * height
+        play = page.get_by_test_id("play").bounding_box()
+        assert play["y"] + play["height"] <= height
     map_box, curve_box = page.get_by_test_id("map").bounding_box(), page.get_by_test_id("curve-canvas").bounding_box()
     stacked = curve_box["y"] >= map_box["y"] + map_box["height"]
     assert stacked == (width < 700)

@@ -1,12 +1,12 @@
 // The projection-free twin of the map.
 
 import { clamp, mix, numberText, TAU, ticks } from "./numbers.js";
-import { css, fitText, symbolPath } from "./look.js";
+import { css, symbolPath } from "./look.js";
 import { el, fitCanvas } from "./dom.js";
-import { spreadLabels } from "./labels.js";
+import { fitText, spreadLabels } from "./labels.js";
 
 const MOST_LINES = 256; // items that get a line of their own
-const STRIP = 40; // px below the curves for distances, where there are any
+const STRIP = 46; // px below the curves for distances, where there are any
 
 /** The projection-free twin: cosine to each class text against the step. */
 export class CurvePainter {
@@ -61,7 +61,7 @@ export class CurvePainter {
     const along = (value) => Array.from({ length: stateCount }, (_, step) => value(step));
     const strips = [];
     if (ghost && this.player.ghostShown && ghost.difference(items, 0) !== null) {
-      strips.push({ name: "to the ghost", values: along((step) => ghost.difference(items, step)), dashed: true });
+      strips.push({ name: "to before", values: along((step) => ghost.difference(items, step)), dashed: true });
     }
     if (this.seeds) strips.push({ name: "seeds apart", values: [...this.seeds.spread], dashed: false });
     return strips;
@@ -75,7 +75,7 @@ export class CurvePainter {
   }
 
   get area() {
-    return { left: 40, right: this.width - (this.width < 300 ? 70 : 92), top: 22, bottom: this.height - 28 - (this.strips?.length ? STRIP : 0) };
+    return { left: 40, right: this.width - (this.width < 300 ? 82 : 106), top: 22, bottom: this.height - 28 - (this.strips?.length ? STRIP : 0) };
   }
 
   x(position) {
@@ -151,7 +151,7 @@ export class CurvePainter {
     this.stripY = (value) => foot - (value / highest) * (STRIP - 16);
     ctx.fillStyle = css(theme.ink, 0.12);
     ctx.fillRect(left, foot, right - left, 1);
-    ctx.font = `500 10.5px ${theme.font}`;
+    ctx.font = `500 13px ${theme.font}`;
     ctx.textBaseline = "middle";
     this.strips.forEach(({ name, values, dashed }, i) => {
       ctx.beginPath();
@@ -167,7 +167,7 @@ export class CurvePainter {
       ctx.fill();
       ctx.textAlign = "left";
       ctx.fillStyle = css(theme.muted);
-      ctx.fillText(fitText(ctx, name, this.width - right - 10), right + 8, foot - 4 - 13 * i);
+      ctx.fillText(fitText(ctx, name, this.width - right - 10), right + 8, foot - 5 - 15 * i);
     });
     ctx.textAlign = "right";
     ctx.fillText(numberText(highest, highest < 1 ? 2 : 1), left - 8, foot - (STRIP - 16));
@@ -205,7 +205,7 @@ export class CurvePainter {
     const middle = this.x(this.journey.handOver);
     ctx.fillStyle = css(theme.ink, 0.028);
     ctx.fillRect(left, top, middle - left, bottom - top);
-    ctx.font = `500 11px ${this.player.theme.font}`;
+    ctx.font = `500 13px ${this.player.theme.font}`;
     ctx.textBaseline = "middle";
     const { values, digits } = ticks(this.low, this.high);
     for (const tick of values) {
@@ -292,13 +292,13 @@ export class CurvePainter {
   #drawEndLabels(ctx) {
     const { theme } = this.player;
     const { right, top, bottom } = this.area;
-    const spacing = 15;
+    const spacing = 17;
     const shown = this.ranking.slice(0, clamp(Math.floor((bottom - top) / spacing), 1, 6));
     const labels = shown
       .map((curve) => ({ curve, y: this.y(this.value(curve, this.journey.last)) }))
       .sort((a, b) => a.y - b.y);
     spreadLabels(labels, spacing, top + 4, bottom - 4);
-    ctx.font = `550 11.5px ${this.player.theme.font}`;
+    ctx.font = `550 13px ${this.player.theme.font}`;
     ctx.textAlign = "left";
     ctx.textBaseline = "middle";
     for (const { curve, y } of labels) {

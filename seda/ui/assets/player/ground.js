@@ -106,22 +106,22 @@ export class Ground {
     const { handOver, last } = this.journey;
     ctx.fillStyle = css(theme.muted);
     ctx.textBaseline = "middle";
-    ctx.font = `550 12px ${theme.font}`;
+    ctx.font = `550 13px ${theme.font}`;
     const hint = "hand-over";
     const room = ctx.measureText(hint).width / 2 + 14;
     ctx.textAlign = "left";
     const first = (texts, width) => texts.find((text) => ctx.measureText(text).width <= width) ?? "";
-    ctx.fillText(first(["1 · to category centers", "1 · to centers", "1"], middle - start - room - 10), start + 10, top + 12);
-    ctx.fillText(first(["2 · to class texts", "2 · to texts", "2"], end - middle - room), middle + room, top + 12);
+    ctx.fillText(first(["1 · to its category", "1 · category", "1"], middle - start - room - 10), start + 10, top + 12);
+    ctx.fillText(first(["2 · to a word", "2 · word", "2"], end - middle - room), middle + room, top + 12);
     ctx.textAlign = "center";
     ctx.fillStyle = css(theme.ink);
     ctx.fillText(hint, middle, top + 12);
-    ctx.font = `500 11px ${theme.font}`;
+    ctx.font = `500 13px ${theme.font}`;
     ctx.fillStyle = css(theme.muted);
     const every = [1, 2, 5, 10, 20, 25, 50, 100, 200].find((size) => x(size) - x(0) >= 44) ?? 500;
     for (let step = 0; step <= last; step += every) {
       // The last step is always named, and the hand-over's number is kept free of its neighbours'.
-      if (x(last) - x(step) < 44 && step !== last) continue;
+      if (x(last) - x(step) < 58 && step !== last) continue;
       this.#drawTick(ctx, x(step), foot, String(step));
     }
     this.#drawTick(ctx, x(last), foot, `step ${last}`);

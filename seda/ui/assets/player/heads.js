@@ -1,10 +1,14 @@
-// The items themselves: round pictures, or shapes where there are many.
+// The items themselves: round pictures, each at its true point up to a stated bound.
 
 import { clamp, mix, TAU } from "./numbers.js";
 import { blend, css, symbolPath } from "./look.js";
+import { berth, bounded, closeness, REACH, relax } from "./gather.js";
 import { depthFade } from "./scene.js";
 
-const MAX_PICTURE_HEADS = 24; // more items are drawn as shapes
+const CROWDED = 24; // items; with more, pictures travel smaller and gather in mosaics with a count
+const ON_THE_WAY = 0.9; // radii that pictures on the way may give way by
+const COUNTED = 4; // pictures at one mark from which on a crowded map says how many they are
+const TURN_OVER = 1.5; // states after the hand-over until a picture belongs to its word rather than to its category
 
 /** How much larger a head is drawn by its depth on a solid map. */
 const headScale = (point) => clamp(point.size, 0.7, 1.3);
@@ -25,28 +29,39 @@ export class Heads {
   }
 
   load(journey) {
-    this.offsets = journey.items.map(() => ({ x: 0, y: 0 }));
-    /** Where each head was drawn last, for hover and click. @type {Point[]} */
+    /** Where each head was drawn last and how large, for hover and click. @type {Point[]} */
     this.places = journey.items.map(() => ({ x: -99, y: -99 }));
+    this.radii = journey.items.map(() => 0);
     this.images = journey.items.map((item) => this.#loadImage(item));
     this.sprites.clear();
+    this.words = this.categories = { berths: new Map(), of: [] };
   }
 
   resize() {
     this.sprites.clear();
   }
 
-  get picturesFit() {
-    return this.journey.items.length <= MAX_PICTURE_HEADS;
+  get crowded() {
+    return this.journey.items.length > CROWDED;
   }
 
+  #radiusAmong(count) {
+    const { view } = this.player;
+    const room = Math.min(view.width, view.height * 1.3);
+    const zoomed = clamp(view.zoom ** 0.4, 1, 1.7);
+    if (view.map.timeline) return clamp(Math.min(room / (24 + count), view.rowHeight * 0.8), view.small ? 5 : 9, 20) * zoomed;
+    return clamp(room / (17 + count * 0.55), view.small ? 5 : 11, 25) * zoomed;
+  }
+
+  /** Radius of a whole picture: what bounds are stated in. */
   get headRadius() {
-    const { width, height } = this.player.view;
-    const room = Math.min(width, height * 1.3);
-    const count = this.journey.items.length;
-    // On a timeline all stand above one another.
-    if (this.player.view.map.timeline && this.picturesFit) return clamp(room / (24 + count), 9, 20);
-    return this.picturesFit ? clamp(room / (17 + count * 0.7), this.player.view.small ? 5 : 11, 25) : clamp(room / 105, this.player.view.small ? 3 : 4.5, 7);
+    return this.#radiusAmong(Math.min(this.journey.items.length, CROWDED));
+  }
+
+  /** Radius of a picture on its way: the more there are, the smaller. */
+  get travelRadius() {
+    if (!this.crowded) return this.headRadius;
+    return clamp((this.headRadius * 1.9 * CROWDED) / (CROWDED + this.journey.items.length), this.player.view.small ? 3 : 6, this.headRadius);
   }
 
   #loadImage(item) {
@@ -60,140 +75,216 @@ export class Heads {
     return image;
   }
 
+  // ---- where they lie
+
   /**
-   * Pictures that would cover one another or a star are moved apart; a pin (`drawPin`) marks the true place.
-   * One step of a damped relaxation a frame; `hurried` runs it to rest at once.
+   * Give each picture its place at the word that its path ends at, and at the category that it is handed over at. Called
+   * when the view has changed; the places do not depend on the step, so a step looks the same however it was reached.
    */
-  spread(points, hurried) {
-    const radii = points.map((point) => this.headRadius * headScale(point) + 1.5);
-    let moved = 0;
-    for (let round = hurried ? 40 : 1; round > 0; round--) {
-      const places = points.map((point, i) => ({ x: point.x + this.offsets[i].x * 0.9, y: point.y + this.offsets[i].y * 0.9 }));
-      for (let pass = 0; pass < 5; pass++) {
-        this.#push(places, radii);
-        places.forEach((place, i) => this.#keepInside(place, points[i], radii[i] + 3));
-      }
-      moved = 0;
-      places.forEach((place, i) => {
-        const x = place.x - points[i].x, y = place.y - points[i].y;
-        moved = Math.max(moved, Math.abs(x - this.offsets[i].x), Math.abs(y - this.offsets[i].y));
-        this.offsets[i] = { x, y };
+  assignPlaces() {
+    const { textPoints, centerPoints, starRadius } = this.painter.landmarks;
+    const { last, handOver } = this.journey;
+    this.words = this.#gatherAt(textPoints, last, starRadius);
+    this.categories = this.#gatherAt(centerPoints, handOver, starRadius * 0.7);
+  }
+
+  /** @returns {{berths: Map<number, Berth>, of: ({mark: number, place: number}|null)[]}} by mark, and by item */
+  #gatherAt(marks, state, core) {
+    const { items } = this.journey;
+    const { view } = this.player;
+    const radius = this.headRadius, near = 2 * radius;
+    // Among many, a picture that has arrived is a little larger than on its way, wherever it is.
+    const own = this.crowded ? Math.min(radius, this.travelRadius * 1.3) : radius;
+    const groups = new Map();
+    const of = items.map(() => null);
+    items.forEach((item, index) => {
+      const end = this.painter.scene.paths.pointAt(index, state);
+      let best = -1, gap = near;
+      marks.forEach((mark, i) => {
+        const distance = Math.hypot(mark.x - end.x, mark.y - end.y);
+        if (distance < gap) [best, gap] = [i, distance];
+      });
+      if (best >= 0) groups.set(best, [...(groups.get(best) ?? []), index]);
+    });
+    const frame = { left: 3, right: view.width - 3, top: view.insets.top - 4, bottom: view.height - view.insets.bottom + 2 };
+    const taken = [], berths = new Map();
+    // The large groups choose first; within a group the surest picture is the first.
+    for (const mark of [...groups.keys()].sort((a, b) => groups.get(b).length - groups.get(a).length || a - b)) {
+      const members = groups.get(mark).sort((a, b) => items[b].top[0][1] - items[a].top[0][1] || a - b);
+      const others = marks.filter((_, i) => i !== mark);
+      const stars = others.map(({ x, y }) => ({ x, y, radius: core * 0.8 }));
+      const found = berth(marks[mark], members.length, {
+        radius: own * headScale(marks[mark]), reach: REACH * radius * headScale(marks[mark]), least: view.small ? 2.5 : 4, core, others, taken: [...taken, ...stars], frame,
+        toward: view.map.timeline ? 0 : undefined, rows: view.map.timeline,
+      });
+      for (const place of found.places) taken.push({ ...place, radius: found.radius });
+      berths.set(mark, found);
+      members.forEach((item, place) => {
+        of[item] = { mark, place };
       });
     }
-    return moved > 0.15;
+    return { berths, of };
   }
 
-  #push(places, radii) {
-    const { textPoints, starRadius, labelBoxes } = this.painter.landmarks;
-    const apart = (a, b, distance, shareA, tie) => {
-      let dx = a.x - b.x, dy = a.y - b.y;
-      let gap = Math.hypot(dx, dy);
-      if (gap >= distance) return;
-      if (gap < 0.01) {
-        dx = Math.cos(tie * 2.4);
-        dy = Math.sin(tie * 2.4);
-        gap = 1;
-      }
-      const push = (distance - gap) / gap;
-      a.x += dx * push * shareA;
-      a.y += dy * push * shareA;
-      b.x -= dx * push * (1 - shareA);
-      b.y -= dy * push * (1 - shareA);
+  /** How much a picture belongs to its category's place and to its word's, 0 to 1 each. */
+  #belongs(item, point, position) {
+    const { handOver, last } = this.journey;
+    const radius = this.headRadius;
+    const turned = clamp((position - handOver) / Math.min(TURN_OVER, Math.max(last - handOver, 1)), 0, 1);
+    const to = ({ berths, of }, share) => {
+      if (!of[item] || share <= 0) return 0;
+      const { mark } = berths.get(of[item].mark);
+      return share * closeness(Math.hypot(point.x - mark.x, point.y - mark.y), 0.3 * radius, 2.6 * radius);
     };
-    for (let i = 0; i < places.length; i++) {
-      const radius = radii[i];
-      for (let j = 0; j < i; j++) apart(places[i], places[j], radius + radii[j], 0.5, i);
-      for (const star of textPoints) apart(places[i], { ...star }, radius + starRadius + 2, 1, i);
-      for (const [left, top, right, bottom] of labelBoxes) {
-        // The point of the box that is nearest to the picture, a little inside, so that there is a direction to go.
-        const edge = { x: clamp(places[i].x, left, right), y: clamp(places[i].y, top + 5, bottom - 5) };
-        apart(places[i], edge, radius + 4, 1, i);
+    return { category: to(this.categories, 1 - turned), word: to(this.words, turned) };
+  }
+
+  /**
+   * Where all heads are drawn at a position, and how large: at their true points, moved by at most REACH radii. A function of
+   * the position and of the view alone.
+   */
+  lay(points, position) {
+    const travel = this.travelRadius;
+    const radii = points.map((point) => travel * headScale(point));
+    const offsets = relax(points, radii, ON_THE_WAY);
+    points.forEach((point, item) => {
+      const { category, word } = this.#belongs(item, point, position);
+      const offset = offsets[item];
+      for (const [gathered, share] of [[this.categories, category], [this.words, word]]) {
+        if (share <= 0) continue;
+        const { mark, place } = gathered.of[item];
+        const { radius, places } = gathered.berths.get(mark);
+        offset.x = mix(offset.x, places[place].x - point.x, share);
+        offset.y = mix(offset.y, places[place].y - point.y, share);
+        radii[item] = mix(radii[item], radius, share);
       }
-    }
+      bounded(offset, REACH * this.headRadius * headScale(point));
+      this.places[item] = { x: point.x + offset.x, y: point.y + offset.y };
+      this.radii[item] = radii[item];
+    });
   }
 
-  /** A picture whose point is in sight stays in sight, and clear of the buttons above and the legend below. */
-  #keepInside(place, point, margin) {
-    const { width, height, insets } = this.player.view;
-    if (point.x < 0 || point.y < insets.top || point.x > width || point.y > height - insets.bottom) return;
-    place.x = clamp(place.x, margin, width - margin);
-    place.y = clamp(place.y, insets.top + margin - 6, height - insets.bottom - margin + 6);
+  /** What the heads cover now. */
+  discs() {
+    return this.places.map(({ x, y }, item) => ({ x, y, radius: this.radii[item] }));
   }
 
-  drawPin(ctx, item, point) {
-    if (!this.picturesFit) return;
+  // ---- how they look
+
+  #color(item) {
     const { theme } = this.player;
-    const vivid = this.player.isVivid(item);
-    const color = vivid ? theme.tune(this.journey.classes[this.journey.items[item].answer].color) : theme.grey;
-    const offset = this.offsets[item];
-    if (Math.hypot(offset.x, offset.y) < 1.5) return;
-    ctx.strokeStyle = css(color, vivid ? 0.8 : 0.25);
-    ctx.lineWidth = 1.3;
+    return this.player.isVivid(item) ? theme.tune(this.journey.classes[this.journey.items[item].answer].color) : theme.grey;
+  }
+
+  /** From a head to its true point, where the two are apart. */
+  drawPin(ctx, item, point) {
+    const place = this.places[item];
+    const gap = Math.hypot(place.x - point.x, place.y - point.y);
+    if (gap < 1.5) return;
+    const vivid = this.player.isVivid(item), color = this.#color(item);
+    const strength = this.crowded ? 0.45 : 1;
+    ctx.strokeStyle = css(color, (vivid ? 0.8 : 0.25) * strength);
+    ctx.lineWidth = this.crowded ? 0.9 : 1.3;
     ctx.beginPath();
     ctx.moveTo(point.x, point.y);
-    ctx.lineTo(point.x + offset.x, point.y + offset.y);
+    ctx.lineTo(place.x, place.y);
     ctx.stroke();
-    ctx.fillStyle = css(color, vivid ? 1 : 0.3);
+    ctx.fillStyle = css(color, (vivid ? 1 : 0.3) * strength);
     ctx.beginPath();
-    ctx.arc(point.x, point.y, 2.4, 0, TAU);
+    ctx.arc(point.x, point.y, this.crowded ? 1.6 : 2.4, 0, TAU);
     ctx.fill();
   }
 
   drawHead(ctx, item, point) {
-    const offset = this.picturesFit ? this.offsets[item] : { x: 0, y: 0 };
-    const place = { x: point.x + offset.x, y: point.y + offset.y };
-    this.places[item] = place;
+    const place = this.places[item];
     const sprite = this.#headSprite(item);
-    const grown = item === this.player.hovered ? 1.18 : 1;
-    const reach = sprite.reach * grown * headScale(point);
+    const grown = item === this.player.hovered ? (this.crowded ? 1.9 : 1.18) : 1;
+    const reach = (sprite.reach * grown * this.radii[item]) / sprite.radius;
     ctx.globalAlpha = mix(0.6, 1, depthFade(point.size));
     ctx.drawImage(sprite, place.x - reach, place.y - reach, 2 * reach, 2 * reach);
     ctx.globalAlpha = 1;
   }
 
-  /** A head drawn once: the round picture with a ring and the class shape, or the shape alone when there are many. */
+  /** How many pictures have arrived at each word, where they are too many to be counted at a glance. */
+  drawCounts(ctx, points, position) {
+    if (!this.crowded) return;
+    const { theme } = this.player;
+    const counts = new Map();
+    points.forEach((point, item) => {
+      const gathered = position > this.journey.handOver + TURN_OVER ? this.words : this.categories;
+      const { category, word } = this.#belongs(item, point, position);
+      if (Math.max(category, word) > 0.6) counts.set(gathered.berths.get(gathered.of[item].mark), [...(counts.get(gathered.berths.get(gathered.of[item].mark)) ?? []), item]);
+    });
+    ctx.textAlign = "center";
+    ctx.textBaseline = "middle";
+    ctx.font = `650 13px ${theme.font}`;
+    for (const [at, items] of counts) {
+      if (items.length < COUNTED) continue;
+      const text = String(items.length), width = Math.max(20, ctx.measureText(text).width + 10);
+      const x = at.mark.x + at.extent * 0.74, y = at.mark.y + at.extent * 0.74;
+      ctx.beginPath();
+      ctx.roundRect(x - width / 2, y - 9, width, 18, 9);
+      ctx.fillStyle = css(theme.ink);
+      ctx.fill();
+      ctx.lineWidth = 1.5;
+      ctx.strokeStyle = css(theme.paper);
+      ctx.stroke();
+      ctx.fillStyle = css(theme.paper);
+      ctx.fillText(text, x, y + 0.5);
+    }
+    ctx.textAlign = "left";
+  }
+
+  /** Items whose path ends at a class text, the surest first. @returns {number[]} */
+  itemsAt(word) {
+    const { of } = this.words;
+    return [...of.keys()].filter((item) => of[item]?.mark === word).sort((a, b) => of[a].place - of[b].place);
+  }
+
+  /** A head drawn once, at the size of a whole picture: round, with a ring and the class shape. */
   #headSprite(item) {
     const vivid = this.player.isVivid(item);
     const chosen = this.player.selection.has(item);
-    // Among many shapes the few selected ones, and the one under the pointer, show their picture.
-    const few = (chosen && this.player.selection.size <= MAX_PICTURE_HEADS) || item === this.player.hovered;
-    const pictured = this.picturesFit || few;
-    const key = `${item} ${vivid} ${chosen} ${pictured} ${this.player.theme.key}`;
+    const key = `${item} ${vivid} ${chosen} ${this.player.theme.key}`;
     let sprite = this.sprites.get(key);
     if (!sprite) {
       sprite = document.createElement("canvas");
-      const radius = pictured && !this.picturesFit ? Math.max(this.headRadius, 15) : this.headRadius;
-      sprite.reach = radius + 9;
+      sprite.radius = this.crowded ? Math.max(this.travelRadius, this.#largestPlace) : this.headRadius;
+      sprite.reach = sprite.radius * 1.32;
       sprite.width = sprite.height = Math.ceil(2 * sprite.reach * this.painter.density);
       const ctx = sprite.getContext("2d");
       const scale = sprite.width / (2 * sprite.reach);
       ctx.scale(scale, scale);
       ctx.translate(sprite.reach, sprite.reach);
       ctx.globalAlpha = vivid ? 1 : 0.4;
-      if (pictured) this.#paintPicture(ctx, item, radius, vivid, chosen);
-      else this.#paintShape(ctx, item, chosen ? radius * 1.35 : radius, vivid);
+      this.#paintPicture(ctx, item, sprite.radius, vivid, chosen);
       this.sprites.set(key, sprite);
     }
     return sprite;
   }
 
+  get #largestPlace() {
+    return Math.max(1, ...[...this.words.berths.values(), ...this.categories.berths.values()].map(({ radius }) => radius));
+  }
+
   #paintPicture(ctx, item, radius, vivid, chosen) {
     const { theme } = this.player;
     const one = this.journey.classes[this.journey.items[item].answer];
-    const color = vivid ? theme.tune(one.color) : theme.grey;
+    const color = this.#color(item);
     const image = this.images[item];
-    const glow = ctx.createRadialGradient(0, 0, radius * 0.8, 0, 0, radius + 8);
+    const glow = ctx.createRadialGradient(0, 0, radius * 0.8, 0, 0, radius * 1.3);
     glow.addColorStop(0, theme.dark ? css(color, vivid ? 0.6 : 0.1) : css(theme.ink, 0.28));
     glow.addColorStop(1, theme.dark ? css(color, 0) : css(theme.ink, 0));
     ctx.fillStyle = glow;
-    ctx.fillRect(-radius - 9, -radius - 9, 2 * radius + 18, 2 * radius + 18);
+    ctx.fillRect(-radius * 1.32, -radius * 1.32, radius * 2.64, radius * 2.64);
     ctx.save();
     ctx.beginPath();
     ctx.arc(0, 0, radius, 0, TAU);
     ctx.fillStyle = css(blend(theme.paper, color, 0.35));
     ctx.fill();
     ctx.clip();
-    if (image?.complete && image.naturalWidth) {
+    const pictured = image?.complete && image.naturalWidth > 0;
+    if (pictured) {
       const side = Math.min(image.naturalWidth, image.naturalHeight);
       ctx.imageSmoothingQuality = "high";
       if (!vivid) ctx.filter = "grayscale(1)";
@@ -202,40 +293,27 @@ export class Heads {
       );
     }
     ctx.restore();
+    const fine = clamp(radius / 18, 0.55, 1); // a small picture has a thin ring
     ctx.beginPath();
-    ctx.arc(0, 0, radius - 0.5, 0, TAU);
-    ctx.lineWidth = chosen ? 4 : 2.6;
+    ctx.arc(0, 0, radius - 0.5 * fine, 0, TAU);
+    ctx.lineWidth = (chosen ? 4 : 2.6) * fine;
     ctx.strokeStyle = css(color);
     ctx.stroke();
     ctx.beginPath();
-    ctx.arc(0, 0, radius + (chosen ? 2.4 : 1.4), 0, TAU);
-    ctx.lineWidth = chosen ? 2 : 1;
+    ctx.arc(0, 0, radius + (chosen ? 2.4 : 1.4) * fine, 0, TAU);
+    ctx.lineWidth = (chosen ? 2 : 1) * fine;
     ctx.strokeStyle = chosen ? css(theme.ink) : css(theme.paper, 0.9);
     ctx.stroke();
-    const badge = clamp(radius * 0.27, 3.6, 6);
+    if (radius < 10 && pictured) return; // the ring's colour tells the class; a shape would hide the picture
+    const badge = pictured ? clamp(radius * 0.27, 3.6, 6) : radius * 0.5;
+    const at = pictured ? radius * 0.72 : 0;
     ctx.beginPath();
-    symbolPath(ctx, one.symbol, radius * 0.72, radius * 0.72, badge);
+    symbolPath(ctx, one.symbol, at, at, badge);
     ctx.lineWidth = 3;
     ctx.strokeStyle = css(theme.paper);
     ctx.lineJoin = "round";
     ctx.stroke();
     ctx.fillStyle = css(color);
     ctx.fill();
-  }
-
-  #paintShape(ctx, item, radius, vivid) {
-    const { theme } = this.player;
-    const one = this.journey.classes[this.journey.items[item].answer];
-    ctx.lineJoin = "round";
-    ctx.beginPath();
-    symbolPath(ctx, one.symbol, 0, 0, radius);
-    ctx.lineWidth = 3;
-    ctx.strokeStyle = css(theme.paper, 0.95);
-    ctx.stroke();
-    ctx.fillStyle = css(vivid ? theme.tune(one.color) : theme.grey);
-    ctx.fill();
-    ctx.lineWidth = 1;
-    ctx.strokeStyle = css(theme.ink, 0.7);
-    ctx.stroke();
   }
 }

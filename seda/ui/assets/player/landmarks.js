@@ -1,12 +1,18 @@
 // Category centers and class texts with their names.
 
 import { clamp, mix } from "./numbers.js";
-import { blend, css, fitText, starPath, symbolPath } from "./look.js";
+import { blend, css, starPath, symbolPath } from "./look.js";
 import { fitCanvas } from "./dom.js";
 import { depthFade } from "./scene.js";
-import { LabelPlacer } from "./labels.js";
+import { covers, fitText, isRightToLeft, placeNames, spreadLabels, wrap } from "./labels.js";
 
-/** A diamond for each category center, a star for each class text, and names where there is room. */
+const FIRM = 40; // class texts whose names are all written; of more, those that find room
+const PATH_SAMPLES = 400; // points of paths that names had better not lie on
+const HIDDEN = 60, TOUCHED = 6; // px^2 of a name under a picture: faded wholly, not at all
+const FADED = 0.16;
+const ZOOM = { width: 46, height: 146 }; // px that the zoom buttons take of the lower right corner
+
+/** A diamond for each category center, a star for each class text, and their names. */
 export class Landmarks {
   /** @param {MapPainter} painter */
   constructor(painter) {
@@ -23,48 +29,41 @@ export class Landmarks {
   }
 
   load(journey) {
-    this.forgetPlaces();
     const classNames = new Set(journey.classes.map((one) => one.name.trim().toLowerCase()));
     this.namedCenters = journey.centers.map((center) => !classNames.has(center.name.trim().toLowerCase()));
+    /** Names as they are written now. @type {object[]} */ this.names = [];
+    this.textPoints = this.centerPoints = [];
+    this.starRadius = 10;
   }
 
   resize(width, height) {
     fitCanvas(this.canvas, width, height);
   }
 
-  /** Labels may be placed anew. */
-  forgetPlaces() {
-    /** Where each label was put last. @type {Map<Styled, number>} */
-    this.labelChoices = new Map();
+  /** Where the marks are, before anything is given a place around them. */
+  locate() {
+    const { view } = this.player;
+    const { scene } = this.painter;
+    this.textPoints = scene.list("texts");
+    this.centerPoints = scene.list("centers");
+    this.starRadius = clamp(Math.min(view.width, view.height) / 46, view.small ? 5.5 : 8, 13) * (this.textPoints.length > 30 ? 0.75 : 1);
+    if (view.map.timeline) this.starRadius = Math.min(this.starRadius, Math.max(5, view.rowHeight * 0.4));
   }
 
-  draw(moving, morph) {
+  /** @param {boolean} moving names go with their marks and are placed anew when the view rests */
+  draw(moving) {
     const { view } = this.player;
     const ctx = this.canvas.getContext("2d");
     ctx.setTransform(this.painter.density, 0, 0, this.painter.density, 0, 0);
     ctx.clearRect(0, 0, view.width, view.height);
-    const placer = new LabelPlacer(view.width, view.height);
-    const texts = this.painter.scene.list("texts"), centers = this.painter.scene.list("centers");
-    this.starRadius = clamp(Math.min(view.width, view.height) / 46, view.small ? 5.5 : 8, 13) * (texts.length > 30 ? 0.75 : 1);
-    this.textPoints = texts;
-    /** Boxes of the class names that were drawn: pictures keep off them. */
-    this.labelBoxes = [];
-    this.centerPoints = centers;
     const fromFar = (points) => [...points.keys()].sort((a, b) => points[a].size - points[b].size);
-    for (const i of fromFar(centers)) this.#drawCenter(ctx, centers[i], this.journey.centers[i]);
+    for (const i of fromFar(this.centerPoints)) this.#drawCenter(ctx, this.centerPoints[i], this.journey.centers[i]);
     const gone = this.#goneTexts();
     for (const { point, one } of gone) this.#drawGoneStar(ctx, point, one);
-    for (const i of fromFar(texts)) this.#drawStar(ctx, texts[i], this.journey.classes[i]);
-    for (const point of texts) placer.block(point.x, point.y, this.starRadius);
-    for (const point of centers) placer.block(point.x, point.y, this.starRadius * 0.6);
-    const size = view.small ? 10.5 : view.width < 520 ? 12 : 13.5;
-    ctx.globalAlpha = morph ? morph.names : 1;
-    for (const i of fromFar(texts).reverse()) this.#drawLabel(ctx, placer, texts[i], this.journey.classes[i], size, 650, moving);
-    for (const i of fromFar(centers).reverse()) {
-      if (this.namedCenters[i]) this.#drawLabel(ctx, placer, centers[i], this.journey.centers[i], 11, 450, moving);
-    }
-    for (const { point, one } of gone) this.#drawLabel(ctx, placer, point, { ...one, name: `${one.name} (before)` }, 11, 450, moving);
-    ctx.globalAlpha = 1;
+    for (const i of fromFar(this.textPoints)) this.#drawStar(ctx, this.textPoints[i], this.journey.classes[i]);
+    const wanted = this.#wantedNames(gone);
+    if (moving) this.#carryNames(wanted);
+    else this.#placeNames(ctx, wanted);
   }
 
   /** Class texts of the ghost that are not among today's. @returns {{point: Point, one: Styled}[]} */
@@ -92,7 +91,7 @@ export class Landmarks {
   #drawCenter(ctx, { x, y, size }, center) {
     const { theme } = this.player;
     const dimmed = this.player.isDimmed(center);
-    const radius = this.starRadius * 0.66 * size;
+    const radius = this.starRadius * (this.centerPoints.length > 20 ? 0.5 : 0.66) * size;
     ctx.beginPath();
     symbolPath(ctx, "diamond", x, y, radius);
     ctx.lineWidth = 4;
@@ -106,11 +105,11 @@ export class Landmarks {
   }
 
   #drawStar(ctx, { x, y, size }, one) {
-    const { theme } = this.player;
+    const { theme, view } = this.player;
     const dimmed = this.player.isDimmed(one);
     const color = dimmed ? blend(theme.grey, theme.paper, 0.5) : blend(theme.paper, theme.tune(one.color), mix(0.4, 1, depthFade(size)));
     const radius = this.starRadius * size;
-    const reach = radius * 3.4;
+    const reach = view.map.timeline ? radius * 2 : radius * 3.4;
     if (!dimmed) {
       const glow = ctx.createRadialGradient(x, y, 0, x, y, reach);
       glow.addColorStop(0, css(color, theme.dark ? 0.55 : 0.42));
@@ -132,34 +131,146 @@ export class Landmarks {
     ctx.stroke();
   }
 
-  #drawLabel(ctx, placer, point, one, size, weight, moving) {
-    const { theme, view } = this.player;
-    if (point.x < 0 || point.y < 0 || point.x > view.width || point.y > view.height) return;
-    ctx.font = `${weight} ${size}px ${this.player.theme.font}`;
-    const text = fitText(ctx, one.name, clamp(view.width * 0.24, 70, 190));
-    const width = ctx.measureText(text).width;
-    const last = this.labelChoices.get(one);
-    const place = placer.place(point.x, point.y, this.starRadius * point.size + 1, width, size + 5, moving || last < 8 ? last : undefined);
-    if (!place) return;
-    this.labelChoices.set(one, place.choice);
-    if (weight > 500) this.labelBoxes.push([place.x, place.y - size / 2, place.x + width, place.y + size / 2]);
-    const dimmed = this.player.isDimmed(one);
-    if (place.far) this.#drawLeader(ctx, point, place, width, theme);
+  // ---- names
+
+  /** What would be written: words firmly, then categories that are no word, then words that are gone. */
+  #wantedNames(gone) {
+    const { view } = this.player;
+    const size = view.small ? 13 : 14, small = 13;
+    const inSight = ({ x, y }) => x >= 0 && y >= 0 && x <= view.width && y <= view.height;
+    const words = this.textPoints.map((point, i) => ({ key: `w${i}`, word: i, point, one: this.journey.classes[i], size, weight: 650, firm: this.textPoints.length <= FIRM }));
+    const categories = this.centerPoints.flatMap((point, i) => (this.namedCenters[i] ? [{ key: `c${i}`, point, one: this.journey.centers[i], size: small, weight: 450, firm: false }] : []));
+    const before = gone.map(({ point, one }, i) => ({ key: `g${i}`, point, one: { ...one, name: `${one.name} (before)` }, size: small, weight: 450, firm: false }));
+    return [...words, ...categories, ...before].filter(({ point }) => inSight(point));
+  }
+
+  #placeNames(ctx, wanted) {
+    const { view } = this.player;
+    const most = clamp(view.width * 0.2, 78, 170);
+    const names = wanted.map((name) => {
+      ctx.font = this.#font(name);
+      const inRow = view.map.timeline && name.word !== undefined, lines = inRow ? this.#rowLines(ctx, name) : wrap(ctx, name.one.name, most);
+      return { ...name, lines, width: Math.max(...lines.map((line) => ctx.measureText(line).width)), height: lines.length * (name.size + 2) + 3 };
+    });
+    const inColumn = view.map.timeline ? names.filter(({ word }) => word !== undefined) : [];
+    const free = names.filter((name) => !inColumn.includes(name));
+    const placed = [...this.#column(inColumn), ...this.#around(free, inColumn)];
+    const density = this.painter.density;
+    this.names = placed.map(({ name, place }) => ({ ...name, place, at: { x: name.point.x, y: name.point.y }, sprite: this.#sprite(name, place, density) }));
+  }
+
+  /** A word at the edge of a timeline: two lines where its row has room for them. */
+  #rowLines(ctx, { one, size }) {
+    const { view } = this.player;
+    return view.rowHeight >= 2 * (size + 2) ? wrap(ctx, one.name, view.labelRoom) : [fitText(ctx, one.name, view.labelRoom)];
+  }
+
+  /** Names around their marks. @returns {{name: object, place: Place}[]} those that are written */
+  #around(names, blocked) {
+    const { view } = this.player;
+    const { heads } = this.painter;
+    const circles = ({ berths }) => [...berths.values()].flatMap(({ radius, places }) => places.map(({ x, y }) => ({ x, y, radius: radius + 1 })));
+    const stars = this.textPoints.map(({ x, y, size }) => ({ x, y, radius: this.starRadius * size }));
+    const diamonds = this.centerPoints.map(({ x, y, size }) => ({ x, y, radius: this.starRadius * 0.66 * size }));
+    const column = blocked.map(({ point }) => ({ x: point.x, y: point.y, radius: this.starRadius }));
+    const places = placeNames(
+      names.map(({ point, width, height, firm, word }) => ({
+        x: point.x, y: point.y, gap: (word === undefined ? 0.7 : 1) * this.starRadius * point.size, width, height, firm,
+      })),
+      {
+        pictures: circles(heads.words), marks: [...stars, ...column], categories: [...circles(heads.categories), ...diamonds], paths: this.#pathPoints(),
+        boxes: view.small ? [] : [[view.width - ZOOM.width, view.height - ZOOM.height, view.width, view.height]],
+        frame: { left: 4, top: view.insets.top - 8, right: view.width - 4, bottom: view.height - view.insets.bottom + 4 },
+      },
+    );
+    return names.map((name, i) => ({ name, place: places[i] })).filter(({ place }) => place);
+  }
+
+  /** On a timeline the words stand in a column at the right edge, each at its star's height, behind its pictures. */
+  #column(names) {
+    if (!names.length) return [];
+    const { view } = this.player;
+    const { berths } = this.painter.heads.words;
+    // Behind the pictures of the words: none lies on a name.
+    const extent = Math.max(this.starRadius, ...[...berths.values()].flatMap(({ mark, radius, places }) => places.map(({ x }) => x + radius - mark.x)));
+    const rows = names.map((name) => ({ name, y: name.point.y })).sort((a, b) => a.y - b.y);
+    const tallest = Math.max(...names.map(({ height }) => height));
+    const room = (view.height - view.insets.bottom - view.insets.top) / names.length;
+    spreadLabels(rows, Math.min(tallest, room), view.insets.top + tallest / 2, view.height - view.insets.bottom - 6);
+    return rows.map(({ name, y }) => {
+      const left = name.point.x + extent + 8;
+      const place = { box: [left - 2, y - name.height / 2, left + name.width + 2, y + name.height / 2], far: Math.abs(y - name.point.y) > 5, side: 1 };
+      return { name, place };
+    });
+  }
+
+  #pathPoints() {
+    const { states } = this.painter.scene.paths;
+    const every = Math.max(1, Math.ceil(states.length / 2 / PATH_SAMPLES));
+    const points = [];
+    for (let i = 0; i < states.length / 2; i += every) points.push({ x: states[2 * i], y: states[2 * i + 1] });
+    return points;
+  }
+
+  /** While the view moves, names keep their side. */
+  #carryNames(wanted) {
+    const points = new Map(wanted.map(({ key, point }) => [key, point]));
+    this.names = this.names.filter(({ key }) => points.has(key)).map((name) => {
+      const point = points.get(name.key), dx = point.x - name.at.x, dy = point.y - name.at.y;
+      const box = name.place.box.map((value, i) => value + (i % 2 ? dy : dx));
+      return { ...name, point, at: { x: point.x, y: point.y }, place: { ...name.place, box } };
+    });
+  }
+
+  #font({ weight, size }) {
+    return `${weight} ${size}px ${this.player.theme.font}`;
+  }
+
+  /** A name as a picture: it is drawn in each frame, more or less strongly. */
+  #sprite(name, place, density) {
+    const { theme } = this.player;
+    const { lines, size, point, one } = name;
+    const margin = 3, width = name.width + 2 * margin, height = name.height + 2 * margin;
+    const sprite = document.createElement("canvas");
+    sprite.width = Math.ceil(width * density);
+    sprite.height = Math.ceil(height * density);
+    Object.assign(sprite, { margin, wide: sprite.width / density, tall: sprite.height / density });
+    const ctx = sprite.getContext("2d");
+    ctx.scale(density, density);
+    ctx.font = this.#font(name);
+    ctx.direction = isRightToLeft(one.name) ? "rtl" : "ltr";
+    ctx.textAlign = place.side < 0 ? "right" : place.side > 0 ? "left" : "center";
     ctx.textBaseline = "middle";
     ctx.lineJoin = "round";
     ctx.lineWidth = 4;
-    ctx.strokeStyle = css(theme.paper, 0.85);
-    ctx.strokeText(text, place.x, place.y);
-    ctx.fillStyle = css(dimmed ? theme.grey : theme.ink, dimmed ? 0.7 : mix(0.45, 1, depthFade(point.size)));
-    ctx.fillText(text, place.x, place.y);
+    ctx.strokeStyle = css(theme.paper, 0.88);
+    const dimmed = this.player.isDimmed(one);
+    ctx.fillStyle = css(dimmed ? theme.grey : theme.ink, dimmed ? 0.7 : mix(0.5, 1, depthFade(point.size)));
+    const x = place.side < 0 ? width - margin : place.side > 0 ? margin : width / 2;
+    for (const draw of ["strokeText", "fillText"]) lines.forEach((line, i) => ctx[draw](line, x, margin + 1.5 + (size + 2) * (i + 0.5)));
+    return sprite;
   }
 
-  /** A thin line from a mark to its label, where the label had to be set off. */
-  #drawLeader(ctx, point, place, width, theme) {
-    const end = { x: clamp(point.x, place.x, place.x + width), y: place.y };
+  /** All names, those under a picture faded: names give way to pictures. @param {{x: number, y: number, radius: number}[]} pictures */
+  drawNames(ctx, pictures, strength) {
+    for (const name of this.names) {
+      const { place, sprite } = name;
+      const area = pictures.reduce((sum, one) => sum + covers(one, place.box), 0);
+      name.covered = area;
+      ctx.globalAlpha = strength * mix(1, FADED, clamp((area - TOUCHED) / (HIDDEN - TOUCHED), 0, 1));
+      if (place.far) this.#drawLeader(ctx, name);
+      ctx.drawImage(sprite, place.box[0] + 2 - sprite.margin, place.box[1] - sprite.margin, sprite.wide, sprite.tall);
+    }
+    ctx.globalAlpha = 1;
+  }
+
+  /** A thin line from a mark to its name, where the name had to be set off. */
+  #drawLeader(ctx, { point, place: { box, side } }) {
+    const middle = (box[1] + box[3]) / 2;
+    const end = side ? { x: side > 0 ? box[0] : box[2], y: middle } : { x: (box[0] + box[2]) / 2, y: middle > point.y ? box[1] : box[3] };
     const gap = Math.hypot(end.x - point.x, end.y - point.y);
     const share = Math.min(1, this.starRadius / gap);
-    ctx.strokeStyle = css(theme.ink, 0.35);
+    ctx.strokeStyle = css(this.player.theme.ink, 0.45);
     ctx.lineWidth = 1;
     ctx.beginPath();
     ctx.moveTo(mix(point.x, end.x, share), mix(point.y, end.y, share));

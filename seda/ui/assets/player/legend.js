@@ -23,7 +23,7 @@ export class Legend {
     const others = centers.filter((center) => !shown.has(styleKey(center)));
     this.element.replaceChildren(
       ...classes.map((style, index) => this.#row(style, index, curveOf.get(index) ?? -1)),
-      ...(others.length ? [el("p", { class: "sp-legend-heading", text: "Training categories without a class text here" })] : []),
+      ...(others.length ? [el("p", { class: "sp-legend-heading", text: "Categories that are none of your words" })] : []),
       ...others.map((style) => this.#row(style, -1, -1)),
     );
     this.paint();
@@ -37,13 +37,25 @@ export class Legend {
       "button",
       {
         type: "button", class: "sp-legend-row", "aria-pressed": "false", title: style.name,
-        "data-testid": "legend-entry", "data-index": index, on: { click: () => this.player.toggleHighlight(style) },
+        "data-testid": "legend-entry", "data-index": index,
+        on: {
+          click: () => this.player.toggleHighlight(style),
+          pointerenter: (event) => event.pointerType === "mouse" && this.#tell(index, button),
+          pointerleave: () => this.player.hover(null),
+          focus: () => button.matches(":focus-visible") && this.#tell(index, button),
+          blur: () => this.player.hover(null),
+        },
       },
       swatch, el("span", { class: "sp-legend-name", text: style.name }),
       ...(curve >= 0 ? [el("span", { class: "sp-bar-ground" }, bar), value] : []),
     );
     this.rows.push({ button, swatch, bar, value, style, curve });
     return button;
+  }
+
+  /** The whole name, and which pictures end at it. */
+  #tell(index, anchor) {
+    if (index >= 0) this.player.hover({ kind: "text", index, anchor });
   }
 
   /** Colours of the theme. */

@@ -41,7 +41,7 @@ export class Theme {
     this.paper = toRgb(style.backgroundColor);
     this.accent = toRgb(getComputedStyle(root.querySelector(".sp-accent-probe")).color);
     this.dark = luminance(this.paper) < luminance(this.ink);
-    this.muted = blend(this.ink, this.paper, 0.42);
+    this.muted = blend(this.ink, this.paper, 0.34); // still 4.5 : 1, as texts need it
     this.grey = blend(this.ink, this.paper, 0.62);
     this.tuned = new Map();
   }
@@ -104,16 +104,4 @@ export function symbolPath(ctx, symbol, x, y, radius) {
     star: () => starPath(ctx, x, y, radius * 1.25),
   };
   (shapes[symbol] ?? shapes.circle)();
-}
-
-/** Cut a text with an ellipsis so that it fits a width. */
-export function fitText(ctx, text, width) {
-  if (ctx.measureText(text).width <= width) return text;
-  let low = 0, high = text.length;
-  while (low < high) {
-    const middle = (low + high + 1) >> 1;
-    if (ctx.measureText(text.slice(0, middle).trimEnd() + "…").width <= width) low = middle;
-    else high = middle - 1;
-  }
-  return text.slice(0, low).trimEnd() + "…";
 }

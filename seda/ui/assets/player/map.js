@@ -61,6 +61,8 @@ export class MapPainter {
     if (morph) scene.mixWith(morph.from, 1 - morph.ease);
     scene.updatePaths();
     this.trails.shade();
+    this.landmarks.locate();
+    this.heads.assignPlaces();
   }
 
   /** @param {boolean} moving the view is moving: what is costly is drawn in a cheaper way until it rests */
@@ -77,7 +79,7 @@ export class MapPainter {
     this.seeds.drawPaths(ctx);
     this.ghost.drawPaths(ctx);
     this.trails.drawFuture(ctx);
-    this.landmarks.draw(moving, morph);
+    this.landmarks.draw(moving || (morph !== null && morph.ease < 1));
     this.trails.settledTo = -1;
   }
 
@@ -93,8 +95,8 @@ export class MapPainter {
     ctx.fillRect(0, 0, 1, 1);
   }
 
-  /** @returns {boolean} whether heads are still sliding apart and another frame is needed */
-  drawMoving(position, hurried) {
+  /** What moves, at a position: a function of it and of the view, so a step is the same picture however it was reached. */
+  drawMoving(position, morph = null) {
     const { view } = this.player;
     const ctx = this.moving.getContext("2d", OPAQUE);
     ctx.setTransform(1, 0, 0, 1, 0, 0);
@@ -106,12 +108,13 @@ export class MapPainter {
     if (this.player.trust) this.trails.drawFlags(ctx, position);
     this.#drawHandOver(ctx, position);
     ctx.drawImage(this.landmarks.canvas, 0, 0, view.width, view.height);
-    const sliding = this.heads.picturesFit && this.heads.spread(points, hurried);
+    this.heads.lay(points, position);
+    this.landmarks.drawNames(ctx, this.heads.discs(), morph ? morph.names : 1);
     for (const item of order) this.heads.drawPin(ctx, item, points[item]);
     this.seeds.drawHeads(ctx, position);
     this.ghost.drawHeads(ctx, position, points);
     for (const item of order) this.heads.drawHead(ctx, item, points[item]);
-    return sliding;
+    this.heads.drawCounts(ctx, points, position);
   }
 
   /** Far ones early; vivid items late, so that they lie on top; the one under the pointer last. */
@@ -140,15 +143,15 @@ export class MapPainter {
   /** @returns {{kind: "item"|"text"|"center", index: number}|null} */
   hit(x, y) {
     const nearest = (points, reach) => {
-      let best = -1, bestGap = reach;
-      points?.forEach((point, i) => {
-        const gap = Math.hypot(point.x - x, point.y - y);
+      let best = -1, bestGap = 0;
+      points.forEach((point, i) => {
+        const gap = Math.hypot(point.x - x, point.y - y) - (typeof reach === "number" ? reach : reach[i] + 3);
         if (gap <= bestGap) [best, bestGap] = [i, gap];
       });
       return best;
     };
     const { textPoints, centerPoints, starRadius } = this.landmarks;
-    const item = nearest(this.heads.places, this.heads.headRadius + 6);
+    const item = nearest(this.heads.places, this.heads.radii);
     if (item >= 0) return { kind: "item", index: item };
     const text = nearest(textPoints, starRadius + 6);
     if (text >= 0) return { kind: "text", index: text };

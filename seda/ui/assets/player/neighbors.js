@@ -31,7 +31,7 @@ function neighborWords(journey, item, step) {
   const counts = new Map();
   const all = journey.neighbors.at(item, step);
   for (const { label } of all) counts.set(label, (counts.get(label) ?? 0) + 1);
-  if (counts.size === 1 && counts.has(journey.centers.length)) return "none of a category that is shown";
+  if (counts.size === 1 && counts.has(journey.centers.length)) return "none of them of a category that is shown";
   const ranked = [...counts].sort((a, b) => b[1] - a[1]);
   return ranked.map(([label, count], i) => `${count}${i ? "" : ` of ${all.length}`} ${journey.groups[label].name}`).join(", ");
 }
@@ -46,7 +46,7 @@ export class NeighborCard {
     this.whose = el("span", { class: "sp-whose" });
     this.element = el(
       "div", { class: "sp-neighbors", "data-testid": "neighbors", hidden: true },
-      el("h3", { class: "sp-side-title" }, el("span", { text: "Nearest in feature space" }), this.whose), this.tiles, this.words,
+      el("h3", { class: "sp-side-title" }, el("span", { text: "Known pictures most alike", title: "Training pictures nearest in feature space" }), this.whose), this.tiles, this.words,
     );
   }
 

@@ -8,7 +8,8 @@ import { clamp, mix } from "./numbers.js";
  *   flips: number, margin: number, sentences: [number, string][]}} Item
  */
 
-const STAGE_NAMES = ["visual feature", "semantic learner", "semantic translator"];
+const PLACES = ["the picture as it is seen", "on the way to its category", "on the way to a word"];
+const TERMS = ["visual feature", "semantic learner", "semantic translator"]; // of the paper
 
 /** @param {string} text base64 @returns {ArrayBuffer} */
 function decode(text) {
@@ -49,7 +50,26 @@ class MapData {
     for (const [item, cloud] of seedClouds) if (cloud.maps.has(map.name)) this.seeds.set(item, cloud.maps.get(map.name));
     // A strip beside the start; the golden ratio spreads neighbours in the list evenly over it.
     if (this.timeline) for (let i = 0; i < this.reference.length; i += 2) this.reference[i] = -0.014 - 0.05 * ((i * 0.309017) % 1);
+    if (this.timeline) this.#stretchHeights();
     this.bounds = this.#bounds();
+  }
+
+  /**
+   * A timeline's height is a map of one dimension, on which many words lie close together. It is stretched there, so that each
+   * word has a row of its own: everything on this map goes through one rising function, and so keeps its order.
+   */
+  #stretchHeights() {
+    const parts = [this.states, this.texts, this.centers, this.reference, this.ghost?.states, this.ghost?.texts, ...this.seeds.values()].filter(Boolean);
+    let low = Infinity, high = -Infinity;
+    for (const part of parts) {
+      for (let i = 1; i < part.length; i += 2) [low, high] = [Math.min(low, part[i]), Math.max(high, part[i])];
+    }
+    const heights = this.texts.filter((_, i) => i % 2);
+    const warp = rowStretch(heights, low, high);
+    for (const part of parts) for (let i = 1; i < part.length; i += 2) part[i] = warp(part[i]);
+    /** Least distance of two words' heights, as a share of the whole height; 1 with a single one. */
+    const sorted = [...new Set(this.texts.filter((_, i) => i % 2))].sort((a, b) => a - b);
+    this.rowShare = sorted.length < 2 ? 1 : Math.min(...sorted.slice(1).map((value, i) => value - sorted[i])) / Math.max(warp(high) - warp(low), 1e-9);
   }
 
   flag(item, segment) {
@@ -101,6 +121,31 @@ class MapData {
     }
     return { low, high };
   }
+}
+
+const ROW = 0.86; // of an even share of the height: the least that lies between two words on a timeline
+
+/**
+ * A rising function, straight between its knots, that leaves at least ROW of an even share between the words' heights. As little
+ * as needed of the even spacing is mixed in.
+ * @param {ArrayLike<number>} words @param {number} low @param {number} high of all heights
+ * @returns {(height: number) => number} low and high stay where they are
+ */
+export function rowStretch(words, low, high) {
+  const span = Math.max(high - low, 1e-9);
+  const inner = [...new Set(words)].sort((a, b) => a - b).filter((value, i, all) => i === 0 || value - all[i - 1] > 1e-5 * span);
+  const knots = [low, ...inner, high];
+  const gaps = knots.slice(1).map((value, i) => (value - knots[i]) / span);
+  const even = 1 / gaps.length;
+  const least = Math.min(...(inner.length > 1 ? gaps.slice(1, -1) : [even]));
+  const share = least >= ROW * even ? 0 : (ROW * even - least) / (even - least);
+  const to = [low];
+  for (const gap of gaps) to.push(to.at(-1) + span * mix(gap, even, share));
+  return (height) => {
+    const i = clamp(knots.findLastIndex((knot) => knot <= height), 0, gaps.length - 1);
+    const width = knots[i + 1] - knots[i];
+    return width > 0 ? mix(to[i], to[i + 1], (height - knots[i]) / width) : to[i];
+  };
 }
 
 /** Two corners that hold all but an outer share of points a side; few points are returned as they are. */
@@ -251,16 +296,20 @@ export class Journey {
     return curves;
   }
 
-  /** "step 12 · learner" */
-  shortCaption(step) {
-    const place = step === this.handOver ? "hand-over" : ["feature", "learner", "translator"][this.stages[step]];
-    return `step ${step} · ${place}`;
+  /** "step 12 of 52 · on the way to its category" */
+  caption(step) {
+    const place = step === this.handOver ? "hand-over at the categories" : step === this.last ? "at the words" : PLACES[this.stages[step]];
+    return `step ${step} of ${this.last} · ${place}`;
   }
 
-  /** "step 12 of 52 · semantic learner · t = 430" */
-  caption(step) {
-    const time = step === 0 ? "clean" : `t = ${this.timesteps[step]}`;
-    const place = step === this.handOver ? "hand-over at the category centers" : STAGE_NAMES[this.stages[step]];
-    return `step ${step} of ${this.last} · ${place} · ${time}`;
+  /** The same in the method's terms: "semantic learner · t = 430" */
+  terms(step) {
+    return `${TERMS[this.stages[step]]} · ${step === 0 ? "clean" : `t = ${this.timesteps[step]}`}`;
+  }
+
+  /** Step from which on half of the pictures have decided for their word. */
+  get decided() {
+    const steps = this.items.map(({ commitment }) => commitment).sort((a, b) => a - b);
+    return steps[Math.floor(steps.length / 2)];
   }
 }

@@ -26,9 +26,11 @@ import { Tooltip } from "./tooltip.js";
 import { Transport } from "./transport.js";
 
 /** @typedef {{step: number, selection: number[], map: string, stills: boolean}} ViewState */
-/** @typedef {{height?: number, start?: ViewState|null, address?: boolean, report?: (state: ViewState & {fingerprint: string}) => void}} Options */
+/** @typedef {{height?: number, start?: ViewState|null, address?: boolean, loop?: boolean, report?: (state: ViewState & {fingerprint: string}) => void}} Options */
 
-const NARROW = 700; // px: below, the curves go under the map
+const NARROW = 700; // px of width: below, everything stands below one another
+const WIDE = 1100; // px of width: from here on the curves stand beside the map, below they follow under it
+const SHORT = 520; // px of the window's height: below, only map and playback come before what is to be read
 const MORPH_SECONDS = 0.6;
 const MOST_LISTED = 64; // selected items in an address
 const FOLLOW_ZOOM = 2.2; // at least, while the view stays with items
@@ -47,6 +49,7 @@ class Player {
     /** Whether the view stays with the selected items. */ this.following = false;
     /** Whether a drag draws a lasso. */ this.lassoing = false;
     /** Whether small still maps stand in for the moving one. */ this.stillsShown = false;
+    /** Whether the curves stand beside the map, where there is room. */ this.sideShown = true;
     /** The way from one map to another: share 0 to 1. @type {{from: Scene, view: View, share: number, ease: number, names: number}|null} */
     this.morph = null;
     /** @type {Set<number>} */ this.selection = new Set();
@@ -74,6 +77,7 @@ class Player {
     this.#listen();
     this.load(payload);
     this.update(options);
+    if (options.loop) this.transport.toggleLoop();
     this.resize();
   }
 
@@ -103,9 +107,10 @@ class Player {
     this.root.dataset.fingerprint = journey.fingerprint;
     this.root.dataset.highlight = this.highlight ?? "";
     this.parts.title.textContent = journey.title;
-    this.parts.note.textContent = this.parts.note.title = journey.note;
+    this.parts.note.textContent = journey.note;
+    this.parts.note.hidden = !journey.note;
     this.parts.ghost.hidden = !journey.ghost;
-    this.parts.ghost.title = journey.ghost ? `The earlier run stays as a ghost (g). What differs: ${journey.ghost.changes.join("; ")}.` : "";
+    this.parts.ghost.title = journey.ghost ? `The picture before, to compare (g). What differs: ${journey.ghost.changes.join("; ")}.` : "";
     for (const part of [this.transport, this.legend, this.gallery, this.report, this.map, this.stills]) part.load(journey);
     this.#buildSettings();
     this.#buildMapButtons();
@@ -123,8 +128,8 @@ class Player {
   /** New options after a rerun: callbacks, height, and a state to show when Python asks for another one. */
   update(options) {
     this.options = options;
-    // at least as high as asked for; a tall window gives it three quarters of itself
-    if (options.height) this.root.style.setProperty("--sp-height", `max(${options.height}px, min(74vh, 1000px))`);
+    // What is looked at together fills the window below the app's own header; `height` is the least.
+    if (options.height) this.root.style.setProperty("--sp-height", `max(${options.height}px, calc(100vh - ${options.above ?? 0}px))`);
     const asked = JSON.stringify(options.start ?? null);
     // What this player itself reported may come back as `start`, late: it must not undo what the user did since.
     if (options.start && asked !== this.asked && asked !== this.reported) {
@@ -170,7 +175,6 @@ class Player {
     this.#describeMap();
     const flies = this.framesDrawn && !this.motion.matches && !this.stillsShown;
     if (flies) this.morph = { from: this.map.takeScene(), view, share: 0, ease: 0, names: 1 };
-    else this.map.landmarks.forgetPlaces();
     this.resize();
     if (this.following) this.follow(true);
     this.#settle();
@@ -194,14 +198,14 @@ class Player {
     this.mapButtons.forEach((button, i) => button.setAttribute("aria-pressed", String(i === this.mapIndex)));
     const turn = map.solid ? " Drag or shift and arrows turn it." : "";
     parts.mapStage.setAttribute(
-      "aria-label", `Map of the journey, ${map.label}. Space plays, arrows step, plus and minus zoom, m shows the next map.${turn}`,
+      "aria-label", `Map of the journey, ${map.label}. Space plays, arrows step, h goes to the hand-over, plus and minus zoom, m shows the next map.${turn}`,
     );
     parts.ghost.disabled = !map.ghost;
     parts.mapKey.querySelector("[data-shape=break]").parentElement.hidden = !map.flags.includes(1);
     parts.mapKey.querySelector("[data-shape=ring]").parentElement.hidden = !map.flags.includes(-1);
     const scores = SHOWN_SCORES.filter((name) => name in map.scores).map((name) => `${name} ${scoreText(map.scores[name])}`);
     parts.mapNote.textContent = map.note;
-    parts.mapScores.textContent = scores.join(" · ");
+    parts.mapScores.textContent = scores.length ? `How far to trust this map: ${scores.join(" · ")}` : "";
     parts.mapThinning.textContent = thinningText(journey.referenceLabels.length, journey.referenceTotal);
   }
 
@@ -218,6 +222,21 @@ class Player {
     this.ghostShown = !this.ghostShown;
     this.parts.ghost.setAttribute("aria-pressed", String(this.ghostShown));
     this.#selectionChanged(false);
+  }
+
+  /** Fold the curves away, or bring them back. */
+  toggleSide() {
+    this.sideShown = !this.sideShown;
+    this.parts.sideButton.setAttribute("aria-pressed", String(this.sideShown));
+    this.root.classList.toggle("is-folded", !this.sideShown);
+    this.resize();
+  }
+
+  /** The player alone on the screen, or back; where the browser allows it. */
+  toggleFullScreen() {
+    const shown = this.root.getRootNode().fullscreenElement ?? document.fullscreenElement;
+    if (shown) document.exitFullscreen();
+    else this.root.requestFullscreen?.().catch(() => {}); // a frame that does not allow it stays as it is
   }
 
   toggleLasso() {
@@ -279,7 +298,6 @@ class Player {
     this.glide = null;
     this.clock.position = clamp(position, 0, this.journey.last);
     this.clock.rest = 0;
-    this.hurried = !this.clock.playing;
     this.invalidate();
     if (!this.clock.playing) this.#settle();
   }
@@ -359,12 +377,12 @@ class Player {
   /** The sentences above the curves. */
   #describeCurves(shown) {
     const { items, classes, curveClasses } = this.journey;
-    const whose = shown.length === 1 ? items[shown[0]].name : this.selection.size ? `mean of ${shown.length} selected items` : `mean of all ${shown.length} items`;
+    const whose = shown.length === 1 ? items[shown[0]].name : this.selection.size ? `mean of ${shown.length} selected pictures` : `mean of all ${shown.length} pictures`;
     this.parts.curveWhose.textContent = whose;
-    const kept = curveClasses.length < classes.length ? ` Curves of the nearest ${curveClasses.length} of ${classes.length} class texts.` : "";
+    const kept = curveClasses.length < classes.length ? ` Curves of the nearest ${curveClasses.length} of ${classes.length} words.` : "";
     this.parts.commitment.textContent = (shown.length === 1 ? this.#oneCommitment(shown[0]) : this.#allCommitments(shown)) + kept;
     this.parts.curveStage.setAttribute(
-      "aria-label", `Similarity to each class text against the step, ${whose}. ${this.parts.commitment.textContent}`,
+      "aria-label", `How near to each word, step by step, ${whose}. ${this.parts.commitment.textContent}`,
     );
   }
 
@@ -374,13 +392,14 @@ class Player {
     const cloud = this.journey.seedClouds.get(index);
     const seeds = cloud ? ` ${cloud.short}.` : "";
     if (item.commitment === 0) return `Nearest to “${winner}” from the start.${seeds}`;
-    return `Commits at step ${item.commitment}: “${winner}” stays nearest from there.${seeds}`;
+    return `Decided at step ${item.commitment}: “${winner}” stays nearest from there.${seeds}`;
   }
 
   #allCommitments(shown) {
     const steps = shown.map((index) => this.journey.items[index].commitment).sort((a, b) => a - b);
     const middle = steps[Math.floor(steps.length / 2)];
-    return `Items commit to a class text between step ${steps[0]} and ${steps.at(-1)} (median ${middle}). Select one to follow it.`;
+    const when = steps[0] === steps.at(-1) ? `at step ${middle}` : `between steps ${steps[0]} and ${steps.at(-1)}, half of them by step ${middle}`;
+    return `The pictures decide for a word ${when}. Select one to follow it.`;
   }
 
   /** Show what the pointer is over. @param {{kind: "item"|"text"|"center", index: number, anchor?: Element}|null} hit */
@@ -405,19 +424,19 @@ class Player {
         map: this.view.map.name, stills: this.stillsShown,
       };
       const text = JSON.stringify(state);
+      if (this.options.address) this.#writeAddress(state, resting);
       if (text === this.reported) return;
-      if (this.options.address) this.#writeAddress(state);
       this.reported = text;
       this.options.report?.({ ...state, fingerprint: this.journey.fingerprint });
     }, 280);
   }
 
-  /** Where the player stands, in the page's address: what differs from a journey that was watched to its end. */
-  #writeAddress({ step, selection, map, stills }) {
+  /** Where the player stands, in the page's address: a link to a step that it rests at opens at that step, the last one too. */
+  #writeAddress({ step, selection, map, stills }, resting) {
     const { journey } = this;
     const parts = {
       map: map === journey.maps[0].name ? "" : map,
-      step: step === journey.last ? "" : step,
+      step: resting ? step : "",
       selected: selection.slice(0, MOST_LISTED).join(","),
       stills: stills ? 1 : "",
     };
@@ -426,7 +445,7 @@ class Player {
       if (value === "") url.searchParams.delete(name);
       else url.searchParams.set(name, String(value));
     }
-    window.history.replaceState(window.history.state, "", url);
+    if (url.href !== window.location.href) window.history.replaceState(window.history.state, "", url);
   }
 
   #announce(now = false) {
@@ -463,7 +482,7 @@ class Player {
     // With reduced motion nothing slides: the picture changes from state to state.
     const position = this.motion.matches ? this.clock.step : this.clock.position;
     const following = this.#followOn(seconds, position);
-    const sliding = !this.stillsShown && this.#drawMap(position, now);
+    if (!this.stillsShown) this.#drawMap(position, now);
     if (this.curvesDirty) this.curves.drawBase();
     this.curvesDirty = false;
     // While it plays, curves and controls follow in every second frame: half of a frame's cost is theirs.
@@ -473,16 +492,14 @@ class Player {
       this.#showState(position, now);
     }
     this.framesDrawn += 1;
-    if (this.clock.playing || moving || following || sliding) this.invalidate();
+    if (this.clock.playing || moving || following) this.invalidate();
     else this.lastFrame = 0;
   }
 
   #drawMap(position, now) {
     if (this.mapDirty) this.map.drawBase(now < (this.viewMovingUntil ?? 0), this.morph);
     this.mapDirty = false;
-    const sliding = this.map.drawMoving(position, this.hurried || this.motion.matches);
-    this.hurried = false;
-    return sliding;
+    this.map.drawMoving(position, this.morph);
   }
 
   #glideOn(seconds) {
@@ -515,13 +532,11 @@ class Player {
   #morphOn(seconds) {
     const { morph } = this;
     if (!morph) return false;
-    const before = morph.ease;
     morph.share += Math.max(seconds, 0.008) / MORPH_SECONDS;
     const share = Math.min(1, morph.share);
     morph.ease = share ** 2 * (3 - 2 * share);
     // Names fade out at the start. When all else has arrived they take new places, and fade in during what is left.
     morph.names = morph.share < 1 ? clamp(1 - 2.5 * share, 0, 1) : (morph.share - 1) / NAMES_SHARE;
-    if (before < 1 && morph.ease === 1) this.map.landmarks.forgetPlaces();
     if (morph.share >= 1 + NAMES_SHARE) this.morph = null;
     this.mapDirty = true;
     return true;
@@ -556,6 +571,7 @@ class Player {
     this.lastStep = this.step;
     const caption = journey.caption(this.step);
     parts.caption.textContent = caption;
+    parts.caption.title = journey.terms(this.step);
     this.root.dataset.step = String(this.step);
     this.transport.showStep(this.step, caption);
     this.neighbors.show();
@@ -569,13 +585,15 @@ class Player {
 
   resize() {
     const { parts } = this;
-    const narrow = this.root.clientWidth < NARROW;
+    const width = this.root.clientWidth, narrow = width < NARROW;
     this.root.classList.toggle("is-narrow", narrow);
+    this.root.classList.toggle("is-stacked", !narrow && width < WIDE);
+    this.root.classList.toggle("is-short", window.innerHeight < SHORT);
     const map = parts.mapStage.getBoundingClientRect();
     const curve = parts.curveStage.getBoundingClientRect();
     if (map.width < 2 || map.height < 2) return;
     // On wide screens the controls and the key lie over the map; nothing is fitted below them.
-    const top = narrow ? 4 : parts.mapTools.offsetHeight + 14, bottom = narrow ? 4 : parts.mapKey.offsetHeight + 14;
+    const top = narrow ? 4 : parts.mapTools.offsetHeight + 14, bottom = narrow ? 4 : parts.mapKey.offsetHeight + 16;
     parts.mapStage.style.setProperty("--sp-top", `${top}px`);
     parts.mapStage.style.setProperty("--sp-bottom", `${bottom}px`);
     if (!this.stillsShown) {
@@ -584,7 +602,6 @@ class Player {
     }
     this.curves.resize(Math.max(curve.width, 2), Math.max(curve.height, 2));
     this.stills.resize();
-    this.hurried = !this.clock.playing;
     this.invalidate(true);
   }
 
@@ -653,25 +670,26 @@ class Player {
   #build() {
     const parts = (this.parts = {});
     parts.title = el("h2", { class: "sp-title" });
-    parts.note = el("p", { class: "sp-note" });
+    parts.note = el("p", { class: "sp-note", "data-testid": "story" });
     parts.caption = el("p", { class: "sp-caption", "data-testid": "player-caption" });
     parts.live = el("p", { class: "sp-hidden", role: "status", "aria-live": "polite", "data-testid": "live-status" });
     parts.mapNote = el("span", { "data-testid": "map-note" });
-    parts.mapScores = el("span", { "data-testid": "map-scores" });
+    parts.mapScores = el("p", { class: "sp-map-scores", "data-testid": "map-scores" });
     parts.mapThinning = el("span", { "data-testid": "map-thinning" });
     parts.settings = el("dl", { class: "sp-settings" });
-    const details = el("details", { class: "sp-details", "data-testid": "settings" }, el("summary", { text: "How this was made" }), parts.settings);
+    const details = el("details", { class: "sp-details", "data-testid": "settings" }, el("summary", { text: "Details" }), parts.mapScores, parts.settings);
     this.root = el(
       "section", { class: "sp-root", "aria-label": "Journey player", "data-testid": "player-root", "data-stills": "false" },
       el("span", { class: "sp-accent-probe", "aria-hidden": "true" }),
       el(
         "div", { class: "sp-screen" },
-        el("header", { class: "sp-header" }, el("div", { class: "sp-heading" }, parts.title, parts.note), parts.caption),
+        el("header", { class: "sp-header" }, parts.title, parts.caption),
+        parts.note,
         el("div", { class: "sp-main" }, this.#buildMap(), this.#buildSide()),
-        el("div", { class: "sp-below" }, el("p", { class: "sp-map-line" }, parts.mapNote, " ", parts.mapScores, " ", parts.mapThinning), details),
         this.transport.element,
-        this.gallery.element,
       ),
+      this.gallery.element,
+      el("div", { class: "sp-below" }, el("p", { class: "sp-map-line" }, parts.mapNote, " ", parts.mapThinning), details),
       this.report.element,
       parts.live,
       this.tooltip.element,
@@ -680,29 +698,33 @@ class Player {
 
   #buildMap() {
     const { parts } = this;
-    const key = (shape, text) => {
+    const key = (shape, text, title) => {
       const wide = ["trust", "break", "ring"].includes(shape);
       const canvas = el("canvas", {
         class: `sp-key-shape${wide ? " is-wide" : ""}`, "data-shape": shape, width: wide ? 52 : 32, height: 32, "aria-hidden": "true",
       });
-      return el("span", {}, canvas, el("span", { text }));
+      return el("span", { title }, canvas, el("span", { text }));
     };
     parts.mapKey = el(
       "div", { class: "sp-map-key", "data-testid": "map-key" },
-      el("div", {}, key("diamond", "category center"), key("star", "class text"), key("circle", "training feature")),
-      el("div", { class: "sp-key-trust" }, key("trust", "solid: neighbours kept"), key("break", "only the map jumps"), key("ring", "only the features jump")),
+      el("div", {}, key("diamond", "category", "center of a category that the model has learned"), key("star", "your word", "class text"), key("circle", "known picture", "feature of a training picture")),
+      el(
+        "div", { class: "sp-key-trust" }, key("trust", "solid: trust the map here", "strong where a state's neighbours in feature space are its neighbours on the map"),
+        key("break", "the map exaggerates", "the map jumps here, the features do not"), key("ring", "the map hides a jump", "the features jump here, the map does not"),
+      ),
     );
     const tool = (text, testId, title, pressed, listener) => el("button", {
       type: "button", class: `sp-tool is-${testId}`, text, "aria-pressed": String(pressed), "data-testid": testId, title, on: { click: listener },
     });
     parts.mapButtons = el("div", { class: "sp-maps", role: "group", "aria-label": "Map" });
     parts.trust = tool("Trust", "trust", "Draw each path as strongly as the map can be trusted there (t)", true, () => this.toggleTrust());
-    parts.ghost = tool("Ghost", "ghost", "", true, () => this.toggleGhost());
+    parts.ghost = tool("Before", "ghost", "", true, () => this.toggleGhost());
     parts.lasso = tool("Lasso", "lasso", "Draw around items, on the map or among the curves, to select them (l; shift and drag does the same)", false, () => this.toggleLasso());
     parts.stills = tool("Stills", "stills-button", "Small still maps side by side, without motion (s)", false, () => this.showStills(!this.stillsShown));
-    parts.mapTools = el("div", { class: "sp-map-tools" }, parts.mapButtons, parts.trust, parts.ghost, parts.lasso, parts.stills);
-    parts.follow = iconButton("follow", "Stay with the selected items (f)", "follow", () => this.follow(!this.following), { "aria-pressed": "false" });
-    parts.showAll = iconButton("fit", "Show all", "zoom-reset", () => this.resetZoom());
+    parts.sideButton = tool("Curves", "side-button", "The curves beside the map, or more room for the map (c)", true, () => this.toggleSide());
+    parts.mapTools = el("div", { class: "sp-map-tools" }, parts.mapButtons, parts.trust, parts.ghost, parts.lasso, parts.stills, parts.sideButton);
+    parts.follow = iconButton("follow", "Stay with the selected pictures (w)", "follow", () => this.follow(!this.following), { "aria-pressed": "false" });
+    parts.showAll = iconButton("fit", "Show all (0)", "zoom-reset", () => this.resetZoom());
     parts.mapStage = el(
       "div", { class: "sp-map", tabindex: 0, role: "group", "data-testid": "map" },
       this.map.moving, this.stills.element,
@@ -741,7 +763,7 @@ class Player {
     parts.curveWhose = el("span", { class: "sp-whose", "data-testid": "curve-whose" });
     parts.commitment = el("p", { class: "sp-commitment", "data-testid": "commitment" });
     parts.curveStage = el("div", { class: "sp-curves", role: "img" }, this.curves.base, this.curves.moving);
-    const heading = el("h3", { class: "sp-side-title" }, el("span", { text: "Similarity to each class text" }), parts.curveWhose);
+    const heading = el("h3", { class: "sp-side-title", title: "Cosine similarity of the state to each class text" }, el("span", { text: "How near to each word" }), parts.curveWhose);
     return el(
       "aside", { class: "sp-side" },
       el("div", { class: "sp-curve-card" }, heading, parts.curveStage, parts.commitment), this.neighbors.element, this.legend.element,
@@ -752,7 +774,7 @@ class Player {
     const { journey } = this;
     const total = journey.referenceTotal, shown = journey.referenceLabels.length;
     const reference = shown < total ? `${shown.toLocaleString("en")} of ${total.toLocaleString("en")}` : total.toLocaleString("en");
-    const lines = [["items", String(journey.items.length)], ["states", String(journey.stateCount)], ["training features shown", reference], ...journey.settings];
+    const lines = [["pictures", String(journey.items.length)], ["steps", String(journey.last)], ["known pictures shown", reference], ...journey.settings];
     this.parts.settings.replaceChildren(...lines.flatMap(([name, value]) => [el("dt", { text: name }), el("dd", { text: value })]));
   }
 
@@ -763,6 +785,10 @@ class Player {
     const { signal } = this.abort;
     const on = (target, event, listener, options = {}) => target.addEventListener(event, listener, { signal, ...options });
     on(root, "keydown", (event) => this.#onKey(event));
+    // Before anything on the page has the focus, keys are for the player.
+    on(document, "keydown", (event) => event.composedPath()[0] === document.body && this.#onKey(event));
+    on(document, "fullscreenchange", () => this.resize());
+    on(window, "resize", () => this.resize());
     on(this.motion, "change", () => this.invalidate(true));
     // A colour transition of almost no length tells when Streamlit's or the system's theme has changed.
     on(root, "transitionend", (event) => event.target === root && this.restyle());
@@ -793,12 +819,15 @@ class Player {
       PageDown: onScrub ? () => this.stepBy(-5) : null,
       Home: () => this.goTo(0),
       End: () => this.goTo(this.journey.last),
+      h: () => this.goTo(this.journey.handOver),
       "+": () => this.zoomBy(1.4),
       "-": () => this.zoomBy(1 / 1.4),
       0: () => this.resetZoom(),
       m: () => this.showMap((this.mapIndex + 1) % this.journey.maps.length),
       t: () => this.toggleTrust(),
-      f: () => this.follow(!this.following),
+      f: () => this.toggleFullScreen(),
+      w: () => this.follow(!this.following),
+      c: () => this.toggleSide(),
       g: () => this.toggleGhost(),
       l: () => this.toggleLasso(),
       s: () => this.showStills(!this.stillsShown),

@@ -14,13 +14,13 @@ const shortened = (name) => (name.length > LONGEST ? `${name.slice(0, LONGEST - 
 /** Columns: heading, what it is sorted by (numbers: the largest first), and a hint. */
 const COLUMNS = [
   { title: "Picture", by: (item) => item.name },
-  { title: "Answer", by: (item, classes) => classes[item.answer].name, hint: "The most probable class text" },
+  { title: "Answer", by: (item, classes) => classes[item.answer].name, hint: "The most probable word" },
   { title: "Probability", by: (item) => item.top[0][1] },
-  { title: "Then", by: (item) => item.top[1]?.[1] ?? 0, hint: "The next class texts" },
-  { title: "Path ended at", by: (item, classes) => classes[item.nearest].name, hint: "The class text nearest to the last state. A path is one draw, the answer weighs all classes: they may differ" },
-  { title: "Settled", by: (item) => item.commitment, hint: "Step from which on the nearest class text stays the same" },
-  { title: "Changes", by: (item) => item.flips, hint: "How often the nearest class text changes on the way" },
-  { title: "Margin", by: (item) => item.margin, hint: "At the end: cosine to the nearest class text minus that to the second nearest" },
+  { title: "Then", by: (item) => item.top[1]?.[1] ?? 0, hint: "The next words" },
+  { title: "Path ended at", by: (item, classes) => classes[item.nearest].name, hint: "The word nearest to the last state. A path is one draw, the answer weighs all words: they may differ" },
+  { title: "Decided", by: (item) => item.commitment, hint: "Step from which on the nearest word stays the same" },
+  { title: "Changes", by: (item) => item.flips, hint: "How often the nearest word changes on the way" },
+  { title: "Margin", by: (item) => item.margin, hint: "At the end: cosine to the nearest word minus that to the second nearest" },
 ];
 
 export class Report {
@@ -149,7 +149,7 @@ export class Report {
     const apart = gaps[widest] < SAME
       ? "the path is the same"
       : `furthest apart at step ${widest}, ${scoreText(gaps[widest])} of a feature's length, ${scoreText(gaps[last])} at the end`;
-    return `Against the ghost (${ghost.changes.join("; ")}): ${apart}. ${answer}`;
+    return `Against the picture before (${ghost.changes.join("; ")}): ${apart}. ${answer}`;
   }
 
   #overview() {
@@ -161,8 +161,8 @@ export class Report {
     const restless = [...items].sort((a, b) => b.flips - a.flips)[0];
     const lines = [
       `${items.length} ${items.length === 1 ? "picture takes" : "pictures take"} ${last} steps. Answers: ${answers.join(", ")}.`,
-      apart ? `${apart} ${apart === 1 ? "path ends" : "paths end"} nearest to another class text than the answer.` : "Every path ends nearest to its answer.",
-      restless.flips ? `Most changes of the nearest class text: ${restless.name}, ${restless.flips}.` : "The nearest class text never changes on the way.",
+      apart ? `${apart} ${apart === 1 ? "path ends" : "paths end"} nearest to another word than the answer.` : "Every path ends nearest to its answer.",
+      restless.flips ? `Most changes of the nearest word: ${restless.name}, ${restless.flips}.` : "The nearest word never changes on the way.",
       "Select a picture to read its path.",
     ];
     return lines.map((text) => el("li", { class: "is-plain", text }));

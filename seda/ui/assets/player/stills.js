@@ -1,17 +1,15 @@
 // Small multiples: the map at a few steps side by side, without any motion.
 
-import { clamp } from "./numbers.js";
 import { el, fitCanvas } from "./dom.js";
 import { MapPainter } from "./map.js";
 import { View } from "./view.js";
 
-const PANEL_HEIGHT = 115; // px: below that a map says nothing
-
-/** Which states are shown: the start, then each stage from its noised state to its end, evenly. */
-function stillSteps(count, handOver, last) {
-  const spread = (from, to, size) => Array.from({ length: size }, (_, i) => Math.round(from + ((to - from) * i) / Math.max(1, size - 1)));
-  const first = Math.floor((count - 1) / 2);
-  return [...new Set([0, ...spread(1, handOver, first), ...spread(handOver + 1, last, count - 1 - first)])];
+/** The steps where something happens, with their names: the start, the hand-over, where half have decided, the end. */
+function stillSteps(journey) {
+  const { handOver, decided, last } = journey;
+  const named = [[0, "as seen"], [handOver, "at the categories"], [last, "at the words"]];
+  if (decided > 0 && decided !== handOver && decided !== last) named.push([decided, "half have decided"]);
+  return named.sort((a, b) => a[0] - b[0]).map(([step, name]) => ({ step, name }));
 }
 
 export class Stills {
@@ -34,21 +32,15 @@ export class Stills {
     this.invalidate();
   }
 
-  /** As many panels as fit: two columns on narrow screens. */
+  /** Two by two; below one another on narrow screens. */
   #layOut() {
-    const { width, height } = this.element.getBoundingClientRect();
-    const narrow = this.player.root.classList.contains("is-narrow");
-    const columns = narrow ? 2 : width < 900 ? 3 : 4;
-    // On narrow screens the panels take what height they need.
-    const rows = narrow ? 3 : clamp(Math.round((height / width) * columns * 1.15), 1, Math.max(1, Math.floor(height / PANEL_HEIGHT)));
-    const steps = stillSteps(Math.min(columns * rows, this.journey.stateCount), this.journey.handOver, this.journey.last);
-    this.element.style.setProperty("--sp-columns", String(columns));
-    this.panels = steps.map((step) => {
+    this.element.style.setProperty("--sp-columns", this.player.root.classList.contains("is-narrow") ? "1" : "2");
+    this.panels = stillSteps(this.journey).map(({ step, name }) => {
       const canvas = el("canvas", { "aria-hidden": "true" });
       const caption = this.journey.caption(step);
       const panel = el(
         "button", { type: "button", class: "sp-still", title: caption, "aria-label": caption, "data-testid": "still", "data-step": step, on: { click: () => this.player.goTo(step) } },
-        canvas, el("span", { text: this.journey.shortCaption(step) }),
+        canvas, el("span", { text: `step ${step} · ${name}` }),
       );
       return { step, canvas, panel };
     });
@@ -79,12 +71,11 @@ export class Stills {
     if (this.view?.map !== map || this.view.width !== box.width || this.view.height !== box.height) {
       this.view = new View(map);
       this.view.frame(box.width, box.height, { top: 2, bottom: 2 });
-      this.painter.landmarks.forgetPlaces();
     }
     this.painter.resize(box.width, box.height);
     this.painter.drawBase(false, null);
     for (const { step, canvas } of this.panels) {
-      this.painter.drawMoving(step, true);
+      this.painter.drawMoving(step);
       fitCanvas(canvas, box.width, box.height);
       const ctx = canvas.getContext("2d");
       ctx.drawImage(this.painter.moving, 0, 0);

@@ -5,7 +5,8 @@ import { css } from "./look.js";
 import { el } from "./dom.js";
 import { neighborTiles } from "./neighbors.js";
 
-const FLAG_WORDS = { 1: "On the way here the map jumps, the features do not.", [-1]: "On the way here the features jump, the map does not." };
+const FLAG_WORDS = { 1: "The map exaggerates the last step: the features hardly moved.", [-1]: "The map hides the last step: the features jumped." };
+const MOST_THUMBNAILS = 40; // of the pictures at a word
 
 export class Tooltip {
   /** @param {Player} player */
@@ -38,8 +39,18 @@ export class Tooltip {
   #landmark(kind, index) {
     const { journey } = this.player;
     const one = kind === "text" ? journey.classes[index] : journey.centers[index];
-    const what = kind === "text" ? "class text" : "category center";
-    return [el("div", {}, el("strong", { text: one.name }), el("p", { class: "sp-tip-what", text: what }))];
+    const parts = [el("strong", { class: "is-whole", text: one.name }), el("p", { class: "sp-tip-what", text: kind === "text" ? "your word" : "a category that the model has learned" })];
+    return [el("div", {}, ...parts, ...(kind === "text" ? this.#arrivals(index) : []))];
+  }
+
+  /** The pictures whose path ends at a word, the surest first. */
+  #arrivals(word) {
+    const { items } = this.player.journey;
+    const here = this.player.map.heads.itemsAt(word);
+    if (!here.length) return [el("p", { class: "sp-tip-what", text: "no picture ends here" })];
+    const tiles = here.slice(0, MOST_THUMBNAILS).filter((item) => items[item].thumbnail).map((item) => el("img", { src: items[item].thumbnail, alt: "" }));
+    const more = here.length > MOST_THUMBNAILS ? `, ${MOST_THUMBNAILS} of them shown` : "";
+    return [el("p", { class: "sp-tip-what", text: `${here.length} ${here.length === 1 ? "picture ends" : "pictures end"} here${more}` }), el("div", { class: "sp-arrivals" }, ...tiles)];
   }
 
   #item(index) {
@@ -59,8 +70,8 @@ export class Tooltip {
       item.thumbnail ? el("img", { src: item.thumbnail, alt: "" }) : null,
       el(
         "div", {}, el("strong", { text: item.name }),
-        note(`step ${step}: nearest class texts`), el("ol", {}, ...rows),
-        ...(journey.neighbors ? [note("nearest training pictures"), el("div", { class: "sp-tiles" }, ...neighborTiles(this.player, index, step, 26))] : []),
+        note(`step ${step}: nearest words`), el("ol", {}, ...rows),
+        ...(journey.neighbors ? [note("known pictures that are most alike"), el("div", { class: "sp-tiles" }, ...neighborTiles(this.player, index, step, 26))] : []),
         ...this.#trust(index).map(note),
         note(`ends at “${classes[answer].name}” with ${Math.round(probability * 100)} %`),
       ),
@@ -74,7 +85,7 @@ export class Tooltip {
     const kept = map.keptAt(index, step);
     const count = map.neighbors ? `${Math.round(kept * map.neighbors)} of ${map.neighbors}` : `${Math.round(kept * 100)} % of the`;
     const flag = step > 0 ? map.flag(index, step - 1) : 0;
-    return [`${count} nearest neighbours kept here`, ...(flag ? [FLAG_WORDS[flag]] : [])];
+    return [`${count} nearest neighbours are neighbours on the map, too`, ...(flag ? [FLAG_WORDS[flag]] : [])];
   }
 
   /** Above its subject where there is room, else below, and always within the player. */

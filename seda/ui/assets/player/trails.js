@@ -6,6 +6,7 @@ import { fitCanvas } from "./dom.js";
 import { addFlag, paintFlags } from "./flags.js";
 import { depthFade } from "./scene.js";
 
+const BLOCK = 4; // states that are added to the settled picture at once: whole blocks only, so that it is the same however it grew
 const SHADES = 6; // strengths that line segments are sorted into, so that each is one stroke
 const OLD_WIDTH = 1.8, NEW_WIDTH = 3.2, JUMP_WIDTH = 1.4; // px
 
@@ -98,7 +99,7 @@ export class Trails {
   drawFuture(ctx) {
     const { theme } = this.player;
     const { items, last } = this.journey;
-    const many = !this.painter.heads.picturesFit;
+    const many = this.painter.heads.crowded;
     items.forEach((item, index) => {
       const vivid = this.player.isVivid(index);
       const color = vivid ? theme.tune(this.journey.classes[item.answer].color) : theme.grey;
@@ -121,7 +122,7 @@ export class Trails {
       color: vivid ? theme.tune(classes[items[item].answer].color) : theme.grey,
       strength: vivid ? 1 : 0.3,
       old: theme.dark ? 0.85 : 0.7,
-      thin: this.painter.heads.picturesFit ? 1 : 0.72,
+      thin: this.painter.heads.crowded ? 0.72 : 1,
     };
   }
 
@@ -132,7 +133,7 @@ export class Trails {
 
   /** The past of all items, wider than the future. @param {number[]} order of items, the last on top */
   drawPast(ctx, order, position) {
-    this.#settle(order, Math.max(0, Math.floor(position - this.#tail)));
+    this.#settle(BLOCK * Math.max(0, Math.floor((position - this.#tail) / BLOCK)));
     if (this.settledTo > 0) {
       const { view } = this.player;
       ctx.drawImage(this.settled, 0, 0, view.width, view.height);
@@ -141,7 +142,7 @@ export class Trails {
   }
 
   /** Add what was passed since the last frame to the settled picture; begin it anew after a jump back. */
-  #settle(order, to) {
+  #settle(to) {
     if (to === this.settledTo) return;
     const ctx = this.settled.getContext("2d");
     const { density } = this.painter;
@@ -150,8 +151,9 @@ export class Trails {
       ctx.clearRect(0, 0, this.settled.width, this.settled.height);
       this.settledTo = 0;
     }
-    if (to > this.settledTo) for (const item of order) this.#drawOld(ctx, item, this.settledTo, to);
-    this.settledTo = to;
+    // Grey items below the others; each block by itself: where strokes meet, they are as strong as in a picture that grew.
+    const order = [...this.journey.items.keys()].sort((a, b) => Number(this.player.isVivid(a)) - Number(this.player.isVivid(b)) || a - b);
+    for (; this.settledTo < to; this.settledTo += BLOCK) for (const item of order) this.#drawOld(ctx, item, this.settledTo, this.settledTo + BLOCK);
   }
 
   #drawOld(ctx, item, from, to) {
@@ -178,7 +180,7 @@ export class Trails {
     ctx.lineJoin = "round";
     ctx.lineCap = "butt";
     const tail = this.#tail;
-    const parts = !vivid ? 1 : this.painter.heads.picturesFit ? 5 : 3;
+    const parts = !vivid ? 1 : this.painter.heads.crowded ? 3 : 5;
     for (let part = 0; part < parts; part++) {
       const from = part ? position - tail + (tail * part) / parts : this.settledTo;
       const to = position - tail + (tail * (part + 1)) / parts;
@@ -199,7 +201,7 @@ export class Trails {
     const breaks = new Path2D(), rings = new Path2D();
     for (let item = 0; item < items.length; item++) {
       // Among many items only the chosen ones carry marks.
-      if (!this.player.isVivid(item) || !(this.painter.heads.picturesFit || this.player.selection.has(item))) continue;
+      if (!this.player.isVivid(item) || (this.painter.heads.crowded && !this.player.selection.has(item))) continue;
       let previous = { x: -99, y: -99 };
       for (let segment = 0; segment + 0.5 <= position; segment++) {
         const flag = map.flag(item, segment);

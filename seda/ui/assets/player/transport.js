@@ -16,17 +16,17 @@ export class Transport {
       on: { input: () => this.#onScrub(), change: () => this.#endScrub() },
     });
     this.fills = [el("i"), el("i")];
-    this.names = [el("span", { text: "1 · to category centers" }), el("span", { text: "2 · to class texts" })];
+    this.names = [el("span", { text: "1 · to its category", title: "Stage 1, the semantic learner: to the category centers" }), el("span", { text: "2 · to a word", title: "Stage 2, the semantic translator: to the class texts" })];
     this.stages = [0, 1].map((stage) => el(
       "div", { class: "sp-stage", "data-testid": `stage-${stage + 1}` },
       this.names[stage], el("div", { class: `sp-segment ${stage ? "is-second" : "is-first"}` }, this.fills[stage]),
     ));
-    this.handOver = el("b", { class: "sp-hand-over", title: "hand-over at the category centers" });
+    this.handOver = el("b", { class: "sp-hand-over", title: "hand-over at the categories (h)" });
     this.speed = el(
       "select", { class: "sp-speed", "aria-label": "Speed", title: "Speed", "data-testid": "speed", on: { change: () => { player.clock.speed = Number(this.speed.value); } } },
       ...SPEEDS.map((speed) => el("option", { value: speed, text: `${speed}×`, selected: speed === 1 })),
     );
-    this.loop = iconButton("loop", "Loop", "loop", () => this.#toggleLoop(), { "aria-pressed": "false" });
+    this.loop = iconButton("loop", "Play again and again", "loop", () => this.toggleLoop(), { "aria-pressed": "false" });
     this.element = el(
       "div", { class: "sp-transport", role: "group", "aria-label": "Playback" },
       el(
@@ -37,7 +37,7 @@ export class Transport {
         iconButton("forward", "One step forward", "step-forward", () => player.stepBy(1)),
       ),
       el("div", { class: "sp-track" }, ...this.stages, this.handOver, this.scrub),
-      el("div", { class: "sp-extras" }, this.speed, this.loop),
+      el("div", { class: "sp-extras" }, this.speed, this.loop, iconButton("full", "Full screen (f)", "full-screen", () => player.toggleFullScreen())),
     );
   }
 
@@ -55,7 +55,7 @@ export class Transport {
     place(this.handOver, journey.handOver, journey.handOver);
   }
 
-  #toggleLoop() {
+  toggleLoop() {
     const { clock } = this.player;
     clock.loop = !clock.loop;
     this.loop.setAttribute("aria-pressed", String(clock.loop));

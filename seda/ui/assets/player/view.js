@@ -43,6 +43,16 @@ export class View {
     return this.width < SMALL;
   }
 
+  /** Least distance of two words on a timeline, px. */
+  get rowHeight() {
+    return this.map.timeline ? this.map.rowShare * (this.map.bounds.high[1] - this.map.bounds.low[1]) * this.fit.scale[1] * this.zoom : Infinity;
+  }
+
+  /** Room for the words at a timeline's right edge, beside their pictures; px. */
+  get labelRoom() {
+    return Math.max(48, this.width - this.toX(1) - 54);
+  }
+
   /** The box's middle shows the map's middle (`at`, in map units), `scale` pixels a unit. */
   #flatFit({ left, right, top, bottom }) {
     const { low, high } = this.map.bounds;
@@ -52,7 +62,7 @@ export class View {
 
   #timelineFit({ top, bottom }) {
     const { low, high } = this.map.bounds;
-    const right = clamp(this.width * 0.17, 76, 190), left = clamp(this.width * 0.03, 10, 34);
+    const right = clamp(this.width * 0.25, 96, 260), left = clamp(this.width * 0.03, 10, 34);
     const from = Math.min(low[0], 0);
     const axis = 22, head = 20; // px: the steps at the foot, the names of the stages on top
     const span = Math.max(high[1] - low[1], 1e-6);

@@ -1,0 +1,146 @@
+// Where pictures lie around the mark that they gather at, and how those on the way make room for one another. Pure geometry.
+
+import { clamp, TAU } from "./numbers.js";
+
+/** @typedef {{x: number, y: number}} Point */
+/**
+ * Places around one mark.
+ * @typedef {{radius: number, places: Point[], mark: Point, extent: number}} Berth  radius of its pictures; extent: how far they reach from the mark
+ */
+
+/** The bound: no picture is drawn further from its true point than so many radii of a picture. */
+export const REACH = 1.5;
+
+const CROWD = 13; // pictures at one mark that may cover it: its name says which it is
+const SHRINK = 0.94; // of the radius, until all find a place
+const MARGIN = 2; // px by which a place is nearer to its own mark than to any other
+
+/** Angle that leads away from other marks and from the edges of the frame: there the fan opens. */
+function openSide(mark, others, frame) {
+  let x = 0, y = 0;
+  const push = (dx, dy, weight) => {
+    const square = dx * dx + dy * dy + 25;
+    x += (weight * dx) / square;
+    y += (weight * dy) / square;
+  };
+  for (const other of others) push(mark.x - other.x, mark.y - other.y, 1);
+  push(Math.max(mark.x - frame.left, 1), 0, 1);
+  push(mark.x - frame.right, 0, 1);
+  push(0, Math.max(mark.y - frame.top, 1), 1);
+  push(0, mark.y - frame.bottom, 1);
+  return Math.hypot(x, y) < 1e-9 ? -TAU / 4 : Math.atan2(y, x);
+}
+
+/** Centres of circles of one radius in rings around a mark, the inner ring first, each ring from `toward` to both sides. */
+function ringPlaces(mark, radius, reach, core, toward, even) {
+  const places = [], gap = 1;
+  let ring = core > 0 ? Math.min(core + radius + gap, reach) : 0;
+  for (; ring <= reach + 1e-6; ring += 2 * radius + gap) {
+    if (ring === 0) {
+      places.push({ ...mark, ring, turn: 0 });
+      continue;
+    }
+    const step = 2 * Math.asin(Math.min(1, (radius + gap / 2) / ring));
+    const count = Math.max(1, Math.floor(TAU / step + 1e-6));
+    // A whole ring is spread evenly; a fan of an even number lies evenly to both sides.
+    const turn = TAU / count, first = even && core > 0 ? 0.5 : 0;
+    for (let i = 0; i < count; i++) {
+      const side = (i % 2 ? -1 : 1) * Math.ceil(i / 2);
+      const angle = toward + (first ? (i % 2 ? -1 : 1) * (Math.floor(i / 2) + 0.5) : side) * turn;
+      places.push({ x: mark.x + ring * Math.cos(angle), y: mark.y + ring * Math.sin(angle), ring, turn: angle - toward });
+    }
+  }
+  return places;
+}
+
+/**
+ * Places for the pictures of one mark: the largest circles that fit around it, within reach, inside the frame, and each nearer
+ * to this mark than to any other. What else there is (other marks, pictures of other marks) is kept off while that is possible.
+ *
+ * @param {Point} mark @param {number} count
+ * @param {{radius: number, reach: number, least: number, core: number, others: Point[], taken: {x: number, y: number, radius: number}[],
+ *   frame: {left: number, top: number, right: number, bottom: number}, toward?: number, rows?: boolean}} room  toward: where the
+ *   first picture lies, else on the open side; rows: marks stand below one another and have little room to the sides
+ * @returns {Berth} as many places as pictures, in order along the fan
+ */
+export function berth(mark, count, { radius, reach, least, core, others, taken, frame, toward, rows = false }) {
+  const near = others.filter((other) => Math.hypot(other.x - mark.x, other.y - mark.y) < 3 * reach + core);
+  const side = toward ?? openSide(mark, others, frame);
+  const inCell = (p) => near.every((other) => Math.hypot(p.x - other.x, p.y - other.y) >= Math.hypot(p.x - mark.x, p.y - mark.y) + MARGIN);
+  const inFrame = (p, r) => p.x - r >= frame.left && p.x + r <= frame.right && p.y - r >= frame.top && p.y + r <= frame.bottom;
+  const isFree = (p, r) => taken.every((one) => Math.hypot(p.x - one.x, p.y - one.y) >= one.radius + r);
+  const wishes = [(p, r) => inCell(p) && inFrame(p, r) && isFree(p, r), (p, r) => inCell(p) && inFrame(p, r), inCell];
+  const hole = count < CROWD ? core : 0;
+  for (const [level, fits] of wishes.entries()) {
+    // Rather cover a neighbour than become too small to be recognised.
+    const smallest = level === 0 && count < CROWD ? Math.max(least, (rows ? 0.35 : 0.55) * radius) : least;
+    for (let r = radius; r >= smallest; r *= SHRINK) {
+      const found = ringPlaces(mark, r, reach, hole, side, count % 2 === 0 && !rows).filter((p) => fits(p, r));
+      if (found.length >= count) return finished(mark, r, found.slice(0, count));
+    }
+  }
+  // Marks that lie on one another leave no cell, and very many pictures no room: then they lie as close as within reach.
+  for (let r = least; ; r *= SHRINK) {
+    const found = ringPlaces(mark, r, reach, 0, side, false);
+    if (found.length >= count) return finished(mark, r, found.slice(0, count));
+  }
+}
+
+function finished(mark, radius, found) {
+  const places = found.sort((a, b) => a.ring - b.ring || a.turn - b.turn).map(({ x, y }) => ({ x, y }));
+  return { mark, radius, places, extent: radius + Math.max(...found.map((p) => p.ring)) };
+}
+
+const ROUNDS = 6, MANY = 300; // more items than that get one round: at that number nothing can be kept apart
+
+/**
+ * Pictures on the way: each moves off its true point by at most `bound` of its radius, so that fewer cover one another. A bounded
+ * force relaxation (collision forces as in d3-force) that starts anew from the true points: what comes out depends on them alone,
+ * and moves as smoothly as they do.
+ *
+ * @param {Point[]} points @param {number[]} radii @param {number} bound in radii
+ * @returns {Point[]} offsets from the points
+ */
+export function relax(points, radii, bound) {
+  const offsets = points.map(() => ({ x: 0, y: 0 }));
+  const rounds = points.length > MANY ? 1 : ROUNDS;
+  for (let round = 0; round < rounds; round++) {
+    for (let i = 1; i < points.length; i++) {
+      for (let j = 0; j < i; j++) {
+        const wanted = radii[i] + radii[j];
+        let dx = points[i].x + offsets[i].x - points[j].x - offsets[j].x;
+        if (dx > wanted || dx < -wanted) continue;
+        let dy = points[i].y + offsets[i].y - points[j].y - offsets[j].y;
+        const gap = Math.hypot(dx, dy);
+        if (gap >= wanted) continue;
+        // Where two lie on one another their numbers decide, the less the further they are apart: no sudden turns.
+        const lean = Math.max(0, 4 - gap), turn = (i * 2.4 + j) % TAU;
+        dx += lean * Math.cos(turn);
+        dy += lean * Math.sin(turn);
+        const push = ((wanted - gap) * 0.3) / (Math.hypot(dx, dy) || 1);
+        offsets[i].x += dx * push;
+        offsets[i].y += dy * push;
+        offsets[j].x -= dx * push;
+        offsets[j].y -= dy * push;
+      }
+    }
+    offsets.forEach((offset, i) => bounded(offset, bound * radii[i]));
+  }
+  return offsets;
+}
+
+/** Shorten an offset to a length. */
+export function bounded(offset, most) {
+  const length = Math.hypot(offset.x, offset.y);
+  if (length > most) {
+    offset.x *= most / length;
+    offset.y *= most / length;
+  }
+  return offset;
+}
+
+/** 1 up to `near`, 0 from `far` on, smooth in between. */
+export function closeness(distance, near, far) {
+  const share = clamp((far - distance) / (far - near), 0, 1);
+  return share * share * (3 - 2 * share);
+}
