@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 
 from seda.errors import ConfigError, FileFormatError, ShapeError
+from seda.replay_schema import FORMAT, FORMAT_VERSION, REMEDY, check_replay
 from seda.storage import arrays_from_bytes, arrays_to_bytes, read_arrays, write_bytes
 from seda.trajectory import MAP_ARRAYS, MapPositions, Trajectory, check_stages
-
-FORMAT = "seda-journey"
-FORMAT_VERSION = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -281,7 +280,7 @@ class Journey:
         Raises:
             FileFormatError: damaged, not a replay, of another version, or its parts do not fit one another.
         """
-        return cls._of(*read_arrays(path), str(path))
+        return cls._of(*read_arrays(path, partial(check_replay, str(path))), str(path))
 
     @classmethod
     def from_bytes(cls, content: bytes, name: str) -> Self:
@@ -290,25 +289,10 @@ class Journey:
         Raises:
             FileFormatError: as `load`.
         """
-        return cls._of(*arrays_from_bytes(content, name), name)
+        return cls._of(*arrays_from_bytes(content, name, partial(check_replay, name)), name)
 
     @classmethod
     def _of(cls, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, Any], name: str) -> Self:
-        if metadata.get("format") != FORMAT:
-            raise FileFormatError(
-                f"{name} is not a replay file (its format is {metadata.get('format')!r}, expected {FORMAT!r}).",
-                remedy="Choose a .safetensors file that `python -m seda trace` or the app's replay download wrote.",
-            )
-        if metadata.get("version") != FORMAT_VERSION:
-            raise FileFormatError(
-                f"{name} is a replay of version {metadata.get('version')}; this program reads version {FORMAT_VERSION}.",
-                remedy="Trace the images again with this version.",
-            )
-        if not isinstance(metadata.get("settings"), dict):
-            raise FileFormatError(
-                f"{name} does not say how it was made (its settings are {metadata.get('settings')!r:.60}).",
-                remedy="Trace the images again.",
-            )
         try:
             trajectory = Trajectory(
                 **_part(arrays, "trajectory."),
@@ -317,7 +301,7 @@ class Journey:
                 center_names=tuple(metadata["center_names"]),
                 settings=metadata["settings"],
             )
-            _check_finite(trajectory)
+            _check_finite(arrays)
             return cls(
                 trajectory,
                 {str(entry["name"]): _map(arrays, entry["name"], entry["about"]) for entry in metadata["maps"]},
@@ -331,9 +315,7 @@ class Journey:
                 tuple(_cloud(arrays, f"clouds.{number}", about) for number, about in enumerate(metadata["clouds"])),
             )
         except (KeyError, IndexError, TypeError, ValueError, AttributeError, ConfigError, ShapeError) as error:
-            raise FileFormatError(
-                f"{name} is an incomplete replay file ({error}).", remedy="Trace the images again."
-            ) from error
+            raise FileFormatError(f"{name} is an incomplete replay file ({error}).", remedy=REMEDY) from error
 
 
 def _check_shapes(where: str, arrays: Mapping[str, np.ndarray], expected: Mapping[str, tuple[int, ...]]) -> None:
@@ -342,12 +324,11 @@ def _check_shapes(where: str, arrays: Mapping[str, np.ndarray], expected: Mappin
             raise ShapeError(f"{name} {where} has shape {arrays[name].shape}; the journey needs {shape}.")
 
 
-def _check_finite(trajectory: Trajectory) -> None:
+def _check_finite(arrays: Mapping[str, np.ndarray]) -> None:
     """A run never gives other numbers; a file may hold anything."""
-    for field in fields(trajectory):
-        value = getattr(trajectory, field.name)
-        if isinstance(value, np.ndarray) and not np.isfinite(value).all():
-            raise ValueError(f"{field.name} holds values that are not finite")
+    for name, value in arrays.items():
+        if value.dtype.kind == "f" and not np.isfinite(value).all():
+            raise ValueError(f"{name} holds values that are not finite")
 
 
 def _check_indices(what: str, indices: np.ndarray, count: int, lowest: int = 0) -> None:

@@ -6,14 +6,17 @@ Only safetensors and JSON are read back; nothing here can execute code from a fi
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import math
 import os
 import stat
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
@@ -23,6 +26,9 @@ from seda.errors import FileFormatError, SedaError, StorageError
 
 MAX_JSON = 4 * 2**20  # bytes; chosen here: the largest card that is shipped has 36 kB
 MAX_DEPTH = 32  # chosen here: our own files are 7 deep
+MAX_HEADER = 2 * MAX_JSON  # bytes before the arrays of a safetensors file: metadata, escaped, and what the arrays are
+MAX_ARRAYS = 5_000
+MAX_DIMENSIONS = 6
 
 
 def cache_dir() -> Path:
@@ -100,25 +106,32 @@ def read_plain_file(path: Path | str, max_bytes: int) -> bytes:
     Raises:
         FileFormatError: it is missing, is no plain file, holds more than max_bytes or may not be read.
     """
-    try:
-        # O_NONBLOCK: opening a pipe that nobody writes to would wait for ever
-        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | getattr(os, "O_CLOEXEC", 0)), "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise FileFormatError(
-                    f"{path} is a folder, a pipe or a device, not a file.", remedy="Give a plain file."
-                )
-            content = file.read(max_bytes + 1)
-    except FileNotFoundError as error:
-        raise FileFormatError(f"{path} does not exist.") from error
-    except (OSError, ValueError) as error:  # ValueError: a path with a null character
-        reason = getattr(error, "strerror", None) or error
-        raise FileFormatError(f"{path!s:.200} cannot be read: {reason}.", remedy="Check the path.") from error
+    with open_plain_file(path) as file:
+        content = file.read(max_bytes + 1)
     if len(content) > max_bytes:
         raise FileFormatError(
             f"{path} is larger than the {_size(max_bytes)} allowed for such a file.",
             remedy="Check that it is the right one.",
         )
     return content
+
+
+@contextmanager
+def open_plain_file(path: Path | str) -> Iterator[BinaryIO]:
+    """A file for reading; see `read_plain_file`."""
+    try:
+        # O_NONBLOCK: opening a pipe that nobody writes to would wait for ever
+        with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise FileFormatError(
+                    f"{path} is a folder, a pipe or a device, not a file.", remedy="Give a plain file."
+                )
+            yield file
+    except FileNotFoundError as error:
+        raise FileFormatError(f"{path} does not exist.") from error
+    except (OSError, ValueError) as error:  # ValueError: a path with a null character
+        reason = getattr(error, "strerror", None) or error
+        raise FileFormatError(f"{path!s:.200} cannot be read: {reason}.", remedy="Check the path.") from error
 
 
 def parse_json(content: bytes | str, name: str, *, max_bytes: int = MAX_JSON, max_depth: int = MAX_DEPTH) -> Any:
@@ -168,41 +181,62 @@ def arrays_to_bytes(arrays: Mapping[str, np.ndarray], metadata: Mapping[str, Any
     return save({name: np.asarray(array, order="C") for name, array in arrays.items()}, metadata={"json": text})
 
 
-def read_arrays(path: Path | str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+@dataclass(frozen=True)
+class ArrayInfo:
+    """What a file's header says of an array: "F" for floats, "I" whole numbers, "U" whole ones without a sign, "B" truths."""
+
+    kind: str
+    shape: tuple[int, ...]
+
+
+# told what a header says, arrays by name and the metadata, before any array is read; raises where that may not be
+HeaderCheck = Callable[[Mapping[str, ArrayInfo], dict[str, Any]], None]
+
+
+def read_arrays(path: Path | str, check: HeaderCheck | None = None) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Read what `write_arrays` wrote: arrays by name, and the metadata.
 
     Raises:
         FileFormatError: the file is missing, damaged or not safetensors.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileFormatError(f"{path} does not exist.")
+    path = local_path(path)
+    infos, metadata = _parse_header(_header_of(path), str(path))
+    if check is not None:
+        check(infos, metadata)
     try:
         with safe_open(path, framework="numpy") as file:
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
-            metadata = json.loads((file.metadata() or {}).get("json", "{}"))
-    except (SafetensorError, OSError, ValueError) as error:
+    except (
+        SafetensorError,
+        OSError,
+        ValueError,
+        TypeError,
+        AttributeError,
+    ) as error:  # the last two: types numpy has not
         raise _damaged(path, error) from error
     return arrays, metadata
 
 
-def arrays_from_bytes(content: bytes, name: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+def arrays_from_bytes(
+    content: bytes, name: str, check: HeaderCheck | None = None
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Arrays by name and the metadata of what `arrays_to_bytes` made; the name is for messages.
 
     Raises:
         FileFormatError: the content is damaged or not safetensors.
     """
+    infos, metadata = _parse_header(_header(io.BytesIO(content), name), name)
+    if check is not None:
+        check(infos, metadata)
     try:
-        arrays = load(content)
-        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
-        return arrays, json.loads(header.get("__metadata__", {}).get("json", "{}"))
-    except (SafetensorError, ValueError) as error:
+        return load(content), metadata
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise _damaged(name, error) from error
 
 
-def _damaged(name: Path | str, error: Exception) -> FileFormatError:
+def _damaged(name: Path | str, error: Exception | str) -> FileFormatError:
     return FileFormatError(
-        f"{name} is damaged or not a safetensors file ({error}).",
+        f"{name!s:.300} is damaged or not a safetensors file ({error!s:.300}).",
         remedy="Restore the file from its source or make it again.",
     )
 
@@ -213,11 +247,50 @@ def read_metadata(path: Path | str) -> dict[str, Any]:
     Raises:
         FileFormatError: the file is missing, damaged or not safetensors.
     """
+    return _parse_header(_header_of(local_path(path)), str(path))[1]
+
+
+def _header_of(path: Path) -> bytes:
+    """The JSON at the beginning of a safetensors file, and nothing of what comes after it."""
+    with open_plain_file(path) as file:
+        return _header(file, str(path))
+
+
+def _header(file: BinaryIO, name: str) -> bytes:
+    length = int.from_bytes(file.read(8), "little")
+    header = file.read(min(length, MAX_HEADER + 1))
+    if len(header) > MAX_HEADER:
+        raise _damaged(name, f"its header is larger than the {_size(MAX_HEADER)} allowed")
+    if not length or len(header) < length:
+        raise _damaged(name, "it ends within its header")
+    return header
+
+
+def _parse_header(header: bytes, name: str) -> tuple[dict[str, ArrayInfo], dict[str, Any]]:
     try:
-        with safe_open(Path(path), framework="numpy") as file:
-            return json.loads((file.metadata() or {}).get("json", "{}"))
-    except (SafetensorError, OSError, ValueError) as error:
-        raise FileFormatError(f"{path} is missing, damaged or not a safetensors file ({error}).") from error
+        values = parse_json(header, name, max_bytes=MAX_HEADER)
+        told = values.pop("__metadata__", {})
+        text = told.get("json", "{}")
+        if len(values) > MAX_ARRAYS:
+            raise ValueError(f"{len(values):,} arrays, at most {MAX_ARRAYS:,} are allowed")
+        infos = {key: _info(key, value) for key, value in values.items()}
+        metadata = parse_json(text, f"The metadata of {name}") if isinstance(text, str) else None
+    except FileFormatError as error:
+        raise _damaged(name, error.message) from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise _damaged(name, error) from error
+    if not isinstance(metadata, dict):
+        raise _damaged(name, "its metadata is no object")
+    return infos, metadata
+
+
+def _info(name: str, value: Any) -> ArrayInfo:
+    dtype, shape = value["dtype"], value["shape"]
+    if not isinstance(dtype, str) or not isinstance(shape, list) or len(shape) > MAX_DIMENSIONS:
+        raise ValueError(f"the array {name!r:.80} is {dtype!r:.20} {shape!r:.60}")
+    if any(type(side) is not int or not 0 <= side < 2**40 for side in shape):
+        raise ValueError(f"the array {name!r:.80} has the shape {shape!r:.60}")
+    return ArrayInfo("B" if dtype == "BOOL" else dtype[:1], tuple(shape))
 
 
 def sha256_file(path: Path | str) -> str:
