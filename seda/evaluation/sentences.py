@@ -38,7 +38,7 @@ def path_sentences(trajectory: Trajectory, similarities: np.ndarray | None = Non
         sentences = [(0, start), *_changes(nearest, margins[item], names)]
         center = quoted(trajectory.center_names[centers[item]])
         sentences.append(
-            (trajectory.hand_over, f"Step {trajectory.hand_over}: hand-over; the nearest category center is {center}.")
+            (trajectory.hand_over, f"Step {trajectory.hand_over}: hand-over; the nearest category is {center}.")
         )
         if settled[item] == 0:
             sentences.append((0, f"{names[nearest[0]]} stays nearest all the way."))
@@ -47,7 +47,7 @@ def path_sentences(trajectory: Trajectory, similarities: np.ndarray | None = Non
         end = f"Ends nearest to {names[nearest[-1]]} (cosine {statistic(cosines[1])})."
         sentences.append((last, f"{end} {_answer(trajectory.class_probabilities[item], int(nearest[-1]), names)}"))
         if hint := trajectory.hints[item]:
-            none = f"None of the class texts seems to fit; the picture looks most like {quoted(hint)}."
+            none = f"None of the words seems to fit; the picture looks most like {quoted(hint)}."
             sentences.append((last, none))
         told.append(sorted(sentences, key=lambda sentence: sentence[0]))  # stable: at one state as they came
     return told
@@ -123,7 +123,7 @@ def _changes(nearest: np.ndarray, margins: np.ndarray, names: Sequence[str]) -> 
     sentences = []
     for step in steps[:MAX_CHANGES].tolist():
         change = f"from {names[nearest[step - 1]]} to {names[nearest[step]]}"
-        sentences.append((step, f"Step {step}: nearest class changes {change}{_margin(margins[step])}."))
+        sentences.append((step, f"Step {step}: the nearest word changes {change}{_margin(margins[step])}."))
     if (left_out := len(steps) - MAX_CHANGES) > 0:
         changes = "1 more change is" if left_out == 1 else f"{left_out} more changes are"
         sentences.append((int(steps[MAX_CHANGES]), f"{changes} left out here, the last at step {steps[-1]}."))
@@ -139,6 +139,6 @@ def _answer(probabilities: np.ndarray, end: int, names: Sequence[str]) -> str:
     parts = [f"{names[k]} with {percent(float(probabilities[k]))}" for k in best]
     answer = f"The answer is {', then '.join(parts)}."
     if best[0] != end:
-        answer += f" So the path ends at another class text than the answer: it is one draw, and {names[end]} has "
+        answer += f" So the path ends at another word than the answer: it is one draw, and {names[end]} has "
         answer += f"{percent(float(probabilities[end]))}."
     return answer

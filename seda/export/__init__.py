@@ -16,8 +16,13 @@ __all__ = ["player_payload", "to_csv", "to_html", "write_export"]
 SUFFIXES = (".html", ".csv", ".safetensors")
 
 
-def write_export(journey: Journey, path: Path | str) -> Path:
+def write_export(journey: Journey, path: Path | str, *, loop: bool = False) -> Path:
     """Write a journey in the form that the file's suffix names: .html, .csv or .safetensors (replay).
+
+    Args:
+        journey: what is written.
+        path: where to.
+        loop: whether an .html plays again and again.
 
     Raises:
         ConfigError: another suffix, or more items or states than the player can animate (.html).
@@ -26,7 +31,7 @@ def write_export(journey: Journey, path: Path | str) -> Path:
     path = Path(path)
     suffix = path.suffix.lower()
     if suffix == ".html":
-        return write_bytes(path, to_html(journey).encode())
+        return write_bytes(path, to_html(journey, loop=loop).encode())
     if suffix == ".csv":
         # The byte order mark lets spreadsheet programs read accents as they were typed.
         return write_bytes(path, to_csv(journey).encode("utf-8-sig"))

@@ -8,11 +8,13 @@ import html
 import json
 
 from seda.export.payload import player_payload
-from seda.export.player_files import player_script, player_style
+from seda.export.player_files import player_font, player_script, player_style
 from seda.journey import Journey
 
+# #loop in the address lets any such page play again and again.
 _START = """
-mount(document.getElementById("player"), JSON.parse(document.getElementById("journey").textContent));
+const page = document.getElementById("player");
+mount(page, JSON.parse(document.getElementById("journey").textContent), { loop: page.dataset.loop === "true" || location.hash === "#loop" });
 """
 
 # The policy forbids every request and every script but the one below, whatever a class name may hold.
@@ -27,7 +29,7 @@ _PAGE = """<!doctype html>
 <style>{css}</style>
 </head>
 <body class="sp-page">
-<main id="player"></main>
+<main id="player" data-loop="{loop}"></main>
 <noscript>{note}</noscript>
 <script type="application/json" id="journey">{payload}</script>
 <script type="module">{script}</script>
@@ -36,24 +38,28 @@ _PAGE = """<!doctype html>
 """
 
 
-def to_html(journey: Journey) -> str:
-    """The standalone page: title, player, settings and a sentence on what distances on the map mean.
+def to_html(journey: Journey, *, loop: bool = False) -> str:
+    """The standalone page: title, player, settings and a sentence on what distances on the map mean, in the app's look.
 
+    Args:
+        journey: what it plays.
+        loop: whether it plays again and again from the start; `#loop` in its address asks for the same.
     Raises:
         ConfigError: more items or states than the player can animate.
         ProjectionError: a position on a map is not finite.
     """
     payload = player_payload(journey)
     script = player_script() + _START
-    css = player_style()
+    css = player_font() + player_style()
     policy = (
-        f"default-src 'none'; img-src data:; script-src '{_digest(script)}'; style-src '{_digest(css)}'; "
+        f"default-src 'none'; img-src data:; font-src data:; script-src '{_digest(script)}'; style-src '{_digest(css)}'; "
         "base-uri 'none'; form-action 'none'"
     )
     return _PAGE.format(
         policy=policy,
         title=html.escape(payload["title"]),
         css=css,
+        loop=str(loop).lower(),
         note=html.escape(f"{payload['title']}. This page needs JavaScript to play. {payload['maps'][0]['note']}"),
         payload=embedded_json(payload),
         script=script,

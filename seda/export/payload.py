@@ -413,15 +413,16 @@ def _smaller(png: bytes, budget: int) -> bytes:
 
 
 def _settings(settings: Mapping[str, Any]) -> list[list[str]]:
-    """Settings as lines of text; nested values become "outer · inner"."""
+    """Settings as lines of text; nested values become "outer · inner". Lists (indices, hints) are for programs, not for readers."""
     lines: list[list[str]] = []
 
     def walk(prefix: str, value: Any) -> None:
         if isinstance(value, Mapping):
             for key, inner in value.items():
                 walk(f"{prefix} · {key}" if prefix else str(key), inner)
-        else:
-            lines.append([_short(prefix.replace("_", " ")), _short(str(value))])
+        elif not isinstance(value, list | tuple):
+            text = f"{value:.4g}" if isinstance(value, float) else str(value)
+            lines.append([_short(prefix.replace("_", " ")), _short(text)])
 
     walk("", settings)
     return lines[:40]

@@ -6,12 +6,15 @@ modules are joined in the order of their imports, without the import lines.
 
 from __future__ import annotations
 
+import base64
 import re
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 FOLDER = Path(__file__).parents[1] / "ui" / "assets" / "player"
 ENTRY = "player.js"
+FONT = "static/static/media/SourceSansVF-Upright*.woff2"
 
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./([\w-]+\.js)";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=(?:const|class|function) )", re.MULTILINE)
@@ -35,6 +38,24 @@ def player_script() -> str:
 
     add(ENTRY)
     return "\n".join(joined)
+
+
+@cache
+def player_font() -> str:
+    """A style rule with the app's own font inside, so that an exported page looks as the app does; empty where it is not found.
+
+    It is Source Sans (SIL Open Font License 1.1), which comes with Streamlit; only its file is read.
+    """
+    package = find_spec("streamlit")
+    folders = [] if package is None else package.submodule_search_locations or []
+    found = [path for folder in folders for path in sorted(Path(folder).glob(FONT))]
+    if not found:
+        return ""
+    content = base64.b64encode(found[0].read_bytes()).decode("ascii")
+    return (
+        '@font-face { font-family: "Source Sans"; font-weight: 200 900; '
+        f'src: url("data:font/woff2;base64,{content}") format("woff2"); }}\n'
+    )
 
 
 @cache

@@ -3,8 +3,11 @@
 The app in a real Chromium, all stored examples and one run of 64 of the samples, on every map, at four sizes, the last step
 reached by playing, by the End key and by scrubbing. A row each:
 
-    nearest_star_wrong      pictures that are drawn nearest to the star of another word than their answer
+    nearest_star_wrong      pictures that are drawn nearest to the star of another word than the one that their path ends at in
+                            feature space
     true_point_wrong        the same of the true ends of their paths on the screen: what the map itself gets wrong
+    answer_elsewhere        pictures whose path ends at another word than their answer: a path is one draw, the answer weighs
+                            all (half of their ring has that word's colour)
     max_offset_radii        largest distance of a picture from its true point, in radii of a whole picture (Heads.headRadius)
     labels_covered          names of words that a picture lies on
     words_without_label     words of the list whose name is not written
@@ -45,19 +48,20 @@ MEASURE = """
 (root, covered) => {
     const { map, journey, clock, view } = root.sedaPlayer;
     const { heads, landmarks, scene } = map;
-    const wrong = (point, answer) => {
+    const wrong = (point, end) => {
         const gaps = landmarks.textPoints.map((star) => Math.hypot(star.x - point.x, star.y - point.y));
-        return gaps[answer] > Math.min(...gaps) + 0.01; // stars on one another are one
+        return gaps[end] > Math.min(...gaps) + 0.01; // stars on one another are one
     };
     const points = journey.items.map((_, item) => scene.paths.pointAt(item, clock.position));
-    const answers = journey.items.map(({ answer }) => answer);
-    const count = (places) => places.filter((place, item) => wrong(place, answers[item])).length;
+    const ends = journey.items.map(({ nearest }) => nearest);
+    const count = (places) => places.filter((place, item) => wrong(place, ends[item])).length;
     const written = landmarks.names.filter(({ word }) => word !== undefined);
     const stage = root.querySelector("[data-testid=map]").getBoundingClientRect();
     const play = root.querySelector("[data-testid=play]").getBoundingClientRect();
     return {
         pictures: points.length,
         nearest_star_wrong: count(heads.places), true_point_wrong: count(points),
+        answer_elsewhere: journey.items.filter(({ answer, nearest }) => answer !== nearest).length,
         max_offset_radii: Math.max(...points.map(({ x, y, size }, item) =>
             Math.hypot(heads.places[item].x - x, heads.places[item].y - y) / (heads.headRadius * Math.min(1.3, Math.max(0.7, size))))),
         labels_covered: written.filter((name) => name.covered > covered).length,

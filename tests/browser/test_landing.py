@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import os
+import shutil
+import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -197,3 +201,44 @@ def test_keys_work_before_anything_has_the_focus(at):
     until(page, lambda: page.evaluate("document.fullscreenElement !== null"))
     page.keyboard.press("f")
     until(page, lambda: page.evaluate("document.fullscreenElement === null"))
+
+
+def test_an_exported_page_looks_as_the_app_does_and_loops_when_asked(chromium: Browser, tmp_path: Path):
+    path = write_export(toy_journey(), tmp_path / "journey.html")
+    page = chromium.new_page()
+    page.goto(f"{path.as_uri()}#loop")
+    root_of(page).wait_for()
+    assert page.get_by_test_id("loop").get_attribute("aria-pressed") == "true"
+    assert page.evaluate("document.fonts.ready.then(() => document.fonts.check('14px \"Source Sans\"'))")
+    # the colours of .streamlit/config.toml
+    theme = tomllib.loads((Path(__file__).parents[2] / ".streamlit" / "config.toml").read_text())["theme"]
+    style = (Path(__file__).parents[2] / "seda" / "ui" / "assets" / "player" / "player.css").read_text().lower()
+    for scheme in ("light", "dark"):
+        for part in ("primaryColor", "backgroundColor", "textColor"):
+            assert theme[scheme][part].lower() in style, (scheme, part)
+    page.close()
+
+
+@pytest.mark.parametrize("text", ["只坐在窗户上", "बिल्ली", "חתול", "قطة", "猫が座る", "고양이"])
+def test_scripts_are_drawn_where_their_fonts_are(page: Page, tmp_path: Path, text: str):
+    if not shutil.which("fc-list") or not subprocess.run(["fc-list", ":lang=hi"], capture_output=True).stdout:
+        assert not os.environ.get("CI"), ".ci/run installs Debian's Noto fonts"
+        pytest.skip("Debian's fonts-noto-core and fonts-noto-cjk are not installed")
+    page.goto(write_export(toy_journey(), tmp_path / "journey.html").as_uri())
+    root_of(page).wait_for()
+    # A letter without a glyph is drawn as the same box as any other.
+    boxes = root_of(page).evaluate(
+        """(root, text) => {
+            const canvas = document.createElement("canvas"), ctx = canvas.getContext("2d", { willReadFrequently: true });
+            const picture = (letter) => {
+                ctx.clearRect(0, 0, 80, 80);
+                ctx.font = `30px ${getComputedStyle(root).fontFamily}`;
+                ctx.fillText(letter, 10, 50);
+                return ctx.getImageData(0, 0, 80, 80).data.join();
+            };
+            const missing = picture(String.fromCodePoint(0x10ffff));
+            return [...text].filter((letter) => /\\p{L}/u.test(letter)).map((letter) => picture(letter) === missing);
+        }""",
+        text,
+    )
+    assert boxes and not any(boxes)

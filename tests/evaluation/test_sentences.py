@@ -43,11 +43,11 @@ def test_a_path_is_told_from_start_to_answer():
     assert path_sentences(path(0, 0, 1, 0, 2, 1, 1)) == [
         [
             (0, "Starts nearest to “shirt” (cosine .80, margin .20)."),
-            (2, "Step 2: nearest class changes from “shirt” to “coat”, margin .20."),
-            (3, "Step 3: nearest class changes from “coat” to “shirt”, margin .20."),
-            (3, "Step 3: hand-over; the nearest category center is “Shirt”."),
-            (4, "Step 4: nearest class changes from “shirt” to “bag”, margin .20."),
-            (5, "Step 5: nearest class changes from “bag” to “coat”, margin .20."),
+            (2, "Step 2: the nearest word changes from “shirt” to “coat”, margin .20."),
+            (3, "Step 3: the nearest word changes from “coat” to “shirt”, margin .20."),
+            (3, "Step 3: hand-over; the nearest category is “Shirt”."),
+            (4, "Step 4: the nearest word changes from “shirt” to “bag”, margin .20."),
+            (5, "Step 5: the nearest word changes from “bag” to “coat”, margin .20."),
             (5, "From step 5 on “coat” stays nearest."),
             (
                 6,
@@ -62,14 +62,14 @@ def test_a_path_that_never_changes_and_one_that_changes_at_the_end():
     assert [step for step, _ in still] == [0, 0, 3, 6] and still[1][1] == "“coat” stays nearest all the way."
     (late,) = path_sentences(path(0, 0, 0, 0, 0, 0, 1))
     assert not any("stays" in text for _, text in late)
-    assert late[-2] == (6, "Step 6: nearest class changes from “shirt” to “coat”, margin .20.")
+    assert late[-2] == (6, "Step 6: the nearest word changes from “shirt” to “coat”, margin .20.")
 
 
 def test_an_end_that_is_not_the_answer_is_said():
     (told,) = path_sentences(path(0, 0, 0, 0, 2, 2, 2, answer=(0.001, 0.6, 0.399)))
     assert told[-1][1] == (
         "Ends nearest to “bag” (cosine .80). The answer is “coat” with 60 %, then “bag” with 40 %. So the path ends at "
-        "another class text than the answer: it is one draw, and “bag” has 40 %."
+        "another word than the answer: it is one draw, and “bag” has 40 %."
     )
 
 

@@ -73,3 +73,10 @@ def test_write_export_follows_the_suffix(tmp_path):
     np.testing.assert_array_equal(replay.positions.states, journey.positions.states)
     with pytest.raises(ConfigError, match=r"'a.gif' ends with .gif; an export ends with one of .html, .csv"):
         write_export(journey, tmp_path / "a.gif")
+
+
+def test_a_page_holds_the_apps_font_and_loops_when_asked(tmp_path):
+    page = write_export(toy_journey(), tmp_path / "a.html", loop=True).read_text(encoding="utf-8")
+    assert 'data-loop="true"' in page and '@font-face { font-family: "Source Sans"' in page
+    assert "font-src data:" in page and "http" not in page.split("<script")[0].replace("http-equiv", "")
+    assert 'data-loop="false"' in write_export(toy_journey(), tmp_path / "b.html").read_text(encoding="utf-8")

@@ -13,7 +13,7 @@ export const REACH = 1.5;
 
 const CROWD = 13; // pictures at one mark that may cover it: its name says which it is
 const SHRINK = 0.94; // of the radius, until all find a place
-const MARGIN = 2; // px by which a place is nearer to its own mark than to any other
+const MARGIN = 2; // px by which a place is nearer to its own mark than to any other; a fifth of their gap where that is less
 
 /** Angle that leads away from other marks and from the edges of the frame: there the fan opens. */
 function openSide(mark, others, frame) {
@@ -66,7 +66,8 @@ function ringPlaces(mark, radius, reach, core, toward, even) {
 export function berth(mark, count, { radius, reach, least, core, others, taken, frame, toward, rows = false }) {
   const near = others.filter((other) => Math.hypot(other.x - mark.x, other.y - mark.y) < 3 * reach + core);
   const side = toward ?? openSide(mark, others, frame);
-  const inCell = (p) => near.every((other) => Math.hypot(p.x - other.x, p.y - other.y) >= Math.hypot(p.x - mark.x, p.y - mark.y) + MARGIN);
+  const cell = near.map((other) => ({ ...other, margin: Math.min(MARGIN, Math.hypot(other.x - mark.x, other.y - mark.y) / 5) }));
+  const inCell = (p) => cell.every(({ x, y, margin }) => Math.hypot(p.x - x, p.y - y) >= Math.hypot(p.x - mark.x, p.y - mark.y) + margin);
   const inFrame = (p, r) => p.x - r >= frame.left && p.x + r <= frame.right && p.y - r >= frame.top && p.y + r <= frame.bottom;
   const isFree = (p, r) => taken.every((one) => Math.hypot(p.x - one.x, p.y - one.y) >= one.radius + r);
   const wishes = [(p, r) => inCell(p) && inFrame(p, r) && isFree(p, r), (p, r) => inCell(p) && inFrame(p, r), inCell];
@@ -79,11 +80,12 @@ export function berth(mark, count, { radius, reach, least, core, others, taken, 
       if (found.length >= count) return finished(mark, r, found.slice(0, count));
     }
   }
-  // Marks that lie on one another leave no cell, and very many pictures no room: then they lie as close as within reach.
-  for (let r = least; ; r *= SHRINK) {
-    const found = ringPlaces(mark, r, reach, 0, side, false);
-    if (found.length >= count) return finished(mark, r, found.slice(0, count));
+  // Very many pictures, or marks that lie close together: as small as it takes, and at last on the mark itself.
+  for (let r = least; r > 0.4; r *= SHRINK) {
+    const found = ringPlaces(mark, r, reach, 0, side, false).filter(inCell);
+    if (found.length >= count) return finished(mark, Math.max(r, least / 2), found.slice(0, count));
   }
+  return finished(mark, least, Array.from({ length: count }, () => ({ ...mark, ring: 0, turn: 0 })));
 }
 
 function finished(mark, radius, found) {

@@ -294,11 +294,16 @@ export class Heads {
     }
     ctx.restore();
     const fine = clamp(radius / 18, 0.55, 1); // a small picture has a thin ring
-    ctx.beginPath();
-    ctx.arc(0, 0, radius - 0.5 * fine, 0, TAU);
+    const { answer, nearest } = this.journey.items[item];
+    // A path that ends at another word than the answer says so: half of the ring is that word's.
+    const halves = answer === nearest || !vivid ? [color] : [color, theme.tune(this.journey.classes[nearest].color)];
     ctx.lineWidth = (chosen ? 4 : 2.6) * fine;
-    ctx.strokeStyle = css(color);
-    ctx.stroke();
+    halves.forEach((half, i) => {
+      ctx.beginPath();
+      ctx.arc(0, 0, radius - 0.5 * fine, TAU * (i / halves.length - 0.125), TAU * ((i + 1) / halves.length - 0.125));
+      ctx.strokeStyle = css(half);
+      ctx.stroke();
+    });
     ctx.beginPath();
     ctx.arc(0, 0, radius + (chosen ? 2.4 : 1.4) * fine, 0, TAU);
     ctx.lineWidth = (chosen ? 2 : 1) * fine;

@@ -73,7 +73,8 @@ export class Tooltip {
         note(`step ${step}: nearest words`), el("ol", {}, ...rows),
         ...(journey.neighbors ? [note("known pictures that are most alike"), el("div", { class: "sp-tiles" }, ...neighborTiles(this.player, index, step, 26))] : []),
         ...this.#trust(index).map(note),
-        note(`ends at “${classes[answer].name}” with ${Math.round(probability * 100)} %`),
+        note(`answer: “${classes[answer].name}” with ${Math.round(probability * 100)} %`),
+        ...(item.nearest === answer ? [] : [note(`this path ends at “${classes[item.nearest].name}”: it is one draw of several possible ones`)]),
       ),
     ].filter(Boolean);
   }
