@@ -78,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
         "--out", required=True, metavar="FILE", type=Path,
         help=".html plays offline in a browser, .csv is a table, .safetensors is a replay that the app opens",
     )  # fmt: skip
+    trace.add_argument("--loop", action="store_true", help="let an .html play again and again, as at a stand")
     trace.add_argument(
         "--template", metavar="TEXT", help='put around each class text, such as "a photo of a {}"; default: the aligner\'s own'
     )  # fmt: skip
@@ -393,7 +394,7 @@ def _trace(arguments: argparse.Namespace) -> int:
         images, names, workbench, sampling, template=arguments.template, title=f"{len(images)} images on their way to {len(names)} class texts",
         on_step=lambda event: _progress(f"stage {event.stage}", event.done, event.total),
     )  # fmt: skip
-    print(write_export(journey, arguments.out))
+    print(write_export(journey, arguments.out, loop=arguments.loop))
     return ANSWERED
 
 
