@@ -187,14 +187,13 @@ def _number_text(value: float) -> str:
 
 
 def write_view(view: PlayerState | None, journey: Journey) -> dict[str, str]:
-    """Parameters for where the player stands; none at its rest, which a visitor reaches by watching."""
+    """Parameters for where the player stands: a link opens at the step that it was made at, the last one too."""
     if view is None:
         return {}
     params = {}
     if view.map and view.map != next(iter(journey.maps)):
         params["map"] = view.map
-    if view.step != _last(journey):
-        params["step"] = str(view.step)
+    params["step"] = str(view.step)
     if view.selection:
         params["selected"] = ",".join(map(str, view.selection[:MAX_LISTED]))
     if view.stills:
@@ -312,7 +311,8 @@ def read_view(params: Mapping[str, str], journey: Journey) -> tuple[PlayerState 
             view = replace(view, stills=params["stills"] == "1")
         else:
             refused.append(f"stills {quoted(params['stills'])}")
-    return (view if view != start else None), tuple(refused)
+    asked = any(name in params for name in VIEW) and not (refused and view == start)
+    return (view if asked else None), tuple(refused)
 
 
 def _last(journey: Journey) -> int:

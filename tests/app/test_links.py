@@ -130,13 +130,13 @@ def test_the_players_view_comes_back():
     journey = toy_journey()
     last = journey.trajectory.states.shape[1] - 1
     for view, params in (
-        (PlayerState(last, (), next(iter(journey.maps))), {}),
+        (PlayerState(last, (), next(iter(journey.maps))), {"step": str(last)}),  # a link keeps its last step
         (PlayerState(3, (0, 2), "timeline", True), {"map": "timeline", "step": "3", "selected": "0,2", "stills": "1"}),
         (PlayerState(0, (), next(iter(journey.maps))), {"step": "0"}),
     ):
         assert write_view(view, journey) == params
-        assert read_view(params, journey) == (view if params else None, ())
-    assert write_view(None, journey) == {}
+        assert read_view(params, journey) == (view, ())
+    assert write_view(None, journey) == {} and read_view({}, journey) == (None, ())
 
 
 @pytest.mark.parametrize(

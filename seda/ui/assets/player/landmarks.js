@@ -180,7 +180,7 @@ export class Landmarks {
       {
         pictures: circles(heads.words), marks: [...stars, ...column], categories: [...circles(heads.categories), ...diamonds], paths: this.#pathPoints(),
         boxes: view.small ? [] : [[view.width - ZOOM.width, view.height - ZOOM.height, view.width, view.height]],
-        frame: { left: 4, top: view.insets.top - 8, right: view.width - 4, bottom: view.height - view.insets.bottom + 4 },
+        frame: { left: 4, top: Math.max(4, view.insets.top - 8), right: view.width - 4, bottom: view.height - view.insets.bottom + 4 },
       },
     );
     return names.map((name, i) => ({ name, place: places[i] })).filter(({ place }) => place);
