@@ -191,9 +191,10 @@ def _journey(
     n, s, d = trajectory.states.shape
     nearest, indices, similarities = nearest_points(trajectory.states.reshape(n * s, d), *_pool(trajectory, workbench))
     labels = _shown_labels(trajectory, workbench.aligner.reference.labels.cpu().numpy())
+    maps = maps_of(trajectory, workbench)
     return Journey(
         trajectory,
-        place_trajectory(trajectory, workbench, maps_of(trajectory, workbench), nearest),
+        _scored(place_trajectory(trajectory, workbench, maps, nearest), maps, trajectory, workbench),
         labels[:: thinning(len(labels), MAX_REFERENCE)],
         len(labels),
         thumbnails,
@@ -235,6 +236,23 @@ def maps_of(trajectory: Trajectory, workbench: Workbench) -> dict[str, FrozenMap
     reference = workbench.aligner.reference.features.cpu().numpy()
     found = own | word_maps(trajectory, reference)
     return {name: found[name] for name in MAP_LABELS if name in found}
+
+
+def _scored(
+    placed: dict[str, MapPositions], maps: Mapping[str, FrozenMap], trajectory: Trajectory, workbench: Workbench
+) -> dict[str, MapPositions]:
+    """The placed maps, each with its trust measures: those of the aligner's maps stand in their cards, the others are taken."""
+    reference = workbench.aligner.reference.features.cpu().numpy()
+    return {
+        name: positions
+        if positions.about["scores"]
+        else _with_scores(positions, map_scores(reference, maps[name].reference, trajectory.states, positions.states))
+        for name, positions in placed.items()
+    }
+
+
+def _with_scores(positions: MapPositions, scores: Mapping[str, float]) -> MapPositions:
+    return replace(positions, about={**positions.about, "scores": dict(scores)})
 
 
 def place_trajectory(
@@ -325,7 +343,7 @@ def refit_journey(
     )  # at once: neighbours in feature space are the same for all
     for name, positions in placed.items():
         scores = map_scores(reference, refitted[name].reference, trajectory.states, positions.states)
-        placed[name] = replace(positions, about={**positions.about, "scores": scores})
+        placed[name] = _with_scores(positions, scores)
     return replace(journey, maps={**journey.maps, **placed}, ghost=None, clouds=())
 
 
