@@ -7,7 +7,7 @@ from seda.ui.controls import side_panel
 from seda.ui.errors import errors_on_screen
 from seda.ui.examples import show_examples
 from seda.ui.frame import stand_in_frame
-from seda.ui.results import show_details, show_messages, show_picture
+from seda.ui.results import bring_into_view, show_details, show_messages, show_picture
 from seda.ui.runs import run_pending
 from seda.ui.state import app_state
 from seda.ui.stored import show_first_example
@@ -31,5 +31,6 @@ if state.shown is not None:
         show_details(state)
 with errors_on_screen():
     show_examples(state)
+bring_into_view(state)
 with progress:  # last, because it computes: the picture before plays on below
     run_pending(state)

@@ -76,8 +76,8 @@ def _example(path: str, changed: int) -> Journey:
     return Journey.load(path)
 
 
-def example_strip(name: str) -> str:
-    """A few of a stored example's own pictures side by side, as a data URL.
+def example_strip(name: str) -> tuple[str, tuple[str, ...]]:
+    """A few of a stored example's own pictures side by side, as a data URL, and their names.
 
     Raises:
         FileFormatError: the file is damaged.
@@ -87,10 +87,12 @@ def example_strip(name: str) -> str:
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _example_strip(path: str, changed: int) -> str:
-    pictures = _example(path, changed).thumbnails
-    count = min(STRIP, len(pictures))
-    return picture_strip([pictures[place * len(pictures) // count] for place in range(count)])
+def _example_strip(path: str, changed: int) -> tuple[str, tuple[str, ...]]:
+    journey = _example(path, changed)
+    count = min(STRIP, len(journey.thumbnails))
+    chosen = [place * len(journey.thumbnails) // count for place in range(count)]
+    strip = picture_strip([journey.thumbnails[place] for place in chosen])
+    return strip, tuple(journey.trajectory.item_names[place] for place in chosen)
 
 
 def read_replay(content: bytes, name: str) -> Journey:

@@ -135,7 +135,7 @@ def show_provenance(card: AlignerCard) -> None:
     st.subheader("Sizes and versions", anchor=False)
     _table({"common width": card.model.dim, "feature scale": f"{card.model.feature_norm:.3g}", **card.versions})
     st.subheader("Train it again", anchor=False)
-    st.code(_command(card), language="shell", wrap_lines=True)
+    st.code(_command(card), language=None, wrap_lines=True)
     if WORDS_ALONE not in card.data:
         with st.expander("All training settings"):
             _table(card.training.to_dict())

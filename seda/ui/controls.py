@@ -192,6 +192,7 @@ def _ask(state: AppState) -> None:
         template = links.read_template(state.template) if state.template.strip() else ""
         parse_class_texts(state.class_text or "")
         state.ask(TraceRequest(pictures, source, state.class_text or "", template, state.aligner, state.sampling))
+        state.raised += 1
     except SedaError as error:
         state.problem = error
 
@@ -241,6 +242,7 @@ def open_example(state: AppState, name: str) -> None:
     try:
         show_example(state, name)
         renew_panel(state)
+        state.raised += 1
     except SedaError as error:
         state.problem = error
 
@@ -252,5 +254,6 @@ def _open_replay(state: AppState) -> None:
     try:
         show_replay(state, file.getvalue(), file.name)
         renew_panel(state)
+        state.raised += 1
     except SedaError as error:
         state.problem = error

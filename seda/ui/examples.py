@@ -22,15 +22,6 @@ def show_examples(state: AppState) -> None:
             for name in names:
                 with errors_on_screen():
                     _card(state, name)
-    if state.raised:  # the picture that was asked for is above the cards
-        st.html(_UP.format(state.raised), unsafe_allow_javascript=True)
-
-
-_UP = """<script>/* {} */
-document.querySelector('[data-testid="stMain"]')?.scrollTo({{
-  top: 0, behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "instant" : "smooth",
-}})
-</script>"""
 
 
 def _card(state: AppState, name: str) -> None:
@@ -39,14 +30,10 @@ def _card(state: AppState, name: str) -> None:
         state.shown is not None and state.shown.source == Source(EXAMPLE, (name,)) and state.shown.origin == "example"
     )
     with st.container(border=True, gap="xsmall", key=f"trajectories.card.{'here.' if here else ''}{name}"):
-        st.image(cache.example_strip(name), width="stretch", alt=", ".join(journey.trajectory.item_names))
+        strip, shown = cache.example_strip(name)
+        st.image(strip, width="stretch", alt=", ".join(shown))
         st.button(
-            plain(journey.title or name), type="tertiary", key=f"trajectories.card.open.{name}", on_click=_open,
+            plain(journey.title or name), type="tertiary", key=f"trajectories.card.open.{name}", on_click=open_example,
             args=(state, name), width="stretch",
         )  # fmt: skip
         st.caption(plain(journey.note))
-
-
-def _open(state: AppState, name: str) -> None:
-    open_example(state, name)
-    state.raised += 1

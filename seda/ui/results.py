@@ -24,6 +24,12 @@ _ORIGINS = {
     "replay": ("Replay", ":material/replay:"),
 }
 
+_INTO_VIEW = """<script>{{ /* {} */
+document.querySelector('[data-testid="stMain"]')?.scrollTo({{ top: 0, behavior: "instant" }});
+const panel = '[data-testid="stSidebar"]:not([data-collapsed="true"], [aria-expanded="false"])';
+if (innerWidth <= 768) document.querySelector(`${{panel}} [data-testid="stSidebarCollapseButton"] button`)?.click();
+}}</script>"""
+
 
 def show_messages(state: AppState) -> None:
     """What the last run has to say: its error, that it was stopped, what was left out."""
@@ -34,6 +40,12 @@ def show_messages(state: AppState) -> None:
     if state.shown is not None:
         show_failures(state.shown.failures)
         show_notes(state.shown.notes)
+
+
+def bring_into_view(state: AppState) -> None:
+    """Where something new was asked for, go up to it, and on a narrow window fold the side panel, which covers it."""
+    if state.raised:
+        st.html(_INTO_VIEW.format(state.raised), unsafe_allow_javascript=True)
 
 
 def show_picture(state: AppState) -> None:
@@ -58,11 +70,10 @@ def _picture(state: AppState) -> None:
         label, icon = _ORIGINS[shown.origin]
         st.badge(label, icon=icon, color="primary")
         st.caption(_about(shown), width="stretch")
-    if state.pending is None:
-        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            _comparison(state, shown)
-            _seeds(state, shown)
-            _refitting(state, shown)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):  # also during a run, or its values go
+        _comparison(state, shown)
+        _seeds(state, shown)
+        _refitting(state, shown)
     if left_out:
         st.caption(f"The address of this page leaves out {' and '.join(left_out)}: too long for a link.")
 
@@ -71,7 +82,7 @@ def _about(shown: Shown) -> str:
     """What the picture is compared with, or shows; its title is the player's own."""
     ghost = shown.journey.ghost
     if ghost is not None:
-        return f"Pale: the picture before. What is different now: {plain('; '.join(ghost.changes))}"
+        return f"Dashed: the picture before. What is different now: {plain('; '.join(ghost.changes))}"
     if shown.origin == "example":
         return "Change a word in the side panel and press Run, or choose pictures of your own."
     pictures, texts = len(shown.journey.thumbnails), len(shown.journey.trajectory.class_names)
@@ -81,12 +92,16 @@ def _about(shown: Shown) -> str:
 def _comparison(state: AppState, shown: Shown) -> None:
     """The offer to lay the picture before over this one, or to take it away."""
     if shown.journey.ghost is not None:
-        if st.button("Remove the comparison", icon=":material/close:", key="trajectories.uncompare"):
+        if st.button(
+            "Remove the comparison", icon=":material/close:", key="trajectories.uncompare",
+            disabled=state.pending is not None,
+        ):  # fmt: skip
             state.show(shown.alone)
             st.rerun(scope="app")
     elif shown.before is not None and st.button(
         "Compare with the picture before", icon=":material/compare:", key="trajectories.compare",
-        help="The ways that the same pictures took in the run before are drawn pale beside the new ones.",
+        disabled=state.pending is not None,
+        help="The ways that the same pictures took in the run before are drawn, dashed, beside the new ones.",
     ):  # fmt: skip
         state.show(shown.compared)
         st.rerun(scope="app")
@@ -98,7 +113,7 @@ def _seeds(state: AppState, shown: Shown) -> None:
     with st.container(horizontal=True, width="content", gap="xsmall"):
         asked = st.button(
             "Repeat with other random starts", icon=":material/casino:", key="trajectories.repeat",
-            disabled=refitted or not 1 <= len(selected) <= MOST_REPEATED,
+            disabled=state.pending is not None or refitted or not 1 <= len(selected) <= MOST_REPEATED,
             help="The maps were changed for the ways that are drawn; other ways are placed on the aligner's own maps only. "
             "Press Run to let the pictures travel again, then repeat them."
             if refitted
@@ -117,7 +132,7 @@ def _seeds(state: AppState, shown: Shown) -> None:
 def _refitting(state: AppState, shown: Shown) -> None:
     if st.button(
         "Make room for these words", icon=":material/fit_screen:", key="trajectories.refit",
-        disabled=bool(_drifts(shown)),
+        disabled=state.pending is not None or bool(_drifts(shown)),
         help="The maps were fitted once, for the aligner's own words; yours are placed on them as they are. This refits the "
         "maps: from where they are, with room for these words and ways, old points kept within 5 % of the map's width. A "
         "comparison and repeated pictures are taken away. It takes half a minute, on a busy machine two.",

@@ -177,7 +177,7 @@ class AppState:
         kept_address: parameters of a link whose own pictures are missing: the address stays until something else is shown.
         written: the address as this side last knew it, without the player's part; None before the first picture.
         written_at: when it was last written, in seconds of a clock that only grows.
-        raised: how often the page was to be scrolled up to its picture.
+        raised: how often the picture was to be brought into view.
         visited: what was shown at the latest addresses, for the browser's Back and Forward.
     """
 

@@ -31,10 +31,12 @@ _STYLE = Template("""
 [data-testid="stSidebarUserContent"] h3 { padding-top: .2rem; padding-bottom: .1rem; font-size: 1.05rem; }
 [data-testid="stSidebarCollapseButton"] { visibility: visible; }
 [data-testid="stCaptionContainer"] { opacity: $caption; }
+[data-testid="stCaptionContainer"] code { color: inherit; }
 [data-testid="stCaptionContainer"] code, [data-testid="stMarkdownContainer"] code { font-size: max(${smallest}px, .85em); }
 [data-testid="stBaseButton-primary"], [data-testid="stBaseButton-primaryFormSubmit"] { color: var(--on-primary); }
 [data-testid="stBaseButton-primary"]:is(:hover, :focus, :active):not(:disabled),
 [data-testid="stBaseButton-primaryFormSubmit"]:is(:hover, :focus, :active):not(:disabled) { color: var(--on-primary); }
+[data-testid="stCheckbox"] svg { stroke: var(--on-primary); }
 .st-key-trajectories-gallery { gap: .5rem; padding: .6rem; }
 .st-key-trajectories-gallery [data-testid="stColumn"] [data-testid="stVerticalBlock"] { gap: .15rem; align-items: center; }
 .st-key-trajectories-gallery img { border-radius: .4rem; }
@@ -44,7 +46,7 @@ _STYLE = Template("""
 [class*="st-key-trajectories-card-"]:not([class*="-open-"]):hover { border-color: var(--accent); }
 [class*="st-key-trajectories-card-here-"] { border-color: var(--accent); box-shadow: inset 0 0 0 1px var(--accent); }
 [class*="st-key-trajectories-card-"] [data-testid="stElementToolbar"] { display: none; }
-.st-key-trajectories-examples h3 { font-size: 1.25rem; padding-bottom: 0; }
+.st-key-trajectories-examples h3 { font-size: 1.25rem; padding-bottom: .5rem; }
 [class*="st-key-trajectories-card-"] img { border-radius: .4rem; }
 [class*="st-key-trajectories-card-open-"] button { justify-content: start; text-align: start; min-height: 0; padding: 0; }
 [class*="st-key-trajectories-card-open-"] button > div { justify-content: start; width: 100%; }
@@ -66,6 +68,7 @@ _STYLE = Template("""
   min-height: 0; width: 1.25rem; height: 1.25rem; padding: 0; border-radius: 50%; opacity: 0;
   color: var(--on-primary); background: var(--accent);
 }
+[class*="-tile-"][class*="st-key-"] button p { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
 [class*="-tile-"][class*="st-key-"]:hover button, [class*="-tile-"][class*="st-key-"] button:focus-visible { opacity: 1; }
 @media (hover: none) { [class*="-tile-"][class*="st-key-"] button { opacity: 1; } }
 [class*="st-key-train-class-"] { gap: .6rem; padding: .8rem; }
@@ -73,10 +76,17 @@ _STYLE = Template("""
 [class*="st-key-train-thumbnails-"] { gap: .25rem; }
 [class*="st-key-train-thumbnails-"] img { border-radius: .3rem; }
 .st-key-reading { max-width: 76rem; margin: 0 auto; padding-top: .75rem; }
+.st-key-reading h1 { font-size: 2rem; padding: .25rem 0 .5rem; }
+.st-key-reading h2, .st-key-reading h3 { font-size: 1.375rem; }
 .st-key-reading thead { display: none; }
 @media (max-width: 640px) { .stMainBlockContainer { padding: 3.75rem .625rem 2rem; } }
 @media (forced-colors: active) {
-  [data-testid^="stBaseButton"], [data-testid="stExpander"] details { border: 1px solid ButtonBorder; }
+  [data-testid^="stBaseButton"]:not([data-testid*="ertiary"], [data-testid*="eader"], [data-testid*="inimal"]),
+  [data-testid="stExpander"] details { border: 1px solid ButtonBorder; }
+  [data-testid="stCheckbox"] svg { stroke: CanvasText; }
+  [data-testid="stCheckbox"] label > div:not([data-testid]) { border: 1px solid CanvasText; }
+  [data-testid="stCheckbox"] label > div:not([data-testid]) > div { background: CanvasText; forced-color-adjust: none; }
+  [data-testid="stButtonGroup"] :is([aria-checked="true"], [aria-pressed="true"]) { outline: 2px solid Highlight; outline-offset: -3px; }
   [data-testid^="stBaseButton"]:focus-visible { outline: 2px solid Highlight; }
 }
 </style>

@@ -135,8 +135,8 @@ def _show(state: AppState, page: str) -> None:
             with st.container(width=48, gap=None, key=f"{page}.tile.{place}"):
                 st.html(look.html)
                 st.button(
-                    "", icon=":material/close:", type="tertiary", key=f"{page}.remove.{place}", on_click=_remove,
-                    args=(state, look.file), help=f"Remove {plain(look.file.name)}",
+                    f"Remove {plain(look.file.name)}", icon=":material/close:", type="tertiary",
+                    key=f"{page}.remove.{place}", on_click=_remove, args=(state, look.file),
                 )  # fmt: skip
     for look in looks:
         if look.problem:

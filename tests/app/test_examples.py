@@ -26,7 +26,9 @@ def test_each_example_is_a_card_and_one_click_shows_it(open_app):
 
 
 def test_a_card_shows_pictures_of_its_example(assets):
-    head, _, content = cache.example_strip("01-shapes").partition(",")
+    strip, names = cache.example_strip("01-shapes")
+    head, _, content = strip.partition(",")
+    assert names == cache.example("01-shapes").trajectory.item_names
     assert head == "data:image/jpeg;base64"
     assert Image.open(io.BytesIO(base64.b64decode(content))).size == (3 * TILE, TILE)
 
@@ -52,7 +54,7 @@ def test_the_shipped_examples_have_words_for_their_cards_and_cost_little(shipped
     cache._example.clear()
     cache._example_strip.clear()
     names, started = cache.example_names(), time.perf_counter()
-    sent = sum(len(cache.example_strip(name)) for name in names)
+    sent = sum(len(cache.example_strip(name)[0]) for name in names)
     assert time.perf_counter() - started < 1  # measured: .1 s for all six, once a server
     assert len(names) == 6 and sent < 150_000
     for name in names:
