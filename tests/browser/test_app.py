@@ -5,18 +5,22 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from seda.ui.theme import SIDEBAR_WIDTH
 from tests.browser.played import pause, root_of
+from tests.browser.readable import unreadable
 from tests.browser.served import ROOT, served
 from tests.tiny import picture
 
 SIZES = {"1920x1080": (1920, 1080), "1280x720": (1280, 720), "390x844": (390, 844)}
+ZOOMED = {"640x360": (640, 360)}  # 1280 x 720 at 200 %
+PAGES = ("trajectories", "search", "train", "aligner", "method")
 RUN_LIMIT = 120_000  # ms; the first run imports torch and loads the encoder
 
 pytestmark = pytest.mark.browser
@@ -57,7 +61,7 @@ def step_line(page: Page) -> str:
 
 
 def badge(page: Page, text: str) -> Locator:
-    """The badge above the picture; its text begins with its icon's name."""
+    """The badge below the picture; its text begins with its icon's name."""
     return page.get_by_test_id("stMain").get_by_text(re.compile(f"{text}$"))
 
 
@@ -106,15 +110,18 @@ def test_upload_type_run_see(visitor: Page, server: str, artifacts: Path, tmp_pa
     visitor.get_by_role("radio", name="Upload").click()
     expect(visitor.locator("input[type=file]")).to_have_count(2)  # the other one opens replays
     visitor.locator("input[type=file]").first.set_input_files([*files, bad])
-    expect(visitor.get_by_text("shape 1.png").first).to_be_visible()
+    tiles = visitor.locator(".seda-tile")
+    expect(tiles).to_have_count(4)
+    assert {tile.get_attribute("title") for tile in tiles.all()} > {"shape 0.png", "shape 1.png", "shape 2.png"}
+    expect(visitor.get_by_test_id("stFileChip").filter(visible=True)).to_have_count(0)
     visitor.locator("textarea").first.fill("red square, <b>green</b> disc, blue stripes, חתול, 🐈")
     visitor.get_by_role("button", name="Run").click()
     expect(badge(visitor, "Your run")).to_be_visible(timeout=RUN_LIMIT)
 
     assert_playing(visitor)
-    expect(visitor.get_by_text("3 pictures, 5 class texts")).to_be_visible()
+    expect(visitor.get_by_text("3 pictures, 5 words")).to_be_visible()
     expect(visitor.get_by_text("1 picture was left out")).to_be_visible()
-    expect(visitor.get_by_text("no picture *x*.png is not a picture")).to_be_visible()
+    expect(visitor.get_by_text("no picture *x*.png is not a picture")).to_have_count(2)  # at the upload, and at the run
     expect(visitor.get_by_text("<b>green</b> disc").first).to_be_visible()
     assert visitor.locator("b", has_text=re.compile("^green$")).count() == 0
     expect(visitor.get_by_test_id("answer-row")).to_have_count(3)
@@ -138,7 +145,12 @@ def test_upload_type_run_see(visitor: Page, server: str, artifacts: Path, tmp_pa
     visitor.get_by_role("link", name="Trajectories").click()
     expect(badge(visitor, "Your run")).to_be_visible()
     expect(visitor.locator("textarea").first).to_have_value(re.compile("blue stripes"))
-    expect(visitor.get_by_text("Kept:")).to_be_visible()
+    expect(tiles).to_have_count(4)
+    tiles.nth(1).hover()
+    visitor.get_by_role("button", name="Remove shape 0.png").click()
+    expect(tiles).to_have_count(3)
+    visitor.get_by_role("button", name="Remove all").click()
+    expect(tiles).to_have_count(0)
 
     # the address says that these pictures were uploads, and nothing of them
     visitor.wait_for_url(re.compile("pictures=uploads"))
@@ -164,7 +176,7 @@ def test_a_run_can_be_stopped(visitor: Page, server: str):
     expect(badge(visitor, "Stored example")).to_be_visible()
 
 
-def test_one_word_changed_leaves_a_ghost_and_the_address_brings_the_picture_back(
+def test_one_word_changed_can_be_compared_and_the_address_brings_the_picture_back(
     visitor: Page, server: str, chromium: Browser, artifacts: Path
 ):
     open_page(visitor, server)
@@ -172,12 +184,18 @@ def test_one_word_changed_leaves_a_ghost_and_the_address_brings_the_picture_back
     words = visitor.locator("textarea").first
     words.fill(words.input_value().replace("vehicle", "car"))
     press_run(visitor)
-    expect(visitor.get_by_text("class text “vehicle” became “car”").first).to_be_visible(timeout=RUN_LIMIT)
+    expect(badge(visitor, "Your run")).to_be_visible(timeout=RUN_LIMIT)
+    expect(visitor.get_by_test_id("ghost")).to_be_hidden()  # the new result alone
+    alone = root_of(visitor).get_attribute("data-fingerprint")
+    visitor.get_by_role("button", name="Compare with the picture before").click()
+    expect(visitor.get_by_text("“vehicle” became “car”").first).to_be_visible()
+    expect(visitor.get_by_test_id("ghost")).to_be_visible()
+    expect(root_of(visitor)).not_to_have_attribute("data-fingerprint", alone)
+    expect(root_of(visitor)).to_have_attribute("data-playing", "false")  # it stays where it stood
     visitor.screenshot(path=artifacts / "app-ghost.png")
-    with_ghost = root_of(visitor).get_attribute("data-fingerprint")
-    visitor.get_by_role("button", name="Remove the ghost").click()
-    expect(visitor.get_by_role("button", name="Remove the ghost")).to_have_count(0)
-    expect(root_of(visitor)).not_to_have_attribute("data-fingerprint", with_ghost)
+    visitor.get_by_role("button", name="Remove the comparison").click()
+    expect(visitor.get_by_role("button", name="Remove the comparison")).to_have_count(0)
+    expect(root_of(visitor)).to_have_attribute("data-fingerprint", alone)
 
     entries = visitor.evaluate("history.length")
     visitor.get_by_test_id("gallery-card").nth(1).click()
@@ -239,12 +257,16 @@ def test_back_and_forward_bring_the_words_back(visitor: Page, server: str):
 def test_a_selected_picture_is_repeated_with_other_seeds(visitor: Page, server: str, artifacts: Path):
     visitor.goto(f"{server}/?step=30")  # paused there, and nothing is computed
     expect(root_of(visitor)).to_have_attribute("data-step", "30", timeout=30_000)
-    repeat = visitor.get_by_role("button", name="Repeat with other seeds")
+    repeat = visitor.get_by_role("button", name="Repeat with other random starts")
     expect(repeat).to_be_disabled()
     visitor.get_by_test_id("gallery-card").nth(2).click()
     expect(repeat).to_be_enabled()
     repeat.click()
-    expect(visitor.get_by_text(re.compile("16 seeds for 1 picture took"))).to_be_visible(timeout=RUN_LIMIT)
+    took = visitor.get_by_text(re.compile("16 seeds for 1 picture took"))
+    expect(visitor.get_by_test_id("sentences")).to_contain_text("16 seeds", timeout=RUN_LIMIT)
+    visitor.get_by_test_id("stExpander").filter(has_text="Details").locator("summary").click()
+    expect(took).to_be_visible()
+    expect(visitor.get_by_role("combobox", name="How many times")).to_have_value(re.compile("16"))
     expect(root_of(visitor)).to_have_attribute("data-step", "30")
     expect(root_of(visitor)).to_have_attribute("data-selection", "2")
     expect(root_of(visitor)).to_have_attribute("data-playing", "false")
@@ -252,20 +274,111 @@ def test_a_selected_picture_is_repeated_with_other_seeds(visitor: Page, server: 
     visitor.screenshot(path=artifacts / "app-seeds.png")
 
 
+@pytest.fixture
+def clean(chromium: Browser) -> Iterator[Callable[..., Page]]:
+    """Opens pages in which no request fails and nothing stands in the console as an error."""
+    contexts, problems = [], []
+
+    def open_one(size: tuple[int, int], **options) -> Page:
+        contexts.append(chromium.new_context(viewport={"width": size[0], "height": size[1]}, **options))
+        page = contexts[-1].new_page()
+        page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("response", lambda answer: problems.append(answer.url) if answer.status >= 400 else None)
+        return page
+
+    yield open_one
+    for context in contexts:
+        context.close()
+    assert problems == []
+
+
+def ready(page: Page, server: str, name: str) -> None:
+    """Load a page by its own address, and wait until it is whole."""
+    page.goto(f"{server}/{'' if name == 'trajectories' else name}")
+    whole = page.locator("canvas") if name == "trajectories" else page.get_by_role("heading", name=name.title())
+    expect(whole.first).to_be_visible(timeout=30_000)
+    if name == "aligner":  # tables arrive after the page
+        expect(page.get_by_test_id("stDataFrame").first).to_be_visible(timeout=30_000)
+    page.wait_for_timeout(1500)
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", SIZES)
-def test_every_page_at_every_size(chromium: Browser, server: str, artifacts: Path, size: str, scheme: str):
-    width, height = SIZES[size]
-    context = chromium.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
-    page = context.new_page()
-    for name in ("trajectories", "search", "train", "aligner", "method"):
-        page.goto(f"{server}/{'' if name == 'trajectories' else name}")
-        ready = page.locator("canvas") if name == "trajectories" else page.get_by_role("heading", name=name.title())
-        expect(ready.first).to_be_visible(timeout=30_000)
-        if name == "aligner":  # tables arrive after the page
-            expect(page.get_by_test_id("stDataFrame").first).to_be_visible(timeout=30_000)
-        page.wait_for_timeout(1500)
+@pytest.mark.parametrize("size", SIZES | ZOOMED)
+def test_every_page_at_every_size(clean, server: str, artifacts: Path, size: str, scheme: str):
+    page = clean((SIZES | ZOOMED)[size], color_scheme=scheme)
+    for name in PAGES:
+        ready(page, server, name)
         page.screenshot(path=artifacts / f"app-{name}-{size}-{scheme}.png")
         assert page.get_by_test_id("stException").count() == 0
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-    context.close()
+        assert page.get_by_test_id("stMain").evaluate("main => main.scrollWidth <= main.clientWidth")
+        assert unreadable(page) == []
+
+
+def test_the_log_stays_silent(clean, tmp_path: Path):
+    """A newcomer's terminal tells the address, and nothing else however often the pages are opened."""
+    log = tmp_path / "log.txt"
+    with served(ROOT / "app.py", log) as url:
+        page = clean((1280, 720))
+        for name in PAGES:
+            ready(page, url, name)
+            for other in PAGES:
+                page.get_by_role("link", name=other.title()).click()
+                page.wait_for_timeout(300)
+        said = log.read_text()
+    assert [
+        line for line in said.splitlines() if line.strip() and "You can now view" not in line and "URL:" not in line
+    ] == []
+
+
+def test_room_for_the_map(clean, server: str):
+    for size, edge in (((1280, 720), 20), ((390, 844), 10)):
+        page = clean(size)
+        ready(page, server, "trajectories")
+        box, main = root_of(page).bounding_box(), page.get_by_test_id("stMain").bounding_box()
+        assert box["y"] <= 64
+        assert box["x"] - main["x"] <= edge
+        assert main["x"] + main["width"] - (box["x"] + box["width"]) <= edge + 10  # the scroll bar's place is kept free
+        if size[0] == 1280:
+            panel = page.get_by_test_id("stSidebar")
+            assert panel.bounding_box()["width"] == SIDEBAR_WIDTH
+            page.get_by_test_id("stSidebarCollapseButton").get_by_role("button").click()
+            expect(root_of(page)).to_have_js_property("offsetWidth", round(box["width"] + SIDEBAR_WIDTH), timeout=5_000)
+            page.get_by_test_id("stExpandSidebarButton").click()
+            expect(page.get_by_role("button", name="Run")).to_be_in_viewport()
+        else:
+            expect(page.get_by_role("button", name="Run")).not_to_be_in_viewport()  # folded
+
+
+def test_what_was_asked_for_comes_into_view(clean, server: str):
+    """A card's click goes up to the picture; on a phone the side panel gives way to it."""
+    top = "() => document.querySelector('[data-testid=stMain]').scrollTop === 0"
+    page = clean((390, 844))
+    ready(page, server, "trajectories")
+    for title in ("Mistakes worth talking about", "From coarse words to fine ones"):
+        before = root_of(page).get_attribute("data-fingerprint")
+        page.get_by_role("button", name=title).last.click()
+        expect(root_of(page)).not_to_have_attribute("data-fingerprint", before, timeout=15_000)
+        page.wait_for_function(top)
+    page.get_by_test_id("stExpandSidebarButton").click()
+    page.get_by_text("Examples and replays").click()
+    page.get_by_test_id("stSidebar").get_by_role("button", name="Photographs find everyday words").click()
+    expect(page.get_by_role("button", name="Run")).not_to_be_in_viewport(timeout=15_000)
+    expect(root_of(page)).to_be_in_viewport()
+
+
+def test_nothing_vanishes_in_forced_colours(clean, server: str, artifacts: Path):
+    page = clean((1280, 720), forced_colors="active")
+    ready(page, server, "trajectories")
+    page.get_by_role("radio", name="Samples").click()
+    expect(page.get_by_text(re.compile(r"\d+ of \d+ chosen"))).to_be_visible()
+    page.screenshot(path=artifacts / "app-forced-colours.png")
+    style = "(element, name) => getComputedStyle(element)[name]"
+    chosen, other = (page.get_by_role("radio", name=name) for name in ("Samples", "Upload"))
+    assert (chosen.evaluate(style, "outlineStyle"), other.evaluate(style, "outlineStyle")) == ("solid", "none")
+    tick = page.locator('[data-testid="stCheckbox"] svg').first
+    box = tick.locator("xpath=..")
+    assert tick.evaluate(style, "stroke") != box.evaluate(style, "backgroundColor")
+    assert box.evaluate(style, "borderTopStyle") == "solid"
+    assert page.get_by_role("button", name="Run").evaluate(style, "borderTopStyle") == "solid"
