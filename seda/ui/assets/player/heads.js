@@ -205,23 +205,17 @@ export class Heads {
     ctx.globalAlpha = 1;
   }
 
-  /** How many pictures have arrived at each word, where they are too many to be counted at a glance. */
+  /** How many pictures have arrived at each mark, where they are too many to be counted at a glance. */
   drawCounts(ctx, points, position) {
     if (!this.crowded) return;
     const { theme } = this.player;
-    const counts = new Map();
-    points.forEach((point, item) => {
-      const gathered = position > this.journey.handOver + TURN_OVER ? this.words : this.categories;
-      const { category, word } = this.#belongs(item, point, position);
-      if (Math.max(category, word) > 0.6) counts.set(gathered.berths.get(gathered.of[item].mark), [...(counts.get(gathered.berths.get(gathered.of[item].mark)) ?? []), item]);
-    });
     ctx.textAlign = "center";
     ctx.textBaseline = "middle";
     ctx.font = `650 13px ${theme.font}`;
-    for (const [at, items] of counts) {
-      if (items.length < COUNTED) continue;
-      const text = String(items.length), width = Math.max(20, ctx.measureText(text).width + 10);
-      const x = at.mark.x + at.extent * 0.74, y = at.mark.y + at.extent * 0.74;
+    for (const [{ mark, extent }, count] of this.#arrived(points, position)) {
+      if (count < COUNTED) continue;
+      const text = String(count), width = Math.max(20, ctx.measureText(text).width + 10);
+      const x = mark.x + extent * 0.74, y = mark.y + extent * 0.74;
       ctx.beginPath();
       ctx.roundRect(x - width / 2, y - 9, width, 18, 9);
       ctx.fillStyle = css(theme.ink);
@@ -233,6 +227,19 @@ export class Heads {
       ctx.fillText(text, x, y + 0.5);
     }
     ctx.textAlign = "left";
+  }
+
+  /** How many pictures are at each mark's places. @returns {Map<Berth, number>} */
+  #arrived(points, position) {
+    const counts = new Map();
+    points.forEach((point, item) => {
+      const { category, word } = this.#belongs(item, point, position);
+      const { berths, of } = word > category ? this.words : this.categories;
+      if (Math.max(category, word) < 0.6) return;
+      const at = berths.get(of[item].mark);
+      counts.set(at, (counts.get(at) ?? 0) + 1);
+    });
+    return counts;
   }
 
   /** Items whose path ends at a class text, the surest first. @returns {number[]} */
