@@ -10,7 +10,7 @@ An aligner is a folder with
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 
 import seda
+from seda.array_layout import ArrayLayout
 from seda.card import DEFAULT_ALIGNER, AlignerCard, find_aligner, read_card, write_card
 from seda.config import ModelConfig, SamplingConfig
 from seda.device import check_device
@@ -29,10 +30,19 @@ from seda.errors import FileFormatError, FingerprintError, ShapeError
 from seda.evaluation.maps import thinning
 from seda.models.scaler import FeatureScaler
 from seda.stages import SemanticLearner, SemanticTranslator
-from seda.storage import fingerprint, read_arrays, write_arrays
+from seda.storage import ArrayInfo, fingerprint, read_arrays, write_arrays
 from seda.trajectory import Trajectory
 
 WEIGHTS_FILE = "aligner.safetensors"
+# what `ReferenceFeatures` holds; f and v pictures whose paths are fitted to and scored on
+REFERENCE_LAYOUT = ArrayLayout(
+    {
+        r"reference\.texts": ("F", "c p d"), r"reference\.features": ("F", "m d"), r"reference\.labels": ("I", "m"),
+        r"reference\.fit_images": ("F", "f D"), r"reference\.held_out_images": ("F", "v D"),
+    },
+    {"p": 1000, "m": 100_000, "f": 100_000, "v": 100_000},
+    optional=False,
+)  # fmt: skip
 _LOADED_AS = {"float16": np.float32, "int16": np.int64}
 MAX_SAMPLE = 2_000  # reference features that neighbours are looked for among; beyond, every k-th is one
 
@@ -304,6 +314,49 @@ class PretrainedAligner:
             )
 
 
+def _check_sizes(folder: Path, card: AlignerCard, infos: Mapping[str, ArrayInfo]) -> None:
+    """Compare a file's header with what its card describes, before memory is taken for either.
+
+    Raises:
+        FileFormatError: they do not fit; names an array.
+    """
+    try:
+        kept = {name: info for name, info in infos.items() if name.startswith("reference.")}
+        sizes = REFERENCE_LAYOUT.check(
+            kept, {"c": len(card.class_names), "d": card.model.dim, "D": card.model.image_dim}
+        )
+        with torch.device("meta"):  # sizes without memory
+            expected = Aligner(card.model, sizes["c"], sizes["p"]).state_dict()
+        for name in (*expected, *(set(infos) - set(kept))):
+            came = infos[name].shape if name in infos else "none"
+            if name not in expected or tuple(expected[name].shape) != came:
+                wanted = list(expected[name].shape) if name in expected else "none"
+                raise ValueError(f"{name} is {came if came == 'none' else list(came)}, {wanted} is needed")
+    except (ValueError, RuntimeError, AssertionError) as error:
+        raise _do_not_fit(folder, error) from error
+
+
+def _check_values(folder: Path, arrays: Mapping[str, np.ndarray], card: AlignerCard) -> None:
+    """
+    Raises:
+        FileFormatError: a number is not finite, or an index points nowhere; names the array.
+    """
+    categories = len(card.class_names)
+    ranges = {"reference.labels": categories, "members": max(card.model.words, 1), "steps": 1000}
+    for name, values in arrays.items():
+        most = ranges.get(name) or ranges.get(name.rpartition(".")[2])
+        if values.dtype.kind == "f" and not np.isfinite(values).all():
+            raise _do_not_fit(folder, f"{name} holds values that are not finite")
+        if most and values.size and (values.min() < 0 or values.max() >= most):
+            raise _do_not_fit(folder, f"{name} holds indices beyond {most - 1}")
+
+
+def _do_not_fit(folder: Path, error: Exception | str) -> FileFormatError:
+    return FileFormatError(
+        f"The weights in {folder} do not fit their card ({error!s:.300}).", remedy="Train the aligner again."
+    )
+
+
 def load_aligner(
     name_or_dir: str | Path = DEFAULT_ALIGNER, device: str | torch.device = "cpu", *, check_maps: bool = True
 ) -> PretrainedAligner:
@@ -317,7 +370,8 @@ def load_aligner(
     check_device(str(device))
     folder = find_aligner(name_or_dir)
     card = read_card(folder, check_maps=check_maps)
-    arrays, _ = read_arrays(folder / WEIGHTS_FILE)
+    arrays, _ = read_arrays(folder / WEIGHTS_FILE, lambda infos, _: _check_sizes(folder, card, infos))
+    _check_values(folder, arrays, card)
     tensors = {
         name: torch.from_numpy(value.astype(_LOADED_AS.get(value.dtype.name, value.dtype)))
         for name, value in arrays.items()
@@ -327,9 +381,7 @@ def load_aligner(
         aligner = Aligner(card.model, *kept["texts"].shape[:2])
         aligner.load_state_dict(tensors)
     except (KeyError, RuntimeError) as error:
-        raise FileFormatError(
-            f"The weights in {folder} do not fit their card ({error}).", remedy="Train the aligner again."
-        ) from error
+        raise _do_not_fit(folder, error) from error
     aligner.eval().requires_grad_(False).to(device)
     reference = ReferenceFeatures(**{name: value.to(device) for name, value in kept.items()})
     return PretrainedAligner(aligner, card, reference, folder)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
 
 from seda.config import ModelConfig, TrainingConfig
-from seda.errors import AlignerError, ConfigError, FileFormatError
-from seda.storage import read_json, sha256_file, write_json
+from seda.errors import AlignerError, FileFormatError
+from seda.schema import Count, Line, OpenSchema, Schema, Text, check
+from seda.storage import local_path, read_json, sha256_file, write_json
 
 FORMAT = "seda-aligner"
 FORMAT_VERSION = 1
@@ -19,6 +22,7 @@ CARD_FILE = "card.json"
 ASSETS = Path(__file__).resolve().parent.parent / "assets" / "aligners"
 DEFAULT_ALIGNER = "open-vocabulary"
 TRAINED_ALIGNER = "fashion-mnist"  # trained by gradient
+MAX_NAMES = 100_000  # categories of an aligner
 NAME_RULE = re.compile(
     r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}"
 )  # of aligners in the home: a folder's name everywhere, never a path
@@ -53,18 +57,20 @@ class AlignerCard:
         suggested: class texts that a screen begins with; the categories themselves where empty.
     """
 
-    name: str
-    description: str
-    encoder: str
-    encoder_fingerprint: str
-    class_names: tuple[str, ...]
-    template: str
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "allow_inf_nan": False}
+
+    name: Line
+    description: Text
+    encoder: Annotated[str, Field(max_length=4096)]  # may be a path
+    encoder_fingerprint: Line
+    class_names: Annotated[tuple[Line, ...], Field(max_length=MAX_NAMES)]
+    template: Line
     model: ModelConfig
     training: TrainingConfig
-    data: Mapping[str, Any]
-    metrics: Mapping[str, Any]
-    versions: Mapping[str, str]
-    suggested: tuple[str, ...] = ()
+    data: dict[Line, Any]
+    metrics: dict[Line, Any]
+    versions: dict[Line, Line]
+    suggested: Annotated[tuple[Line, ...], Field(max_length=MAX_NAMES)] = ()
 
     @property
     def first_classes(self) -> tuple[str, ...]:
@@ -75,15 +81,61 @@ class AlignerCard:
         values = dict(vars(self))
         return values | {"model": self.model.to_dict(), "training": self.training.to_dict()}
 
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        parts = {
-            "class_names": tuple(values["class_names"]),
-            "suggested": tuple(values.get("suggested", ())),
-            "model": ModelConfig.from_dict(values["model"]),
-            "training": TrainingConfig.from_dict(values["training"]),
-        }
-        return cls(**{**values, **parts})
+
+FileName = Annotated[str, Field(pattern=r"^[\w-][\w.-]{0,150}$")]  # leads nowhere else
+Figure = float | None
+
+
+class CardData(OpenSchema):
+    """Keys of a card's `data` that are read."""
+
+    dataset: Annotated[str, Field(max_length=4096)] = ""
+    source: Text = ""
+    split: Line = ""
+    count: Count = 0
+    fingerprint: Line | Annotated[tuple[Line, ...], Field(max_length=1000)] = ""
+    encoder_description: Text = ""
+    evaluation: Annotated[dict[Line, FileName], Field(max_length=100)] = Field(default_factory=dict)
+    validation: Annotated[dict[Line, FileName], Field(max_length=100)] = Field(default_factory=dict)
+    words_alone: Annotated[tuple[Line, ...], Field(max_length=MAX_NAMES)] = ()
+    measured_on: Line = ""
+
+
+class PathAccuracy(OpenSchema):
+    split: Line
+    count: Count
+    steps: Annotated[tuple[Count, ...], Field(max_length=1000)]
+    accuracy: Annotated[tuple[float, ...], Field(max_length=1000)]
+    low: Annotated[tuple[float, ...], Field(max_length=1000)]
+    high: Annotated[tuple[float, ...], Field(max_length=1000)]
+    hand_over: Count
+
+
+class CardMetrics(OpenSchema):
+    """Keys of a card's `metrics` that are read."""
+
+    maps: dict[Line, dict[Line, Figure]] = Field(default_factory=dict)
+    path_accuracy: PathAccuracy | None = None
+    naming: Annotated[tuple[dict[Line, str | float], ...], Field(max_length=1000)] = ()
+    crossfit_weights: Annotated[tuple[float, ...], Field(max_length=1000)] = ()
+    validation_top1_accuracy: Figure = None
+    validation_nll: Figure = None
+    validation_ece: Figure = None
+    validation_count: Count | None = None
+    training_count: Count | None = None
+    epochs: Count | None = None
+    best_epoch: Count | None = None
+
+
+class CardFile(Schema):
+    """What card.json may hold: the card, and the sha256 of the files beside it by name."""
+
+    format: Literal["seda-aligner"]
+    version: Literal[1]
+    files: dict[
+        Annotated[str, Field(pattern=r"^[\w-][\w.-]{0,100}$")], Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    ]
+    card: AlignerCard
 
 
 def write_card(folder: Path, card: AlignerCard, exclude: Collection[str] = ()) -> Path:
@@ -122,11 +174,14 @@ def find_aligner(name_or_dir: str | Path) -> Path:
     Raises:
         AlignerError: there is none.
     """
-    for folder in (ASSETS / str(name_or_dir), aligner_home() / str(name_or_dir), Path(name_or_dir)):
-        if (folder / CARD_FILE).is_file():
+    known = (
+        [ASSETS / str(name_or_dir), aligner_home() / str(name_or_dir)] if NAME_RULE.fullmatch(str(name_or_dir)) else []
+    )
+    for folder in (*known, local_path(name_or_dir, AlignerError)):
+        if local_path(folder / CARD_FILE, AlignerError).is_file():
             return folder
     raise AlignerError(
-        f"There is no aligner {str(name_or_dir)!r}; known are {', '.join(list_aligners()) or 'none'}.",
+        f"There is no aligner {str(name_or_dir)!r:.100}; known are {', '.join(list_aligners()) or 'none'}.",
         remedy="Give one of these names, or a folder that `python -m seda train` wrote.",
     )
 
@@ -166,14 +221,16 @@ def read_card(name_or_dir: str | Path, *, check_maps: bool = True) -> AlignerCar
             remedy="Train it again with this version, or use the version that wrote it.",
         )
     again = "Restore the folder from its source, or train the aligner again."
-    try:
-        for name, expected in values["files"].items():
-            if not check_maps and name.startswith("map"):
-                continue
-            if sha256_file(folder / name) != expected:
-                raise FileFormatError(
-                    f"{folder / name} is damaged: its sha256 is not the one in the card.", remedy=again
-                )
-        return AlignerCard.from_dict(values["card"])
-    except (OSError, KeyError, TypeError, ConfigError) as error:
-        raise FileFormatError(f"The aligner in {folder} is incomplete ({error}).", remedy=again) from error
+    checked: CardFile = check(CardFile, values, f"The aligner in {folder} is incomplete", remedy=again)
+    for schema, part in ((CardData, "data"), (CardMetrics, "metrics")):
+        check(schema, values["card"][part], f"The aligner in {folder} is incomplete: its {part}", remedy=again)
+    for name, expected in checked.files.items():
+        if not check_maps and name.startswith("map"):
+            continue
+        try:
+            found = sha256_file(folder / name)
+        except OSError as error:
+            raise FileFormatError(f"The aligner in {folder} is incomplete ({error}).", remedy=again) from error
+        if found != expected:
+            raise FileFormatError(f"{folder / name} is damaged: its sha256 is not the one in the card.", remedy=again)
+    return checked.card

@@ -23,8 +23,9 @@ from typing import TYPE_CHECKING, Any
 from seda.card import DEFAULT_ALIGNER, EVALUATION, TRAINED_ALIGNER, WORDS_ALONE, list_aligners, read_card
 from seda.class_texts import ClassTexts, parse_class_texts
 from seda.config import SAMPLERS, SamplingConfig, TrainingConfig
-from seda.errors import ClassTextError, ConfigError, DataError, SedaError, StorageError
+from seda.errors import ClassTextError, ConfigError, DataError, FileFormatError, SedaError, StorageError
 from seda.images import ImageFailure, NamedImage, find_images, read_images
+from seda.storage import local_path, read_plain_file
 
 if TYPE_CHECKING:
     from seda.aligner import PretrainedAligner
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
 
 ANSWERED, UNANSWERED, WRONG_CALL, INTERRUPTED = 0, 1, 2, 130
 BATCH = 64  # pictures that are in memory at a time
+MOST = 10**9  # of what is counted in a call
+MOST_SEEDS = 1000  # chosen here: a table of medians is not better with more
+MAX_TEXT_FILE = 4 * 2**20  # bytes; 1,000 class texts of 200 signs have .8 MB at most
 SHOWN = 3  # classes a line of the human output
 
 
@@ -54,9 +58,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         _say(f"\nstopped.{arguments.when_stopped}")
         return INTERRUPTED
+    except MemoryError:
+        _say("error: there is not enough memory for that.\n  Take fewer pictures, words or steps.")
+        return UNANSWERED
     except BrokenPipeError:  # as `| head` does; what is left must not be written at the end either
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return UNANSWERED
+    except OSError as error:  # a folder that may not be entered, a name that is too long, a disk that went away
+        where = f"{error.filename!s:.200}: " if error.filename is not None else ""
+        _say(f"error: {where}{error.strerror or error}.\n  Check that the path is right and may be used.")
+        return WRONG_CALL
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -128,7 +139,7 @@ def _parser() -> argparse.ArgumentParser:
         help="passes over the data, at most; default %(default)s",
     )  # fmt: skip
     train.add_argument(
-        "--seed", type=int, default=TrainingConfig.seed, help="of everything random; default %(default)s"
+        "--seed", type=_seed, default=TrainingConfig.seed, help="of everything random; default %(default)s"
     )
     train.add_argument(
         "--reference-points", type=_positive, default=2000, metavar="N",
@@ -226,11 +237,11 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument(
         "--maps", metavar="A,B", help="which: umap-2d, umap-3d, timeline, pca-2d, pca-3d, umap-learn; default: all but the last"
     )  # fmt: skip
-    fit.add_argument("--seed", type=int, default=0, help="of the fit; default %(default)s")
+    fit.add_argument("--seed", type=_seed, default=0, help="of the fit; default %(default)s")
     score = map_commands.add_parser("score", help="trust measures of every projector, fitted anew, on held-out paths")
     score.set_defaults(command=_map_score)
     score.add_argument(
-        "--seeds", type=_positive, default=3, metavar="N", help="fits, medians over them; default %(default)s"
+        "--seeds", type=_seed_count, default=3, metavar="N", help="fits, medians over them; default %(default)s"
     )
     score.add_argument("--projectors", metavar="A;B", help="rows of the table, separated by semicolons; default: all")
     score.add_argument(
@@ -305,19 +316,32 @@ def _add_sampling(parser: argparse.ArgumentParser) -> None:
         "--eta", type=float, default=default.eta, help="fresh noise in DDIM, 0 to 1; default %(default)s"
     )
     parser.add_argument("--guidance", type=float, default=default.guidance, help="0 to 20; default %(default)s")
-    parser.add_argument("--seed", type=int, default=default.seed, help="of the noise; default %(default)s")
+    parser.add_argument("--seed", type=_seed, default=default.seed, help="of the noise; default %(default)s")
 
 
 def _positive(text: str) -> int:
     number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{number} is not 1 or more")
+    if not 1 <= number <= MOST:
+        raise argparse.ArgumentTypeError(f"{text:.20} is not 1 to {MOST:,}")
+    return number
+
+
+def _seed(text: str) -> int:
+    number = int(text)
+    if not 0 <= number <= SamplingConfig.MAX_SEED:
+        raise argparse.ArgumentTypeError(f"{text:.20} is not 0 to {SamplingConfig.MAX_SEED}")
+    return number
+
+
+def _seed_count(text: str) -> int:
+    if (number := _positive(text)) > MOST_SEEDS:
+        raise argparse.ArgumentTypeError(f"{number:,} seeds are more than the {MOST_SEEDS:,} allowed")
     return number
 
 
 def _seeds(text: str) -> tuple[int, ...]:
     """ "10,10,5" to numbers."""
-    return tuple(_positive(part) for part in text.split(","))
+    return tuple(_seed_count(part) for part in text.split(","))
 
 
 def _shots(text: str) -> tuple[int | None, ...]:
@@ -813,12 +837,16 @@ def _class_texts(arguments: argparse.Namespace) -> ClassTexts:
 
 
 def _read_texts(file: Path) -> str:
+    remedy = "Give a text file, one a line."
     try:
-        return file.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        return read_plain_file(local_path(file), MAX_TEXT_FILE).decode("utf-8-sig")
+    except FileFormatError as error:
         raise ClassTextError(
-            f"The class texts in {file} cannot be read: {reason}.", remedy="Give a text file, one a line."
+            f"The class texts in {file!s:.100} cannot be read: {error.message}", remedy=remedy
+        ) from error
+    except UnicodeDecodeError as error:
+        raise ClassTextError(
+            f"The class texts in {file} cannot be read: it is not UTF-8 text.", remedy=remedy
         ) from error
 
 

@@ -16,7 +16,7 @@ SAMPLERS = ("ddim", "ddpm", "dpmsolver++")
 PATH_FAMILIES = ("conditional", "bridge")
 
 
-def _check_range(name: str, value: float, low: float, high: float) -> None:
+def check_range(name: str, value: float, low: float, high: float) -> None:
     if not low <= value <= high:
         raise ConfigError(f"{name} is {value}; allowed is {low} to {high}.")
 
@@ -24,6 +24,8 @@ def _check_range(name: str, value: float, low: float, high: float) -> None:
 @dataclass(frozen=True)
 class Config:
     """Base of all settings: conversion to and from plain JSON values."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "allow_inf_nan": False}
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -33,13 +35,17 @@ class Config:
         """Build from JSON values.
 
         Raises:
-            ConfigError: a key is unknown, or a value is outside its range.
+            ConfigError: a key is unknown, or a value is of another type or outside its range.
         """
+        from seda.schema import check  # pydantic, a tenth of a second that a wrong call need not wait for
+
+        if not isinstance(values, Mapping):
+            raise ConfigError(f"{cls.__name__} is {values!r:.60}; an object with settings is needed.")
         known = {field.name for field in fields(cls)}
-        unknown = sorted(set(values) - known)
+        unknown = sorted(str(key) for key in set(values) - known)
         if unknown:
-            raise ConfigError(f"{cls.__name__} got unknown settings {unknown}; known are {sorted(known)}.")
-        return cls(**values)
+            raise ConfigError(f"{cls.__name__} got unknown settings {unknown[:10]}; known are {sorted(known)}.")
+        return check(cls, dict(values), cls.__name__, error=ConfigError)
 
 
 @dataclass(frozen=True)
@@ -72,17 +78,17 @@ class SamplingConfig(Config):
     def __post_init__(self) -> None:
         if self.sampler not in SAMPLERS:
             raise ConfigError(f"The sampler {self.sampler!r} is not known; allowed are {', '.join(SAMPLERS)}.")
-        _check_range("num_inference_steps", self.num_inference_steps, 1, self.MAX_STEPS)
-        _check_range("strength", self.strength, 0.05, 1.0)
+        check_range("num_inference_steps", self.num_inference_steps, 1, self.MAX_STEPS)
+        check_range("strength", self.strength, 0.05, 1.0)
         if self.num_inference_steps > self.SCHEDULE_LENGTH * self.strength:
             raise ConfigError(
                 f"{self.num_inference_steps} steps do not fit into strength {self.strength}: it holds "
                 f"{int(self.SCHEDULE_LENGTH * self.strength)} timesteps.",
                 remedy="Take fewer steps or more strength.",
             )
-        _check_range("eta", self.eta, 0.0, 1.0)
-        _check_range("guidance", self.guidance, 0.0, 20.0)
-        _check_range("seed", self.seed, 0, self.MAX_SEED)
+        check_range("eta", self.eta, 0.0, 1.0)
+        check_range("guidance", self.guidance, 0.0, 20.0)
+        check_range("seed", self.seed, 0, self.MAX_SEED)
 
 
 @dataclass(frozen=True)
@@ -134,9 +140,17 @@ class ModelConfig(Config):
     def __post_init__(self) -> None:
         if self.path not in PATH_FAMILIES:
             raise ConfigError(f"The path family {self.path!r} is not known; allowed are {', '.join(PATH_FAMILIES)}.")
-        _check_range("power", self.power, 0.1, 1.0)
+        check_range("power", self.power, 0.1, 1.0)
         for name in ("dim", "image_dim"):
-            _check_range(name, getattr(self, name), 2, 65_536)
+            check_range(name, getattr(self, name), 2, 65_536)
+        # chosen here, ten times and more of what is used: a card must not ask for more memory than there is
+        check_range("width", self.width, 1, 4096)
+        check_range("heads", self.heads, 1, 64)
+        check_range("blocks", self.blocks, 1, 16)
+        check_range("prior_width", self.prior_width, 1, 16_384)
+        check_range("dropout", self.dropout, 0.0, 0.95)
+        check_range("words", self.words, 0, 1_000_000)
+        check_range("words_per_category", self.words_per_category, 1, 10_000)
         if self.width % self.heads:
             raise ConfigError(f"width {self.width} is not a multiple of heads {self.heads}.")
         if self.zero_shot and not (self.unit_features and self.dim == self.image_dim):
@@ -144,8 +158,8 @@ class ModelConfig(Config):
                 f"zero_shot needs unit_features and one width; {self.image_dim} and {self.dim} came with "
                 f"unit_features {self.unit_features}."
             )
-        if self.scale < 0:
-            raise ConfigError(f"scale is {self.scale}; allowed is 0 (sqrt(dim)) or more.")
+        if not 0 <= self.scale <= 1e6:
+            raise ConfigError(f"scale is {self.scale}; allowed is 0 (sqrt(dim)) or more, up to a million.")
 
     @property
     def feature_norm(self) -> float:
@@ -195,6 +209,14 @@ class TrainingConfig(Config):
         return cls(seed=seed, max_epochs=epochs, patience=max(cls.patience, epochs // 3))
 
     def __post_init__(self) -> None:
-        _check_range("validation_share", self.validation_share, 0.01, 0.5)
-        _check_range("max_epochs", self.max_epochs, 1, 10_000)
-        _check_range("batch_size", self.batch_size, 2, 65_536)
+        check_range("validation_share", self.validation_share, 0.01, 0.5)
+        check_range("max_epochs", self.max_epochs, 1, 10_000)
+        check_range("batch_size", self.batch_size, 2, 65_536)
+        check_range("seed", self.seed, 0, SamplingConfig.MAX_SEED)
+        check_range("patience", self.patience, 1, 10_000)
+        check_range("learning_rate", self.learning_rate, 0.0, 10.0)
+        check_range("weight_decay", self.weight_decay, 0.0, 10.0)
+        for name in ("feature_noise", "mixup", "center_weight"):
+            check_range(name, getattr(self, name), 0.0, 100.0)
+        for name in ("center_swap", "warm_start_share"):
+            check_range(name, getattr(self, name), 0.0, 1.0)

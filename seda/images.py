@@ -15,6 +15,7 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 
 from seda.errors import DataError, ImageError
 from seda.picture_bounds import bounds_of, read_tags
+from seda.storage import local_path
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")  # Pillow's JPEG reader also takes MPO, which some phones write
 SUFFIXES = frozenset({".jpg", ".jpeg", ".jfif", ".mpo", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"})
@@ -130,7 +131,7 @@ def find_images(path: Path | str) -> list[Path]:
     Raises:
         DataError: the path does not exist, or the folder holds no pictures.
     """
-    path = Path(path)
+    path = local_path(path, DataError)
     if path.is_file():
         return [path]
     if not path.is_dir():
@@ -155,7 +156,7 @@ def _read_bytes(source: Source, name: str) -> bytes:
             data = bytes(source)
         elif isinstance(source, Path | str):
             path = Path(source)
-            if not path.is_file():
+            if not local_path(path, ImageError).is_file():
                 kind = "is a folder or a device, not a file" if path.exists() else "does not exist"
                 raise ImageError(f"{name} {kind}.", remedy="Give the path of a picture.")
             with path.open("rb") as file:

@@ -7,19 +7,30 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from math import ceil, sqrt
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Literal, Self
 
 import numpy as np
 from PIL import Image, ImageOps
+from pydantic import Field
 
 from seda.errors import FileFormatError
+from seda.schema import Schema, check
 from seda.storage import read_arrays, write_arrays
 
 FILE = "reference-pictures.safetensors"
 FORMAT = "seda-reference-pictures"
 FORMAT_VERSION = 1
 MAX_TILE = 32  # px; chosen here: enough to know a shirt from a coat, 2,000 of them stay a small file
+MAX_PIXELS = 2**24  # of the sheet; 4,000 pictures have 4 million
 _AGAIN = "Train the aligner again, or delete the file: it works without pictures."
+
+
+class _Metadata(Schema):
+    format: Literal["seda-reference-pictures"]
+    version: Literal[1]
+    tile: Annotated[int, Field(ge=1, le=256)]
+    columns: Annotated[int, Field(ge=1, le=4096)]
+    count: Annotated[int, Field(ge=1, le=100_000)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,10 +96,13 @@ class ReferencePictures:
         arrays, metadata = read_arrays(path)
         if metadata.get("format") != FORMAT or metadata.get("version") != FORMAT_VERSION:
             raise FileFormatError(f"{path} does not hold pictures of version {FORMAT_VERSION}.", remedy=_AGAIN)
+        about: _Metadata = check(_Metadata, metadata, f"{path} is incomplete", remedy=_AGAIN)
         try:
             with Image.open(io.BytesIO(arrays["sheet"].tobytes()), formats=("PNG",)) as image:
-                return cls(_tiles(np.asarray(image), metadata["tile"], metadata["columns"], metadata["count"]))
-        except (KeyError, TypeError, ValueError, OSError, SyntaxError) as error:
+                if image.width * image.height > MAX_PIXELS or image.mode not in ("L", "RGB"):
+                    raise ValueError(f"its sheet is {image.mode} of {image.width:,} x {image.height:,} pixels")
+                return cls(_tiles(np.asarray(image), about.tile, about.columns, about.count))
+        except (KeyError, ValueError, OSError, SyntaxError, Image.DecompressionBombError, Warning) as error:
             raise FileFormatError(f"{path} is incomplete ({error}).", remedy=_AGAIN) from error
 
     def _contact_sheet(self, chosen: np.ndarray) -> tuple[Image.Image, int]:

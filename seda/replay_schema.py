@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from math import prod
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, JsonValue
+from pydantic import Field, JsonValue
 
 from seda.array_layout import ArrayLayout
 from seda.class_texts import MAX_TEXTS
 from seda.config import SamplingConfig
 from seda.errors import FileFormatError
-from seda.schema import Count, Line, Schema, Text, check
+from seda.schema import Count, Line, OpenSchema, Schema, Text, check
 from seda.storage import ArrayInfo
 
 FORMAT = "seda-journey"
@@ -79,13 +79,7 @@ LAYOUT = ArrayLayout(
 Names = tuple[Line, ...]
 
 
-class _Open(Schema):
-    """Keys that are read are checked; others may be there, as JSON of the size that files may have."""
-
-    model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False, frozen=True)
-
-
-class Settings(_Open):
+class Settings(OpenSchema):
     aligner: Line = ""
     encoder: Annotated[str, Field(max_length=1000)] = ""
     encoder_fingerprint: Line = ""
@@ -98,7 +92,7 @@ class Settings(_Open):
     versions: dict[Line, Line] = Field(default_factory=dict)
 
 
-class About(_Open):
+class About(OpenSchema):
     kind: Line
     label: Line = ""
     n_neighbors: Count | None = None

@@ -23,6 +23,12 @@ class Schema(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True)
 
 
+class OpenSchema(BaseModel):
+    """Keys that are read are checked; there may be others, with JSON of the size that files may have."""
+
+    model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False, frozen=True)
+
+
 Line = Annotated[str, Field(max_length=300)]  # a name or a title
 Text = Annotated[str, Field(max_length=10_000)]  # some sentences
 Count = Annotated[int, Field(ge=0, le=2**53)]  # what a browser can count too
@@ -45,6 +51,8 @@ def check(schema: Any, value: Any, where: str, *, remedy: str = "", error: type[
         return _adapter(schema).validate_json(json.dumps(value), strict=True)
     except ValidationError as failed:
         raise error(f"{where}: {_sentence(failed)}", remedy=remedy) from failed
+    except SedaError as failed:  # of a dataclass's own checks
+        raise error(f"{where}: {failed.message}", remedy=remedy or failed.remedy) from failed
 
 
 @cache

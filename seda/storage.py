@@ -67,8 +67,8 @@ def write_bytes(path: Path | str, data: bytes) -> Path:
 
 
 def write_json(path: Path | str, value: Any) -> Path:
-    """Write JSON with sorted keys, so that equal values give equal files."""
-    return write_bytes(path, (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode())
+    """Write JSON with sorted keys, so that equal values give equal files; numbers that are not finite, which JSON has not, as null."""
+    return write_bytes(path, (json.dumps(_finite(value), indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode())
 
 
 def read_json(path: Path | str, *, max_bytes: int = MAX_JSON) -> Any:
@@ -161,6 +161,14 @@ def parse_json(content: bytes | str, name: str, *, max_bytes: int = MAX_JSON, ma
     return value
 
 
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: _finite(part) for key, part in value.items()}
+    return [_finite(part) for part in value] if isinstance(value, list | tuple) else value
+
+
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not a number of JSON")
 
@@ -176,7 +184,7 @@ def write_arrays(path: Path | str, arrays: Mapping[str, np.ndarray], metadata: M
 
 def arrays_to_bytes(arrays: Mapping[str, np.ndarray], metadata: Mapping[str, Any] | None = None) -> bytes:
     """The safetensors form of arrays and JSON metadata (kept under the one key "json")."""
-    text = json.dumps(metadata or {}, sort_keys=True, ensure_ascii=False)
+    text = json.dumps(_finite(metadata or {}), sort_keys=True, ensure_ascii=False)
     # order="C" and not ascontiguousarray, which gives a number without dimensions one
     return save({name: np.asarray(array, order="C") for name, array in arrays.items()}, metadata={"json": text})
 
@@ -191,6 +199,17 @@ class ArrayInfo:
 
 # told what a header says, arrays by name and the metadata, before any array is read; raises where that may not be
 HeaderCheck = Callable[[Mapping[str, ArrayInfo], dict[str, Any]], None]
+
+
+def read_foreign_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any], dict[str, str]]:
+    """Arrays and metadata as `read_arrays` gives them, and the texts beside it, of a file that another program may have written.
+
+    Raises:
+        FileFormatError: the file is missing, damaged or not safetensors.
+    """
+    arrays, metadata = read_arrays(path)
+    told = parse_json(_header_of(path), str(path), max_bytes=MAX_HEADER).get("__metadata__", {})
+    return arrays, metadata, {key: value for key, value in told.items() if isinstance(value, str)}
 
 
 def read_arrays(path: Path | str, check: HeaderCheck | None = None) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -269,8 +288,7 @@ def _header(file: BinaryIO, name: str) -> bytes:
 def _parse_header(header: bytes, name: str) -> tuple[dict[str, ArrayInfo], dict[str, Any]]:
     try:
         values = parse_json(header, name, max_bytes=MAX_HEADER)
-        told = values.pop("__metadata__", {})
-        text = told.get("json", "{}")
+        text = values.pop("__metadata__", {}).get("json", "{}")
         if len(values) > MAX_ARRAYS:
             raise ValueError(f"{len(values):,} arrays, at most {MAX_ARRAYS:,} are allowed")
         infos = {key: _info(key, value) for key, value in values.items()}

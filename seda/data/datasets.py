@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 import numpy as np
 
 from seda.errors import DataError
+from seda.storage import local_path
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -156,7 +157,7 @@ def load_anywhere(spec: str, data_dir: Path | str | None = None) -> ImageDataset
     Raises:
         DataError: see `load_dataset`; or there is no such folder.
     """
-    if data_dir is not None and not Path(data_dir).is_dir():
+    if data_dir is not None and not local_path(data_dir, DataError).is_dir():
         raise DataError(f"The folder {data_dir} does not exist.", remedy="Give --data-dir a folder with data sets.")
     try:
         return load_dataset(spec, data_dir)

@@ -205,7 +205,7 @@ def _read(folder: Path) -> list[_Emoji]:
         DataError: emoji.json is damaged.
     """
     try:
-        entries = [entry for entry in read_json(folder / "emoji.json") if _is_used(entry)]
+        entries = [entry for entry in read_json(folder / "emoji.json", max_bytes=2**25) if _is_used(entry)]
         names = Counter(entry["name"].lower() for entry in entries)
         emoji = [
             _Emoji(

@@ -23,19 +23,23 @@ are); labels may be texts there, which then are the class names. Rows, positions
 
 from __future__ import annotations
 
-import json
+import struct
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
+from pydantic import Field
+from safetensors import SafetensorError
 
 from seda.data.feature_set import FeatureSet
 from seda.errors import DataError, EncoderError, FileFormatError
-from seda.storage import fingerprint
+from seda.schema import check
+from seda.storage import fingerprint, local_path, open_plain_file, parse_json, read_foreign_arrays
 
 if TYPE_CHECKING:
     from pyarrow import ChunkedArray
@@ -46,8 +50,14 @@ TEXTS = ("class_names", "encoder", "encoder_fingerprint")  # arrays of texts; th
 LIST_COLUMNS, PLAIN_COLUMNS = ("image_features", "image_text_features"), ("labels", "test")
 # pyarrow's errors are ValueErrors, OSErrors, TypeErrors and KeyErrors
 UNREADABLE = (
-    SafetensorError, OSError, ValueError, TypeError, KeyError, AttributeError, EOFError, zipfile.BadZipFile
+    SafetensorError, OSError, ValueError, TypeError, LookupError, AttributeError, EOFError, zipfile.BadZipFile, zlib.error,
+    NotImplementedError, MemoryError, RuntimeError, SyntaxError, ArithmeticError, struct.error,
 )  # fmt: skip
+MAX_NAME = 1000  # characters of a class name; numpy gives every name the room of the longest
+TEXT_FEATURE_BYTES = 2**28  # of class text features as JSON
+UNPACKED_BYTES, UNPACKED_TIMES = 2**26, 20  # what a packed file may unpack to; floats pack to a half at best
+ClassNames = Annotated[tuple[Annotated[str, Field(max_length=MAX_NAME)], ...], Field(max_length=100_000)]
+EncoderName = Annotated[str, Field(max_length=4096)]
 _FORM = "The README, under From the shell, says what the file has to hold."
 
 
@@ -120,7 +130,7 @@ def read_feature_file(path: Path | str, *, needs_test: bool = True) -> FeatureFi
         FileFormatError: the file is missing, damaged, or of another kind; nothing in it is executed.
         DataError: an array is missing, does not fit to the others, or holds what is not allowed; says where.
     """
-    shown, path = str(path), Path(path).expanduser()
+    shown, path = str(path), local_path(path)
     arrays = _read(path)
     problems: list[str] = []
 
@@ -174,8 +184,10 @@ class _Problem(Exception):
 
 def _read(path: Path) -> dict[str, np.ndarray]:
     """Arrays by name; those of TEXTS are arrays of texts."""
-    if not path.is_file():
+    if not path.exists():
         raise FileFormatError(f"The feature file {path} does not exist.")
+    with open_plain_file(path):
+        pass  # a pipe or a device would not end
     readers = {".npz": _read_npz, ".safetensors": _read_safetensors, ".parquet": _read_parquet}
     if path.suffix not in readers:
         raise FileFormatError(
@@ -183,25 +195,51 @@ def _read(path: Path) -> dict[str, np.ndarray]:
         )
     try:
         return readers[path.suffix](path)
+    except FileFormatError as error:
+        if str(path) in error.message:
+            raise
+        raise FileFormatError(f"{path} is damaged ({error.message})", remedy=_FORM) from error
     except UNREADABLE as error:
         raise FileFormatError(
-            f"{path} is damaged, or holds more than arrays and texts ({error}).", remedy=_FORM
+            f"{path} is damaged, or holds more than arrays and texts ({error!s:.300}).", remedy=_FORM
         ) from error
 
 
+def _check_size(path: Path, unpacked: int) -> None:
+    """
+    Raises:
+        ValueError: a packed file holds so much more than its own size that it was made to fill the memory.
+    """
+    if unpacked > max(UNPACKED_BYTES, UNPACKED_TIMES * path.stat().st_size):
+        raise ValueError(f"it unpacks to {unpacked / 1e6:,.0f} MB, more than {UNPACKED_TIMES} times its size")
+
+
 def _read_npz(path: Path) -> dict[str, np.ndarray]:
+    with zipfile.ZipFile(path) as packed:
+        _check_size(path, sum(member.file_size for member in packed.infolist()))
+        for member in packed.infolist():  # before numpy takes memory for what a header claims
+            with packed.open(member) as file:
+                version = np.lib.format.read_magic(file)
+                read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+                shape, _, dtype = read(file)
+                if prod(shape) * dtype.itemsize > member.file_size:
+                    raise ValueError(f"{member.filename!r:.80} has less content than its shape {list(shape)}")
     with np.load(path, allow_pickle=False) as file:
         return {name: file[name] for name in file.files}
 
 
 def _read_safetensors(path: Path) -> dict[str, np.ndarray]:
-    with safe_open(path, framework="numpy") as file:
-        arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
-        metadata = file.metadata() or {}
-    ours = json.loads(metadata.get("json", "{}"))  # where our own writer keeps all metadata
-    names = json.loads(metadata.get("class_names", "null")) or ours.get("class_names")
+    arrays, ours, metadata = read_foreign_arrays(path)  # ours: where our own writer keeps all metadata
+    names = parse_json(metadata.get("class_names", "null"), "class_names") or ours.get("class_names")
     texts = {key: metadata.get(key) or ours.get(key) for key in ("encoder", "encoder_fingerprint")}
-    return arrays | {key: np.array(value) for key, value in {**texts, "class_names": names}.items() if value}
+    return arrays | {key: _texts(key, value) for key, value in {**texts, "class_names": names}.items() if value}
+
+
+def _texts(key: str, value: Any) -> np.ndarray:
+    """An array of texts, or of one: numpy gives each place the length of the longest."""
+    schema = ClassNames if key == "class_names" else EncoderName
+    checked = check(schema, value, key)
+    return np.array(checked)
 
 
 def _read_parquet(path: Path) -> dict[str, np.ndarray]:
@@ -214,13 +252,18 @@ def _read_parquet(path: Path) -> dict[str, np.ndarray]:
         ) from error
     with parquet.ParquetFile(path) as file:
         columns = [name for name in (*LIST_COLUMNS, *PLAIN_COLUMNS) if name in file.schema_arrow.names]
+        groups = [file.metadata.row_group(index) for index in range(file.metadata.num_row_groups)]
+        values = sum(group.column(index).num_values for group in groups for index in range(group.num_columns))
+        _check_size(path, 4 * values)  # runs of equal values take no room in the file
         table = file.read(columns=columns)
     metadata = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
     arrays: dict[str, np.ndarray] = {}
-    for key in ("class_names", "class_text_features", "shared_space"):
+    for key in ("class_text_features", "shared_space"):
         if key in metadata:
-            arrays[key] = np.array(json.loads(metadata[key]))
-    arrays |= {key: np.array(metadata[key]) for key in ("encoder", "encoder_fingerprint") if metadata.get(key)}
+            arrays[key] = np.array(parse_json(metadata[key], key, max_bytes=TEXT_FEATURE_BYTES))
+    if "class_names" in metadata:
+        arrays["class_names"] = _texts("class_names", parse_json(metadata["class_names"], "class_names"))
+    arrays |= {key: _texts(key, metadata[key]) for key in ("encoder", "encoder_fingerprint") if metadata.get(key)}
     for name in columns:
         read = _list_column if name in LIST_COLUMNS else _plain_column
         arrays[name] = read(path, name, table.column(name))
@@ -266,7 +309,12 @@ def _plain_column(path: Path, name: str, column: ChunkedArray) -> np.ndarray:
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     values = column.to_numpy()
-    return values.astype(str) if values.dtype == object else values
+    if values.dtype != object:
+        return values
+    long = [row for row, value in enumerate(values.tolist()) if len(str(value)) > MAX_NAME]
+    if long:
+        raise DataError(f"{path}: {name} of row {long[0]} has more than {MAX_NAME} characters.", remedy=_FORM)
+    return values.astype(str)
 
 
 def _named_labels(path: Path, labels: np.ndarray, names: np.ndarray | None) -> dict[str, np.ndarray]:
@@ -291,12 +339,16 @@ def _floats(arrays: Mapping[str, np.ndarray], name: str, dims: tuple[int, ...]) 
         raise _Problem(
             f"{name} is {array.dtype} {list(array.shape)}; floats with {wanted} dimensions, none empty, are needed."
         )
-    if len(bad := np.argwhere(~np.isfinite(array))):
-        rows = len(np.unique(bad[:, 0]))
+    with np.errstate(over="ignore"):
+        array = array.astype(np.float32)
+    bad = ~np.isfinite(array)
+    if bad.any():
+        first = [int(place) for place in np.unravel_index(bad.argmax(), bad.shape)]
+        rows = int(bad.reshape(len(bad), -1).any(1).sum())
         raise _Problem(
-            f"{name} is not finite at {bad[0].tolist()}, in {len(bad)} places in all, in {rows} of {len(array)} rows."
+            f"{name} is not finite at {first}, in {int(bad.sum())} places in all, in {rows} of {len(array)} rows."
         )
-    return array.astype(np.float32)
+    return array
 
 
 def _whole(arrays: Mapping[str, np.ndarray], name: str, count: int) -> np.ndarray:

@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 import numpy as np
 
 from seda.errors import FileFormatError, ShapeError
+from seda.schema import Line, Schema, Text, check
 from seda.storage import read_arrays, write_arrays
 
 FORMAT = "seda-features"
 FORMAT_VERSION = 1
+
+
+class _Metadata(Schema):
+    format: Literal["seda-features"]
+    version: Literal[1]
+    class_names: tuple[Text, ...]
+    split: Line
+    encoder_fingerprint: Line
+    data_fingerprint: Line
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,14 +117,15 @@ class FeatureSet:
                 remedy=remedy,
             )
         texts = arrays.get("image_text_features")
+        about: _Metadata = check(_Metadata, metadata, f"{path} is an incomplete feature file", remedy=remedy)
         try:
             return cls(
                 arrays["image_features"].astype(np.float32),
                 arrays["labels"].astype(np.int64),
-                tuple(metadata["class_names"]),
-                metadata["split"],
-                metadata["encoder_fingerprint"],
-                metadata["data_fingerprint"],
+                about.class_names,
+                about.split,
+                about.encoder_fingerprint,
+                about.data_fingerprint,
                 None if texts is None else texts.astype(np.float32),
             )
         except (KeyError, TypeError, ValueError, ShapeError) as error:

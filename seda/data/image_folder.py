@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ from PIL import Image
 from seda.data.datasets import SPLITS, check_split
 from seda.errors import DataError, ImageError
 from seda.images import ImageFailure, find_images, read_image
-from seda.storage import fingerprint, sha256_file
+from seda.storage import fingerprint, local_path, sha256_file
 
 TEST_SHARE = 0.2  # of each class, where the folder has no train and test of its own
 SPLIT_SEED = 0
@@ -47,7 +47,7 @@ class ImageFolder:
     """
 
     def __init__(self, folder: Path | str, seed: int = SPLIT_SEED) -> None:
-        self._folder = Path(folder).expanduser()
+        self._folder = local_path(folder, DataError)
         self.name = f"folder:{folder}"
         if not self._folder.is_dir():
             raise DataError(f"The folder {self._folder} does not exist.", remedy="Give the path of a folder.")
@@ -68,6 +68,7 @@ class ImageFolder:
         else:
             raw_names = [path.name for path in _class_folders(self._folder)]
             self._files = _divide(self._scan(self._folder, raw_names), seed)
+        raw_names = self._without_empty(raw_names)
         spaced = tuple(name.replace("_", " ") for name in raw_names)
         self.class_names = spaced if len(set(spaced)) == len(spaced) else tuple(raw_names)
         self._check(raw_names)
@@ -123,16 +124,26 @@ class ImageFolder:
         self.failures += tuple(failures)
         return files
 
-    def _check(self, raw_names: list[str]) -> None:
+    def _without_empty(self, raw_names: list[str]) -> list[str]:
+        """The classes that have pictures to train on; the others are named among the failures, and the files renumbered."""
         found = {file.label for file in self._files["train"]}
         empty = [name for label, name in enumerate(raw_names) if label not in found]
-        if len(raw_names) < 2 or empty:
-            came = (
-                f"classes without a readable picture: {', '.join(empty[:5])}" if empty else f"{len(raw_names)} classes"
-            )
+        self.failures += tuple(
+            ImageFailure(name, f"The class {name!r:.80} has no readable picture and is left out.") for name in empty
+        )
+        place = {label: new for new, label in enumerate(sorted(found))}
+        self._files = {
+            split: [replace(file, label=place[file.label]) for file in files if file.label in place]
+            for split, files in self._files.items()
+        }
+        return [name for label, name in enumerate(raw_names) if label in found]
+
+    def _check(self, raw_names: list[str]) -> None:
+        if len(raw_names) < 2:
+            came = f"{len(raw_names)} class{'' if len(raw_names) == 1 else 'es'} with pictures"
             left_out = f" {len(self.failures)} pictures could not be read." if self.failures else ""
             raise DataError(
-                f"The folder {self._folder} has {came}; at least 2 classes with pictures are needed.{left_out}",
+                f"The folder {self._folder} has {came}; at least 2 are needed.{left_out}",
                 remedy=_LAYOUT,
             )
 

@@ -154,7 +154,7 @@ def emoji_things(artist: str, data_dir: Path | str | None = None) -> NamedPictur
     try:
         entries = [
             entry
-            for entry in read_json(folder / "emoji.json")
+            for entry in read_json(folder / "emoji.json", max_bytes=2**25)
             if entry["category"] in THINGS and all(entry[f"has_img_{one}"] for one in ARTISTS)
         ]
         groups = sorted({entry["subcategory"] for entry in entries})

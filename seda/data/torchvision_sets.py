@@ -21,7 +21,7 @@ from seda.data.datasets import check_split
 from seda.data.network import is_reachable
 from seda.errors import DataError, ImageError
 from seda.images import read_image
-from seda.storage import cache_dir, fingerprint
+from seda.storage import cache_dir, fingerprint, local_path
 
 TEST_SHARE = 0.2  # of each class of a set without splits of its own
 SPLIT_SEED = 0
@@ -223,7 +223,7 @@ def find_root(name: str, data_dir: Path | str | None = None) -> Path | None:
     """The folder that torchvision calls root and that holds the set; None: nowhere. See `TorchvisionSet`."""
     info = SETS[name]
     if data_dir is not None:
-        given = Path(data_dir).expanduser().absolute()
+        given = local_path(data_dir, DataError).absolute()
         roots = [given, given / "torchvision"] + ([given.parent] if given.name == info.folder else [])
     else:
         roots = [Path(os.environ["SEDA_DATA"])] if os.environ.get("SEDA_DATA") else []

@@ -27,7 +27,9 @@ def make_scheduler(sampler: str) -> SchedulerMixin:
     Raises:
         SchedulerError: the sampler is not known.
     """
-    return copy.deepcopy(_scheduler(sampler))  # it counts steps; building one takes as long as two denoising steps
+    with torch.device("cpu"):  # also where a model is built without memory: the scheduler is kept for all
+        kept = _scheduler(sampler)
+    return copy.deepcopy(kept)  # it counts steps; building one takes as long as two denoising steps
 
 
 @cache

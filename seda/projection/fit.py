@@ -20,7 +20,7 @@ from scipy.sparse import coo_matrix
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from seda.config import Config
+from seda.config import Config, check_range
 from seda.errors import ProjectionError, Stopped
 from seda.projection.projectors import MapNetwork, ParametricProjector, PcaProjector
 
@@ -73,6 +73,20 @@ class MapConfig(Config):
     jump_limit: float = 0.03
     gather_weight: float = 3.0
     gather_share: float = 0.4
+
+    def __post_init__(self) -> None:
+        check_range("dimensions", self.dimensions, 1, 3)
+        check_range("seed", self.seed, 0, 2**31 - 1)
+        check_range("n_neighbors", self.n_neighbors, 2, 1000)
+        check_range("min_dist", self.min_dist, 0.0, 1.0)  # UMAP's curve has no other
+        check_range("steps", self.steps, 0, 1_000_000)
+        check_range("batch_size", self.batch_size, 1, 65_536)
+        check_range("negatives", self.negatives, 1, 1000)
+        check_range("paths_per_step", self.paths_per_step, 0, 10_000)
+        for name in ("learning_rate", "weight_decay", "temporal_weight", "straight_weight", "detour", "jump_weight", "gather_weight"):
+            check_range(name, getattr(self, name), 0.0, 1000.0)
+        for name in ("reference_share", "jump_limit", "gather_share"):
+            check_range(name, getattr(self, name), 0.0, 1.0)
 
     @classmethod
     def for_pictures(cls, count: int) -> Self:

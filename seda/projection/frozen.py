@@ -6,12 +6,14 @@ An aligner's folder holds one file a map, map-NAME.safetensors.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from seda.errors import FileFormatError, ProjectionError
+from seda.map_schema import check_map
 from seda.projection.projectors import PROJECTORS, Projector
 from seda.storage import read_arrays, write_arrays
 from seda.trajectory import MAP_LABELS
@@ -91,10 +93,10 @@ def load_map(folder: Path | str, name: str = DEFAULT_MAP) -> FrozenMap:
     again = "Fit it again: `python -m seda map fit --aligner DIR`."
     if not path.is_file():
         raise FileFormatError(f"{path} does not exist.", remedy=again)
-    arrays, metadata = read_arrays(path)
-    if metadata.get("format") != FORMAT or metadata.get("version") != FORMAT_VERSION:
-        raise FileFormatError(f"{path} is not a map of version {FORMAT_VERSION}.", remedy=again)
+    arrays, metadata = read_arrays(path, partial(check_map, path, again))
     try:
+        if broken := [key for key, value in arrays.items() if value.dtype.kind == "f" and not np.isfinite(value).all()]:
+            raise ValueError(f"{broken[0]} holds values that are not finite")
         parts = {key.removeprefix("projector."): value for key, value in arrays.items() if key != "reference"}
         projector = PROJECTORS[metadata["kind"]].from_arrays(parts)
         return FrozenMap(name, projector, arrays["reference"], metadata["card"])

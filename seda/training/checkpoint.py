@@ -43,10 +43,18 @@ def read_checkpoint(
     def part(prefix: str) -> dict[str, Tensor]:
         return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
-    module.load_state_dict(part("module."))
     state: dict[int, dict[str, Tensor]] = {}
-    for name, value in part("optimizer.").items():
-        index, field = name.split(".", 1)
-        state.setdefault(int(index), {})[field] = value
-    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
-    return part("best."), progress
+    try:
+        module.load_state_dict(part("module."))
+        for name, value in part("optimizer.").items():
+            index, field = name.split(".", 1)
+            state.setdefault(int(index), {})[field] = value
+        optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+        best, wanted = part("best."), module.state_dict()
+        if {name: value.shape for name, value in best.items()} != {name: value.shape for name, value in wanted.items()}:
+            raise ValueError("its best weights are of another model")
+    except (RuntimeError, ValueError, KeyError) as error:
+        raise FileFormatError(
+            f"The checkpoint in {folder} is damaged ({error!s:.300}).", remedy="Delete it to begin anew."
+        ) from error
+    return best, progress

@@ -54,7 +54,7 @@ def read_history(folder: Path) -> tuple[Epoch, ...]:
         return ()
     try:
         return tuple(Epoch.from_dict(values) for values in read_metadata(folder / CHECKPOINT_FILE)["history"])
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise FileFormatError(
             f"The checkpoint in {folder} is incomplete ({error}).", remedy="Discard this training and begin anew."
         ) from error

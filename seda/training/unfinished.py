@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, ClassVar
 
-from seda.card import CARD_FILE, aligner_home, check_aligner_name, list_aligners
+from pydantic import Field
+
+from seda.card import CARD_FILE, MAX_NAMES, aligner_home, check_aligner_name, list_aligners
 from seda.config import TrainingConfig
 from seda.errors import AlignerError, FileFormatError, StorageError
+from seda.schema import Count, Line, check
 from seda.storage import read_json, write_json
 from seda.training.history import Epoch, read_history
 
@@ -45,26 +48,22 @@ class TrainingRecord:
         done: whether the aligner is whole.
     """
 
-    name: str
-    encoder: str
-    kind: str
-    dataset: str = ""
-    limit: int = 0
-    words: tuple[str, ...] = ()
-    class_names: tuple[str, ...] = ()
-    fingerprint: str = ""
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "allow_inf_nan": False}
+
+    name: Line
+    encoder: Annotated[str, Field(max_length=4096)]  # may be a path
+    kind: Line
+    dataset: Annotated[str, Field(max_length=4096)] = ""
+    limit: Count = 0
+    words: Annotated[tuple[Line, ...], Field(max_length=MAX_NAMES)] = ()
+    class_names: Annotated[tuple[Line, ...], Field(max_length=MAX_NAMES)] = ()
+    fingerprint: Line = ""
     config: TrainingConfig = field(default_factory=TrainingConfig)
     finish: bool = False
     done: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self) | {"config": self.config.to_dict()}
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        parts = {"config": TrainingConfig.from_dict(values["config"])}
-        parts |= {name: tuple(values[name]) for name in ("words", "class_names")}
-        return cls(**{**values, **parts})
 
     def asks_for_the_same(self, other: TrainingRecord) -> bool:
         """Whether a training of the one can go on as the other."""
@@ -132,11 +131,7 @@ def read_record(folder: Path) -> TrainingRecord:
     Raises:
         FileFormatError: there is none, or it is damaged.
     """
-    values = read_json(folder / RECORD_FILE)
-    try:
-        return TrainingRecord.from_dict(values)
-    except Exception as error:  # whatever a damaged record makes of the constructors
-        raise FileFormatError(f"The record in {folder} is damaged ({error}).") from error
+    return check(TrainingRecord, read_json(folder / RECORD_FILE), f"The record in {folder} is damaged")
 
 
 def list_unfinished() -> list[Unfinished]:

@@ -375,3 +375,39 @@ def test_the_module_runs_as_a_program(aligner_dir, tmp_path):
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
     assert len(json.loads(result.stdout)[0]["classes"]) == 3
+
+
+def test_paths_and_numbers_that_nothing_can_be_done_with(capsys, tmp_path, monkeypatch):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    long = "x" * 300
+    for call, match in (
+        (["classify", "photo.png", "--classes-file", str(pipe)], "a pipe or a device"),
+        (["classify", "photo.png", "--classes-file", "/dev/zero"], "a pipe or a device"),
+        (["classify", "photo.png", "--classes", "a,b", "--aligner", "~nobody-of-that-name"], "cannot be looked at"),
+        (["classify", "photo.png", "--classes", "a,b", "--aligner", long], "File name too long"),
+        (["train", "--dataset", f"folder:{long}", "--out", str(tmp_path / "o")], "File name too long"),
+        (["train", "--dataset", "folder:~nobody-of-that-name", "--out", str(tmp_path / "o")], "cannot be looked at"),
+        (["train", "--dataset", f"features:{long}.npz", "--out", str(tmp_path / "o")], "File name too long"),
+        (["evaluate", "--aligner", str(tmp_path / ("a" * 256))], "File name too long"),
+    ):
+        assert main(call) == 2, call
+        assert match in capsys.readouterr().err, call
+    for call, match in (
+        (
+            ["benchmark", "--data", "digits", "--seeds", "999999999", "--out", "o"],
+            "999,999,999 seeds are more than the 1,000",
+        ),
+        (["map", "score", "--seeds", "999999999"], "999,999,999 seeds are more"),
+        (["train", "--dataset", "digits", "--out", "o", "--limit", "9" * 30], "is not 1 to 1,000,000,000"),
+        (["train", "--dataset", "digits", "--out", "o", "--seed", "-1"], "is not 0 to"),
+    ):
+        with pytest.raises(SystemExit):
+            main(call)
+        assert match in capsys.readouterr().err, call
+
+    def forbidden(*_):
+        raise PermissionError(13, "Permission denied", "/somewhere")
+
+    monkeypatch.setattr("seda.cli.read_card", forbidden)
+    assert main(["map", "score"]) == 2 and "/somewhere: Permission denied" in capsys.readouterr().err

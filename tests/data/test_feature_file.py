@@ -107,7 +107,7 @@ def test_files_that_cannot_be_read(tmp_path):
     save_file(GOOD, tmp_path / "g.safetensors", metadata={"class_names": "{"})
     (tmp_path / "f.parquet").write_bytes(b"PAR1" * 9)
     for name in ("pickle.npz", "f.npz", "f.safetensors", "g.safetensors", "f.parquet"):
-        with pytest.raises(FileFormatError, match="damaged, or holds more than arrays and texts"):
+        with pytest.raises(FileFormatError, match="damaged"):
             read_feature_file(tmp_path / name)
     with pytest.raises(DataError, match=r"features without pictures, which train, evaluate and benchmark take"):
         load_dataset("features:f.npz")

@@ -84,15 +84,30 @@ def test_fingerprint_follows_the_content(tmp_path):
 def test_folders_that_cannot_be_used(tmp_path):
     with pytest.raises(DataError, match="does not exist"):
         ImageFolder(tmp_path / "none")
-    with pytest.raises(DataError, match=r"has 0 classes; at least 2 classes.*photos/cat and photos/dog"):
+    with pytest.raises(DataError, match=r"has 0 classes with pictures; at least 2 are.*photos/cat and photos/dog"):
         ImageFolder(tmp_path)
     fill(tmp_path, ["cat"], count=2)
-    with pytest.raises(DataError, match="has 1 classes"):
+    with pytest.raises(DataError, match="has 1 class with pictures"):
         ImageFolder(tmp_path)
     (tmp_path / "dog").mkdir()
     (tmp_path / "dog" / "a.png").write_bytes(b"x")
-    with pytest.raises(DataError, match=r"without a readable picture: dog; .*1 pictures could not be read"):
+    with pytest.raises(DataError, match=r"has 1 class with pictures; .*2 pictures could not be read"):
         ImageFolder(tmp_path)
+
+
+def test_a_class_without_pictures_is_named_and_left_out(tmp_path):
+    fill(tmp_path, ["ant", "cat", "dog"], count=3)
+    alone = ImageFolder(tmp_path)
+    for name in ("bee", "cow"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "cow" / "a.png").write_bytes(b"x")
+    data = ImageFolder(tmp_path)
+    assert data.class_names == alone.class_names == ("ant", "cat", "dog")
+    assert [failure.name for failure in data.failures] == ["cow/a.png", "bee", "cow"]
+    assert "has no readable picture and is left out" in data.failures[1].message
+    for split in ("train", "test"):
+        np.testing.assert_array_equal(data.labels(split), alone.labels(split))
+        assert data.fingerprint(split) == alone.fingerprint(split)
 
 
 def test_a_folder_that_changes_underfoot(tmp_path):
