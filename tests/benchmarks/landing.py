@@ -14,7 +14,7 @@ reached by playing, by the End key and by scrubbing. A row each:
     map_share               of the window's area that the map takes
     play_above_fold         whether the play button lies in the first screen
 
-Without --json the worst of each example and map is printed. Takes about ten minutes.
+Without --json the worst of each example and map is printed. Takes about ten minutes on a quiet machine.
 """
 
 from __future__ import annotations

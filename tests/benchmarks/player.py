@@ -45,7 +45,7 @@ from seda.export.payload import player_payload  # noqa: E402
 from seda.images import NamedImage, read_images  # noqa: E402
 from seda.journey import Journey  # noqa: E402
 from seda.projection import load_maps  # noqa: E402
-from seda.tracing import Workbench, trace_images  # noqa: E402
+from seda.tracing import Workbench, maps_of, trace_images  # noqa: E402
 from tests.browser.conftest import find_chromium  # noqa: E402
 from tests.browser.served import served  # noqa: E402
 
@@ -84,7 +84,7 @@ if pressed:
     state.journey = replace(loaded, title=f"{pressed[0]}, round {state.round}")
     (folder / "started").write_text(repr(time.time()))
 if "journey" in state:
-    show_player(state.journey, key="player", height=580)
+    show_player(state.journey, key="player")
 """
 
 # In the page. A time is taken one animation frame after a frame was drawn: the drawn one has then been handed on.
@@ -205,16 +205,17 @@ def pictures(count: int) -> list[NamedImage]:
 
 def over_many_points(journey: Journey, workbench: Workbench) -> Journey:
     """The journey over POINTS reference points: the shipped test features on the frozen maps, then jittered copies."""
-    shipped = FeatureSet.load(next(SHIPPED.glob("*-test.safetensors")))
+    sets = (FeatureSet.load(path) for path in sorted(SHIPPED.glob("*-test.safetensors")))
+    shipped = next(one for one in sets if one.class_names == journey.trajectory.center_names)
     scaler = workbench.aligner.aligner.image_scaler
     with torch.inference_mode():
         features = scaler(torch.from_numpy(shipped.image_features)).numpy()
     chosen = np.arange(POINTS) % len(features)
     center_of = [journey.trajectory.center_names.index(name) for name in shipped.class_names]
     rng = np.random.default_rng(0)
-    maps = {}
+    maps, frozen = {}, maps_of(journey.trajectory, workbench)
     for name, positions in journey.maps.items():
-        placed = workbench.maps[name].place(features, np.zeros(len(features), dtype=np.float32))
+        placed = frozen[name].place(features, np.zeros(len(features), dtype=np.float32))
         jitter = rng.normal(0, 0.01 * placed.std(axis=0), (POINTS, placed.shape[1]))
         jitter[: len(features)] = 0
         maps[name] = replace(positions, reference=(placed[chosen] + jitter).astype(np.float32))
@@ -278,6 +279,7 @@ def first_frame_ms(page: Page, folder: Path, name: str) -> float:
 
 def scrub_ms(page: Page, position: float) -> float:
     page.evaluate("benchmark.rest()")
+    page.get_by_test_id("scrub").scroll_into_view_if_needed()
     page.evaluate("() => { window.pending = benchmark.scrub(); }")
     box = page.get_by_test_id("scrub").bounding_box()
     page.mouse.move(box["x"] + box["width"] * position, box["y"] + box["height"] / 2)

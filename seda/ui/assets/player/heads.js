@@ -176,23 +176,27 @@ export class Heads {
     return this.player.isVivid(item) ? theme.tune(this.journey.classes[this.journey.items[item].answer].color) : theme.grey;
   }
 
-  /** From a head to its true point, where the two are apart. */
-  drawPin(ctx, item, point) {
-    const place = this.places[item];
-    const gap = Math.hypot(place.x - point.x, place.y - point.y);
-    if (gap < 1.5) return;
-    const vivid = this.player.isVivid(item), color = this.#color(item);
-    const strength = this.crowded ? 0.45 : 1;
-    ctx.strokeStyle = css(color, (vivid ? 0.8 : 0.25) * strength);
+  /** From heads to their true points, where the two are apart; one stroke for all of a colour. */
+  drawPins(ctx, points) {
+    const pins = new Map();
+    points.forEach((point, item) => {
+      const place = this.places[item];
+      if (Math.hypot(place.x - point.x, place.y - point.y) < 1.5) return;
+      const color = css(this.#color(item), (this.player.isVivid(item) ? 0.8 : 0.25) * (this.crowded ? 0.5 : 1));
+      if (!pins.has(color)) pins.set(color, { lines: new Path2D(), dots: new Path2D() });
+      const { lines, dots } = pins.get(color);
+      lines.moveTo(point.x, point.y);
+      lines.lineTo(place.x, place.y);
+      const radius = this.crowded ? 1.6 : 2.4;
+      dots.moveTo(point.x + radius, point.y);
+      dots.arc(point.x, point.y, radius, 0, TAU);
+    });
     ctx.lineWidth = this.crowded ? 0.9 : 1.3;
-    ctx.beginPath();
-    ctx.moveTo(point.x, point.y);
-    ctx.lineTo(place.x, place.y);
-    ctx.stroke();
-    ctx.fillStyle = css(color, (vivid ? 1 : 0.3) * strength);
-    ctx.beginPath();
-    ctx.arc(point.x, point.y, this.crowded ? 1.6 : 2.4, 0, TAU);
-    ctx.fill();
+    for (const [color, { lines, dots }] of pins) {
+      ctx.strokeStyle = ctx.fillStyle = color;
+      ctx.stroke(lines);
+      ctx.fill(dots);
+    }
   }
 
   drawHead(ctx, item, point) {

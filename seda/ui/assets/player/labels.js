@@ -12,7 +12,7 @@ import { clamp } from "./numbers.js";
 
 const GAPS = [3, 12, 24, 40, 60, 84, 112]; // px between mark and name, the nearest preferred
 const DIRECTIONS = 12;
-const ANNEAL_ROUNDS = 900; // of the annealing, for each name that has rivals
+const ANNEAL_ROUNDS = 240; // of the annealing, for each name that has rivals
 const HOT = 30, COLD = 0.3; // its temperatures, in the unit of COSTS
 // What a place costs: by px^2 that are covered, or once.
 const COSTS = { name: 3, picture: 1.6, mark: 2.2, category: 0.7, path: 2.5, distance: 0.16, beside: 0, above: 3, diagonal: 2, astray: 45 };
@@ -99,7 +99,7 @@ export function placeNames(names, { pictures, marks, categories, paths, boxes, f
     });
   }
   const movable = [...names.keys()].filter((i) => places[i].length > 1);
-  const random = seeded(7), rounds = Math.min(ANNEAL_ROUNDS * movable.length, 24_000);
+  const random = seeded(7), rounds = Math.min(ANNEAL_ROUNDS * movable.length, 6_000);
   for (let round = 0; round < rounds; round++) {
     const i = movable[Math.floor(random() * movable.length)];
     const k = Math.floor(random() * places[i].length);

@@ -7,7 +7,7 @@ import { depthFade } from "./scene.js";
 import { covers, fitText, isRightToLeft, placeNames, spreadLabels, wrap } from "./labels.js";
 
 const FIRM = 40; // class texts whose names are all written; of more, those that find room
-const PATH_SAMPLES = 400; // points of paths that names had better not lie on
+const PATH_SAMPLES = 160; // points of paths that names had better not lie on
 const HIDDEN = 60, TOUCHED = 6; // px^2 of a name under a picture: faded wholly, not at all
 const FADED = 0.16;
 const ZOOM = { width: 46, height: 146 }; // px that the zoom buttons take of the lower right corner

@@ -110,7 +110,7 @@ export class MapPainter {
     ctx.drawImage(this.landmarks.canvas, 0, 0, view.width, view.height);
     this.heads.lay(points, position);
     this.landmarks.drawNames(ctx, this.heads.discs(), morph ? morph.names : 1);
-    for (const item of order) this.heads.drawPin(ctx, item, points[item]);
+    this.heads.drawPins(ctx, points);
     this.seeds.drawHeads(ctx, position);
     this.ghost.drawHeads(ctx, position, points);
     for (const item of order) this.heads.drawHead(ctx, item, points[item]);
