@@ -18,6 +18,7 @@ from seda.errors import FingerprintError, ImageError, SedaError
 from seda.images import ImageFailure, read_images
 from seda.journey import Ghost, Journey
 from seda.ui import cache
+from seda.ui.errors import plain
 from seda.ui.links import SAMPLES, read_view, refusal
 from seda.ui.state import AppState, RefitRequest, Request, SeedRequest, Shown, TraceRequest
 
@@ -42,7 +43,7 @@ def run_pending(state: AppState) -> None:
         st.button("Stop", icon=":material/stop:", key="trajectories.stop", on_click=state.stop)
 
     def report(share: float, text: str) -> None:  # nothing: what a step's callback returns would stop the run
-        bar.progress(share, text)
+        bar.progress(share, plain(text))  # it may hold the name of a file
 
     try:
         with cache.computing():

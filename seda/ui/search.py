@@ -247,9 +247,13 @@ def _fingerprint(files: Sequence[PictureFile]) -> str:
 def _search(state: AppState, search: SearchState, asked: int) -> None:
     search.problem = None
     bar = st.progress(0.0, "Starting")
+
+    def report(share: float, text: str) -> None:
+        bar.progress(share, plain(text))  # it may hold the name of a file
+
     try:
         with cache.computing():
-            search.found = _find(state, search, None if asked == _THE_WORDS else asked, bar.progress)
+            search.found = _find(state, search, None if asked == _THE_WORDS else asked, report)
     except SedaError as error:
         search.problem = error
     bar.empty()

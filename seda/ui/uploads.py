@@ -153,7 +153,7 @@ def look_at(state: AppState) -> list[ReadPicture]:
         with ThreadPoolExecutor(READERS) as readers:  # a phone photo takes a third of a second of one core
             for done, look in enumerate(readers.map(ReadPicture.of, missing), start=1):
                 found[look.file.sha256] = look
-                bar.progress(done / len(missing), f"Looking at the pictures: {done} of {len(missing)}")
+                bar.progress(done / len(missing), plain(f"Looking at the pictures: {done} of {len(missing)}"))
         bar.empty()
     state.looks = {picture.sha256: found[picture.sha256] for picture in state.uploads}
     return [state.looks[picture.sha256] for picture in state.uploads]
