@@ -174,8 +174,8 @@ def _text_changes(before: Sequence[str], after: Sequence[str]) -> list[str]:
     added = [name for name in after if name not in set(before)]
     pairs = [pair for pair in zip(before, after, strict=False) if pair[0] != pair[1]]
     if len(before) == len(after) and 0 < len(pairs) <= LISTED and [old for old, _ in pairs] == removed:
-        return [f"class text {quoted(old)} became {quoted(new)}" for old, new in pairs]
-    lists = (("class texts removed", removed), ("class texts added", added))
+        return [f"word {quoted(old)} became {quoted(new)}" for old, new in pairs]
+    lists = (("words removed", removed), ("words added", added))
     return [f"{what}: {_listed(names)}" for what, names in lists if names]
 
 

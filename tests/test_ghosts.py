@@ -47,7 +47,7 @@ def test_another_number_of_steps_is_compared_at_the_same_share_of_the_same_stage
     journey = toy_journey(ghost=True)
     ghost = journey.ghost
     assert len(ghost.stages) == journey.trajectory.states.shape[1] + 6 and ghost.items.tolist() == [0, 1, 2, 3, 4]
-    assert "steps per stage 11 → 8" in ghost.changes and "class text “winter coat” became “coat”" in ghost.changes
+    assert "steps per stage 11 → 8" in ghost.changes and "word “winter coat” became “coat”" in ghost.changes
     assert ghost.differences.shape == (5, journey.trajectory.states.shape[1])
     np.testing.assert_allclose(ghost.differences[:, 0], 0, atol=1e-6)  # both start from the same feature
 
@@ -127,10 +127,10 @@ def test_what_differs_is_said():
 
     assert changes(now) == ()
     assert changes(named("bag", "coat", "shirt", "dress")) == ()  # the order of the list means nothing
-    assert changes(named("coat", "bag", "dress", "blouse")) == ("class text “blouse” became “shirt”",)
-    assert changes(named("coat", "bag")) == ("class texts added: “dress”, “shirt”",)
-    assert changes(named("coat", "bag", "dress", "cap", "shirt")) == ("class texts removed: “cap”",)
-    assert changes(named("bag", "cap", "dress", "shirt")) == ("class texts removed: “cap”", "class texts added: “coat”")
+    assert changes(named("coat", "bag", "dress", "blouse")) == ("word “blouse” became “shirt”",)
+    assert changes(named("coat", "bag")) == ("words added: “dress”, “shirt”",)
+    assert changes(named("coat", "bag", "dress", "cap", "shirt")) == ("words removed: “cap”",)
+    assert changes(named("bag", "cap", "dress", "shirt")) == ("words removed: “cap”", "words added: “coat”")
     many = changes(named("coat", "bag", "dress", "shirt", *(f"thing {i}" for i in range(9))))
     assert many[0].endswith("“thing 3”, “thing 4” and 4 more")
     before = settings(journey, "a photo of a {}", num_inference_steps=25, strength=1.0, guidance=2.5, eta=0.05, seed=3)

@@ -677,7 +677,7 @@ class Player {
     parts.mapScores = el("p", { class: "sp-map-scores", "data-testid": "map-scores" });
     parts.mapThinning = el("span", { "data-testid": "map-thinning" });
     parts.settings = el("dl", { class: "sp-settings" });
-    const details = el("details", { class: "sp-details", "data-testid": "settings" }, el("summary", { text: "Details" }), parts.mapScores, parts.settings);
+    const details = el("details", { class: "sp-details", "data-testid": "settings" }, el("summary", { text: "Settings and trust" }), parts.mapScores, parts.settings);
     this.root = el(
       "section", { class: "sp-root", "aria-label": "Journey player", "data-testid": "player-root", "data-stills": "false" },
       el("span", { class: "sp-accent-probe", "aria-hidden": "true" }),
