@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -19,6 +19,7 @@ from seda.storage import local_path, read_json, sha256_file, write_json
 FORMAT = "seda-aligner"
 FORMAT_VERSION = 1
 CARD_FILE = "card.json"
+CHECKPOINT_FILE = "checkpoint.safetensors"  # of a training that is under way in the folder
 ASSETS = Path(__file__).resolve().parent.parent / "assets" / "aligners"
 DEFAULT_ALIGNER = "open-vocabulary"
 TRAINED_ALIGNER = "fashion-mnist"  # trained by gradient
@@ -83,6 +84,7 @@ class AlignerCard:
 
 
 FileName = Annotated[str, Field(pattern=r"^[\w-][\w.-]{0,150}$")]  # leads nowhere else
+Sum = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Figure = float | None
 
 
@@ -128,22 +130,35 @@ class CardMetrics(OpenSchema):
 
 
 class CardFile(Schema):
-    """What card.json may hold: the card, and the sha256 of the files beside it by name."""
+    """What card.json may hold: the card, and the sha256 of the files beside it by name, several while one is replaced."""
 
     format: Literal["seda-aligner"]
     version: Literal[1]
-    files: dict[
-        Annotated[str, Field(pattern=r"^[\w-][\w.-]{0,100}$")], Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    ]
+    files: dict[FileName, Sum | Annotated[tuple[Sum, ...], Field(min_length=1, max_length=8)]]
     card: AlignerCard
 
 
-def write_card(folder: Path, card: AlignerCard, exclude: Collection[str] = ()) -> Path:
-    """Write card.json with the sha256 of the safetensors files beside it; those named in `exclude` are not part of it."""
-    parts = (path for path in sorted(folder.glob("*.safetensors")) if path.name not in exclude)
-    files = {path.name: sha256_file(path) for path in parts}
+def write_card(folder: Path, card: AlignerCard, sums: Mapping[str, Sequence[str]] | None = None) -> Path:
+    """Write card.json with the sha256 of the safetensors files beside it, but for a training's checkpoint.
+
+    Args:
+        sums: allowed for files that are about to be replaced, by name; else as they are now.
+    """
+    parts = (path for path in sorted(folder.glob("*.safetensors")) if path.name != CHECKPOINT_FILE)
+    files: dict[str, str | list[str]] = {path.name: sha256_file(path) for path in parts}
+    files |= {name: list(allowed) for name, allowed in (sums or {}).items()}
     values = {"format": FORMAT, "version": FORMAT_VERSION, "files": files, "card": card.to_dict()}
     return write_json(folder / CARD_FILE, values)
+
+
+def read_sums(folder: Path) -> dict[str, tuple[str, ...]]:
+    """The sums that a folder's card allows, by file; the files are not looked at.
+
+    Raises:
+        FileFormatError: there is no card, or it is damaged.
+    """
+    checked: CardFile = check(CardFile, read_json(folder / CARD_FILE), f"The aligner in {folder} is incomplete")
+    return {name: (allowed,) if isinstance(allowed, str) else allowed for name, allowed in checked.files.items()}
 
 
 def aligner_home() -> Path:
@@ -224,13 +239,13 @@ def read_card(name_or_dir: str | Path, *, check_maps: bool = True) -> AlignerCar
     checked: CardFile = check(CardFile, values, f"The aligner in {folder} is incomplete", remedy=again)
     for schema, part in ((CardData, "data"), (CardMetrics, "metrics")):
         check(schema, values["card"][part], f"The aligner in {folder} is incomplete: its {part}", remedy=again)
-    for name, expected in checked.files.items():
+    for name, allowed in checked.files.items():
         if not check_maps and name.startswith("map"):
             continue
         try:
             found = sha256_file(folder / name)
         except OSError as error:
             raise FileFormatError(f"The aligner in {folder} is incomplete ({error}).", remedy=again) from error
-        if found != expected:
+        if found not in ([allowed] if isinstance(allowed, str) else allowed):
             raise FileFormatError(f"{folder / name} is damaged: its sha256 is not the one in the card.", remedy=again)
     return checked.card

@@ -233,7 +233,7 @@ def _parser() -> argparse.ArgumentParser:
     maps = commands.add_parser("map", help="fit an aligner's maps again, or score them beside other projectors")
     map_commands = maps.add_subparsers(required=True, metavar="fit|score")
     fit = map_commands.add_parser("fit", help="fit the maps anew and save them with the aligner")
-    fit.set_defaults(command=_map_fit, when_stopped=" The old maps are still there.")
+    fit.set_defaults(command=_map_fit, when_stopped=" The old maps are still there; the same command goes on where this one ended.")
     fit.add_argument(
         "--maps", metavar="A,B", help="which: umap-2d, umap-3d, timeline, pca-2d, pca-3d, umap-learn; default: all but the last"
     )  # fmt: skip
@@ -672,33 +672,42 @@ def _names(text: str | None) -> tuple[str, ...] | None:
 def _map_fit(arguments: argparse.Namespace) -> int:
     read_card(arguments.aligner, check_maps=False)
 
-    from seda.aligner import load_aligner
+    from seda.aligner import WEIGHTS_FILE, load_aligner
     from seda.benchmark.maps import ROW_OF, place_ms
-    from seda.card import write_card
-    from seda.projection.aligner_map import SHIPPED, aligner_material, check_names, fit_map, with_scores
+    from seda.making import finish_maps, maps_folder
+    from seda.projection.aligner_map import SHIPPED, aligner_material, check_names, fit_map, kept_map, with_scores
     from seda.projection.fit import MapConfig
+    from seda.projection.frozen import map_path
+    from seda.storage import sha256_file
 
     names = tuple(name.strip() for name in arguments.maps.split(",")) if arguments.maps else SHIPPED
     check_names(names)
     config = MapConfig(seed=arguments.seed)
     pretrained = load_aligner(arguments.aligner, check_maps=False)
     prepared = aligner_material(pretrained, config)
-    maps, rows = [], []
-    for name in names:
-        start = time.perf_counter()
-        frozen = fit_map(
-            name, prepared, config, on_progress=lambda name, done, total: _progress(f"fitting {name}", done, total)
-        )
-        seconds = time.perf_counter() - start
-        maps.append(with_scores(frozen, prepared))
+    made, maps, sums, rows = maps_folder(pretrained.folder, WEIGHTS_FILE), [], {}, []
+    for name in names:  # all are fitted before the first old one is replaced; each is kept as soon as it is there
+        start, seconds = time.perf_counter(), None
+        frozen = kept_map(made, name, pretrained, config)
+        if frozen is None:
+            fitted = fit_map(
+                name, prepared, config, on_progress=lambda name, done, total: _progress(f"fitting {name}", done, total),
+                keep_at=made / f"{name}.part",
+            )  # fmt: skip
+            seconds = time.perf_counter() - start
+            frozen = with_scores(fitted, prepared)
+            frozen.save(made)
+        file = map_path(made, name)
+        sums[file.name] = sha256_file(file)
+        maps.append(frozen)
         times = {"place_ms": place_ms(frozen.projector, prepared.held_out), "fit_s": seconds}
-        rows.append({"projector": ROW_OF[name], "map": name, **maps[-1].card["scores"], **times})
-    for frozen in maps:  # all are fitted before the first old one is replaced
-        frozen.save(pretrained.folder)
+        rows.append({"projector": ROW_OF[name], "map": name, **frozen.card["scores"], **times})
+    for frozen in maps:
         for note in frozen.card["notes"]:
             _say(f"{frozen.name}: {note}")
     scores = dict(pretrained.card.metrics.get("maps", {})) | {frozen.name: frozen.card["scores"] for frozen in maps}
-    write_card(pretrained.folder, replace(pretrained.card, metrics={**pretrained.card.metrics, "maps": scores}))
+    card = replace(pretrained.card, metrics={**pretrained.card.metrics, "maps": scores})
+    finish_maps(pretrained.folder, made, card, sums)
     _print_figures(rows, arguments.json)
     return ANSWERED
 

@@ -53,7 +53,7 @@ UNREADABLE = (
     SafetensorError, OSError, ValueError, TypeError, LookupError, AttributeError, EOFError, zipfile.BadZipFile, zlib.error,
     NotImplementedError, MemoryError, RuntimeError, SyntaxError, ArithmeticError, struct.error,
 )  # fmt: skip
-MAX_NAME = 1000  # characters of a class name; numpy gives every name the room of the longest
+MAX_NAME = 300  # characters of a class name; numpy gives every name the room of the longest
 TEXT_FEATURE_BYTES = 2**28  # of class text features as JSON
 UNPACKED_BYTES, UNPACKED_TIMES = 2**26, 20  # what a packed file may unpack to; floats pack to a half at best
 ClassNames = Annotated[tuple[Annotated[str, Field(max_length=MAX_NAME)], ...], Field(max_length=100_000)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,10 +15,19 @@ from torch import Tensor
 from seda.aligner import PretrainedAligner
 from seda.config import SamplingConfig
 from seda.diffusion.sampling import StepEvent
-from seda.errors import ConfigError
+from seda.errors import ConfigError, FileFormatError
 from seda.evaluation.maps import map_scores
-from seda.projection.fit import MapConfig, MapMaterial, check_points, fit_parametric, fit_pca, fuzzy_graph, identical
-from seda.projection.frozen import FrozenMap
+from seda.projection.fit import (
+    ONE_AT_A_TIME,
+    MapConfig,
+    MapMaterial,
+    check_points,
+    fit_parametric,
+    fit_pca,
+    fuzzy_graph,
+    identical,
+)
+from seda.projection.frozen import FrozenMap, load_map
 from seda.projection.projectors import NeighborProjector, ParametricProjector, Projector, TimelineProjector
 
 # The fitted paths show the ways that a user may choose, most of them the default one: each noise is another way, and too
@@ -103,21 +113,55 @@ def fit_aligner_maps(
     pretrained: PretrainedAligner,
     config: MapConfig | None = None,
     *,
+    names: Sequence[str] = SHIPPED,
     on_progress: Progress | None = None,
+    keep_in: Path | None = None,
 ) -> dict[str, FrozenMap]:
-    """Fit the SHIPPED maps to an aligner's reference features, centers, texts and training paths; scores are in their cards.
+    """Fit maps to an aligner's reference features, centers, texts and training paths; scores are in their cards.
 
     Args:
         pretrained: the aligner.
         config: how parametric maps are fitted; `dimensions` is the map's own.
+        names: of the maps.
         on_progress: told how far it is; return True to stop.
+        keep_in: folder that each map is saved in as soon as it is fitted. Those that lie there of a call that was ended are
+            not fitted again: they are the aligner's of exactly these weights, or the caller deletes them.
     Raises:
         ProjectionError: fewer than three points, or points that are not finite.
         Stopped: on_progress returned True.
     """
+    maps = {} if keep_in is None else {name: kept_map(keep_in, name, pretrained, config) for name in names}
+    if all(maps.get(name) is not None for name in names):
+        return {name: maps[name] for name in names}
     prepared = aligner_material(pretrained, config, on_progress=on_progress)
-    maps = {name: fit_map(name, prepared, config, on_progress=on_progress) for name in SHIPPED}
-    return {name: with_scores(frozen, prepared) for name, frozen in maps.items()}
+    for name in names:
+        if maps.get(name) is None:
+            keep_at = None if keep_in is None else keep_in / f"{name}.part"
+            maps[name] = with_scores(
+                fit_map(name, prepared, config, on_progress=on_progress, keep_at=keep_at), prepared
+            )
+            if keep_in is not None:
+                maps[name].save(keep_in)
+    return {name: maps[name] for name in names}
+
+
+def kept_map(folder: Path, name: str, pretrained: PretrainedAligner, config: MapConfig | None) -> FrozenMap | None:
+    """The map that an earlier call left in a folder, if it was fitted to this aligner in this way."""
+    try:
+        kept = load_map(folder, name)
+    except FileFormatError:
+        return None
+    asked = {"aligner_fingerprint": pretrained.fingerprint, "config": own_config(name, config).to_dict()}
+    return kept if "scores" in kept.card and {key: kept.card.get(key) for key in asked} == asked else None
+
+
+def own_config(name: str, config: MapConfig | None = None) -> MapConfig:
+    """How one map is fitted where `config` says how maps are."""
+    config = config or MapConfig()
+    if name.startswith("pca") or name == "umap-learn":
+        return config
+    steps = round(config.steps * STEPS_SHARE.get(name, 1.0))
+    return replace(config, dimensions=DIMENSIONS[name], steps=steps, **OWN_SETTINGS.get(name, {}))
 
 
 def check_names(names: Sequence[str]) -> None:
@@ -131,10 +175,15 @@ def check_names(names: Sequence[str]) -> None:
 
 
 def fit_map(
-    name: str, prepared: AlignerMaterial, config: MapConfig | None = None, *, on_progress: Progress | None = None
+    name: str,
+    prepared: AlignerMaterial,
+    config: MapConfig | None = None,
+    *,
+    on_progress: Progress | None = None,
+    keep_at: Path | None = None,
 ) -> FrozenMap:
-    """Fit one map, without scores in its card; see `fit_aligner_maps`."""
-    config, dimensions = config or MapConfig(), DIMENSIONS[name]
+    """Fit one map, without scores in its card; see `fit_aligner_maps` and, for keep_at, `fit_parametric`."""
+    config, dimensions = own_config(name, config), DIMENSIONS[name]
     report = None if on_progress is None else (lambda done, total: on_progress(name, done, total))
     reference, notes = prepared.material.reference, []
     projector: Projector
@@ -145,9 +194,9 @@ def fit_map(
         model = fit_umap_learn(points.astype(np.float32), config)
         projector = NeighborProjector(points, model.embedding_, model.n_neighbors)
     else:
-        steps = round(config.steps * STEPS_SHARE.get(name, 1.0))
-        config = replace(config, dimensions=dimensions, steps=steps, **OWN_SETTINGS.get(name, {}))
-        projector, notes = fit_parametric(prepared.material, config, graph=prepared.graph, on_progress=report)
+        projector, notes = fit_parametric(
+            prepared.material, config, graph=prepared.graph, on_progress=report, keep_at=keep_at
+        )
     if name == "timeline":
         projector = _timeline(projector, prepared.material.points)
     card = {**prepared.about, "config": config.to_dict(), "notes": notes}
@@ -195,10 +244,11 @@ def _timeline(height: ParametricProjector, points: np.ndarray) -> TimelineProjec
 
 def fit_umap_learn(points: np.ndarray, config: MapConfig) -> Any:
     """umap-learn's UMAP, fitted to points float32 [p, d] with the config's neighbours, distance and seed."""
-    from umap import UMAP
-
     neighbors = min(config.n_neighbors, len(points) - 1)
-    return UMAP(n_neighbors=neighbors, min_dist=config.min_dist, random_state=config.seed, n_jobs=1).fit(points)
+    with ONE_AT_A_TIME:
+        from umap import UMAP
+
+        return UMAP(n_neighbors=neighbors, min_dist=config.min_dist, random_state=config.seed, n_jobs=1).fit(points)
 
 
 def _states(

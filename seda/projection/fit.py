@@ -9,9 +9,11 @@ to be direct, without jumps, and (at first) short, so that texts come to lie on 
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Self
 
 import numpy as np
@@ -22,10 +24,13 @@ from torch.nn.functional import logsigmoid
 
 from seda.config import Config, check_range
 from seda.errors import ProjectionError, Stopped
+from seda.projection.kept_fit import KeptFit
 from seda.projection.projectors import MapNetwork, ParametricProjector, PcaProjector
 
 EXACT_NEIGHBORS = 20_000  # points; up to here the exact search is as fast as pynndescent's first, compiling run
 MIN_POINTS = 3
+# numba's layer "workqueue", which a machine without OpenMP and TBB gets, aborts the process when two threads use it at once
+ONE_AT_A_TIME = threading.RLock()
 FULL_FIT = 2_000  # training pictures; the defaults below were chosen on so many
 
 
@@ -83,7 +88,15 @@ class MapConfig(Config):
         check_range("batch_size", self.batch_size, 1, 65_536)
         check_range("negatives", self.negatives, 1, 1000)
         check_range("paths_per_step", self.paths_per_step, 0, 10_000)
-        for name in ("learning_rate", "weight_decay", "temporal_weight", "straight_weight", "detour", "jump_weight", "gather_weight"):
+        for name in (
+            "learning_rate",
+            "weight_decay",
+            "temporal_weight",
+            "straight_weight",
+            "detour",
+            "jump_weight",
+            "gather_weight",
+        ):
             check_range(name, getattr(self, name), 0.0, 1000.0)
         for name in ("reference_share", "jump_limit", "gather_share"):
             check_range(name, getattr(self, name), 0.0, 1.0)
@@ -142,6 +155,7 @@ def fit_parametric(
     *,
     graph: coo_matrix | None = None,
     on_progress: Progress | None = None,
+    keep_at: Path | None = None,
 ) -> tuple[ParametricProjector, list[str]]:
     """Fit a network to the material.
 
@@ -150,6 +164,7 @@ def fit_parametric(
         config: how.
         graph: `fuzzy_graph` of the material's points, where it was made before.
         on_progress: told how far it is; return True to stop.
+        keep_at: file of where the fit stands, see `KeptFit`; deleted at its end.
     Returns:
         the projector, and sentences on what was lowered or left out because the material did not allow it.
     Raises:
@@ -172,7 +187,12 @@ def fit_parametric(
         if len(material.points) <= config.n_neighbors:
             notes.append(f"Neighbours were lowered from {config.n_neighbors}: there are {len(material.points)} points.")
         graph = fuzzy_graph(material.points, config.n_neighbors, config.seed) if graph is None else graph
-        train(network, material, graph, config, on_progress=on_progress)
+        kept = None
+        if keep_at is not None:
+            kept = KeptFit.of(keep_at, config, {"points": material.points, "paths": material.paths})
+        train(network, material, graph, config, on_progress=on_progress, kept=kept)
+        if keep_at is not None:
+            keep_at.unlink(missing_ok=True)
         _turn(network, material.points)
     return ParametricProjector(network.eval().requires_grad_(False)), notes
 
@@ -218,20 +238,22 @@ def fuzzy_graph(points: np.ndarray, n_neighbors: int, seed: int = 0) -> coo_matr
     Neighbours are exact up to EXACT_NEIGHBORS points and pynndescent's beyond, whose cost grows close to linearly.
     """
     from sklearn.neighbors import NearestNeighbors
-    from umap.umap_ import fuzzy_simplicial_set  # seconds to import, and only needed here
 
     n_neighbors = min(n_neighbors, len(points) - 1)
     known = {}
     if len(points) <= EXACT_NEIGHBORS:
         distances, indices = NearestNeighbors(n_neighbors=n_neighbors, algorithm="brute").fit(points).kneighbors(points)
         known = {"knn_indices": indices, "knn_dists": distances.astype(np.float32)}
-    graph, _, _ = fuzzy_simplicial_set(
-        points,
-        n_neighbors=n_neighbors,
-        random_state=np.random.RandomState(seed),  # umap takes no other kind of generator
-        metric="euclidean",
-        **known,
-    )
+    with ONE_AT_A_TIME:
+        from umap.umap_ import fuzzy_simplicial_set  # seconds to import, and only needed here
+
+        graph, _, _ = fuzzy_simplicial_set(
+            points,
+            n_neighbors=n_neighbors,
+            random_state=np.random.RandomState(seed),  # umap takes no other kind of generator
+            metric="euclidean",
+            **known,
+        )
     return graph.tocoo()
 
 
@@ -244,6 +266,7 @@ def train(
     more_loss: Callable[[], Tensor] | None = None,
     on_progress: Progress | None = None,
     check: Callable[[int], bool] | None = None,
+    kept: KeptFit | None = None,
 ) -> None:
     """Train the network's residual in place.
 
@@ -255,6 +278,7 @@ def train(
         more_loss: added to the objective at each step.
         on_progress: told how far it is; return True to stop.
         check: asked every five steps with the steps done; False ends the training.
+        kept: where an earlier call stood and this one stands.
     Raises:
         Stopped: on_progress returned True.
     """
@@ -266,7 +290,8 @@ def train(
         network.network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
     )
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, config.learning_rate, total_steps=config.steps)
-    for step in range(config.steps):
+    begin = 0 if kept is None else kept.resume(network, optimizer, schedule, rng)
+    for step in range(begin, config.steps):
         heads, tails = edges.sample(rng)
         # negatives come from one uniform pool a step: placing points is the cost, not comparing them
         pool = rng.integers(0, len(points), len(heads))
@@ -284,6 +309,8 @@ def train(
         loss.backward()
         optimizer.step()
         schedule.step()
+        if kept is not None:
+            kept.save(step + 1, network, optimizer, rng)
         if step % 25 == 24 and on_progress is not None and on_progress(step + 1, config.steps):
             raise Stopped
         if step % 5 == 4 and check is not None and not check(step + 1):
@@ -332,9 +359,10 @@ class _Edges:
 
 def _curve(min_dist: float, spread: float = 1.0) -> tuple[float, float]:
     """UMAP's a and b: 1 / (1 + a x^(2 b)) approaches exp(-(x - min_dist) / spread) beyond min_dist."""
-    from umap.umap_ import find_ab_params
+    with ONE_AT_A_TIME:
+        from umap.umap_ import find_ab_params
 
-    a, b = find_ab_params(spread, min_dist)
+        a, b = find_ab_params(spread, min_dist)
     return float(a), float(b)
 
 

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from seda.card import CHECKPOINT_FILE
 from seda.errors import FileFormatError
 from seda.storage import read_metadata
-
-CHECKPOINT_FILE = "checkpoint.safetensors"
 
 
 @dataclass(frozen=True)

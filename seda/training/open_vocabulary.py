@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from seda.aligner import Aligner, PretrainedAligner, ReferenceFeatures, load_aligner, package_versions
-from seda.card import CROSSFIT_WEIGHTS, EVALUATION, VALIDATION, AlignerCard, write_card
+from seda.card import CROSSFIT_WEIGHTS, EVALUATION, VALIDATION, AlignerCard
 from seda.config import ModelConfig, TrainingConfig
 from seda.data.datasets import ImageDataset
 from seda.data.feature_set import FeatureSet
@@ -25,9 +25,10 @@ from seda.data.named_pictures import OTHER, clip_art, emoji_things, photographs
 from seda.data.wordnet import WORDS_PER_CATEGORY, CategoryWord, WordNet, imagenet_words
 from seda.encoders.bundled import BundledEncoder
 from seda.errors import EncoderError
+from seda.making import finish_aligner
 from seda.projection.fit import MapConfig
 from seda.reference_pictures import ReferencePictures
-from seda.training.recipe import Progress, fit_and_save_maps
+from seda.training.recipe import Progress, fit_and_save_maps, save_for_maps
 from seda.training.word_closed_forms import (
     MODEL,
     SUGGESTED,
@@ -149,15 +150,15 @@ def pretrain_open_vocabulary(
     reference, pictures = _reference(aligner, pairs, photos, words)
     chosen = np.concatenate([np.full(len(part), which) for which, part in enumerate(pairs)])[pictures]
     starts = np.cumsum([0, *map(len, pairs[:-1])])
-    ReferencePictures.from_images(
+    drawings = ReferencePictures.from_images(
         next(iter(drawn[which].images("train", [index - starts[which]])))
         for which, index in zip(chosen, pictures, strict=True)
-    ).save(out_dir)
-    folder = aligner.save(out_dir, card, reference).parent
-    pretrained = load_aligner(folder, check_maps=False)
+    )
+    pretrained = save_for_maps(aligner, card, reference, out_dir)
+    drawings.save(pretrained.folder)
     scores = fit_and_save_maps(pretrained, map_config, report)
-    write_card(folder, replace(card, metrics={**card.metrics, "maps": scores}))
-    return load_aligner(folder)
+    finish_aligner(out_dir, replace(card, metrics={**card.metrics, "maps": scores}))
+    return load_aligner(out_dir)
 
 
 def _file_name(encoder: BundledEncoder, dataset: ImageDataset, split: str) -> str:

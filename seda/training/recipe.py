@@ -13,8 +13,15 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from seda.aligner import Aligner, PretrainedAligner, ReferenceFeatures, load_aligner, package_versions
-from seda.card import AlignerCard, write_card
+from seda.aligner import (
+    WEIGHTS_FILE,
+    Aligner,
+    PretrainedAligner,
+    ReferenceFeatures,
+    load_aligner,
+    package_versions,
+)
+from seda.card import AlignerCard
 from seda.class_texts import TEMPLATE, quoted
 from seda.config import SamplingConfig, TrainingConfig
 from seda.data.datasets import ImageDataset
@@ -24,10 +31,12 @@ from seda.data.features import chosen_indices, encode_split
 from seda.encoders.base import Encoder, shares_space
 from seda.errors import ConfigError, DataError
 from seda.evaluation.trajectories import accuracy_along_path, bootstrap_band, decisions
+from seda.making import finish_aligner, keep_maps, making_folder, put_in_place
 from seda.projection.aligner_map import TRACING, fit_aligner_maps
 from seda.projection.fit import MapConfig
 from seda.reference_pictures import FILE as PICTURES_FILE
 from seda.reference_pictures import ReferencePictures
+from seda.storage import sha256_file
 from seda.training.checkpoint import FILE as CHECKPOINT_FILE
 from seda.training.fit import TrainingEvent, TrainingResult, TrainingSet, fit_aligner, split_validation
 from seda.training.phrases import class_phrasings
@@ -241,22 +250,38 @@ def _train(
         on_batch=on_batch, train_further=train_further,
     )  # fmt: skip
     card = _card(name or out_dir.name, material, config, result)
+    made = making_folder(out_dir)
     reference = reference_features(result.aligner, data, config, reference_count)
     chosen = chosen_images(data.labels, config, reference_count).reference[reference.sample]
+    pretrained = save_for_maps(result.aligner, card, reference, out_dir)
     if material.dataset is None:
-        (out_dir / PICTURES_FILE).unlink(missing_ok=True)  # another training's
+        (made / PICTURES_FILE).unlink(missing_ok=True)  # another training's
     else:
-        save_pictures(material.dataset, chosen.numpy(), out_dir)
-    folder = result.aligner.save(out_dir, card, reference).parent
-    # from the folder, so that `map fit` gives these very maps again
-    pretrained = load_aligner(folder, result.aligner.device, check_maps=False)
-
+        save_pictures(material.dataset, chosen.numpy(), made)
     scores = fit_and_save_maps(pretrained, map_config, report)
     path_accuracy = validation_path_accuracy(pretrained, data, config)
     card = replace(card, metrics={**card.metrics, "maps": scores, "path_accuracy": path_accuracy})
-    write_card(folder, card, exclude=(CHECKPOINT_FILE,))
-    (folder / CHECKPOINT_FILE).unlink(missing_ok=True)
-    return replace(pretrained, card=card)
+    finish_aligner(out_dir, card)
+    (out_dir / CHECKPOINT_FILE).unlink(missing_ok=True)
+    return replace(pretrained, card=card, folder=out_dir)
+
+
+def save_for_maps(
+    aligner: Aligner, card: AlignerCard, reference: ReferenceFeatures, out_dir: Path
+) -> PretrainedAligner:
+    """Save an aligner where it is made, see `seda.making`; maps of an ended call stay there if they are of the same weights.
+
+    It comes back as it was saved, so that `map fit` gives these very maps again.
+
+    Raises:
+        StorageError: the folder cannot be written.
+    """
+    put_in_place(out_dir)  # what an ended call had whole
+    made = making_folder(out_dir)
+    old = sha256_file(made / WEIGHTS_FILE) if (made / WEIGHTS_FILE).is_file() else ""
+    aligner.save(made, card, reference)
+    keep_maps(out_dir, WEIGHTS_FILE, old)
+    return load_aligner(made, aligner.device, check_maps=False)
 
 
 def _check_texts_differ(material: _Material) -> None:
@@ -278,15 +303,13 @@ def _check_texts_differ(material: _Material) -> None:
 def fit_and_save_maps(
     pretrained: PretrainedAligner, config: MapConfig | None, report: Progress
 ) -> dict[str, dict[str, float]]:
-    """Fit an aligner's maps and save them in its folder. Returns each map's scores, for the card."""
+    """Fit an aligner's maps, each saved in its folder as soon as it is there. Returns each map's scores, for the card."""
 
     def on_progress(name: str, done: int, total: int) -> object:
         what = "tracing paths for the maps" if name == TRACING else f"fitting the map {name}"
         return report(what, done, total, "")
 
-    maps = fit_aligner_maps(pretrained, config, on_progress=on_progress)
-    for frozen in maps.values():
-        frozen.save(pretrained.folder)
+    maps = fit_aligner_maps(pretrained, config, on_progress=on_progress, keep_in=pretrained.folder)
     return {name: frozen.card["scores"] for name, frozen in maps.items()}
 
 

@@ -105,8 +105,13 @@ def begin(record: TrainingRecord) -> Path:
     if folder.exists():
         try:
             same = read_record(folder).asks_for_the_same(record)
-        except FileFormatError:  # of no use to anybody
-            discard(record.name)
+        except FileFormatError as error:
+            if (folder / CARD_FILE).is_file():  # a whole aligner is never deleted unasked
+                raise AlignerError(
+                    f"There is an aligner in {folder} already, whose training's record is damaged.",
+                    remedy="Give the new one another name.",
+                ) from error
+            discard(record.name)  # of no use to anybody
             same = True
         if not same:
             raise AlignerError(
@@ -194,8 +199,9 @@ def keep(name: str) -> Path:
             raise AlignerError(f"There is an aligner {name!r} already.", remedy="Discard this one.")
         shutil.rmtree(folder / FEATURES, ignore_errors=True)
         try:
-            (folder / RECORD_FILE).unlink()
+            # in this order: without its record it would be in neither list, and the next training of its name would delete it
             folder.rename(target)
+            (target / RECORD_FILE).unlink()
         except OSError as error:
             raise StorageError(f"{target} could not be written: {error.strerror or error}.") from error
     return target

@@ -33,16 +33,16 @@ import torch
 from torch import Tensor
 
 from seda.aligner import Aligner, PretrainedAligner, ReferenceFeatures, load_aligner, package_versions
-from seda.card import OWN_PICTURES, SAMPLE_PICTURES, WORDS_ALONE, AlignerCard, write_card
+from seda.card import OWN_PICTURES, SAMPLE_PICTURES, WORDS_ALONE, AlignerCard
 from seda.class_texts import fill_template, parse_class_texts
 from seda.config import ModelConfig, TrainingConfig
 from seda.encoders.base import Encoder, PairedEncoder, shares_space
 from seda.errors import DataError, EncoderError, FileFormatError, Stopped, StorageError
 from seda.images import find_images, read_image
+from seda.making import finish_aligner
 from seda.projection.fit import MapConfig
-from seda.reference_pictures import FILE as PICTURES_FILE
 from seda.storage import cache_dir, fingerprint, read_arrays, write_arrays
-from seda.training.recipe import Progress, fit_and_save_maps
+from seda.training.recipe import Progress, fit_and_save_maps, save_for_maps
 from seda.training.word_closed_forms import (
     MODEL,
     SUGGESTED,
@@ -176,12 +176,10 @@ def pretrain_from_words(
         versions=package_versions(),
         suggested=tuple(dict.fromkeys([*own, *(() if len(own) > 1 else SUGGESTED)])),
     )
-    (out_dir / PICTURES_FILE).unlink(missing_ok=True)  # another aligner's
-    folder = aligner.save(out_dir, card, _reference(aligner, material, prompts[:, 0], seed)).parent
-    pretrained = load_aligner(folder, check_maps=False)
+    pretrained = save_for_maps(aligner, card, _reference(aligner, material, prompts[:, 0], seed), out_dir)
     scores = fit_and_save_maps(pretrained, map_config or MapConfig.for_pictures(MAPS_AS), report)
-    write_card(folder, replace(card, metrics={**card.metrics, "maps": scores}))
-    return load_aligner(folder)
+    finish_aligner(out_dir, replace(card, metrics={**card.metrics, "maps": scores}))
+    return load_aligner(out_dir)
 
 
 def vocabulary(own: Sequence[str] = ()) -> tuple[str, ...]:
