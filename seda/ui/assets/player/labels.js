@@ -74,15 +74,18 @@ function candidates({ x, y, gap, width, height }, frame) {
 export function placeNames(names, { pictures, marks, categories, paths, boxes, frame }) {
   const places = names.map((name) => {
     const found = candidates(name, frame);
+    const far = name.gap + GAPS.at(-1) + Math.max(name.width, name.height);
+    const near = (things) => things.filter(({ x, y, radius = 0 }) => Math.abs(x - name.x) < far + radius && Math.abs(y - name.y) < far + radius);
+    const [closePictures, closeMarks, closeCategories, closePaths] = [pictures, marks, categories, paths].map(near);
     for (const place of found) {
-      for (const one of pictures) place.cost += COSTS.picture * covers(one, place.box);
-      for (const one of marks) place.cost += COSTS.mark * covers(one, place.box);
+      for (const one of closePictures) place.cost += COSTS.picture * covers(one, place.box);
+      for (const one of closeMarks) place.cost += COSTS.mark * covers(one, place.box);
       // A name that is nearer to another mark than to its own would be read as that one's.
       const own = away(name, place.box);
-      if (marks.some((one) => (one.x !== name.x || one.y !== name.y) && away(one, place.box) < own + 3)) place.cost += COSTS.astray;
+      if (closeMarks.some((one) => (one.x !== name.x || one.y !== name.y) && away(one, place.box) < own + 3)) place.cost += COSTS.astray;
       for (const box of boxes) place.cost += COSTS.name * overlap(box, place.box);
-      for (const one of categories) place.cost += COSTS.category * covers(one, place.box);
-      for (const { x, y } of paths) if (x > place.box[0] && x < place.box[2] && y > place.box[1] && y < place.box[3]) place.cost += COSTS.path;
+      for (const one of closeCategories) place.cost += COSTS.category * covers(one, place.box);
+      for (const { x, y } of closePaths) if (x > place.box[0] && x < place.box[2] && y > place.box[1] && y < place.box[3]) place.cost += COSTS.path;
     }
     return found;
   });

@@ -32,6 +32,8 @@ export class Landmarks {
     const classNames = new Set(journey.classes.map((one) => one.name.trim().toLowerCase()));
     this.namedCenters = journey.centers.map((center) => !classNames.has(center.name.trim().toLowerCase()));
     /** Names as they are written now. @type {object[]} */ this.names = [];
+    /** Places of names by their keys, and the view that they were found for. @type {Map<string, Place>} */ this.places = new Map();
+    this.placedFor = "";
     this.textPoints = this.centerPoints = [];
     this.starRadius = 10;
   }
@@ -152,9 +154,16 @@ export class Landmarks {
       const inRow = view.map.timeline && name.word !== undefined, lines = inRow ? this.#rowLines(ctx, name) : wrap(ctx, name.one.name, most);
       return { ...name, lines, width: Math.max(...lines.map((line) => ctx.measureText(line).width)), height: lines.length * (name.size + 2) + 3 };
     });
-    const inColumn = view.map.timeline ? names.filter(({ word }) => word !== undefined) : [];
-    const free = names.filter((name) => !inColumn.includes(name));
-    const placed = [...this.#column(inColumn), ...this.#around(free, inColumn)];
+    // Selecting or highlighting changes colours, not places.
+    const { x, y } = view.middle;
+    const key = [view.turn, view.zoom, x, y, view.width, view.height, this.painter.heads.headRadius, ...names.map(({ key, width, height }) => `${key} ${width} ${height}`)].join(" ");
+    if (key !== this.placedFor) {
+      this.placedFor = key;
+      const inColumn = view.map.timeline ? names.filter(({ word }) => word !== undefined) : [];
+      const free = names.filter((name) => !inColumn.includes(name));
+      this.places = new Map([...this.#column(inColumn), ...this.#around(free, inColumn)].map(({ name, place }) => [name.key, place]));
+    }
+    const placed = names.flatMap((name) => (this.places.has(name.key) ? [{ name, place: this.places.get(name.key) }] : []));
     const density = this.painter.density;
     this.names = placed.map(({ name, place }) => ({ ...name, place, at: { x: name.point.x, y: name.point.y }, sprite: this.#sprite(name, place, density) }));
   }
