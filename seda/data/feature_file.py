@@ -24,6 +24,7 @@ are); labels may be texts there, which then are the class names. Rows, positions
 from __future__ import annotations
 
 import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping, Sequence
@@ -51,7 +52,7 @@ LIST_COLUMNS, PLAIN_COLUMNS = ("image_features", "image_text_features"), ("label
 # pyarrow's errors are ValueErrors, OSErrors, TypeErrors and KeyErrors
 UNREADABLE = (
     SafetensorError, OSError, ValueError, TypeError, LookupError, AttributeError, EOFError, zipfile.BadZipFile, zlib.error,
-    NotImplementedError, MemoryError, RuntimeError, SyntaxError, ArithmeticError, struct.error,
+    NotImplementedError, MemoryError, RuntimeError, SyntaxError, ArithmeticError, struct.error, tokenize.TokenError,
 )  # fmt: skip
 MAX_NAME = 300  # characters of a class name; numpy gives every name the room of the longest
 TEXT_FEATURE_BYTES = 2**28  # of class text features as JSON
