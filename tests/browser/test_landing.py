@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, Page
 from seda.export import write_export
 from seda.journey import Journey
 from tests.browser.played import pause, pixels, root_of, show, until
+from tests.browser.readable import unreadable
 from tests.toy import toy_journey
 
 JOURNEYS = sorted((Path(__file__).parents[2] / "assets" / "journeys").glob("*.safetensors"))
@@ -242,3 +243,21 @@ def test_scripts_are_drawn_where_their_fonts_are(page: Page, tmp_path: Path, tex
         text,
     )
     assert boxes and not any(boxes)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_all_text_of_the_player_can_be_read(chromium: Browser, tmp_path: Path, scheme: str):
+    """On an exported page the player stands in the open: contrast of AA, and nothing below 13 px, folded parts too."""
+    for width in (1280, 390):
+        context = chromium.new_context(viewport={"width": width, "height": 720}, color_scheme=scheme)
+        page = context.new_page()
+        page.goto(write_export(toy_journey(ghost=True), tmp_path / "journey.html").as_uri())
+        root_of(page).wait_for()
+        pause(page)
+        page.get_by_test_id("settings").locator("summary").click()
+        assert unreadable(page) == []
+        page.get_by_test_id("gallery-card").nth(1).click()
+        page.get_by_test_id("stills-button").click()
+        page.wait_for_timeout(400)
+        assert unreadable(page) == []
+        context.close()

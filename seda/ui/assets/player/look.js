@@ -41,7 +41,7 @@ export class Theme {
     this.paper = toRgb(style.backgroundColor);
     this.accent = toRgb(getComputedStyle(root.querySelector(".sp-accent-probe")).color);
     this.dark = luminance(this.paper) < luminance(this.ink);
-    this.muted = blend(this.ink, this.paper, 0.34); // still 4.5 : 1, as texts need it
+    this.muted = blend(this.ink, this.paper, 0.3); // still 4.5 : 1, as texts need it
     this.grey = blend(this.ink, this.paper, 0.62);
     this.tuned = new Map();
   }
