@@ -684,8 +684,8 @@ def _map_fit(arguments: argparse.Namespace) -> int:
     check_names(names)
     config = MapConfig(seed=arguments.seed)
     pretrained = load_aligner(arguments.aligner, check_maps=False)
-    prepared = aligner_material(pretrained, config)
     made, maps, sums, rows = maps_folder(pretrained.folder, WEIGHTS_FILE), [], {}, []
+    prepared = aligner_material(pretrained, config, keep_in=made)
     for name in names:  # all are fitted before the first old one is replaced; each is kept as soon as it is there
         start, seconds = time.perf_counter(), None
         frozen = kept_map(made, name, pretrained, config)

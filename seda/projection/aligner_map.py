@@ -28,6 +28,7 @@ from seda.projection.fit import (
     identical,
 )
 from seda.projection.frozen import FrozenMap, load_map
+from seda.projection.kept_fit import kept_array
 from seda.projection.projectors import NeighborProjector, ParametricProjector, Projector, TimelineProjector
 
 # The fitted paths show the ways that a user may choose, most of them the default one: each noise is another way, and too
@@ -75,9 +76,13 @@ class AlignerMaterial:
 
 
 def aligner_material(
-    pretrained: PretrainedAligner, config: MapConfig | None = None, *, on_progress: Progress | None = None
+    pretrained: PretrainedAligner,
+    config: MapConfig | None = None,
+    *,
+    on_progress: Progress | None = None,
+    keep_in: Path | None = None,
 ) -> AlignerMaterial:
-    """Trace the aligner's kept images and build the neighbour graph.
+    """Trace the aligner's kept images and build the neighbour graph; paths are kept in `keep_in`, see `fit_aligner_maps`.
 
     Raises:
         ProjectionError: fewer than three points, or points that are not finite.
@@ -89,7 +94,9 @@ def aligner_material(
 
     def states(image_features: Tensor, sampling: SamplingConfig, done: int) -> np.ndarray:
         on_step = None if on_progress is None else (lambda event: on_progress(TRACING, done, count))
-        return _states(pretrained, image_features, sampling, on_step)
+        path = None if keep_in is None else keep_in / f"paths-{done}.part"
+        identity = [pretrained.fingerprint, sampling.to_dict(), image_features.cpu().numpy()]
+        return kept_array(path, identity, lambda: _states(pretrained, image_features, sampling, on_step))
 
     paths = np.concatenate(
         [states(pretrained.reference.fit_images, way, done) for done, way in enumerate(FIT_SAMPLINGS)]
@@ -133,7 +140,7 @@ def fit_aligner_maps(
     maps = {} if keep_in is None else {name: kept_map(keep_in, name, pretrained, config) for name in names}
     if all(maps.get(name) is not None for name in names):
         return {name: maps[name] for name in names}
-    prepared = aligner_material(pretrained, config, on_progress=on_progress)
+    prepared = aligner_material(pretrained, config, on_progress=on_progress, keep_in=keep_in)
     for name in names:
         if maps.get(name) is None:
             keep_at = None if keep_in is None else keep_in / f"{name}.part"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,27 @@ from seda.errors import FileFormatError
 from seda.storage import fingerprint, read_arrays, write_arrays
 
 SECONDS = 20.0  # between two; chosen here: a kill loses no more, and writing takes some ms
+
+
+def kept_array(path: Path | None, identity: Any, make: Callable[[], np.ndarray]) -> np.ndarray:
+    """What `make` gives, kept in a file: an ended call's is taken from there.
+
+    Args:
+        path: of the file; None keeps nothing.
+        identity: of what is made, for `fingerprint`.
+    """
+    if path is None:
+        return make()
+    identity = fingerprint(identity)
+    try:
+        arrays, about = read_arrays(path)
+        if about.get("identity") == identity:
+            return arrays["made"]
+    except (FileFormatError, KeyError):  # none there, or of no use
+        pass
+    made = make()
+    write_arrays(path, {"made": made}, {"identity": identity})
+    return made
 
 
 @dataclass
