@@ -233,7 +233,9 @@ def _parser() -> argparse.ArgumentParser:
     maps = commands.add_parser("map", help="fit an aligner's maps again, or score them beside other projectors")
     map_commands = maps.add_subparsers(required=True, metavar="fit|score")
     fit = map_commands.add_parser("fit", help="fit the maps anew and save them with the aligner")
-    fit.set_defaults(command=_map_fit, when_stopped=" The old maps are still there; the same command goes on where this one ended.")
+    fit.set_defaults(
+        command=_map_fit, when_stopped=" The old maps are still there; the same command goes on where this one ended."
+    )
     fit.add_argument(
         "--maps", metavar="A,B", help="which: umap-2d, umap-3d, timeline, pca-2d, pca-3d, umap-learn; default: all but the last"
     )  # fmt: skip

@@ -12,7 +12,6 @@ from seda.export.payload import player_payload
 from seda.export.player_files import player_script, player_style
 from seda.journey import Journey
 
-
 ABOVE = 84  # px that Streamlit's header and the page's edges take of the window (seda/ui/theme.py)
 
 

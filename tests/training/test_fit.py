@@ -287,7 +287,7 @@ def test_other_versions_unknown_settings_and_missing_aligners(saved):
         read_card(saved.folder)
     values["card"]["model"]["depth"] = 3
     write_json(saved.folder / "card.json", values)
-    with pytest.raises(FileFormatError, match="the key card.model.depth is not allowed"):
+    with pytest.raises(FileFormatError, match=r"the key card\.model\.depth is not allowed"):
         read_card(saved.folder)
     (saved.folder / "card.json").write_text("{")
     with pytest.raises(FileFormatError, match="JSON"):
