@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -88,8 +89,12 @@ def read_cell(path: Path) -> Cell:
         FileFormatError: the file is damaged or not a cell.
     """
     try:
-        return Cell(**read_json(path))
-    except TypeError as error:
+        cell = Cell(**read_json(path))
+        # JSON has no NaN: a figure that does not exist is null there
+        return replace(
+            cell, figures={name: math.nan if value is None else value for name, value in cell.figures.items()}
+        )
+    except (TypeError, AttributeError) as error:
         raise FileFormatError(f"{path} is not a cell of the benchmark ({error}).", remedy="Delete the file.") from error
 
 

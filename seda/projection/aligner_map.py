@@ -120,7 +120,7 @@ def fit_aligner_maps(
     pretrained: PretrainedAligner,
     config: MapConfig | None = None,
     *,
-    names: Sequence[str] = SHIPPED,
+    names: Sequence[str] | None = None,
     on_progress: Progress | None = None,
     keep_in: Path | None = None,
 ) -> dict[str, FrozenMap]:
@@ -129,7 +129,7 @@ def fit_aligner_maps(
     Args:
         pretrained: the aligner.
         config: how parametric maps are fitted; `dimensions` is the map's own.
-        names: of the maps.
+        names: of the maps; None for SHIPPED.
         on_progress: told how far it is; return True to stop.
         keep_in: folder that each map is saved in as soon as it is fitted. Those that lie there of a call that was ended are
             not fitted again: they are the aligner's of exactly these weights, or the caller deletes them.
@@ -137,6 +137,7 @@ def fit_aligner_maps(
         ProjectionError: fewer than three points, or points that are not finite.
         Stopped: on_progress returned True.
     """
+    names = SHIPPED if names is None else names
     maps = {} if keep_in is None else {name: kept_map(keep_in, name, pretrained, config) for name in names}
     if all(maps.get(name) is not None for name in names):
         return {name: maps[name] for name in names}

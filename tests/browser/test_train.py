@@ -87,6 +87,6 @@ def test_upload_train_stop_go_on_and_see_the_picture(page: Page, server: str, ar
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     picture_button.click()
     expect(main.get_by_text(re.compile("Your run$"))).to_be_visible(timeout=LIMIT)
-    expect(page.get_by_text("8 pictures, 2 class texts")).to_be_visible()
+    expect(page.get_by_text("8 pictures, 2 words")).to_be_visible()
     expect(page.locator("textarea").first).to_have_value(", ".join(CLASSES[:2]))
     page.screenshot(path=artifacts / "train-picture.png")

@@ -15,7 +15,7 @@ from seda.projection import load_maps
 from seda.projection.aligner_map import SHIPPED, fit_aligner_maps
 from seda.projection.fit import MapConfig
 from seda.reference_pictures import ReferencePictures
-from seda.tracing import Workbench, trace_images
+from seda.tracing import Workbench, maps_of, trace_images
 from seda.training.recipe import train_aligner
 from tests.tiny import CLASSES, picture
 
@@ -163,8 +163,9 @@ def test_large_clouds_are_thinned_evenly_and_the_number_of_all_is_kept(tmp_path,
     journey = trace_images(images, CLASSES, workbench, SamplingConfig(num_inference_steps=2))
     assert journey.reference_total == total > 10 >= len(journey.reference_labels)
     np.testing.assert_array_equal(journey.reference_labels, loaded.reference.labels.numpy()[::every])
+    maps = maps_of(journey.trajectory, workbench)
     for name, positions in journey.maps.items():
-        np.testing.assert_array_equal(positions.reference, workbench.maps[name].reference[::every])
+        np.testing.assert_array_equal(positions.reference, maps[name].reference[::every])
         assert ((positions.neighbors_kept >= 0) & (positions.neighbors_kept <= 1)).all()
 
 
