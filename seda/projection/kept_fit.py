@@ -16,7 +16,7 @@ from seda.config import Config
 from seda.errors import FileFormatError
 from seda.storage import fingerprint, read_arrays, write_arrays
 
-SECONDS = 20.0  # between two; chosen here: a kill loses no more, and writing takes some ms
+SECONDS = 5.0  # between two; chosen here: a kill loses little more, and writing a megabyte or two takes some ms
 
 
 def kept_array(path: Path | None, identity: Any, make: Callable[[], np.ndarray]) -> np.ndarray:
