@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 
 from seda.errors import ConfigError, FileFormatError, ShapeError
-from seda.replay_schema import FORMAT, FORMAT_VERSION, REMEDY, check_replay
+from seda.replay_schema import FORMAT, FORMAT_VERSION, MAX_THUMBNAIL, REMEDY, check_replay
 from seda.storage import arrays_from_bytes, arrays_to_bytes, read_arrays, write_bytes
 from seda.trajectory import MAP_ARRAYS, MapPositions, Trajectory, check_stages
 
@@ -389,6 +389,8 @@ def _by_map(arrays: Mapping[str, np.ndarray], prefix: str, names: list[str]) -> 
 def _thumbnails(content: np.ndarray, lengths: np.ndarray) -> tuple[bytes, ...]:
     if (lengths < 0).any() or lengths.sum() != len(content):
         raise ValueError(f"thumbnails of {lengths.sum()} bytes in all, {len(content)} are there")
+    if len(lengths) and lengths.max() > MAX_THUMBNAIL:
+        raise ValueError(f"a thumbnail of {lengths.max():,} bytes; at most {MAX_THUMBNAIL:,} are allowed")
     ends = np.cumsum(lengths)
     whole = content.tobytes()
     return tuple(whole[end - length : end] for end, length in zip(ends, lengths, strict=True))

@@ -20,6 +20,7 @@ MAX_SEGMENTS = 4_000  # of a JPEG before its first scan: a 32 MB file of tables 
 MAX_COUNTED = 100_000  # segments between scans, at which counting ends
 MAX_FILL = 100_000  # bytes between two segments of a JPEG
 MAX_CHUNKS = 50_000  # of a PNG: 32 MB in chunks of 8 kB are 4,000
+MAX_SMALL_CHUNKS = 100  # of a thumbnail; ours have 3
 MAX_TAGS = 2_000  # of a TIFF, or of the EXIF block of another picture
 PLAIN_TIFF_BYTES = 2**22
 LIGHT_PIXELS = 16_000_000  # decoded in less than half a second
@@ -40,6 +41,7 @@ _SIZES = {
     11: 4,
     12: 8,
 }  # bytes of a TIFF tag's values by type
+_PIXEL_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 _COMPRESSION = 259
 _PLAIN = {1, 5, 8, 32773, 32946}  # none, LZW, deflate, PackBits: work is linear in the pixels
 
@@ -100,6 +102,27 @@ def read_tags(data: bytes) -> dict[int, int] | None:
         if kind in (3, 4) and many == 1:
             (found[tag],) = struct.unpack_from(f"{order}{'H' if kind == 3 else 'I'}", data, place + 8)
     return found if claimed <= len(data) else None
+
+
+def bare_png(data: bytes) -> bytes:
+    """A small PNG with nothing but its pixels: what a decoder would unpack beside them (texts, profiles, frames) is left out.
+
+    Returns:
+        b"" where it is no PNG of at most MAX_SMALL_CHUNKS chunks that begins with its header.
+    """
+    if data[:8] != b"\x89PNG\r\n\x1a\n" or data[8:16] != b"\0\0\0\rIHDR":
+        return b""
+    at, kept = 8, [data[:8]]
+    for _ in range(MAX_SMALL_CHUNKS):
+        end, kind = at + 12 + int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
+        if end > len(data):
+            return b""
+        if kind in _PIXEL_CHUNKS:
+            kept.append(data[at:end])
+        if kind == b"IEND":
+            return b"".join(kept)
+        at = end
+    return b""
 
 
 def _jpeg(data: bytes) -> Bounds:

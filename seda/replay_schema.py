@@ -32,6 +32,7 @@ LIMITS = {
     "t": 64, "u": 65_536, "g": 1024, "s2": 2 * SamplingConfig.MAX_STEPS + 3, "k2": MAX_TEXTS, "r": 1000, "b": 2**26, "h": 2**24,
 }  # fmt: skip
 MAX_MAPS, MAX_CLOUDS = 16, 1024
+MAX_THUMBNAIL = 2**18  # bytes; a picture of 96 x 96 pixels has .03 MB at most
 MAX_CLOUD_STATES = 1_000_000  # seeds times states times maps, of all clouds
 
 LAYOUT = ArrayLayout(

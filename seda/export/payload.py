@@ -25,6 +25,7 @@ from seda.evaluation.trajectories import commitment_step, decisions, flips
 from seda.figures.palette import class_style, style_indices
 from seda.images import png_url
 from seda.journey import Ghost, Journey, Neighbors, SeedCloud
+from seda.picture_bounds import bare_png, bounds_of
 from seda.storage import fingerprint
 from seda.trajectory import MapPositions
 
@@ -44,9 +45,11 @@ SIMILARITY_BYTES = 900_000
 THUMBNAIL_BYTES = 900_000  # all thumbnails together, before base64
 THUMBNAIL_SIDE = 96  # pixels; the largest that the player draws on a HiDPI screen
 MAX_THUMBNAIL_SIDE = 2048  # pixels; a PNG header that claims more is not decoded
+MADE_SMALLER = 20_000_000  # pixels of all thumbnails that are decoded to be made smaller; takes a second
 MAX_SHEET_SIDE = 4096  # pixels of a contact sheet; every browser decodes that
 MAX_PICTURES = 65_536  # training pictures; their numbers are sent as 16 bits
 NAME_LENGTH = 200  # characters
+MAX_KEPT = 64  # payloads in memory, 3 MB each at most; chosen here: every session plays one or two
 
 # What may be read from distances, by the kind of map: the line below it.
 _NEIGHBOR_NOTE = (
@@ -66,12 +69,22 @@ MAP_NOTES = {
     ),
 }
 
-_payloads: WeakKeyDictionary[Journey, dict[str, Any]] = WeakKeyDictionary()
-_lock = threading.Lock()
+
+class _Kept:
+    """The payload of one journey, None until it is made, and the lock of those who wait for it."""
+
+    def __init__(self) -> None:
+        self.lock, self.payload = threading.Lock(), None
+
+
+_kept: WeakKeyDictionary[Journey, _Kept] = WeakKeyDictionary()  # the one asked for last is last
+_lock = threading.Lock()  # all visitors share it: held for a look into _kept, never while a payload is made
 
 
 def player_payload(journey: Journey) -> dict[str, Any]:
-    """Everything that the player draws, as JSON values; made once per journey object and then remembered.
+    """Everything that the player draws, as JSON values; made once per journey object, and remembered for the last MAX_KEPT of them.
+
+    Two who ask for the same journey make it once; who asks for another one does not wait for them.
 
     Returns:
         A dict that must not be modified: the next caller receives the same one.
@@ -80,9 +93,13 @@ def player_payload(journey: Journey) -> dict[str, Any]:
         ProjectionError: a position on a map, or a number that belongs to one, is not finite.
     """
     with _lock:
-        if journey not in _payloads:
-            _payloads[journey] = _build(journey)
-        return _payloads[journey]
+        _kept[journey] = kept = _kept.pop(journey, None) or _Kept()
+        for oldest in list(_kept)[:-MAX_KEPT]:
+            del _kept[oldest]
+    with kept.lock:
+        if kept.payload is None:
+            kept.payload = _build(journey)
+        return kept.payload
 
 
 def _build(journey: Journey) -> dict[str, Any]:
@@ -189,7 +206,7 @@ def _items(journey: Journey, similarities: np.ndarray) -> list[dict[str, Any]]:
     decided = decisions(similarities)
     commitments, changes, margins = commitment_step(decided), flips(decided), class_margins(similarities[:, -1])
     sentences = path_sentences(trajectory, similarities)
-    budget = THUMBNAIL_BYTES // len(trajectory.item_names)
+    thumbnails = _thumbnails(journey.thumbnails)
     items = []
     for index, name in enumerate(trajectory.item_names):
         probabilities = trajectory.class_probabilities[index]
@@ -197,7 +214,7 @@ def _items(journey: Journey, similarities: np.ndarray) -> list[dict[str, Any]]:
         items.append(
             {
                 "name": _short(name),
-                "thumbnail": _thumbnail(journey.thumbnails[index], budget),
+                "thumbnail": thumbnails[index],
                 # What the item is drawn as (most probable) and what its last state is nearest to; they may differ.
                 "answer": int(top[0]),
                 "nearest": int(decided[index, -1]),
@@ -353,7 +370,7 @@ def _sheet(neighbors: Neighbors) -> str:
 
     rows = -(-len(neighbors.labels) // max(neighbors.columns, 1))
     size = (neighbors.columns * neighbors.tile, rows * neighbors.tile)
-    if not neighbors.sheet or max(size) > MAX_SHEET_SIDE:
+    if not neighbors.sheet or max(size) > MAX_SHEET_SIDE or bounds_of(neighbors.sheet).problem:
         return ""
     try:
         with Image.open(io.BytesIO(neighbors.sheet), formats=("PNG", "WEBP")) as image:
@@ -378,21 +395,18 @@ def _base64(array: np.ndarray, dtype: str) -> str:
     return base64.b64encode(np.ascontiguousarray(array, dtype=dtype).tobytes()).decode("ascii")
 
 
-def _thumbnail(png: bytes, budget: int) -> str:
-    """The picture as a data URL; empty (a dot is drawn) where the bytes are no PNG or cannot be made small enough."""
-    side = _png_side(png)
-    if not 0 < side <= MAX_THUMBNAIL_SIDE:
-        return ""
-    if side > THUMBNAIL_SIDE or len(png) > budget:
-        png = _smaller(png, budget)
-    return png_url(png) if png else ""
-
-
-def _png_side(png: bytes) -> int:
-    """The longer side that a PNG's header claims; 0 when it is no PNG."""
-    if len(png) < 24 or not png.startswith(b"\x89PNG\r\n\x1a\n"):
-        return 0
-    return max(struct.unpack(">II", png[16:24]))
+def _thumbnails(pngs: Sequence[bytes]) -> list[str]:
+    """The pictures as data URLs; "" (a dot is drawn) where the bytes are no PNG or cannot be made small enough."""
+    budget, room, urls = THUMBNAIL_BYTES // len(pngs), MADE_SMALLER, []
+    for content in pngs:
+        png = bare_png(content)
+        width, height = struct.unpack(">II", png[16:24]) if png else (0, 0)
+        side = max(width, height)
+        if side > THUMBNAIL_SIDE or len(png) > budget:
+            room -= width * height
+            png = _smaller(png, budget) if side <= MAX_THUMBNAIL_SIDE and room >= 0 else b""
+        urls.append(png_url(png) if side and png else "")
+    return urls
 
 
 def _smaller(png: bytes, budget: int) -> bytes:

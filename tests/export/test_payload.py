@@ -5,16 +5,21 @@ import dataclasses
 import io
 import itertools
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from seda.errors import ConfigError, ProjectionError
 from seda.evaluation.sentences import path_sentences
 from seda.evaluation.trajectories import commitment_step, decisions
+from seda.export import payload as module
 from seda.export.payload import player_payload
 from seda.journey import Journey
+from seda.picture_bounds import bare_png
 from tests.toy import toy_journey
 
 
@@ -255,6 +260,25 @@ def test_what_is_not_a_png_becomes_a_dot():
     assert [item["thumbnail"] for item in player_payload(journey)["items"]] == ["", ""]
 
 
+def test_large_thumbnails_are_decoded_up_to_a_bound(monkeypatch):
+    buffer = io.BytesIO()
+    Image.new("L", (500, 400)).save(buffer, "PNG", pnginfo=_text_bomb())
+    png = buffer.getvalue()
+    assert len(bare_png(png)) < 2000 < len(png)  # nothing but pixels is decoded and sent
+    monkeypatch.setattr(module, "MADE_SMALLER", 450_000)
+    journey = dataclasses.replace(toy_journey(items=4), thumbnails=(png, b"", png, png))
+    found = [bool(item["thumbnail"]) for item in player_payload(journey)["items"]]
+    assert found == [True, False, True, False]
+    assert bare_png(png[:-12]) == bare_png(png.replace(b"IHDR", b"JHDR")) == b""
+
+
+def _text_bomb() -> PngInfo:
+    texts = PngInfo()
+    for number in range(20):
+        texts.add_text(f"{number}", "x" * 10**5, zip=True)
+    return texts
+
+
 def test_ghosts_and_clouds_that_cannot_be_drawn(monkeypatch):
     journey = _everything()
     ghost, (cloud,) = journey.ghost, journey.clouds
@@ -306,3 +330,33 @@ def test_refusals_say_what_came():
         player_payload(_change(journey, "umap-2d", neighbors_kept=kept))
     with pytest.raises(ConfigError, match=r"9 maps are more than the player shows \(at most 8\)"):
         player_payload(dataclasses.replace(journey, maps={f"map {i}": journey.positions for i in range(9)}))
+
+
+def test_a_slow_payload_holds_up_only_those_who_want_it(monkeypatch):
+    slow, other = toy_journey(items=2), toy_journey(items=2, seed=1)
+    begun, go, made, build = threading.Event(), threading.Event(), [], module._build
+
+    def slowly(journey: Journey) -> dict:
+        made.append(journey)
+        if journey is slow:
+            begun.set()
+            assert go.wait(30)
+        return build(journey)
+
+    monkeypatch.setattr(module, "_build", slowly)
+    with ThreadPoolExecutor(3) as visitors:
+        waiting = [visitors.submit(player_payload, slow) for _ in range(2)]
+        assert begun.wait(30)
+        assert visitors.submit(player_payload, other).result(20)["title"]
+        assert not any(future.done() for future in waiting)
+        go.set()
+        assert waiting[0].result(30) is waiting[1].result(30)
+    assert made == [slow, other]
+
+
+def test_payloads_of_the_last_journeys_are_remembered(monkeypatch):
+    monkeypatch.setattr(module, "MAX_KEPT", 2)
+    journeys = [toy_journey(items=2, seed=seed) for seed in range(3)]
+    payloads = [player_payload(journey) for journey in journeys]
+    assert len(module._kept) == 2 and player_payload(journeys[2]) is payloads[2]
+    assert player_payload(journeys[0]) is not payloads[0] and player_payload(journeys[0]) == payloads[0]
