@@ -8,12 +8,13 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 WAIT = 60  # seconds for the server's first answer
+QUIET = ("--server.fileWatcherType=none", "--browser.gatherUsageStats=false")  # for scripts without our config.toml
 
 
 @contextmanager
@@ -27,13 +28,25 @@ def served(script: Path, log: Path, environment: Mapping[str, str] | None = None
     Raises:
         RuntimeError: the server ended or did not answer; with what it printed.
     """
+    with serving(script, log, environment, QUIET) as (url, _):
+        yield url
+
+
+@contextmanager
+def serving(
+    script: Path, log: Path, environment: Mapping[str, str] | None = None, options: Sequence[str] = ()
+) -> Iterator[tuple[str, int]]:
+    """As `served`, with the server's process id too.
+
+    Args:
+        options: of `streamlit run`, beside those that a server without a person needs; later ones win.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [
         *(sys.executable, "-m", "streamlit", "run", str(script), "--server.headless=true"),
-        *(f"--server.port={port}", "--server.address=127.0.0.1", "--server.fileWatcherType=none"),
-        "--browser.gatherUsageStats=false",
+        *(f"--server.port={port}", "--server.address=127.0.0.1", *options),
     ]
     variables = {**os.environ, "PYTHONPATH": str(ROOT), **(environment or {})}
     with log.open("wb") as output:
@@ -41,7 +54,7 @@ def served(script: Path, log: Path, environment: Mapping[str, str] | None = None
         try:
             url = f"http://127.0.0.1:{port}"
             _wait_until_healthy(url, server, log)
-            yield url
+            yield url, server.pid
         finally:
             server.terminate()
             server.wait(timeout=20)
