@@ -19,6 +19,7 @@ from seda.storage import local_path, read_json, sha256_file, write_json
 FORMAT = "seda-aligner"
 FORMAT_VERSION = 1
 CARD_FILE = "card.json"
+VISITORS = ".visitors"  # below the home: homes of those who trained in the app, each by a hash
 CHECKPOINT_FILE = "checkpoint.safetensors"  # of a training that is under way in the folder
 ASSETS = Path(__file__).resolve().parent.parent / "assets" / "aligners"
 DEFAULT_ALIGNER = "open-vocabulary"
@@ -151,6 +152,15 @@ def write_card(folder: Path, card: AlignerCard, sums: Mapping[str, Sequence[str]
     return write_json(folder / CARD_FILE, values)
 
 
+def renew_sums(folder: Path) -> Path:
+    """Write the card again after a file beside it has come or gone.
+
+    Raises:
+        SedaError: the aligner is damaged, or the folder cannot be written.
+    """
+    return write_card(folder, read_card(folder))
+
+
 def read_sums(folder: Path) -> dict[str, tuple[str, ...]]:
     """The sums that a folder's card allows, by file; the files are not looked at.
 
@@ -184,14 +194,16 @@ def check_aligner_name(name: str) -> str:
 
 
 def find_aligner(name_or_dir: str | Path) -> Path:
-    """The folder of a shipped aligner by its name, of one in the home by its name, or of any aligner by its path.
+    """The folder of an aligner by its name, or of any by its path: a shipped one, one in the home, one that a visitor of the app
+    kept. Who may not see the visitors' asks `seda.ui.visitor`.
 
     Raises:
         AlignerError: there is none.
     """
-    known = (
-        [ASSETS / str(name_or_dir), aligner_home() / str(name_or_dir)] if NAME_RULE.fullmatch(str(name_or_dir)) else []
-    )
+    name, home = str(name_or_dir), aligner_home()
+    known = []
+    if NAME_RULE.fullmatch(name):
+        known = [ASSETS / name, home / name, *sorted(home.glob(f"{VISITORS}/*/{name}"))]
     for folder in (*known, local_path(name_or_dir, AlignerError)):
         if local_path(folder / CARD_FILE, AlignerError).is_file():
             return folder

@@ -12,6 +12,7 @@
     ├── AlignerError           an aligner cannot be loaded or used
     │   └── FingerprintError   features of one encoder met an aligner or a map made for another
     ├── FileFormatError        a file is damaged, of another kind or of another version
+    ├── LimitError             more than this server does for one visitor
     ├── ProjectionError        points that cannot be placed on a map
     └── StorageError           the disk is full, or a folder cannot be written
 
@@ -78,6 +79,10 @@ class FingerprintError(AlignerError):
 
 class FileFormatError(SedaError):
     """A file is damaged, of another kind, or of a version that this program does not read."""
+
+
+class LimitError(SedaError):
+    """More was asked for than a server does for one visitor, or than it does at once."""
 
 
 class ProjectionError(SedaError):

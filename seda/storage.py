@@ -10,6 +10,7 @@ import io
 import json
 import math
 import os
+import shutil
 import stat
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -38,8 +39,17 @@ def cache_dir() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "seda"
 
 
+def free_mb(folder: Path) -> int:
+    """Free on the disk that a folder is on, or would be."""
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    return shutil.disk_usage(folder).free // 2**20
+
+
 def write_bytes(path: Path | str, data: bytes) -> Path:
     """Write a file so that a reader sees the old content or the new, never half of it.
+
+    In a folder that only its owner can enter, the file is for its owner alone, and so are folders that are made for it.
 
     Raises:
         StorageError: the disk is full or the folder cannot be written. The old file, if any, is unchanged.
@@ -47,14 +57,15 @@ def write_bytes(path: Path | str, data: bytes) -> Path:
     path = Path(path)
     beside: Path | None = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        private = make_folder(path.parent)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         beside = Path(name)
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        beside.chmod(0o644)  # mkstemp gives 0600, which would hide a shared aligner from other users
+        if not private:
+            beside.chmod(0o644)  # mkstemp gives 0600, which would hide a shared aligner from other users
         beside.replace(path)
     except OSError as error:
         if beside is not None:
@@ -64,6 +75,19 @@ def write_bytes(path: Path | str, data: bytes) -> Path:
             remedy="Free some space or choose another folder, then try again.",
         ) from error
     return path
+
+
+def make_folder(folder: Path) -> bool:
+    """Make a folder with those above it. Returns whether only its owner can enter it.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    if folder.is_dir():
+        return os.name == "posix" and not folder.stat().st_mode & 0o077
+    private = make_folder(folder.parent) if folder.parent != folder else False
+    folder.mkdir(mode=0o700 if private else 0o777, exist_ok=True)
+    return private
 
 
 def write_json(path: Path | str, value: Any) -> Path:

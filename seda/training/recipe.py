@@ -73,6 +73,7 @@ def train_aligner(
     checkpoint_seconds: float = 0.0,
     feature_cache: Path | None = None,
     engine: RayEngine | None = None,
+    pictures_to: Callable[[ReferencePictures], object] | None = None,
 ) -> PretrainedAligner:
     """Train an aligner on a data set's training split and save it.
 
@@ -92,6 +93,7 @@ def train_aligner(
         on_epoch, on_batch, train_further, checkpoint_seconds: see `fit_aligner`.
         feature_cache: folder for features, see `encode_split`.
         engine: encodes the images elsewhere, see `encode_split`.
+        pictures_to: given the small pictures of some training images, which else lie in out_dir.
     Raises:
         ConfigError: reference_count is outside its range.
         DataError: the data cannot be used, or encoding was stopped.
@@ -118,6 +120,7 @@ def train_aligner(
     return _train(
         material, config, Path(out_dir), name, reference_count, map_config, report,
         on_epoch=on_epoch, on_batch=on_batch, train_further=train_further, checkpoint_seconds=checkpoint_seconds,
+        pictures_to=pictures_to,
     )  # fmt: skip
 
 
@@ -231,6 +234,7 @@ def _train(
     on_batch: Callable[[int, int, int], object] | None = None,
     train_further: bool = True,
     checkpoint_seconds: float = 0.0,
+    pictures_to: Callable[[ReferencePictures], object] | None = None,
 ) -> PretrainedAligner:
     """Fit, fit the maps, write the card."""
     features, own = material.features, material.features.image_text_features
@@ -257,7 +261,7 @@ def _train(
     if material.dataset is None:
         (made / PICTURES_FILE).unlink(missing_ok=True)  # another training's
     else:
-        save_pictures(material.dataset, chosen.numpy(), made)
+        save_pictures(material.dataset, chosen.numpy(), made, pictures_to)
     scores = fit_and_save_maps(pretrained, map_config, report)
     path_accuracy = validation_path_accuracy(pretrained, data, config)
     card = replace(card, metrics={**card.metrics, "maps": scores, "path_accuracy": path_accuracy})
@@ -353,8 +357,13 @@ def reference_features(
     )
 
 
-def save_pictures(dataset: ImageDataset, indices: np.ndarray, folder: Path) -> None:
-    """Write small pictures of these images of the training split beside an aligner.
+def save_pictures(
+    dataset: ImageDataset,
+    indices: np.ndarray,
+    folder: Path,
+    pictures_to: Callable[[ReferencePictures], object] | None = None,
+) -> None:
+    """Write small pictures of these images of the training split beside an aligner, or give them to somebody else instead.
 
     Features may come from the cache when the images are gone: then there are no pictures, and the log says so.
 
@@ -363,9 +372,14 @@ def save_pictures(dataset: ImageDataset, indices: np.ndarray, folder: Path) -> N
     """
     (folder / PICTURES_FILE).unlink(missing_ok=True)  # another training's
     try:
-        ReferencePictures.from_images(dataset.images("train", indices)).save(folder)
+        pictures = ReferencePictures.from_images(dataset.images("train", indices))
     except DataError as error:
         logger.warning("The aligner is saved without pictures of its training images. %s", error)
+        return
+    if pictures_to is None:
+        pictures.save(folder)
+    else:
+        pictures_to(pictures)
 
 
 def validation_path_accuracy(

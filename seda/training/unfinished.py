@@ -1,14 +1,15 @@
-"""Trainings in the aligners' home that are under way, stopped, or done and not kept yet; readable without importing torch.
+"""Trainings that are under way, stopped, or done and not kept yet; readable without importing torch.
 
-Each has a folder of its own below `.unfinished`, with a record of what was asked for beside checkpoints and features.
-Keeping it moves the folder into the home, where it is an aligner by its name.
+Each has a folder of its own below `.unfinished` in a home, which nobody else on the machine can enter, with a record of what was
+asked for beside checkpoints and features. Keeping it moves the folder into that home, or into everybody's, where it is an aligner
+by its name.
 """
 
 from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -24,6 +25,7 @@ from seda.storage import read_json, write_json
 from seda.training.history import Epoch, read_history
 
 FOLDER, RECORD_FILE, FEATURES = ".unfinished", "training.json", "features"
+PRIVATE, READABLE = 0o700, 0o755  # modes of folders
 UPLOADS, DATASET, WORDS = "uploads", "dataset", "words"
 
 _running: set[Path] = set()  # folders that a session of this process trains in
@@ -83,24 +85,26 @@ class Unfinished:
     history: tuple[Epoch, ...] = ()
 
 
-def folder_of(name: str) -> Path:
+def folder_of(name: str, home: Path | None = None) -> Path:
     """Where an unfinished training lies.
 
+    Args:
+        home: here and below: whose it is; the aligners' home where left out.
     Raises:
         AlignerError: the name cannot be one.
     """
-    return aligner_home() / FOLDER / check_aligner_name(name)
+    return (home or aligner_home()) / FOLDER / check_aligner_name(name)
 
 
-def begin(record: TrainingRecord) -> Path:
+def begin(record: TrainingRecord, home: Path | None = None) -> Path:
     """Make the folder of a training, or find that of the same one; returns it.
 
     Raises:
         AlignerError: the name cannot be one, or is taken by an aligner or by another training.
         StorageError: the home cannot be written.
     """
-    folder = folder_of(record.name)
-    if record.name.lower() in {name.lower() for name in list_aligners()}:
+    folder = folder_of(record.name, home)
+    if _is_taken(record.name, home):
         raise AlignerError(f"There is an aligner {record.name!r} already.", remedy="Give the new one another name.")
     if folder.exists():
         try:
@@ -111,24 +115,53 @@ def begin(record: TrainingRecord) -> Path:
                     f"There is an aligner in {folder} already, whose training's record is damaged.",
                     remedy="Give the new one another name.",
                 ) from error
-            discard(record.name)  # of no use to anybody
+            discard(record.name, home)  # of no use to anybody
             same = True
         if not same:
             raise AlignerError(
                 f"There is an unfinished training {record.name!r} already, with other pictures or settings.",
                 remedy="Give the new one another name, or discard the unfinished one below.",
             )
-    write_record(record)
+    _make_private(folder)
+    write_record(record, home)
     return folder
 
 
-def write_record(record: TrainingRecord) -> None:
+def _is_taken(name: str, home: Path | None) -> bool:
+    """Whether everybody's home or this one has an aligner of that name, whatever its case: some disks do not tell it."""
+    own = [] if home is None else [path.parent.name for path in home.glob(f"*/{CARD_FILE}")]
+    return name.lower() in {other.lower() for other in (*list_aligners(), *own)}
+
+
+def _make_private(folder: Path) -> None:
+    """Make a folder of a home, and those between, for the user of this program alone.
+
+    Raises:
+        StorageError: the home cannot be written.
+    """
+    home = aligner_home()
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        for made in (
+            *reversed([path for path in folder.parents if path.is_relative_to(home) and path != home]),
+            folder,
+        ):
+            made.mkdir(mode=PRIVATE, exist_ok=True)
+            made.chmod(PRIVATE)  # also where it was made by an earlier version
+    except OSError as error:
+        raise StorageError(
+            f"{folder} could not be made: {error.strerror or error}.",
+            remedy="Free some space, or set SEDA_ALIGNERS to another folder.",
+        ) from error
+
+
+def write_record(record: TrainingRecord, home: Path | None = None) -> None:
     """
     Raises:
         AlignerError: the name cannot be one.
         StorageError: the home cannot be written.
     """
-    write_json(folder_of(record.name) / RECORD_FILE, record.to_dict())
+    write_json(folder_of(record.name, home) / RECORD_FILE, record.to_dict())
 
 
 def read_record(folder: Path) -> TrainingRecord:
@@ -139,13 +172,13 @@ def read_record(folder: Path) -> TrainingRecord:
     return check(TrainingRecord, read_json(folder / RECORD_FILE), f"The record in {folder} is damaged")
 
 
-def list_unfinished() -> list[Unfinished]:
-    """All that were begun, by name; one whose record is damaged is left out, a damaged checkpoint has no epochs."""
+def list_unfinished(home: Path | None = None) -> list[Unfinished]:
+    """All that were begun in a home, by name; one whose record is damaged is left out, a damaged checkpoint has no epochs."""
     found = []
-    for path in sorted((aligner_home() / FOLDER).glob(f"*/{RECORD_FILE}")):
+    for path in sorted(((home or aligner_home()) / FOLDER).glob(f"*/{RECORD_FILE}")):
         try:
             record = read_record(path.parent)
-            if folder_of(record.name) != path.parent:  # copied or renamed by hand
+            if folder_of(record.name, home) != path.parent:  # copied or renamed by hand
                 continue
         except (AlignerError, FileFormatError):
             continue
@@ -157,13 +190,13 @@ def list_unfinished() -> list[Unfinished]:
 
 
 @contextmanager
-def working_on(name: str) -> Iterator[Path]:
+def working_on(name: str, home: Path | None = None) -> Iterator[Path]:
     """The folder of an unfinished training, for one session at a time.
 
     Raises:
         AlignerError: another session of this server trains there now.
     """
-    folder = folder_of(name)
+    folder = folder_of(name, home)
     with _guard:
         if folder in _running:
             raise AlignerError(
@@ -178,27 +211,35 @@ def working_on(name: str) -> Iterator[Path]:
             _running.discard(folder)
 
 
-def is_running(name: str) -> bool:
+def is_running(name: str, home: Path | None = None) -> bool:
     """Whether a session of this server trains it now."""
     with _guard:
-        return folder_of(name) in _running
+        return folder_of(name, home) in _running
 
 
-def keep(name: str) -> Path:
-    """Move a training that is done into the home; returns the aligner's folder.
+def keep(
+    name: str, home: Path | None = None, *, shared: bool = True, before: Callable[[Path], object] = lambda _: None
+) -> Path:
+    """Move a training that is done into its home, or into everybody's; returns the aligner's folder.
 
+    Args:
+        shared: whether it goes to everybody's, and can be read by all users of the machine.
+        before: what is to be done in the folder first.
     Raises:
         AlignerError: it is not done, or an aligner of that name has come in between.
         StorageError: the home cannot be written.
     """
-    target = aligner_home() / check_aligner_name(name)
-    with working_on(name) as folder:
+    target = (aligner_home() if shared or home is None else home) / check_aligner_name(name)
+    with working_on(name, home) as folder:
         if not (folder / CARD_FILE).is_file() or not read_record(folder).done:
             raise AlignerError(f"The aligner {name!r} is not finished.", remedy="Let it go on first.")
-        if target.exists() or name in list_aligners():
+        if target.exists() or _is_taken(name, home):
             raise AlignerError(f"There is an aligner {name!r} already.", remedy="Discard this one.")
+        before(folder)
         shutil.rmtree(folder / FEATURES, ignore_errors=True)
         try:
+            if shared:
+                _make_readable(folder)
             # in this order: without its record it would be in neither list, and the next training of its name would delete it
             folder.rename(target)
             (target / RECORD_FILE).unlink()
@@ -207,25 +248,31 @@ def keep(name: str) -> Path:
     return target
 
 
-def discard(name: str) -> None:
+def _make_readable(folder: Path) -> None:
+    for path in folder.rglob("*"):
+        path.chmod(READABLE if path.is_dir() else 0o644)
+    folder.chmod(READABLE)
+
+
+def discard(name: str, home: Path | None = None) -> None:
     """Delete an unfinished training with all that lies in its folder.
 
     Raises:
         AlignerError: the name cannot be one, or a session trains it now.
         StorageError: it cannot be deleted.
     """
-    with working_on(name) as folder:
+    with working_on(name, home) as folder:
         _delete(folder)
 
 
-def delete_aligner(name: str) -> None:
-    """Delete an aligner of the home; one that is shipped is never touched.
+def delete_aligner(name: str, home: Path | None = None) -> None:
+    """Delete an aligner of a home; one that is shipped is never touched.
 
     Raises:
         AlignerError: the name cannot be one.
         StorageError: it cannot be deleted.
     """
-    _delete(aligner_home() / check_aligner_name(name))
+    _delete((home or aligner_home()) / check_aligner_name(name))
 
 
 def _delete(folder: Path) -> None:

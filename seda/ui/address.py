@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 from urllib.parse import urlencode
 
-from seda.card import DEFAULT_ALIGNER, list_aligners
+from seda.card import DEFAULT_ALIGNER
 from seda.config import SamplingConfig
 from seda.ui import cache, links
 from seda.ui.controls import renew_panel
@@ -25,6 +25,7 @@ from seda.ui.state import (
     write_address,
 )
 from seda.ui.stored import example_settings, show_example, show_first_example, show_with_choices, take_over
+from seda.ui.visitor import aligner_names
 
 ON_ITS_WAY = 2.0  # seconds until the browser surely has what was written; chosen here: it has much to draw then
 
@@ -139,7 +140,7 @@ def catalog() -> Catalog:
     keys = [sample.key for sample in cache.samples()]
     stems = [PurePosixPath(key).stem for key in keys]
     short = {stem if stems.count(stem) == 1 else key: key for stem, key in zip(stems, keys, strict=True)}
-    return Catalog(list_aligners(), cache.example_names(), short, _start_settings)
+    return Catalog(aligner_names(), cache.example_names(), short, _start_settings)
 
 
 def _start_settings(source: Source, aligner: str | None) -> Settings:

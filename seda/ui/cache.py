@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from seda.card import CARD_FILE, AlignerCard, find_aligner, read_card
+from seda.card import CARD_FILE, AlignerCard, read_card
 from seda.errors import FileFormatError, SedaError
 from seda.export.payload import player_payload
 from seda.images import SUFFIXES
@@ -24,6 +24,7 @@ from seda.journey import Journey
 from seda.storage import read_json
 from seda.ui.pictures import picture_strip
 from seda.ui.state import PictureFile
+from seda.ui.visitor import aligner_folder
 
 if TYPE_CHECKING:
     from seda.encoders import Encoder
@@ -117,7 +118,7 @@ def card(aligner: str) -> AlignerCard:
     Raises:
         SedaError: there is none, or it is damaged.
     """
-    path = find_aligner(aligner) / CARD_FILE
+    path = aligner_folder(aligner) / CARD_FILE
     return _card(str(path.parent), path.stat().st_mtime_ns)
 
 
@@ -183,7 +184,7 @@ def workbench(aligner: str) -> Workbench:
     Raises:
         SedaError: the aligner or its encoder cannot be loaded, or they do not belong together.
     """
-    path = find_aligner(aligner) / CARD_FILE
+    path = aligner_folder(aligner) / CARD_FILE
     return _workbench(str(path.parent), path.stat().st_mtime_ns, _weights_changed(card(aligner).encoder), device())
 
 

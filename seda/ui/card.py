@@ -11,6 +11,7 @@ import streamlit as st
 from seda.card import EVALUATION, NAMING, OWN_PICTURES, VALIDATION, WORDS_ALONE, AlignerCard
 from seda.data.uploaded_pictures import UploadedPictures
 from seda.ui.errors import plain
+from seda.ui.rules import without_paths
 
 MANY = 100  # categories that are no longer read at a glance
 FEW = 30  # validation pictures, below which a percentage is no measure
@@ -135,7 +136,7 @@ def show_provenance(card: AlignerCard) -> None:
     st.subheader("Sizes and versions", anchor=False)
     _table({"common width": card.model.dim, "feature scale": f"{card.model.feature_norm:.3g}", **card.versions})
     st.subheader("Train it again", anchor=False)
-    st.code(_command(card), language=None, wrap_lines=True)
+    st.code(without_paths(_command(card)), language=None, wrap_lines=True)
     if WORDS_ALONE not in card.data:
         with st.expander("All training settings"):
             _table(card.training.to_dict())

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from seda.card import list_aligners
 from seda.class_texts import parse_class_texts
 from seda.config import SAMPLERS, SamplingConfig
 from seda.errors import ImageError, SedaError
@@ -17,6 +16,7 @@ from seda.ui import cache, links
 from seda.ui.errors import errors_on_screen, plain
 from seda.ui.gallery import choose_samples
 from seda.ui.links import LIMITS, Source
+from seda.ui.rules import PATHS, rules
 from seda.ui.state import (
     ON_SCREEN,
     SAMPLES,
@@ -30,6 +30,7 @@ from seda.ui.state import (
 )
 from seda.ui.stored import show_example, show_replay
 from seda.ui.uploads import MAX_PICTURES, check_size, choose_uploads
+from seda.ui.visitor import aligner_names
 
 THUMBNAILS = 16  # of the pictures on the screen; chosen here: two rows
 
@@ -114,12 +115,13 @@ def _use_preset(state: AppState, presets: Mapping[str, str]) -> None:
 
 def choose_aligner(state: AppState, key: str) -> None:
     """Which aligner the pages speak of; each page has a widget of its own."""
-    names = list_aligners()
+    names, open_paths = aligner_names(), rules().allows(PATHS)
     if state.aligner not in names:
         names.append(state.aligner)
+    folders = " Type a folder to use one that `python -m seda train` wrote." if open_paths else ""
     state.aligner = st.selectbox(
-        "Aligner", names, key=begin_widget(key, state.aligner), accept_new_options=True,
-        help="The trained model that moves the pictures to the words. Type a folder to use one that `python -m seda train` wrote.",
+        "Aligner", names, key=begin_widget(key, state.aligner), accept_new_options=open_paths,
+        help=f"The trained model that moves the pictures to the words.{folders}",
     )  # fmt: skip
 
 

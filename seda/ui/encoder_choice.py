@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from seda.errors import EncoderError
+from seda.storage import local_path
 from seda.ui import cache
-from seda.ui.errors import plain
+from seda.ui.errors import plain, show_error
+from seda.ui.rules import HUB as DOWNLOADS
+from seda.ui.rules import PATHS, rules
 from seda.ui.state import begin_widget, read_widget, set_widget
 from seda.ui.train_state import BUNDLED, HUB, LOCAL, OPEN_CLIP, WHOLE, EncoderChoice, EncoderFacts
 
@@ -28,8 +31,15 @@ _ABOUT = {
 
 def choose_encoder(choice: EncoderChoice) -> tuple[str, str]:
     """Draw the choice. Returns the name, as `load_encoder` takes it, "" while something is missing; and a sentence on it."""
+    kinds = [BUNDLED, WHOLE, OPEN_CLIP, LOCAL, HUB]
+    if not rules().allows(PATHS):
+        kinds.remove(LOCAL)
+    if not rules().allows(DOWNLOADS):
+        kinds.remove(HUB)
+        if not _models():
+            kinds.remove(OPEN_CLIP)
     choice.kind = st.segmented_control(
-        "Encoder", [BUNDLED, WHOLE, OPEN_CLIP, LOCAL, HUB], required=True, label_visibility="collapsed",
+        "Encoder", kinds, required=True, label_visibility="collapsed",
         key=begin_widget("train.encoder.kind", choice.kind),
     )  # fmt: skip
     if choice.kind in _BUNDLED:
@@ -38,6 +48,21 @@ def choose_encoder(choice: EncoderChoice) -> tuple[str, str]:
         name = _choose_published(choice)
         return name, _about_published(name)
     return (_choose_local(choice) if choice.kind == LOCAL else _choose_repository(choice)), _ABOUT[choice.kind]
+
+
+def check_open(name: str) -> None:
+    """
+    Raises:
+        EncoderError: the encoder is not one that this visitor may choose.
+    """
+    from seda.encoders import local_weights
+
+    if name in _BUNDLED.values():
+        return
+    if local_weights(name) is not None or "@" in name or "local-dir:" in name:
+        rules().require(PATHS, EncoderError)
+    elif name not in {info.name for info in _models()}:
+        rules().require(DOWNLOADS, EncoderError)
 
 
 def show_facts(facts: EncoderFacts) -> None:
@@ -73,8 +98,10 @@ def load(name: str, report: Callable[[float, str], None]) -> EncoderFacts:
 
 
 def _models() -> Sequence[OpenClipInfo]:
+    """Those that the visitor may choose: all published ones, or those whose weights are on this machine."""
     with st.spinner("Looking up the models of open_clip"):
-        return cache.open_clip_models()
+        models = cache.open_clip_models()
+    return models if rules().allows(DOWNLOADS) else [info for info in models if info.cached]
 
 
 def _choose_published(choice: EncoderChoice) -> str:
@@ -82,7 +109,7 @@ def _choose_published(choice: EncoderChoice) -> str:
     infos = _models()
     if not choice.family:  # weights that are here already before others
         first = next((info for info in infos if info.cached), None) or next(
-            info for info in infos if info.name == FIRST
+            (info for info in infos if info.name == FIRST), infos[0]
         )
         choice.family, choice.model, choice.tag = first.family, first.model, first.tag
     left, middle, right = st.columns([2, 3, 3])
@@ -130,7 +157,12 @@ def _choose_local(choice: EncoderChoice) -> str:
     ).strip()  # fmt: skip
     if not choice.path:
         return ""
-    if Path(choice.path).expanduser().is_dir():
+    try:
+        is_folder = local_path(choice.path, EncoderError).is_dir()
+    except EncoderError as error:
+        show_error(error)
+        return ""
+    if is_folder:
         return f"open_clip:local-dir:{choice.path}"
     st.caption("A file does not say its preprocessing. Which published weights does it come from?")
     return f"{_choose_published(choice)}@{choice.path}"

@@ -10,14 +10,18 @@ import streamlit as st
 
 from seda.errors import SedaError
 from seda.images import ImageFailure
+from seda.ui.rules import without_paths
 
 _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 _MOST_SHOWN = 64
 
 
 def plain(text: str) -> str:
-    """Text that Markdown leaves as it is: names of files and classes come from users."""
-    return _PUNCTUATION.sub(r"\\\1", " ".join(text.split()))
+    """Text that Markdown leaves as it is: names of files and classes come from users.
+
+    Visitors to whom the server's paths are not open do not read them either.
+    """
+    return _PUNCTUATION.sub(r"\\\1", " ".join(without_paths(text).split()))
 
 
 def show_error(error: SedaError) -> None:

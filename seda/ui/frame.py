@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
 
 import streamlit as st
 
+from seda.ui.rules import TRAIN, rules
 from seda.ui.state import app_state
 from seda.ui.theme import ICON, LOGO, SIDEBAR_WIDTH, apply_style
 
@@ -30,7 +30,7 @@ def show_frame() -> None:
         st.Page("pages/aligner.py", title="Aligner", icon=":material/model_training:"),
         st.Page("pages/method.py", title="Method", icon=":material/menu_book:"),
     ]
-    if os.environ.get("SEDA_TRAINING") == "off":  # it reads folders of the server, and fills its disk
+    if not rules().allows(TRAIN):
         pages = [page for page in pages if page.title != "Train"]
     st.navigation(pages, position="top").run()
 

@@ -81,7 +81,7 @@ class Catalog:
     """What links may name.
 
     Attributes:
-        aligners: names of the shipped aligners; a link never names a folder.
+        aligners: names of those that the visitor may choose; a link never names a folder.
         examples: names of the stored examples; the first greets a visitor.
         samples: keys of the samples by the short names that links use.
         settings: of a source and an aligner (None: the source's own), where the link says nothing.

@@ -14,12 +14,15 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from seda.class_texts import parse_class_texts
-from seda.errors import FingerprintError, ImageError, SedaError
+from seda.errors import FingerprintError, ImageError, LimitError, SedaError
 from seda.images import ImageFailure, read_images
 from seda.journey import Ghost, Journey
 from seda.ui import cache
 from seda.ui.errors import plain
+from seda.ui.line import RUNS, place_text
 from seda.ui.links import SAMPLES, read_view, refusal
+from seda.ui.refusals import log_refusal
+from seda.ui.rules import rules
 from seda.ui.state import AppState, RefitRequest, Request, SeedRequest, Shown, TraceRequest
 
 if TYPE_CHECKING:
@@ -37,6 +40,7 @@ def run_pending(state: AppState) -> None:
     starts it again. Only Stop, an error or the result end it.
     """
     if state.pending is None:
+        RUNS.leave(state.key)  # of a run that was stopped while it stood in line
         return
     with st.container(horizontal=True, vertical_alignment="center"):
         bar = st.progress(0.0, "Starting")
@@ -46,16 +50,46 @@ def run_pending(state: AppState) -> None:
         bar.progress(share, plain(text))  # it may hold the name of a file
 
     try:
-        with cache.computing():
-            state.show(_shown(state.pending, state, report))
+        with RUNS.turn(state.key, lambda place: report(0.0, place_text(place))), cache.computing():
+            state.show(_shown(state.pending, state, within_time(report)))
     except SedaError as error:
         state.problem = error
+        log_refusal("run", error)
     except Exception:
         # a fault of ours is shown once, not at every click that follows; streamlit's own are no Exception
         state.pending = None
         raise
     state.pending = None
     st.rerun()
+
+
+def within_time(report: Report) -> Report:
+    """The same report, which gives a run up that takes longer than it may on this server, counted from now."""
+    limits, started = rules().limits, time.monotonic()
+
+    def timed(share: float, text: str) -> None:
+        if limits is not None and time.monotonic() - started > limits.run_seconds:
+            raise LimitError(
+                f"This run took longer than the {limits.run_seconds} s that a run may take on this server.",
+                remedy="Take fewer pictures, words or steps.",
+            )
+        report(share, text)
+
+    return timed
+
+
+def check_cells(pictures: int, words: int, steps: int) -> None:
+    """
+    Raises:
+        LimitError: more than a run may have on this server.
+    """
+    limits = rules().limits
+    if limits is not None and pictures * words * steps > limits.cells:
+        raise LimitError(
+            f"{pictures} pictures x {words} words x {steps} steps are {pictures * words * steps:,}; a run on this server may have "
+            f"{limits.cells:,}.",
+            remedy="Take fewer pictures, words or steps.",
+        )
 
 
 def _shown(request: Request, state: AppState, report: Report) -> Shown:
@@ -73,6 +107,9 @@ def _workbench(aligner: str, share: float, report: Report) -> Workbench:
 
 def _trace(request: TraceRequest, earlier: Shown | None, report: Report) -> Shown:
     texts = parse_class_texts(request.class_text)
+    again = isinstance(request.pictures, Journey)
+    count = len(request.pictures.thumbnails if again else request.pictures)
+    check_cells(count, len(texts.names), request.sampling.num_inference_steps)
     images, failures = _images(request, report)  # before the models: a wrong file is said at once
     workbench = _workbench(request.aligner, 0.05, report)
     if (anew := _seen_anew(request, workbench)) is not request:
@@ -81,8 +118,7 @@ def _trace(request: TraceRequest, earlier: Shown | None, report: Report) -> Show
     from seda.tracing import retrace, trace_images
 
     started = time.perf_counter()
-    again = isinstance(request.pictures, Journey)
-    count = len(request.pictures.thumbnails) if again else len(images)
+    count = count if again else len(images)
     looking = "" if again else f"Looking at {_pictures(count)}. "
     report(0.1, f"{looking}Reading {len(texts.names)} words")
     journey = (retrace if again else trace_images)(
@@ -180,6 +216,8 @@ def _repeat(request: SeedRequest, report: Report) -> Shown:
 
     started, total = time.perf_counter(), len(request.items)
     journey = request.shown.journey
+    steps, words = journey.trajectory.hand_over, len(journey.trajectory.class_names)
+    check_cells(total * request.count, words, steps)
     for number, item in enumerate(request.items):
         name = journey.trajectory.item_names[item]
         report(number / total, f"{name}, {request.count} times")

@@ -18,6 +18,9 @@ from seda.ui import cache
 from seda.ui.controls import check_pictures, choose_aligner
 from seda.ui.errors import plain, show_error, show_failures, show_notes
 from seda.ui.gallery import NO_SAMPLES, first_kind, kind_name, kind_of, sample_kinds
+from seda.ui.line import RUNS, place_text
+from seda.ui.refusals import log_refusal
+from seda.ui.runs import check_cells, within_time
 from seda.ui.state import SAMPLES, UPLOAD, AppState, PictureFile, begin_widget, read_widget, set_widget
 from seda.ui.texts import SEARCH_AFTER, SEARCH_BEFORE
 from seda.ui.uploads import choose_uploads
@@ -252,10 +255,11 @@ def _search(state: AppState, search: SearchState, asked: int) -> None:
         bar.progress(share, plain(text))  # it may hold the name of a file
 
     try:
-        with cache.computing():
-            search.found = _find(state, search, None if asked == _THE_WORDS else asked, report)
+        with RUNS.turn(state.key, lambda place: report(0.0, place_text(place))), cache.computing():
+            search.found = _find(state, search, None if asked == _THE_WORDS else asked, within_time(report))
     except SedaError as error:
         search.problem = error
+        log_refusal("search", error)
     bar.empty()
 
 
@@ -285,6 +289,7 @@ def _find(
         )  # fmt: skip
         search.galleries[search.place] = (key, gallery)
     gallery = search.galleries[search.place][1]
+    check_cells(len(pictures.files), len(words), 1)
     words = word_list([typed] if picture is None else [], words, gallery.known_labels)
     report(0.9, f"Aligning with {len(words)} words")
     scores = search_scores(gallery, words, workbench)

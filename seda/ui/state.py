@@ -7,6 +7,7 @@ Widgets are dropped when their page is left, so every value is copied here and c
 from __future__ import annotations
 
 import hashlib
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -155,6 +156,7 @@ class AppState:
     """One visitor's session.
 
     Attributes:
+        key: of the session, where visitors stand in line.
         framed: whether the app's frame has been drawn.
         pictures_from: ON_SCREEN, UPLOAD or SAMPLES.
         uploads: pictures that were uploaded; they outlive the page that they were uploaded on.
@@ -181,6 +183,7 @@ class AppState:
         visited: what was shown at the latest addresses, for the browser's Back and Forward.
     """
 
+    key: str = field(default_factory=lambda: secrets.token_hex(8))
     framed: bool = False
     pictures_from: str = ON_SCREEN
     uploads: tuple[PictureFile, ...] = ()

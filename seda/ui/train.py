@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import streamlit as st
 
@@ -16,19 +15,23 @@ from seda.errors import DataError, EncoderError, SedaError
 from seda.images import find_images
 from seda.training import unfinished
 from seda.training.unfinished import DATASET, UPLOADS, WORDS, TrainingRecord
-from seda.ui.encoder_choice import choose_encoder, show_facts
+from seda.ui.encoder_choice import check_open, choose_encoder, show_facts
 from seda.ui.errors import plain, show_error
+from seda.ui.refusals import log_refusal
+from seda.ui.rules import PATHS, TRAIN, rules
 from seda.ui.state import AppState, begin_widget
 from seda.ui.train_outcome import show_finished, show_heading, show_stopped, show_unfinished
-from seda.ui.train_pictures import check_uploads, choose_classes, choose_pictures, used_classes
-from seda.ui.train_runs import run_pending, stop_where_left
+from seda.ui.train_pictures import check_dataset, check_uploads, choose_classes, choose_pictures, used_classes
+from seda.ui.train_runs import check_room, run_pending, stop_where_left
 from seda.ui.train_state import FOLDER, ClassDraft, LoadRequest, TrainRequest, TrainState
+from seda.ui.visitor import own_home
 
 MANY = 1_000  # images that a data set has at least
 
 
 def show_train(state: AppState, train: TrainState) -> None:
     """The whole page: choosing, or the training that is under way, stopped or done."""
+    rules().require(TRAIN, DataError)  # pages are asked for by anybody who speaks Streamlit's protocol
     stop_where_left(train)
     if train.said:
         st.info(plain(train.said), icon=":material/info:")
@@ -115,10 +118,12 @@ def _choose_name(train: TrainState, encoder: str, source: str) -> None:
 
 
 def _where_it_lies() -> str:
-    return (
-        f"A kept aligner lies on this machine in {plain(str(aligner_home()))}, with small features and thumbnails (32 px) of its "
-        "training pictures, and everyone who uses this server sees it; one that is not kept is deleted by Discard. The "
-        "pictures themselves are never written to disk."
+    where = f" in {aligner_home()}" if rules().allows(PATHS) else ""
+    return plain(
+        f"While it is trained, features of the pictures and your class names lie on the server's disk{where}, in folders that only "
+        "the server's own user can enter; no other visitor sees them, and this browser finds them again by its cookie. "
+        "Discard deletes them. Keep adds thumbnails (32 px) of up to 2,000 training pictures; for you alone, or for everyone who "
+        "uses this server where you say so. The uploaded files themselves are never written to disk."
     )
 
 
@@ -127,10 +132,12 @@ def _ask(train: TrainState, encoder: str, source: str) -> None:
     train.problem = None
     try:
         request = _request(train, encoder, source)
-        unfinished.begin(request.record)
+        check_room(own_home())
+        unfinished.begin(request.record, own_home())
         train.ask(request)
     except SedaError as error:
         train.problem = error
+        log_refusal("training", error)
     st.rerun()
 
 
@@ -143,6 +150,7 @@ def _request(train: TrainState, encoder: str, source: str) -> TrainRequest:
         raise EncoderError(
             "No encoder is chosen.", remedy="Type the path or the repository of one, or take the bundled one."
         )
+    check_open(encoder)
     unfinished.folder_of(train.name)  # a bad name is said before pictures are read
     record = TrainingRecord(train.name, encoder, source, config=_config(train, 0))
     if source == WORDS:
@@ -167,8 +175,10 @@ def _request(train: TrainState, encoder: str, source: str) -> TrainRequest:
             "No folder is named.", remedy="Type the path of a folder with one sub-folder of pictures a class."
         )
     if source == FOLDER:
-        name, count = f"folder:{train.folder}", len(find_images(Path(train.folder).expanduser()))
+        rules().require(PATHS, DataError)
+        name, count = f"folder:{train.folder}", len(find_images(train.folder))
     else:
+        check_dataset(train.dataset)
         name, count = train.dataset, MANY
     count = min(count, train.limit or count)
     return TrainRequest(replace(record, kind=DATASET, dataset=name, limit=train.limit, config=_config(train, count)))

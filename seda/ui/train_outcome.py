@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import streamlit as st
 
-from seda.card import DEFAULT_ALIGNER
+from seda.card import DEFAULT_ALIGNER, renew_sums
 from seda.errors import SedaError
 from seda.training import unfinished
 from seda.training.history import Epoch, best_epoch, read_history
@@ -18,10 +19,11 @@ from seda.ui.controls import renew_panel
 from seda.ui.errors import plain, show_failures
 from seda.ui.gallery import SAMPLES_AT_FIRST, first_kind, kind_of
 from seda.ui.links import Source
-from seda.ui.state import SAMPLES, UPLOAD, AppState, PictureFile, TraceRequest, app_state
+from seda.ui.state import SAMPLES, UPLOAD, AppState, PictureFile, TraceRequest, app_state, begin_widget
 from seda.ui.train_runs import show_history
-from seda.ui.train_state import TrainRequest, TrainState
+from seda.ui.train_state import Finished, TrainRequest, TrainState
 from seda.ui.uploads import MAX_PICTURES
+from seda.ui.visitor import own_home
 
 TRAJECTORIES = "pages/trajectories.py"
 
@@ -46,7 +48,7 @@ def show_stopped(train: TrainState) -> None:
     """A training that waits: go on, take what is there, or give up."""
     request = train.stopped
     record = request.record
-    history = read_history(folder_of(record.name))
+    history = read_history(folder_of(record.name, own_home()))
     show_heading(record)
     if train.problem is None:
         st.info(_where_it_stands(record, history), icon=":material/stop_circle:")
@@ -78,7 +80,7 @@ def _where_it_stands(record: TrainingRecord, history: Sequence[Epoch]) -> str:
 def _take_best(train: TrainState, request: TrainRequest) -> None:
     request = replace(request, record=replace(request.record, finish=True))
     try:
-        unfinished.write_record(request.record)
+        unfinished.write_record(request.record, own_home())
         train.ask(request)
     except SedaError as error:
         train.problem = error
@@ -103,11 +105,11 @@ def _ask_to_discard(train: TrainState, name: str) -> None:
 def _discard(train: TrainState, name: str) -> None:
     try:
         if train.finished is not None and train.finished.kept and train.finished.card.name == name:
-            unfinished.delete_aligner(name)
+            unfinished.delete_aligner(name, None if train.shared else own_home())
             if (state := app_state()).aligner == name:
                 state.aligner = DEFAULT_ALIGNER
         else:
-            unfinished.discard(name)
+            unfinished.discard(name, own_home())
         train.clear(f"{name} was deleted.")
     except SedaError as error:
         train.problem, train.confirm = error, ""
@@ -121,7 +123,10 @@ def show_finished(state: AppState, train: TrainState) -> None:
     took = f" It took {finished.seconds:.0f} s." if finished.seconds >= 1 else ""
     if finished.kept:
         st.success(
-            plain(f"{record.name} is kept: every page and everyone on this server can use it."), icon=":material/check:"
+            plain(
+                f"{record.name} is kept, for {'everyone who uses this server' if train.shared else 'you alone'}: every page can use it."
+            ),
+            icon=":material/check:",
         )
     else:
         st.success(f"Trained.{took} Keep it to use it on the other pages.", icon=":material/check:")
@@ -137,6 +142,11 @@ def show_finished(state: AppState, train: TrainState) -> None:
             _to_the_picture(state, train)
         if not finished.kept:
             st.button("Keep", icon=":material/save:", key="train.keep", on_click=_keep, args=(train,))
+            train.shared = st.toggle(
+                "For everyone", key=begin_widget("train.shared", train.shared),
+                help="Off: the aligner is yours, in this browser. On: everyone who uses this server can use it, with its class "
+                "names and its small pictures.",
+            )  # fmt: skip
         _discard_button(train, record.name)
         if finished.kept:
             st.button("Train another", icon=":material/add:", key="train.another", on_click=_another, args=(train,))
@@ -154,12 +164,24 @@ def _keep(train: TrainState) -> bool:
     if finished.kept:
         return True
     try:
-        unfinished.keep(finished.request.record.name)
+        unfinished.keep(
+            finished.request.record.name,
+            own_home(),
+            shared=train.shared,
+            before=lambda folder: _add_pictures(finished, folder),
+        )
     except SedaError as error:
         train.problem = error
         return False
     train.finished, train.problem, train.confirm = replace(finished, kept=True), None, ""
     return True
+
+
+def _add_pictures(finished: Finished, folder: Path) -> None:
+    """Small pictures of uploads: from now on they are on the disk, and the card knows them."""
+    if finished.pictures is not None:
+        finished.pictures.save(folder)
+        renew_sums(folder)
 
 
 def _another(train: TrainState) -> None:
@@ -188,8 +210,9 @@ def _to_the_picture(state: AppState, train: TrainState) -> None:
 
 
 def show_unfinished(train: TrainState) -> None:
-    """Trainings that lie on this machine and are not kept, of this session or of others."""
-    found = [one for one in unfinished.list_unfinished() if not unfinished.is_running(one.record.name)]
+    """The visitor's trainings that lie on this machine and are not kept."""
+    home = own_home()
+    found = [one for one in unfinished.list_unfinished(home) if not unfinished.is_running(one.record.name, home)]
     if not found:
         return
     st.subheader("Not finished, or not kept", anchor=False)

@@ -14,6 +14,7 @@ from seda.ui.cache import Sample
 from seda.ui.errors import plain
 from seda.ui.gallery import kind_of
 from seda.ui.pictures import ReadPicture
+from seda.ui.rules import HUB, PATHS, rules
 from seda.ui.state import PictureFile, begin_widget, read_widget, set_widget
 from seda.ui.train_state import FOLDER, ClassDraft, TrainState
 from seda.ui.uploads import SUFFIXES, check_size
@@ -36,6 +37,8 @@ def choose_pictures(train: TrainState, *, words_possible: bool, words_first: boo
     options = [WORDS, UPLOADS, FOLDER, DATASET] if words_first else [UPLOADS, FOLDER, DATASET, WORDS]
     if not words_possible:
         options.remove(WORDS)
+    if not rules().allows(PATHS):
+        options.remove(FOLDER)
     source = train.source if train.source in options else options[0]
     set_widget(_SOURCE_KEY, source)
     st.segmented_control(
@@ -77,6 +80,20 @@ def check_uploads(classes: Sequence[ClassDraft]) -> None:
             remedy="Remove some, or put them into a folder on the server, one sub-folder a class.",
         )
     check_size([picture.file for picture in pictures])
+
+
+def check_dataset(name: str) -> None:
+    """
+    Raises:
+        DataError: it is none of those that this visitor can choose, or would have to be downloaded.
+    """
+    from seda.data.datasets import list_datasets
+
+    info = next((info for info in list_datasets() if info.name == name and not name.startswith("folder")), None)
+    if info is None:
+        raise DataError(f"There is no data set {name!r:.60}.", remedy="Choose one of the list.")
+    if not info.available:
+        rules().require(HUB, DataError)
 
 
 def used_classes(classes: Sequence[ClassDraft]) -> list[ClassDraft]:
@@ -197,7 +214,11 @@ def _choose_folder(train: TrainState) -> None:
 def _choose_dataset(train: TrainState) -> None:
     from seda.data.datasets import list_datasets
 
-    infos = {info.name: info for info in list_datasets() if not info.name.startswith("folder")}
+    infos = {
+        info.name: info
+        for info in list_datasets()
+        if not info.name.startswith("folder") and (info.available or rules().allows(HUB))
+    }
     if train.dataset not in infos:
         train.dataset = next(iter(infos))
     train.dataset = st.selectbox(

@@ -9,22 +9,39 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from seda.card import read_card
-from seda.errors import SedaError, Stopped
+from seda.errors import AlignerError, LimitError, SedaError, Stopped
+from seda.storage import free_mb
 from seda.training.history import Epoch, best_epoch, read_history
-from seda.training.unfinished import FEATURES, UPLOADS, WORDS, discard, folder_of, is_running, working_on, write_record
+from seda.training.unfinished import (
+    FEATURES,
+    UPLOADS,
+    WORDS,
+    discard,
+    folder_of,
+    is_running,
+    list_unfinished,
+    working_on,
+    write_record,
+)
 from seda.ui import cache
-from seda.ui.encoder_choice import load
+from seda.ui.encoder_choice import check_open, load
 from seda.ui.errors import plain
-from seda.ui.state import read_widget
+from seda.ui.line import TRAININGS, place_text
+from seda.ui.refusals import log_refusal
+from seda.ui.rules import TRAIN, rules
+from seda.ui.state import app_state, read_widget
 from seda.ui.train_state import Finished, LoadRequest, TrainRequest, TrainState
+from seda.ui.visitor import own_home
 
 if TYPE_CHECKING:
+    from seda.reference_pictures import ReferencePictures
     from seda.training.fit import TrainingEvent
 
 STOP_KEY = "train.stop"
@@ -56,8 +73,9 @@ def run_pending(train: TrainState) -> None:
     A click elsewhere interrupts the script at the next step; the request stays in the state, and the run that follows
     goes on from the last epoch. Only Stop, an error or the result end it.
     """
-    request = train.pending
+    request, who = train.pending, app_state().key
     if request is None:
+        TRAININGS.leave(who)
         return
     with st.container(horizontal=True, vertical_alignment="center"):
         bar = st.progress(0.0, "Starting")
@@ -65,11 +83,15 @@ def run_pending(train: TrainState) -> None:
     train.new = False
     screen = _Screen(bar, st.empty())
     try:
-        if isinstance(request, LoadRequest):
-            train.facts = load(request.encoder, screen.report)
-        else:
-            train.finished = _train(request, screen)
+        rules().require(TRAIN, AlignerError)
+        with TRAININGS.turn(who, lambda place: screen.report(0.0, place_text(place))):
+            if isinstance(request, LoadRequest):
+                check_open(request.encoder)
+                train.facts = load(request.encoder, screen.report)
+            else:
+                train.finished = _train(request, screen)
     except SedaError as error:
+        log_refusal("training", error)
         train.stop()
         if isinstance(request, LoadRequest):
             train.encoder_problem = request.encoder, error
@@ -86,12 +108,29 @@ def run_pending(train: TrainState) -> None:
     st.rerun()
 
 
+def check_room(home: Path) -> None:
+    """
+    Raises:
+        LimitError: the visitor has as many trainings as this server keeps for one, or its disk is nearly full.
+    """
+    limits = rules().limits
+    if limits is None:
+        return
+    if len(list_unfinished(home)) >= limits.trainings:
+        raise LimitError(
+            f"You have {limits.trainings} trainings that are not kept; this server holds no more for one visitor.",
+            remedy="Keep or discard one of them below.",
+        )
+    if free_mb(home) < limits.free_mb:
+        raise LimitError("The disk of this server is nearly full.", remedy="Try again later, or tell its operator.")
+
+
 def _back_to_choosing(train: TrainState, request: TrainRequest) -> None:
     """After an error before the first epoch there is nothing to go on with: another encoder or other pictures may do."""
-    name = request.record.name
+    name, home = request.record.name, own_home()
     with suppress(SedaError):  # another window trains it, or its checkpoint is damaged
-        if not request.record.done and not read_history(folder_of(name)):
-            discard(name)
+        if not request.record.done and not read_history(folder_of(name, home)):
+            discard(name, home)
             train.stopped = None
 
 
@@ -148,12 +187,13 @@ def _train(request: TrainRequest, screen: _Screen) -> Finished:
     Raises:
         SedaError: the encoder, the data or the folder cannot be used.
     """
-    record, started = request.record, time.monotonic()
+    record, home, started = request.record, own_home(), time.monotonic()
     # a run that was stopped lives on to its next draw, beside this one
-    while is_running(record.name) and time.monotonic() - started < LAST_STEP_SECONDS:
+    while is_running(record.name, home) and time.monotonic() - started < LAST_STEP_SECONDS:
         screen.report(0.0, "Waiting for the last step of before to end")
         time.sleep(0.3)
-    with working_on(record.name) as folder:
+    pictures = None
+    with working_on(record.name, home) as folder:
         history, most = read_history(folder), record.config.max_epochs
         screen.draw(history, most, at_once=True)
         if not record.done:
@@ -164,21 +204,23 @@ def _train(request: TrainRequest, screen: _Screen) -> Finished:
 
                 pretrain_from_words(encoder, folder, words=record.words, on_progress=screen.part)
             else:
-                _train_on_pictures(request, screen)
-            write_record(replace(record, done=True))
+                pictures = _train_on_pictures(request, folder, screen)
+            write_record(replace(record, done=True), home)
         card = read_card(folder)
     done = TrainRequest(replace(record, done=True), request.uploads)
-    return Finished(done, card, screen.history or history, time.monotonic() - started)
+    return Finished(done, card, screen.history or history, time.monotonic() - started, pictures=pictures)
 
 
-def _train_on_pictures(request: TrainRequest, screen: _Screen) -> None:
+def _train_on_pictures(request: TrainRequest, folder: Path, screen: _Screen) -> ReferencePictures | None:
+    """Returns small pictures of uploads, which are on no disk before the aligner is kept."""
     from seda.data.datasets import load_dataset
     from seda.projection.fit import MapConfig
     from seda.training.recipe import train_aligner
 
-    record, folder = request.record, folder_of(request.record.name)
+    record, uploads = request.record, request.record.kind == UPLOADS
+    pictures: list[ReferencePictures] = []
     screen.report(0.02, "Reading the pictures")
-    dataset = request.uploads if record.kind == UPLOADS else load_dataset(record.dataset)
+    dataset = request.uploads if uploads else load_dataset(record.dataset)
     count = dataset.count("train")
     limit = record.limit if 0 < record.limit < count else None
 
@@ -198,5 +240,7 @@ def _train_on_pictures(request: TrainRequest, screen: _Screen) -> None:
         on_batch=screen.batch,
         train_further=not record.finish,
         checkpoint_seconds=CHECKPOINT_SECONDS,
-        feature_cache=folder / FEATURES if record.kind == UPLOADS else None,
+        feature_cache=folder / FEATURES if uploads else None,
+        pictures_to=pictures.append if uploads else None,
     )
+    return pictures[-1] if pictures else None

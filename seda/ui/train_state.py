@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from seda.card import AlignerCard
 from seda.data.uploaded_pictures import UploadedClass, UploadedPictures
 from seda.errors import SedaError
+from seda.reference_pictures import ReferencePictures
 from seda.training.history import Epoch
 from seda.training.unfinished import TrainingRecord
 from seda.ui.pictures import ReadPicture
@@ -102,7 +103,8 @@ class Finished:
         card: the aligner's.
         history: all its epochs.
         seconds: how long the last part of it took.
-        kept: whether it is in the aligners' home.
+        kept: whether it is an aligner that other pages can use.
+        pictures: small ones of its uploads, in memory until it is kept; None where it has none, or where they are on the disk.
     """
 
     request: TrainRequest
@@ -110,6 +112,7 @@ class Finished:
     history: tuple[Epoch, ...]
     seconds: float = 0.0
     kept: bool = False
+    pictures: ReferencePictures | None = None
 
 
 @dataclass
@@ -134,6 +137,7 @@ class TrainState:
         stopped: a training that was stopped and can go on.
         finished: one that is done.
         again: an unfinished training whose pictures have to be uploaded again.
+        shared: whether a kept aligner shall be everybody's.
         confirm: name of the training that "Discard" was pressed for once.
         problem: the last error.
         encoder_problem: name of the encoder that could not be loaded last, and why.
@@ -157,6 +161,7 @@ class TrainState:
     stopped: TrainRequest | None = None
     finished: Finished | None = None
     again: TrainingRecord | None = None
+    shared: bool = False
     confirm: str = ""
     problem: SedaError | None = None
     encoder_problem: tuple[str, SedaError] | None = None
