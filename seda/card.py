@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -220,12 +220,12 @@ def list_aligners() -> list[str]:
     return shipped + [name for name in own if name not in shipped]
 
 
-def encoders_in_use() -> set[str]:
-    """Names of the encoders that the listed aligners look through; their files are not checked, a damaged card is passed over."""
+def encoders_in_use(folders: Iterable[Path]) -> set[str]:
+    """Names of the encoders that these aligners look through; their files are not checked, a damaged card is passed over."""
     found = set()
-    for name in list_aligners():
+    for folder in folders:
         try:
-            found.add(str(read_json(find_aligner(name) / CARD_FILE)["card"]["encoder"]))
+            found.add(str(read_json(folder / CARD_FILE)["card"]["encoder"]))
         except (FileFormatError, AlignerError, KeyError, TypeError):
             continue
     return found

@@ -10,9 +10,11 @@ from urllib.parse import urlencode
 
 from seda.card import DEFAULT_ALIGNER
 from seda.config import SamplingConfig
+from seda.journey import Journey
 from seda.ui import cache, links
 from seda.ui.controls import renew_panel
 from seda.ui.links import Catalog, Link, Settings, Source
+from seda.ui.rules import Limits, rules
 from seda.ui.state import (
     ON_SCREEN,
     PLAYER_KEY,
@@ -35,6 +37,9 @@ _PRIVATE = {
     links.REPLAY: "The pictures of this link came from a replay file, which a link never holds. Everything else is set in "
     "the side panel: open that file under “Examples and replays”, or press Run for the pictures on the screen.",
 }
+
+
+_LARGE = "This link asks for a large run, which does not start by itself. Everything is set in the side panel: press Run to start it."
 
 
 def open_address(state: AppState) -> None:
@@ -105,7 +110,23 @@ def _open(state: AppState, params: Mapping[str, str]) -> None:
         return
     if link.source.kind == links.SAMPLES:
         state.pictures_from, state.samples = SAMPLES, link.source.names
-    state.ask(_request(link))
+    request = _request(link)
+    if _cells(request, link.settings) <= (rules().limits or Limits()).link_cells:
+        state.ask(request)
+        return
+    notes = (_LARGE, *_sentences(link))
+    if link.source.kind == links.EXAMPLE:
+        show_example(state, link.source.names[0], notes=notes)
+        take_over(state, link.settings)
+    else:
+        show_first_example(state, notes)
+    state.kept_address = params
+
+
+def _cells(request: TraceRequest, settings: Settings) -> int:
+    """Pictures x words x steps."""
+    pictures = request.pictures.thumbnails if isinstance(request.pictures, Journey) else request.pictures
+    return len(pictures) * len(settings.class_names) * settings.sampling.num_inference_steps
 
 
 def follow(state: AppState) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import json
 import sys
+import threading
 from collections.abc import Collection
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -36,6 +37,7 @@ MODELS = 2  # aligners, and encoders, that are kept: two visitors may look throu
 ASSETS = Path(__file__).resolve().parents[2] / "assets"
 JOURNEYS = ASSETS / "journeys"
 SAMPLES = ASSETS / "samples"
+_were_loaded = threading.Event()
 
 
 @dataclass(frozen=True)
@@ -204,7 +206,14 @@ def _workbench(folder: str, changed: int, weights_changed: int, device: str) -> 
     from seda.tracing import Workbench
 
     aligner = load_aligner(folder, device)
-    return Workbench(aligner, encoder(aligner.card.encoder), load_maps(folder))
+    workbench = Workbench(aligner, encoder(aligner.card.encoder), load_maps(folder))
+    _were_loaded.set()
+    return workbench
+
+
+def models_loaded() -> bool:
+    """Whether an aligner and its encoder were loaded since the server started: before, a run takes longer."""
+    return _were_loaded.is_set()
 
 
 def encoder(name: str) -> Encoder:

@@ -4,7 +4,8 @@ On one's own machine everything is open. Who is reached from elsewhere opens wha
 docs/operating.md.
 
     SEDA_OPEN     parts that are open to everybody, joined by commas: train, paths, hub; empty for none
-    SEDA_SERVER   a TOML file with the same as `open`, and a table `[limits]`
+    SEDA_SERVER   a TOML file with the same as `open`, with `behind_proxy = true` where a proxy of the operator's tells the visitors'
+                  addresses, and with a table `[limits]`
 """
 
 from __future__ import annotations
@@ -76,6 +77,7 @@ class Limits(Schema):
 
 class _Settings(Schema):
     open: tuple[Annotated[str, Field(max_length=20)], ...] | None = None
+    behind_proxy: bool = False
     limits: Limits = Limits()
 
 
@@ -108,7 +110,7 @@ class Rules:
 
 def rules() -> Rules:
     """Those for the visitor whose page is run."""
-    settings, at_home = server_settings(), _is_at_home()
+    settings, at_home = server_settings(), _visitor_is_at_home()
     opened = set(PARTS if at_home else ()) if settings.open is None else set(settings.open)
     if os.environ.get("SEDA_TRAINING") == "off":
         opened.discard(TRAIN)
@@ -147,14 +149,17 @@ def _read_settings(opened: str | None, file: str | None) -> _Settings:
     return settings
 
 
-def _is_at_home() -> bool:
-    """Whether the visitor sits at the machine that the server runs on: it listens to nobody else, and no proxy asked."""
+def limits_for(headers: Mapping[str, str]) -> Limits | None:
+    """Those for a request, by its headers, whose names are in small letters; None on one's own machine."""
+    settings = server_settings()
+    return None if settings.open is None and is_at_home(headers) else settings.limits
+
+
+def _visitor_is_at_home() -> bool:
     if not has_server():
         return True
-    if not is_loopback(st.get_option("server.address") or "0.0.0.0"):
-        return False
     if read_widget(_KEY) is None and (headers := st.context.headers):  # there are none while a browser is away
-        set_widget(_KEY, is_own_request({name.lower(): headers[name] for name in headers}))
+        set_widget(_KEY, is_at_home({name.lower(): headers[name] for name in headers}))
     return bool(read_widget(_KEY))
 
 
@@ -163,8 +168,10 @@ def has_server() -> bool:
     return runtime.exists() and type(runtime.get_instance()) is runtime.Runtime
 
 
-def is_own_request(headers: Mapping[str, str]) -> bool:
-    """Whether a request, its headers by their names in small letters, was sent on this machine and through no proxy."""
+def is_at_home(headers: Mapping[str, str]) -> bool:
+    """Whether a request was sent at the machine that the server runs on: it listens to nobody else, and no proxy asked."""
+    if not is_loopback(st.get_option("server.address") or "0.0.0.0"):
+        return False
     if any(name in headers for name in _FORWARDED):
         return False
     return is_loopback(_host(headers.get("host", "")))

@@ -19,6 +19,7 @@ from seda.ui.controls import check_pictures, choose_aligner
 from seda.ui.errors import plain, show_error, show_failures, show_notes
 from seda.ui.gallery import NO_SAMPLES, first_kind, kind_name, kind_of, sample_kinds
 from seda.ui.line import RUNS, place_text
+from seda.ui.pictures import one_by_one
 from seda.ui.refusals import log_refusal
 from seda.ui.runs import check_cells, within_time
 from seda.ui.state import SAMPLES, UPLOAD, AppState, PictureFile, begin_widget, read_widget, set_widget
@@ -229,13 +230,20 @@ def _pictures(state: AppState, search: SearchState) -> Pictures | None:
 
 def _read(key: str, files: Sequence[PictureFile], labels: Sequence[str]) -> Pictures:
     read, failures = [], []
-    for file, label in zip(files, labels, strict=True):
-        try:
-            read.append((file, label, png_url(thumbnail_png(read_image(file.content, file.name), 2 * THUMBNAIL))))
-        except ImageError as error:
-            failures.append(ImageFailure(file.name, str(error)))
+    for file, label, look in zip(files, labels, one_by_one(_thumbnail, files), strict=True):
+        if isinstance(look, ImageError):
+            failures.append(ImageFailure(file.name, str(look)))
+        else:
+            read.append((file, label, look))
     columns = zip(*read, strict=True) if read else ((), (), ())
     return Pictures(key, *(tuple(column) for column in columns), tuple(failures))
+
+
+def _thumbnail(file: PictureFile) -> str | ImageError:
+    try:
+        return png_url(thumbnail_png(read_image(file.content, file.name), 2 * THUMBNAIL))
+    except ImageError as error:
+        return error
 
 
 def _fingerprint(files: Sequence[PictureFile]) -> str:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+import logging
 
 from starlette.middleware import Middleware
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Message, Receive, Send], Awaitable[None]]
+from seda.ui.gate import App, Gate, Message, Receive, Send
+from seda.ui.rules import server_settings
 
 PAGES = ("search", "train", "aligner", "method")  # addresses of the pages of seda/ui/frame.py; the first has none
 
@@ -71,4 +68,16 @@ def _headers(headers: list[tuple[bytes, bytes]], length: int) -> list[tuple[byte
 
 
 def middleware() -> list[Middleware]:
-    return [Middleware(PageAddresses)]
+    """What stands before Streamlit, from the outside in.
+
+    Raises:
+        ConfigError: a setting of the operator's cannot be used: better no server than one that is open by mistake.
+    """
+    server_settings()
+    log = logging.getLogger("seda.refused")
+    if not log.handlers:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+        log.addHandler(handler)
+        log.propagate = False
+    return [Middleware(Gate), Middleware(PageAddresses)]

@@ -24,7 +24,7 @@ from seda.ui.train_outcome import show_finished, show_heading, show_stopped, sho
 from seda.ui.train_pictures import check_dataset, check_uploads, choose_classes, choose_pictures, used_classes
 from seda.ui.train_runs import check_room, run_pending, stop_where_left
 from seda.ui.train_state import FOLDER, ClassDraft, LoadRequest, TrainRequest, TrainState
-from seda.ui.visitor import own_home
+from seda.ui.visitor import aligner_folder, aligner_names, own_home
 
 MANY = 1_000  # images that a data set has at least
 
@@ -74,7 +74,7 @@ def _choose(train: TrainState) -> None:
     if isinstance(train.pending, LoadRequest):
         loading = st.container()
     words_possible = names_pair(encoder)
-    words_first = words_possible and encoder not in encoders_in_use()
+    words_first = words_possible and encoder not in encoders_in_use(map(aligner_folder, aligner_names()))
     st.subheader("2. Pictures", anchor=False)
     if words_first:
         st.markdown("No aligner looks through this model yet. From words alone, in about a minute, or with pictures:")

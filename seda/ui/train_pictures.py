@@ -13,7 +13,7 @@ from seda.ui import cache
 from seda.ui.cache import Sample
 from seda.ui.errors import plain
 from seda.ui.gallery import kind_of
-from seda.ui.pictures import ReadPicture
+from seda.ui.pictures import ReadPicture, one_by_one
 from seda.ui.rules import HUB, PATHS, rules
 from seda.ui.state import PictureFile, begin_widget, read_widget, set_widget
 from seda.ui.train_state import FOLDER, ClassDraft, TrainState
@@ -172,7 +172,9 @@ def _take(draft: ClassDraft, files: Sequence[PictureFile]) -> None:
     """Look at what is new."""
     if tuple(files) != tuple(picture.file for picture in draft.uploaded):
         known = {(picture.file.name, picture.file.content): picture for picture in draft.uploaded}
-        draft.uploaded = tuple(known.get((file.name, file.content)) or ReadPicture.of(file) for file in files)
+        new = [file for file in files if (file.name, file.content) not in known]
+        known |= {(look.file.name, look.file.content): look for look in one_by_one(ReadPicture.of, new)}
+        draft.uploaded = tuple(known[file.name, file.content] for file in files)
 
 
 def _show_class(draft: ClassDraft) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,7 @@ import streamlit as st
 
 from seda.errors import ImageError
 from seda.ui.errors import plain
-from seda.ui.pictures import ReadPicture
+from seda.ui.pictures import ReadPicture, one_by_one
 from seda.ui.state import AppState, PictureFile, begin_widget
 from seda.ui.texts import UPLOADS_STAY
 
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 SUFFIXES = ["png", "jpg", "jpeg", "webp", "gif", "bmp", "tif", "tiff"]
 MAX_PICTURES = 64  # at once; chosen here: more thumbnails than that hide each other on the map
 MAX_TOTAL_BYTES = 256 * 2**20  # of all uploads of a visitor; chosen here: 64 phone photos
-READERS = 2  # threads; chosen here: the cores of a small machine
 MANY = 20  # pictures; more scroll within their box
 _LISTED = 3  # names in a sentence
 
@@ -150,10 +148,9 @@ def look_at(state: AppState) -> list[ReadPicture]:
     found = dict(state.looks)
     if missing:
         bar = st.progress(0.0, "Looking at the pictures")
-        with ThreadPoolExecutor(READERS) as readers:  # a phone photo takes a third of a second of one core
-            for done, look in enumerate(readers.map(ReadPicture.of, missing), start=1):
-                found[look.file.sha256] = look
-                bar.progress(done / len(missing), plain(f"Looking at the pictures: {done} of {len(missing)}"))
+        for done, look in enumerate(one_by_one(ReadPicture.of, missing), start=1):
+            found[look.file.sha256] = look
+            bar.progress(done / len(missing), plain(f"Looking at the pictures: {done} of {len(missing)}"))
         bar.empty()
     state.looks = {picture.sha256: found[picture.sha256] for picture in state.uploads}
     return [state.looks[picture.sha256] for picture in state.uploads]

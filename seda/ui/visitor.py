@@ -21,7 +21,7 @@ from seda.ui.state import begin_widget, read_widget
 
 COOKIE = "seda_visitor"
 _SECRET = re.compile(r"[A-Za-z0-9_-]{43}")  # of 32 bytes
-_KEY = "seda.visitor"  # for a browser without cookies: as long as the session lasts
+KEY = "seda.visitor"  # for a browser without cookies: as long as the session lasts
 
 
 def new_secret() -> str:
@@ -35,10 +35,14 @@ def is_secret(text: str | None) -> bool:
 
 def own_home() -> Path:
     """Where the visitor's trainings and own aligners lie; there may be nothing yet."""
-    if read_widget(_KEY) is None:  # once a session: while a browser is away it tells no cookie
+    if read_widget(KEY) is None:  # once a session: while a browser is away it tells no cookie
         told = st.context.cookies.get(COOKIE) if has_server() else None
-        begin_widget(_KEY, told if is_secret(told) else new_secret())
-    return aligner_home() / VISITORS / hashlib.sha256(read_widget(_KEY).encode()).hexdigest()[:32]
+        begin_widget(KEY, told if is_secret(told) else new_secret())
+    return home_of(read_widget(KEY))
+
+
+def home_of(secret: str) -> Path:
+    return aligner_home() / VISITORS / hashlib.sha256(secret.encode()).hexdigest()[:32]
 
 
 def aligner_names() -> list[str]:

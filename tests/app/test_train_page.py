@@ -9,14 +9,15 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from seda.card import list_aligners
+from seda.card import find_aligner, list_aligners
 from seda.config import SamplingConfig, TrainingConfig
 from seda.projection import aligner_map
 from seda.projection.fit import MapConfig
+from seda.reference_pictures import FILE as PICTURES
 from seda.storage import sha256_file
 from seda.training import recipe, unfinished, words_alone
 from seda.training.unfinished import FEATURES, folder_of
-from seda.ui import train_runs
+from seda.ui import train_runs, visitor
 from seda.ui.links import SAMPLES
 from seda.ui.state import UPLOAD
 from seda.ui.train_state import EncoderChoice, TrainState
@@ -48,8 +49,11 @@ def small(assets, tmp_path, monkeypatch) -> Path:
 
 @pytest.fixture
 def open_train(open_app) -> Callable[[], AppTest]:
-    def open_it() -> AppTest:
-        app = open_app().switch_page(PAGE).run()
+    def open_it(secret: str = "") -> AppTest:
+        app = open_app()
+        if secret:  # as the browser's cookie tells it
+            app.session_state[visitor.KEY] = secret
+        app.switch_page(PAGE).run()
         assert said(app, "error") == ""
         return app
 
@@ -58,6 +62,10 @@ def open_train(open_app) -> Callable[[], AppTest]:
 
 def train_of(app: AppTest) -> TrainState:
     return app.session_state["train.state"]
+
+
+def home(app: AppTest) -> Path:
+    return visitor.home_of(app.session_state[visitor.KEY])
 
 
 def png(label: int, seed: int) -> bytes:
@@ -107,7 +115,7 @@ def test_words_alone_are_for_encoders_of_one_space(open_train, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     press(app, "train.run")
     assert "nobody/nothing" in said(app, "error")  # and the controls are there again
-    assert "words" not in list_aligners() and unfinished.list_unfinished() == []
+    assert "words" not in list_aligners() and unfinished.list_unfinished(home(app)) == []
     assert app.button(key="train.run") and not app.button(key="train.run").disabled
 
 
@@ -128,9 +136,14 @@ def test_a_few_uploads_become_an_aligner_and_go_to_the_picture(open_train, small
     assert finished.card.data["count"] == 7 and "shapes" not in list_aligners()
     assert finished.card.encoder_fingerprint in said(app, "caption")
     assert "2 pictures were left out" in said(app, "warning")
+    made = unfinished.folder_of("shapes", home(app))
+    assert not (made / PICTURES).exists()  # no picture of an upload is on the disk before it is kept
+    assert {path.stat().st_mode & 0o777 for path in (small / "home").rglob("*") if path.is_file()} == {0o600}
+    assert {path.stat().st_mode & 0o777 for path in (small / "home").rglob("*") if path.is_dir()} == {0o700}
     press(app, "train.picture")
-    assert "shapes" in list_aligners() and unfinished.list_unfinished() == []
-    assert not (small / "home" / "shapes" / FEATURES).exists()
+    assert "shapes" not in list_aligners() and unfinished.list_unfinished(home(app)) == []
+    kept = home(app) / "shapes"
+    assert (kept / PICTURES).exists() and not (kept / FEATURES).exists() and kept.stat().st_mode & 0o777 == 0o700
     assert not list((small / "cache").rglob("*.safetensors"))  # nothing of uploads among what is shared
     state = state_of(app)
     assert state.aligner == "shapes" and state.class_text == ", ".join(CLASSES[:2])
@@ -153,8 +166,8 @@ def test_an_example_can_be_filled_in_and_trained_on(open_train, small):
 
 
 def test_stopped_and_gone_on_gives_the_same_result(open_train, small, monkeypatch):
-    app = press(two_classes(open_train(), "whole"), "train.run")
-    press(app, "train.keep")
+    first = press(two_classes(open_train(), "whole"), "train.run")
+    press(first, "train.keep")
     with monkeypatch.context() as patch:
         stop_after(patch, 2)
         app = press(two_classes(open_train(), "halves"), "train.run")
@@ -167,8 +180,10 @@ def test_stopped_and_gone_on_gives_the_same_result(open_train, small, monkeypatc
     press(app, "train.run")  # the same pictures, name and settings: it goes on
     assert len(train_of(app).finished.history) == EPOCHS
     press(app, "train.keep")
-    home = small / "home"
-    assert sha256_file(home / "whole" / "aligner.safetensors") == sha256_file(home / "halves" / "aligner.safetensors")
+    own = home(app)
+    assert sha256_file(home(first) / "whole" / "aligner.safetensors") == sha256_file(
+        own / "halves" / "aligner.safetensors"
+    )
 
 
 def test_the_best_epoch_so_far_can_be_kept(open_train, monkeypatch):
@@ -181,7 +196,7 @@ def test_the_best_epoch_so_far_can_be_kept(open_train, monkeypatch):
 
 def test_discard_asks_and_deletes(open_train, small):
     app = press(two_classes(open_train()), "train.run")
-    folder = folder_of("shapes")
+    folder = folder_of("shapes", home(app))
     assert folder.is_dir()
     press(app, "train.discard")
     assert folder.is_dir()
@@ -194,7 +209,7 @@ def test_discard_asks_and_deletes(open_train, small):
     press(app, "train.keep")
     press(app, "train.discard")
     press(app, "train.discard.really")
-    assert "shapes" not in list_aligners() and not (small / "home" / "shapes").exists()
+    assert not (home(app) / "shapes").exists()
 
 
 @pytest.mark.parametrize("name", ["", "../outside", "a b", "/etc/x", "..", "fashion/mnist", "ümlaut", ".hidden"])
@@ -225,16 +240,48 @@ def test_a_name_that_is_taken(open_train, assets):
 def test_classes_that_cannot_be_trained_on(open_train, classes, words):
     app = fill(open_train(), "shapes", {name: files(0, seeds) for name, seeds in classes.items()})
     press(app, "train.run")
-    assert words in said(app, "error") and unfinished.list_unfinished() == []
+    assert words in said(app, "error") and unfinished.list_unfinished(home(app)) == []
     press(app, "train.run")
     assert words in said(app, "error")
 
 
-def test_another_session_sees_that_there_is_something_unfinished_and_no_picture_of_it(open_train, monkeypatch):
+def test_nobody_else_reaches_a_training(open_train, monkeypatch):
     with monkeypatch.context() as patch:
         stop_after(patch, 2)
         press(two_classes(open_train(), "mine"), "train.run")
     other = open_train()
+    assert "mine" not in said(other, "markdown") and "Not finished" not in said(other, "subheader")
+    assert not [button for button in other.button if str(button.key).endswith(".mine")]
+    press(two_classes(other, "mine"), "train.run")  # the name is not taken
+    assert said(other, "error") == "" and len(train_of(other).finished.history) == EPOCHS
+
+
+def test_a_kept_aligner_is_its_makers_until_it_is_shared(open_train, small):
+    maker = press(two_classes(open_train(), "mine"), "train.run")
+    press(maker, "train.keep")
+    folder = home(maker) / "mine"
+    assert "alone" in said(maker, "success") and (folder / "card.json").is_file()
+    for app, known in ((maker, True), (open_train(), False)):
+        app.switch_page("pages/aligner.py").run()
+        assert ("mine" in app.selectbox(key="aligner.name").options) == known
+        for typed in ("mine", str(folder), f"{folder.parent.parent}/x/../{folder.parent.name}/mine"):
+            state_of(app).aligner = typed
+            app.switch_page("pages/method.py").run()
+            app.switch_page("pages/aligner.py").run()
+            assert ("There is no aligner" in said(app, "error")) != known, (typed, known)
+    assert find_aligner("mine") == folder  # the command line is the server's own
+    other = press(two_classes(open_train(), "ours"), "train.run")
+    other.toggle(key="train.shared").set_value(True).run()
+    press(other, "train.keep")
+    assert "ours" in list_aligners() and "everyone" in said(other, "success")
+    assert (small / "home" / "ours").stat().st_mode & 0o777 == 0o755
+
+
+def test_a_browser_finds_its_trainings_again_and_no_picture_of_them(open_train, monkeypatch):
+    with monkeypatch.context() as patch:
+        stop_after(patch, 2)
+        first = press(two_classes(open_train(), "mine"), "train.run")
+    other = open_train(secret=first.session_state[visitor.KEY])
     assert "mine" in said(other, "markdown") and "must be uploaded again" in said(other, "markdown")
     assert all(not draft.pictures for draft in train_of(other).classes)
     press(other, "train.on.mine")
