@@ -55,13 +55,13 @@ class Screen:
 class Visitor:
     """One session of the app; from `visiting`."""
 
-    def __init__(self, connection: ClientConnection, query: str) -> None:
+    def __init__(self, connection: ClientConnection, query: str, page: str = "") -> None:
         self.screen = Screen()
         self.progress: list[tuple[float, str]] = []  # when, and what it said
         self.bytes = 0
         self._connection, self._query = connection, query
         self._values: dict[str, dict[str, Any]] = {}
-        self._page = ""
+        self._page, self._page_name = "", page
 
     async def send(self, pressed: str | None = None, **values: Any) -> None:
         """Let the script run.
@@ -75,6 +75,7 @@ class Visitor:
         message = BackMsg()
         state = message.rerun_script
         state.query_string, state.page_script_hash = self._query, self._page
+        state.page_name = self._page_name if not self._page else ""
         state.context_info.timezone, state.context_info.locale = "UTC", "en-US"
         for key, value in values.items():
             kind = {float: "double_value", str: "string_value", list: "string_array_value"}[type(value)]
@@ -119,6 +120,8 @@ class Visitor:
                     self.screen.status = None
                 else:
                     self.screen = Screen()
+            case "navigation":
+                self._page = message.navigation.page_script_hash
             case "script_finished":
                 self.screen.status = message.script_finished
             case "page_info_changed":
@@ -137,15 +140,19 @@ class Visitor:
 
 
 @asynccontextmanager
-async def visiting(url: str, query: str = "") -> AsyncIterator[Visitor]:
-    """Connect and ask for the first page; read it with `idle`.
+async def visiting(url: str, query: str = "", page: str = "", **headers: str) -> AsyncIterator[Visitor]:
+    """Connect and ask for a page; read it with `idle`.
 
     Args:
         url: of the server, as http.
         query: of the address, without "?".
+        page: its name in the address; the first one where empty.
+        headers: more of the request's.
     """
     address = url.replace("http", "ws", 1) + PATH
-    async with connect(address, subprotocols=["streamlit"], origin=url, max_size=None, open_timeout=60) as connection:
-        visitor = Visitor(connection, query)
+    async with connect(
+        address, subprotocols=["streamlit"], origin=url, max_size=None, open_timeout=60, additional_headers=headers
+    ) as connection:
+        visitor = Visitor(connection, query, page)
         await visitor.send()
         yield visitor
