@@ -15,8 +15,8 @@ import pytest
 import torch
 
 from seda import making
-from seda.aligner import WEIGHTS_FILE, load_aligner
-from seda.card import AlignerCard, aligner_home, list_aligners, read_card
+from seda.aligner import WEIGHTS_FILE
+from seda.card import AlignerCard, aligner_home, read_card
 from seda.cli import main
 from seda.config import ModelConfig, TrainingConfig
 from seda.errors import FileFormatError
@@ -27,6 +27,7 @@ from seda.training import unfinished
 from seda.training.fit import TrainingSet, fit_aligner
 from seda.training.recipe import fit_and_save_maps, reference_features, save_for_maps
 from seda.training.unfinished import DATASET, TrainingRecord
+from tests.whole import contents, usable
 
 CLASSES = ("ant", "bee", "cow")
 MAPS = MapConfig(steps=3, batch_size=16, paths_per_step=2)
@@ -95,19 +96,6 @@ def make(trained, folder: Path) -> None:
     pretrained = save_for_maps(aligner, card, reference, folder)
     fit_and_save_maps(pretrained, MAPS, lambda *_: None)
     making.finish_aligner(folder, card)
-
-
-def usable(folder: Path) -> bool:
-    """Whether it is listed; then it must be whole."""
-    if folder.name not in list_aligners():
-        return False
-    loaded = load_aligner(folder)
-    assert loaded.card.class_names == CLASSES and len(load_maps(folder)) >= 2
-    return True
-
-
-def contents(folder: Path) -> dict[str, str]:
-    return {path.name: sha256_file(path) for path in folder.iterdir() if path.name[0] != "."}
 
 
 def test_an_aligner_that_is_made(trained, tmp_path, kill_at, monkeypatch):
