@@ -29,6 +29,7 @@ from seda.ui.state import (
     set_widget,
 )
 from seda.ui.stored import show_example, show_replay
+from seda.ui.uploaded import present, show_lost
 from seda.ui.uploads import MAX_PICTURES, check_size, choose_uploads
 from seda.ui.visitor import aligner_names
 
@@ -237,6 +238,7 @@ def _replays(state: AppState) -> None:
             "Open a replay", type=["safetensors"], key=REPLAY_KEY, on_change=_open_replay, args=(state,),
             help="A .safetensors file from this page's replay download or from `python -m seda trace`.",
         )  # fmt: skip
+        show_lost(REPLAY_KEY)
 
 
 def open_example(state: AppState, name: str) -> None:
@@ -250,9 +252,10 @@ def open_example(state: AppState, name: str) -> None:
 
 
 def _open_replay(state: AppState) -> None:
-    file = read_widget(REPLAY_KEY)
-    if file is None:  # taken away again
+    files = present(read_widget(REPLAY_KEY))
+    if not files:  # taken away again, or lost
         return
+    file = files[0]
     try:
         show_replay(state, file.getvalue(), file.name)
         renew_panel(state)

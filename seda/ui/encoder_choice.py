@@ -73,7 +73,7 @@ def show_facts(facts: EncoderFacts) -> None:
         else f"{facts.image_dim} numbers a picture, {facts.text_dim} a text"
     )
     st.caption(
-        f":material/check_circle: **Loaded.** {plain(facts.description)} {widths}. Fingerprint `{facts.fingerprint}`"
+        f":material/check_circle: **Loaded.** {plain(facts.description)} {widths}. Fingerprint `{plain(facts.fingerprint)}`"
     )
 
 

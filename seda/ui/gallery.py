@@ -87,7 +87,7 @@ def kind_of(sample: Sample) -> str:
 
 
 def kind_name(kind: str) -> str:
-    return KINDS.get(kind, kind)
+    return KINDS.get(kind) or plain(kind)
 
 
 def about(sample: Sample) -> str:

@@ -75,7 +75,7 @@ def _picture(state: AppState) -> None:
         _seeds(state, shown)
         _refitting(state, shown)
     if left_out:
-        st.caption(f"The address of this page leaves out {' and '.join(left_out)}: too long for a link.")
+        st.caption(f"The address of this page leaves out {' and '.join(map(plain, left_out))}: too long for a link.")
 
 
 def _about(shown: Shown) -> str:

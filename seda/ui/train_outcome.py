@@ -152,7 +152,7 @@ def show_finished(state: AppState, train: TrainState) -> None:
             st.button("Train another", icon=":material/add:", key="train.another", on_click=_another, args=(train,))
     show_metrics(card)
     st.caption(
-        f"Encoder {plain(card.encoder)}, fingerprint `{card.encoder_fingerprint}`. "
+        f"Encoder {plain(card.encoder)}, fingerprint `{plain(card.encoder_fingerprint)}`. "
         + plain(str(card.data.get("encoder_description") or ""))
     )
     show_history(st.empty(), finished.history, max(record.config.max_epochs, 1), "train.chart")
