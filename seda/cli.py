@@ -25,7 +25,7 @@ from seda.class_texts import ClassTexts, parse_class_texts
 from seda.config import SAMPLERS, SamplingConfig, TrainingConfig
 from seda.errors import ClassTextError, ConfigError, DataError, FileFormatError, SedaError, StorageError
 from seda.images import ImageFailure, NamedImage, find_images, read_images
-from seda.storage import local_path, read_plain_file
+from seda.storage import check_target, local_path, read_plain_file, readable
 
 if TYPE_CHECKING:
     from seda.aligner import PretrainedAligner
@@ -38,9 +38,11 @@ if TYPE_CHECKING:
 ANSWERED, UNANSWERED, WRONG_CALL, INTERRUPTED = 0, 1, 2, 130
 BATCH = 64  # pictures that are in memory at a time
 MOST = 10**9  # of what is counted in a call
+MOST_SECONDS = 3600  # of a row that is measured
 MOST_SEEDS = 1000  # chosen here: a table of medians is not better with more
 MAX_TEXT_FILE = 4 * 2**20  # bytes; 1,000 class texts of 200 signs have .8 MB at most
 SHOWN = 3  # classes a line of the human output
+_TURNS = ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")  # Unicode's embeddings, overrides and isolates
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -49,24 +51,32 @@ def main(argv: Sequence[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # class names may hold what a terminal's encoding does not
     arguments = _parser().parse_args(argv)
-    arguments.call = shlex.join(["python", "-m", "seda", *(sys.argv[1:] if argv is None else argv)])
+    arguments.call = readable(shlex.join(["python", "-m", "seda", *(sys.argv[1:] if argv is None else argv)]))
     try:
+        for name, value in list(vars(arguments).items()):
+            if isinstance(value, Path):
+                setattr(arguments, name, local_path(value, ConfigError))
         return arguments.command(arguments)
     except SedaError as error:
-        _say(f"error: {error.message}" + (f"\n  {error.remedy}" if error.remedy else ""))
+        _say(f"error: {error.message}")
+        if error.remedy:
+            _say(f"  {error.remedy}")
         return UNANSWERED if isinstance(error, StorageError) else WRONG_CALL
     except KeyboardInterrupt:
-        _say(f"\nstopped.{arguments.when_stopped}")
+        _say("")
+        _say(f"stopped.{arguments.when_stopped}")
         return INTERRUPTED
     except MemoryError:
-        _say("error: there is not enough memory for that.\n  Take fewer pictures, words or steps.")
+        _say("error: there is not enough memory for that.")
+        _say("  Take fewer pictures, words or steps.")
         return UNANSWERED
     except BrokenPipeError:  # as `| head` does; what is left must not be written at the end either
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return UNANSWERED
     except OSError as error:  # a folder that may not be entered, a name that is too long, a disk that went away
         where = f"{error.filename!s:.200}: " if error.filename is not None else ""
-        _say(f"error: {where}{error.strerror or error}.\n  Check that the path is right and may be used.")
+        _say(f"error: {where}{error.strerror or error}.")
+        _say("  Check that the path is right and may be used.")
         return WRONG_CALL
 
 
@@ -263,7 +273,7 @@ def _parser() -> argparse.ArgumentParser:
     speed.set_defaults(command=_bench_speed)
     speed.add_argument("--rows", metavar="A,B", help="only these, such as align-64x2x50; default: all, some minutes")
     speed.add_argument(
-        "--seconds", type=float, default=8.0, metavar="S", help="that each row is repeated for; default %(default)s"
+        "--seconds", type=_seconds, default=8.0, metavar="S", help="that each row is repeated for; default %(default)s"
     )
     _add_aligner(speed, TRAINED_ALIGNER)  # whose networks are of the usual size
     speed.add_argument(
@@ -312,32 +322,50 @@ def _add_sampling(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--sampler", choices=SAMPLERS, default=default.sampler, help="default %(default)s")
     parser.add_argument("--steps", type=int, default=default.num_inference_steps, help="per stage; default %(default)s")
     parser.add_argument(
-        "--strength", type=float, default=default.strength, help="of the noise, .05 to 1; default %(default)s"
+        "--strength", type=_number, default=default.strength, help="of the noise, .05 to 1; default %(default)s"
     )
     parser.add_argument(
-        "--eta", type=float, default=default.eta, help="fresh noise in DDIM, 0 to 1; default %(default)s"
+        "--eta", type=_number, default=default.eta, help="fresh noise in DDIM, 0 to 1; default %(default)s"
     )
-    parser.add_argument("--guidance", type=float, default=default.guidance, help="0 to 20; default %(default)s")
+    parser.add_argument("--guidance", type=_number, default=default.guidance, help="0 to 20; default %(default)s")
     parser.add_argument("--seed", type=_seed, default=default.seed, help="of the noise; default %(default)s")
 
 
-def _positive(text: str) -> int:
-    number = int(text)
-    if not 1 <= number <= MOST:
-        raise argparse.ArgumentTypeError(f"{text:.20} is not 1 to {MOST:,}")
+def _whole(text: str, least: int, most: int) -> int:
+    try:
+        number = int(text)
+    except ValueError:  # also of thousands of digits
+        number = least - 1
+    if not least <= number <= most:
+        raise argparse.ArgumentTypeError(f"{text!r:.30} is not {least} to {most:,}")
     return number
+
+
+def _positive(text: str) -> int:
+    return _whole(text, 1, MOST)
 
 
 def _seed(text: str) -> int:
-    number = int(text)
-    if not 0 <= number <= SamplingConfig.MAX_SEED:
-        raise argparse.ArgumentTypeError(f"{text:.20} is not 0 to {SamplingConfig.MAX_SEED}")
-    return number
+    return _whole(text, 0, SamplingConfig.MAX_SEED)
 
 
 def _seed_count(text: str) -> int:
     if (number := _positive(text)) > MOST_SEEDS:
         raise argparse.ArgumentTypeError(f"{number:,} seeds are more than the {MOST_SEEDS:,} allowed")
+    return number
+
+
+def _number(text: str) -> float:
+    """Of any size; the settings that it is for say which."""
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r:.30} is not a number") from None
+
+
+def _seconds(text: str) -> float:
+    if not 0 < (number := _number(text)) <= MOST_SECONDS:
+        raise argparse.ArgumentTypeError(f"{text!r:.30} is not more than 0 and at most {MOST_SECONDS:,}")
     return number
 
 
@@ -399,6 +427,7 @@ def _trace(arguments: argparse.Namespace) -> int:
             f"--out is {arguments.out.name!r}; it ends with one of {', '.join(SUFFIXES)}.",
             remedy="Choose the form by the file's suffix, such as journey.html.",
         )
+    check_target(arguments.out)
     names = _class_texts(arguments).names
     sampling = SamplingConfig(
         arguments.sampler, arguments.steps, arguments.strength, arguments.eta, arguments.guidance, arguments.seed
@@ -415,7 +444,7 @@ def _trace(arguments: argparse.Namespace) -> int:
     from seda.export import write_export
     from seda.tracing import trace_images
 
-    images = [NamedImage(Path(item.name).name, item.image) for item in images]  # folders are left out of what is shared
+    images = [NamedImage(readable(Path(item.name).name), item.image) for item in images]  # folders are not shared
     journey = trace_images(
         images, names, workbench, sampling, template=arguments.template, title=f"{len(images)} images on their way to {len(names)} class texts",
         on_step=lambda event: _progress(f"stage {event.stage}", event.done, event.total),
@@ -436,7 +465,7 @@ def _search(arguments: argparse.Namespace) -> int:
     sources = {} if image is None else {query: (image, *search.read_labels(image.parent, [image]))}  # path: file, label
     for path in arguments.paths or ([search.SAMPLES] if image is None else []):
         part = list(_find([str(path)]))
-        truth = search.read_labels(Path(path), [Path(name) for name, _ in part])
+        truth = search.read_labels(Path(os.path.expanduser(path)), [Path(name) for name, _ in part])
         sources |= {name: (file, label) for (name, file), label in zip(part, truth, strict=True)}
     errors = {name: str(file) for name, (file, _) in sources.items() if isinstance(file, DataError)}
     readable = {name: entry for name, entry in sources.items() if name not in errors}
@@ -480,6 +509,7 @@ def _search(arguments: argparse.Namespace) -> int:
 
 def _train(arguments: argparse.Namespace) -> int:
     config = TrainingConfig(seed=arguments.seed, max_epochs=arguments.epochs)
+    check_target(arguments.out, folder=True)
 
     from seda.data.datasets import load_dataset
     from seda.data.feature_file import read_feature_file
@@ -514,6 +544,7 @@ def _train(arguments: argparse.Namespace) -> int:
 
 
 def _pretrain(arguments: argparse.Namespace) -> int:
+    check_target(arguments.out, folder=True)
     if arguments.encoder == "bundled:whole":
         trained = _pretrain_on_drawings(arguments)
     else:
@@ -632,6 +663,7 @@ def _benchmark(arguments: argparse.Namespace) -> int:
         budget=arguments.budget, train_limit=arguments.train_limit, test_limit=arguments.test_limit,
         seed_counts=arguments.seeds if len(arguments.seeds) > 1 else None, shift=arguments.shift,
     )  # fmt: skip
+    check_target(arguments.out, folder=True)
     known = read_packed(arguments.known) if arguments.known else ()
     sources: dict[str, FeatureFile | ImageDataset] = {}  # all are looked for before the first is encoded
     for name in _names(arguments.data) or ():
@@ -960,8 +992,9 @@ def _print_table(rows: Sequence[Sequence[str]], indent: str = "") -> None:
 
 
 def _printable(text: str) -> str:
-    """Without control characters: a file name must not steer the terminal."""
-    return "".join("?" if unicodedata.category(character) == "Cc" else character for character in text)
+    """Without control characters and those that turn a line's direction: a file name must not steer the terminal."""
+    steers = (unicodedata.category(c) == "Cc" or unicodedata.bidirectional(c) in _TURNS for c in text)
+    return "".join("?" if turns else c for c, turns in zip(text, steers, strict=True))
 
 
 def _width(text: str) -> int:
@@ -980,12 +1013,13 @@ def _say_all(lines: Iterable[str]) -> None:
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    """One line to stderr, whatever the names in it hold."""
+    print(_printable(text), file=sys.stderr, flush=True)
 
 
 def _progress(stage: str, done: int, total: int, detail: str = "") -> None:
     """One line that renews itself on a terminal; elsewhere a line at the end of each stage and for each detail."""
-    line = f"{stage} {done}/{total}" + (f", {detail}" if detail else "")
+    line = _printable(f"{stage} {done}/{total}" + (f", {detail}" if detail else ""))
     if sys.stderr.isatty():
         print(f"\r\x1b[K{line}", end="\n" if done >= total else "", file=sys.stderr, flush=True)
     elif done >= total or detail:

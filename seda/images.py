@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -137,7 +138,8 @@ def find_images(path: Path | str) -> list[Path]:
     if not path.is_dir():
         raise DataError(f"{path} does not exist.", remedy="Give the path of a picture or of a folder with pictures.")
     try:
-        found = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+        with os.scandir(path):  # rglob passes over a folder that may not be listed, and one below is no reason to stop
+            found = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and _may_be_file(file))
     except OSError as error:
         raise DataError(f"The folder {path} cannot be read: {error.strerror or error}.") from error
     visible = [file for file in found if not any(part.startswith(".") for part in file.relative_to(path).parts)]
@@ -149,14 +151,22 @@ def find_images(path: Path | str) -> list[Path]:
     return visible
 
 
+def _may_be_file(path: Path) -> bool:
+    """Where its folder may not be entered, reading it will say so."""
+    try:
+        return path.is_file()
+    except OSError:
+        return True
+
+
 def _read_bytes(source: Source, name: str) -> bytes:
     """At most MAX_FILE_BYTES of content; the size is known before much is read."""
     try:
         if isinstance(source, bytes | bytearray | memoryview):
             data = bytes(source)
         elif isinstance(source, Path | str):
-            path = Path(source)
-            if not local_path(path, ImageError).is_file():
+            path = local_path(source, ImageError)
+            if not path.is_file():
                 kind = "is a folder or a device, not a file" if path.exists() else "does not exist"
                 raise ImageError(f"{name} {kind}.", remedy="Give the path of a picture.")
             with path.open("rb") as file:

@@ -37,7 +37,7 @@ from seda.class_texts import parse_class_texts
 from seda.config import SamplingConfig
 from seda.errors import ClassTextError, DataError, FileFormatError
 from seda.images import SUFFIXES, ImageFailure, NamedImage, Source, read_images
-from seda.storage import read_json
+from seda.storage import local_path, read_json, readable
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -262,14 +262,10 @@ def image_query(query: str) -> Path | None:
     Raises:
         DataError: it ends as an image file does, and there is none.
     """
-    path = Path(query)
-    if path.suffix.lower() not in SUFFIXES:
+    if Path(query).suffix.lower() not in SUFFIXES:
         return None
-    try:
-        found = path.is_file()
-    except (OSError, ValueError):  # longer than a path may be, or with a null character
-        found = False
-    if not found:
+    path = local_path(query, DataError)
+    if not path.is_file():
         raise DataError(f"The image {query!r:.200} does not exist.", remedy="Give its path, or words to search for.")
     return path
 
@@ -285,19 +281,19 @@ def read_labels(root: Path, files: Sequence[Path]) -> list[str]:
         if folder not in listed:
             listed[folder] = _listed(folder / LABELS_FILE)
         below = file.relative_to(root).parts if root in file.parents else ()
-        labels.append(listed[folder].get(file.name) or (below[0].replace("_", " ") if len(below) > 1 else ""))
+        labels.append(listed[folder].get(file.name) or (readable(below[0]).replace("_", " ") if len(below) > 1 else ""))
     return labels
 
 
 def _listed(path: Path) -> dict[str, str]:
     """Labels by file name; none where the file is missing or something else."""
     try:
-        entries = read_json(path) if path.is_file() else []
+        entries = read_json(path) if local_path(path).is_file() else []
     except FileFormatError:
         return {}
     entries = [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
     pairs = ((entry.get("file"), entry.get("label")) for entry in entries)
-    return {file: label for file, label in pairs if isinstance(file, str) and isinstance(label, str)}
+    return {file: label for file, label in pairs if isinstance(file, str) and isinstance(label, str) and len(label) <= MAX_LABEL}
 
 
 def _best(scores: np.ndarray, top: int | None, order_by: np.ndarray | None = None) -> list[Hit]:

@@ -5,6 +5,7 @@ Only safetensors and JSON are read back; nothing here can execute code from a fi
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import json
@@ -30,6 +31,7 @@ MAX_DEPTH = 32  # chosen here: our own files are 7 deep
 MAX_HEADER = 2 * MAX_JSON  # bytes before the arrays of a safetensors file: metadata, escaped, and what the arrays are
 MAX_ARRAYS = 5_000
 MAX_DIMENSIONS = 6
+MAX_NAME = 255  # bytes of a file's or a folder's name, as Linux, macOS and Windows have it
 
 
 def cache_dir() -> Path:
@@ -58,7 +60,7 @@ def write_bytes(path: Path | str, data: bytes) -> Path:
     beside: Path | None = None
     try:
         private = make_folder(path.parent)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name[:50]}.", dir=path.parent)
         beside = Path(name)
         with os.fdopen(handle, "wb") as file:
             file.write(data)
@@ -67,14 +69,42 @@ def write_bytes(path: Path | str, data: bytes) -> Path:
         if not private:
             beside.chmod(0o644)  # mkstemp gives 0600, which would hide a shared aligner from other users
         beside.replace(path)
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: a null character
         if beside is not None:
             beside.unlink(missing_ok=True)
         raise StorageError(
-            f"{path} could not be written: {error.strerror or error}.",
+            f"{path!s:.300} could not be written: {_reason(error)}.",
             remedy="Free some space or choose another folder, then try again.",
         ) from error
     return path
+
+
+def check_target(path: Path | str, *, folder: bool = False) -> Path:
+    """A path that will be written at the end of long work, as a file or as a folder, tried before the work.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    path = local_path(path, StorageError)
+    above = path if folder else path.parent
+    while not above.exists() and above != above.parent:
+        above = above.parent
+    if not above.is_dir():
+        problem = f"{above} is not a folder"
+    elif path.is_dir() and not folder:
+        problem = "it is a folder"
+    elif not os.access(above, os.W_OK | os.X_OK):
+        problem = f"{above} may not be written to"
+    elif readable(str(path)) != str(path):
+        problem = "its name is not UTF-8, and would be written into its own files"
+    else:
+        return path
+    raise StorageError(f"{path!s:.300} could not be written: {problem}.", remedy="Choose another place.")
+
+
+def readable(name: str) -> str:
+    """A file's name as text that can be written: names on Linux are bytes, and those that are not UTF-8 come in half characters."""
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def make_folder(folder: Path) -> bool:
@@ -108,20 +138,27 @@ def local_path(text: Path | str, error: type[SedaError] = FileFormatError) -> Pa
     """A path as a user typed it, ~ for the home; there may be nothing at it.
 
     Raises:
-        SedaError: of that kind, where it cannot be looked at: a name that is too long, a folder that may not be entered, a ~ of
-            nobody, a null character.
+        SedaError: of that kind, where it cannot be looked at: a name that is too long, a folder that may not be entered, whether
+            it is above or the path itself, a ~ of nobody, a null character.
     """
     try:
         path = Path(text).expanduser()
-        path.stat()
+        if any(len(os.fsencode(part)) > MAX_NAME for part in path.parts):  # also below what is not there yet
+            raise OSError(errno.ENAMETOOLONG, "a name in it is too long")
+        if stat.S_ISDIR(path.stat().st_mode):
+            (path / "any name").stat()  # fails where the folder may not be entered
     except (FileNotFoundError, NotADirectoryError):
         pass
-    except (OSError, RuntimeError, ValueError) as failed:  # RuntimeError: ~ of nobody; ValueError: a null character
-        reason = getattr(failed, "strerror", None) or str(failed)
+    except (OSError, RuntimeError, ValueError) as failed:  # RuntimeError: ~ of nobody
         raise error(
-            f"The path {text!s:.100} cannot be looked at: {reason}.", remedy="Check how it is written."
+            f"The path {text!s:.100} cannot be looked at: {_reason(failed)}.", remedy="Check how it is written."
         ) from failed
     return path
+
+
+def _reason(error: Exception) -> str:
+    """The system's words, without a full stop."""
+    return str(getattr(error, "strerror", None) or error).rstrip(".")
 
 
 def read_plain_file(path: Path | str, max_bytes: int) -> bytes:
@@ -152,10 +189,9 @@ def open_plain_file(path: Path | str) -> Iterator[BinaryIO]:
                 )
             yield file
     except FileNotFoundError as error:
-        raise FileFormatError(f"{path} does not exist.") from error
-    except (OSError, ValueError) as error:  # ValueError: a path with a null character
-        reason = getattr(error, "strerror", None) or error
-        raise FileFormatError(f"{path!s:.200} cannot be read: {reason}.", remedy="Check the path.") from error
+        raise FileFormatError(f"{path!s:.300} does not exist.", remedy="Check the path.") from error
+    except (OSError, ValueError) as error:  # ValueError: a null character
+        raise FileFormatError(f"{path!s:.300} cannot be read: {_reason(error)}.", remedy="Check the path.") from error
 
 
 def parse_json(content: bytes | str, name: str, *, max_bytes: int = MAX_JSON, max_depth: int = MAX_DEPTH) -> Any:

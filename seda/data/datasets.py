@@ -119,6 +119,7 @@ def load_dataset(spec: str, data_dir: Path | str | None = None) -> ImageDataset:
         DataError: the name is not known, or what it names is missing or cannot be used.
     """
     kind, _, rest = spec.strip().partition(":")
+    data_dir = None if data_dir is None else local_path(data_dir, DataError)
     if kind == "fashion-mnist" and not rest:
         from seda.data.fashion_mnist import FashionMnist
 

@@ -40,7 +40,7 @@ from safetensors import SafetensorError
 from seda.data.feature_set import FeatureSet
 from seda.errors import DataError, EncoderError, FileFormatError
 from seda.schema import check
-from seda.storage import fingerprint, local_path, open_plain_file, parse_json, read_foreign_arrays
+from seda.storage import fingerprint, local_path, open_plain_file, parse_json, read_foreign_arrays, readable
 
 if TYPE_CHECKING:
     from pyarrow import ChunkedArray
@@ -131,7 +131,7 @@ def read_feature_file(path: Path | str, *, needs_test: bool = True) -> FeatureFi
         FileFormatError: the file is missing, damaged, or of another kind; nothing in it is executed.
         DataError: an array is missing, does not fit to the others, or holds what is not allowed; says where.
     """
-    shown, path = str(path), local_path(path)
+    shown, path = readable(str(path)), local_path(path)
     arrays = _read(path)
     problems: list[str] = []
 

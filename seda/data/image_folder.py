@@ -13,7 +13,7 @@ from PIL import Image
 from seda.data.datasets import SPLITS, check_split
 from seda.errors import DataError, ImageError
 from seda.images import ImageFailure, find_images, read_image
-from seda.storage import fingerprint, local_path, sha256_file
+from seda.storage import fingerprint, local_path, readable, sha256_file
 
 TEST_SHARE = 0.2  # of each class, where the folder has no train and test of its own
 SPLIT_SEED = 0
@@ -48,7 +48,7 @@ class ImageFolder:
 
     def __init__(self, folder: Path | str, seed: int = SPLIT_SEED) -> None:
         self._folder = local_path(folder, DataError)
-        self.name = f"folder:{folder}"
+        self.name = readable(f"folder:{folder}")
         if not self._folder.is_dir():
             raise DataError(f"The folder {self._folder} does not exist.", remedy="Give the path of a folder.")
         self.source = ""
@@ -69,8 +69,9 @@ class ImageFolder:
             raw_names = [path.name for path in _class_folders(self._folder)]
             self._files = _divide(self._scan(self._folder, raw_names), seed)
         raw_names = self._without_empty(raw_names)
-        spaced = tuple(name.replace("_", " ") for name in raw_names)
-        self.class_names = spaced if len(set(spaced)) == len(spaced) else tuple(raw_names)
+        names = tuple(map(readable, raw_names))
+        spaced = tuple(name.replace("_", " ") for name in names)
+        self.class_names = spaced if len(set(spaced)) == len(spaced) else names
         self._check(raw_names)
 
     def fingerprint(self, split: str) -> str:
@@ -115,7 +116,7 @@ class ImageFolder:
             except DataError:  # an empty class; _check counts
                 continue
             for path in paths:
-                name = path.relative_to(self._folder).as_posix()
+                name = readable(path.relative_to(self._folder).as_posix())
                 try:
                     read_image(path, name)
                     files.append(_File(path, name, label, path.stat().st_size, sha256_file(path)))
@@ -129,7 +130,8 @@ class ImageFolder:
         found = {file.label for file in self._files["train"]}
         empty = [name for label, name in enumerate(raw_names) if label not in found]
         self.failures += tuple(
-            ImageFailure(name, f"The class {name!r:.80} has no readable picture and is left out.") for name in empty
+            ImageFailure(readable(name), f"The class {name!r:.80} has no readable picture and is left out.")
+            for name in empty
         )
         place = {label: new for new, label in enumerate(sorted(found))}
         self._files = {

@@ -11,7 +11,7 @@ from pathlib import Path
 from seda.device import check_device, is_out_of_memory, release
 from seda.encoders.base import Encoder
 from seda.errors import EncoderError, WeightsError
-from seda.storage import local_path
+from seda.storage import local_path, readable
 
 __all__ = ["Encoder", "EncoderInfo", "fetch_weights", "list_encoders", "load_encoder", "local_weights"]
 
@@ -144,6 +144,11 @@ def _check_name(name: str) -> None:
         )
     if not ((kind == "bundled" and rest in ("", "whole")) or (kind == "open_clip" and rest)):
         raise EncoderError(f"The encoder {name!r:.80} is not known.", remedy=f"Choose {_NAMES}.")
+    if readable(name) != name:
+        raise EncoderError(
+            f"The encoder {name!r:.80} has a name that is not UTF-8, and no aligner could be written for it.",
+            remedy="Rename its file or folder.",
+        )
 
 
 def _build(name: str, device: str, on_progress: Callable[[int, int], object] | None) -> Encoder:

@@ -11,6 +11,7 @@ from scipy.linalg import solve
 from sklearn.covariance import ledoit_wolf_shrinkage
 from torch import Tensor
 
+from seda.errors import DataError
 from seda.evaluation.classification import fit_temperature
 from seda.models.center_posterior import CenterPosterior, pooled
 
@@ -48,13 +49,21 @@ def fit_center_posterior(
         seed: of the folds.
         zero_shot: weight [D, c] and bias [c] of the third read-out, which looks at no label; what the others answer chooses the
             shares of all three, by likelihood.
+    Raises:
+        DataError: the images of each category have the same features.
     Source: linear discriminant analysis with the shrinkage of Ledoit and Wolf 2004; ridge regression to one-hot labels.
     """
     count = posterior.bias.shape[1]
     x, y = features.double().numpy(), labels.numpy()
     smallest = int(np.bincount(y, minlength=count).min())
     penalties = PENALTIES if smallest >= FOLDED else FEW_PENALTIES
-    shrinkage = float(ledoit_wolf_shrinkage(_within(x, y, count), assume_centered=True))
+    within = _within(x, y, count)
+    if np.abs(within).max(initial=0) <= 1e-9 * np.abs(x).max(initial=0):  # means of equal numbers are not exact
+        raise DataError(
+            "The pictures of each class are all alike to the encoder.",
+            remedy="Give different pictures of at least one class.",
+        )
+    shrinkage = float(ledoit_wolf_shrinkage(within, assume_centered=True))
 
     def heads(rows: _Rows, labels: np.ndarray) -> list[_Head]:
         """The Gaussian's, a ridge's for each penalty, and the zero-shot one where there is one."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from functools import partial
@@ -377,22 +378,89 @@ def test_the_module_runs_as_a_program(aligner_dir, tmp_path):
     assert len(json.loads(result.stdout)[0]["classes"]) == 3
 
 
-def test_paths_and_numbers_that_nothing_can_be_done_with(capsys, tmp_path, monkeypatch):
-    pipe = tmp_path / "pipe"
-    os.mkfifo(pipe)
-    long = "x" * 300
-    for call, match in (
-        (["classify", "photo.png", "--classes-file", str(pipe)], "a pipe or a device"),
-        (["classify", "photo.png", "--classes-file", "/dev/zero"], "a pipe or a device"),
-        (["classify", "photo.png", "--classes", "a,b", "--aligner", "~nobody-of-that-name"], "cannot be looked at"),
-        (["classify", "photo.png", "--classes", "a,b", "--aligner", long], "File name too long"),
-        (["train", "--dataset", f"folder:{long}", "--out", str(tmp_path / "o")], "File name too long"),
-        (["train", "--dataset", "folder:~nobody-of-that-name", "--out", str(tmp_path / "o")], "cannot be looked at"),
-        (["train", "--dataset", f"features:{long}.npz", "--out", str(tmp_path / "o")], "File name too long"),
-        (["evaluate", "--aligner", str(tmp_path / ("a" * 256))], "File name too long"),
-    ):
-        assert main(call) == 2, call
-        assert match in capsys.readouterr().err, call
+UNUSABLE = {
+    "a long name": (lambda folder: "x" * 300, "too long"),
+    "a long name in what is not there": (lambda folder: "none/" + "x" * 300, "too long"),
+    "deep": (lambda folder: "d/" * 3000, "too long"),
+    "~ of nobody": (lambda folder: "~nobody-of-that-name", "home directory"),
+    "a null character": (lambda folder: "a\0b", "null"),
+    "a shut folder": (lambda folder: str(folder / "shut"), "Permission denied|not exist"),
+    "in a shut folder": (lambda folder: str(folder / "shut" / "it"), "Permission denied"),
+    "a pipe": (lambda folder: str(folder / "pipe"), "pipe|not exist|no aligner|not a folder|not of a kind|ends with"),
+    "an endless device": (
+        lambda folder: "/dev/zero",
+        "device|not exist|no aligner|not a folder|not of a kind|ends with",
+    ),
+}
+PLACES = {
+    "aligner": ["classify", "photo.png", "--classes", "a,b", "--aligner", "PATH"],
+    "class file": ["classify", "photo.png", "--classes-file", "PATH"],
+    "words": [
+        "pretrain",
+        "open-vocabulary",
+        "--encoder",
+        "open_clip:ViT-B-32/openai",
+        "--words",
+        "@PATH",
+        "--out",
+        "o",
+    ],
+    "folder": ["train", "--dataset", "folder:PATH", "--out", "o"],
+    "features": ["train", "--dataset", "features:PATH", "--out", "o"],
+    "checkpoint": ["train", "--dataset", "digits", "--encoder", "open_clip:ViT-B-32@PATH", "--out", "o"],
+    "encoder's folder": ["train", "--dataset", "digits", "--encoder", "open_clip:local-dir:PATH", "--out", "o"],
+    "image to look for": ["search", "--query", "PATHx.png"],
+    "export": ["trace", "photo.png", "--classes", "a,b", "--out", "PATH/journey.html"],
+    "new aligner": ["train", "--dataset", "digits", "--out", "PATH"],
+}
+
+
+@pytest.fixture
+def shut(tmp_path, monkeypatch):
+    """A folder that may not be entered, also by root, and a pipe that nobody writes to."""
+    (tmp_path / "shut").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    look = os.stat
+
+    def refusing(path, *arguments, **options):
+        if "shut/" in str(path):
+            raise PermissionError(13, "Permission denied", str(path))
+        return look(path, *arguments, **options)
+
+    monkeypatch.setattr("os.stat", refusing)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_paths_that_nothing_can_be_done_with(capsys, shut, place):
+    for kind, (path, match) in UNUSABLE.items():
+        status = main([part.replace("PATH", path(shut)) for part in PLACES[place]])
+        told = capsys.readouterr().err
+        assert status in (UNANSWERED, WRONG_CALL), (kind, told)
+        assert re.search(rf"error: .*({match}).*\n  \w", told), (kind, told)  # what is wrong, and what to do
+    assert not (shut / "o").exists()
+
+
+def test_pictures_that_cannot_be_reached_leave_the_others(capsys, shut, aligner_dir):
+    (shut / "good").mkdir()
+    Image.new("RGB", (40, 30)).save(os.fsdecode(os.fsencode(shut) + b"/good/caf\xe9.png"))  # a name that is not UTF-8
+    (shut / "good" / "turned \u202e \x1b[31m.png").write_bytes(b"no picture")
+    paths = ["good", *(path(shut) for path, _ in UNUSABLE.values())]
+    call = [*paths, "--classes", LIST, "--aligner", str(aligner_dir)]
+    assert main(["classify", *call]) == ANSWERED
+    told = capsys.readouterr()
+    assert len(told.out.splitlines()) == 1 + len(paths) and "\x1b" not in told.out + told.err
+    assert main(["trace", *call, "--steps", "2", "--out", "journey.html"]) == ANSWERED
+    assert (
+        "\x1b" not in (err := capsys.readouterr().err) and "\u202e" not in err and err.count("left out") == len(paths)
+    )
+    assert "caf" in Path("journey.html").read_text(encoding="utf-8")
+    assert main(["trace", *call, "--out", os.fsdecode(b"\xff.csv")]) == UNANSWERED
+    assert "not UTF-8" in capsys.readouterr().err
+
+
+def test_numbers_that_nothing_can_be_done_with(capsys, monkeypatch):
     for call, match in (
         (
             ["benchmark", "--data", "digits", "--seeds", "999999999", "--out", "o"],
@@ -401,6 +469,8 @@ def test_paths_and_numbers_that_nothing_can_be_done_with(capsys, tmp_path, monke
         (["map", "score", "--seeds", "999999999"], "999,999,999 seeds are more"),
         (["train", "--dataset", "digits", "--out", "o", "--limit", "9" * 30], "is not 1 to 1,000,000,000"),
         (["train", "--dataset", "digits", "--out", "o", "--seed", "-1"], "is not 0 to"),
+        (["train", "--dataset", "digits", "--out", "o", "--epochs", "9" * 5000], "is not 1 to 1,000,000,000"),
+        (["bench", "speed", "--seconds", "inf"], "is not more than 0"),
     ):
         with pytest.raises(SystemExit):
             main(call)
