@@ -132,7 +132,7 @@ def show_finished(state: AppState, train: TrainState) -> None:
         st.success(f"Trained.{took} Keep it to use it on the other pages.", icon=":material/check:")
     if finished.request.uploads is not None:
         show_failures(finished.request.uploads.failures)
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, vertical_alignment="center"):
         if st.button(
             "To the picture", type="primary", icon=":material/moving:", key="train.picture",
             help="Keeps it, and lets your pictures travel to their classes."
@@ -147,9 +147,9 @@ def show_finished(state: AppState, train: TrainState) -> None:
                 help="Off: the aligner is yours, in this browser. On: everyone who uses this server can use it, with its class "
                 "names and its small pictures.",
             )  # fmt: skip
-        _discard_button(train, record.name)
         if finished.kept:
             st.button("Train another", icon=":material/add:", key="train.another", on_click=_another, args=(train,))
+        _discard_button(train, record.name)
     show_metrics(card)
     st.caption(
         f"Encoder {plain(card.encoder)}, fingerprint `{plain(card.encoder_fingerprint)}`. "
