@@ -24,6 +24,7 @@ CHECKPOINT_FILE = "checkpoint.safetensors"  # of a training that is under way in
 ASSETS = Path(__file__).resolve().parent.parent / "assets" / "aligners"
 DEFAULT_ALIGNER = "open-vocabulary"
 TRAINED_ALIGNER = "fashion-mnist"  # trained by gradient
+MAX_FILE = 4 * 2**30  # bytes beside a card; chosen here: the largest that is shipped has 20 MB
 MAX_NAMES = 100_000  # categories of an aligner
 NAME_RULE = re.compile(
     r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}"
@@ -255,7 +256,7 @@ def read_card(name_or_dir: str | Path, *, check_maps: bool = True) -> AlignerCar
         if not check_maps and name.startswith("map"):
             continue
         try:
-            found = sha256_file(folder / name)
+            found = sha256_file(folder / name, max_bytes=MAX_FILE)
         except OSError as error:
             raise FileFormatError(f"The aligner in {folder} is incomplete ({error}).", remedy=again) from error
         if found not in ([allowed] if isinstance(allowed, str) else allowed):

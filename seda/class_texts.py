@@ -13,6 +13,10 @@ TEMPLATE = "{}"
 MIN_TEXTS = 2  # a single class has nothing to be told apart from
 MAX_TEXTS = 1000  # chosen here: as many as ImageNet has
 MAX_LENGTH = 200  # characters; chosen here: a long sentence, within what the text encoders read
+MAX_SOURCE = 1_000_000  # characters; with white space and signs that are composed more than MAX_TEXTS x MAX_LENGTH
+# Characters of one text before accents are composed, which takes as long as the square of how many follow one another: a megabyte
+# of accents would hold everyone up for minutes
+MOST_TO_COMPOSE = 4 * MAX_LENGTH
 
 _COMMAS = ",\uff0c\u060c\u3001"  # also full-width, Arabic and ideographic: what those keyboards type
 _SEPARATOR = re.compile(rf"[{_COMMAS}]?[^\S\n]*[\n\r\u2028\u2029]|[{_COMMAS}]")
@@ -39,9 +43,14 @@ def parse_class_texts(source: str | Iterable[str], *, at_least: int = MIN_TEXTS)
     """Class texts from one string, split at commas and line ends, or from a list, whose items are not split.
 
     Raises:
-        ClassTextError: fewer than `at_least` or more than MAX_TEXTS remain, one is longer than MAX_LENGTH characters, or
-            an item is not a string.
+        ClassTextError: fewer than `at_least` or more than MAX_TEXTS remain, one is longer than MAX_LENGTH characters, all are
+            longer than MAX_SOURCE, or an item is not a string.
     """
+    if isinstance(source, str) and len(source) > MAX_SOURCE:
+        raise ClassTextError(
+            f"The class texts have {len(source):,} characters together; at most {MAX_SOURCE:,} are read.",
+            remedy="Leave some out.",
+        )
     parts = _SEPARATOR.split(source.strip()) if isinstance(source, str) else list(source)
     names: dict[str, str] = {}
     repeated: list[str] = []
@@ -51,7 +60,10 @@ def parse_class_texts(source: str | Iterable[str], *, at_least: int = MIN_TEXTS)
             raise ClassTextError(f"A class text is {part!r:.40}, not a string.", remedy="Give every class as text.")
         visible = _without_invisible(part)
         cleaned += visible != part
-        name = " ".join(unicodedata.normalize("NFC", visible).split())
+        spaced = " ".join(visible.split())
+        if len(spaced) > MOST_TO_COMPOSE:
+            raise _too_long(len(names) + 1, spaced)
+        name = unicodedata.normalize("NFC", spaced)
         if not any(unicodedata.category(character)[0] not in "CZ" for character in name):
             blanks += 1
         elif (key := unicodedata.normalize("NFC", name.casefold())) in names:
@@ -111,10 +123,14 @@ def _check(names: list[str], at_least: int) -> None:
         )
     for number, name in enumerate(names, start=1):
         if len(name) > MAX_LENGTH:
-            raise ClassTextError(
-                f"Class text {number}, {quoted(name)}, has {len(name)} characters; at most {MAX_LENGTH} are allowed.",
-                remedy="Shorten it, or separate the texts by commas or line ends.",
-            )
+            raise _too_long(number, name)
+
+
+def _too_long(number: int, name: str) -> ClassTextError:
+    return ClassTextError(
+        f"Class text {number}, {quoted(name)}, has {len(name)} characters; at most {MAX_LENGTH} are allowed.",
+        remedy="Shorten it, or separate the texts by commas or line ends.",
+    )
 
 
 def _notes(repeated: list[str], blanks: int, cleaned: int) -> tuple[str, ...]:

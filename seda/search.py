@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
 SAMPLES = Path(__file__).resolve().parents[1] / "assets" / "samples"
 LABELS_FILE = "samples.json"  # beside pictures: a list of {"file": ..., "label": ...}
+MAX_LABEL = 300  # characters
 RECALL_AT = (1, 5)
 WAYS = ("text_to_image", "image_to_text")
 BATCH = 32  # images in memory at a time; chosen here: about a second of work on two cores
@@ -293,7 +294,11 @@ def _listed(path: Path) -> dict[str, str]:
         return {}
     entries = [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
     pairs = ((entry.get("file"), entry.get("label")) for entry in entries)
-    return {file: label for file, label in pairs if isinstance(file, str) and isinstance(label, str) and len(label) <= MAX_LABEL}
+    return {
+        file: label
+        for file, label in pairs
+        if isinstance(file, str) and isinstance(label, str) and len(label) <= MAX_LABEL
+    }
 
 
 def _best(scores: np.ndarray, top: int | None, order_by: np.ndarray | None = None) -> list[Hit]:

@@ -31,6 +31,8 @@ MAX_DEPTH = 32  # chosen here: our own files are 7 deep
 MAX_HEADER = 2 * MAX_JSON  # bytes before the arrays of a safetensors file: metadata, escaped, and what the arrays are
 MAX_ARRAYS = 5_000
 MAX_DIMENSIONS = 6
+# O_NONBLOCK: opening a pipe that nobody writes to would wait for ever
+_READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 MAX_NAME = 255  # bytes of a file's or a folder's name, as Linux, macOS and Windows have it
 
 
@@ -181,8 +183,7 @@ def read_plain_file(path: Path | str, max_bytes: int) -> bytes:
 def open_plain_file(path: Path | str) -> Iterator[BinaryIO]:
     """A file for reading; see `read_plain_file`."""
     try:
-        # O_NONBLOCK: opening a pipe that nobody writes to would wait for ever
-        with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)), "rb") as file:
+        with open(os.open(path, _READ), "rb") as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise FileFormatError(
                     f"{path} is a folder, a pipe or a device, not a file.", remedy="Give a plain file."
@@ -371,9 +372,18 @@ def _info(name: str, value: Any) -> ArrayInfo:
     return ArrayInfo("B" if dtype == "BOOL" else dtype[:1], tuple(shape))
 
 
-def sha256_file(path: Path | str) -> str:
-    """Hexadecimal sha256 of a file's bytes."""
-    with open(path, "rb") as file:
+def sha256_file(path: Path | str, *, max_bytes: int = 2**40) -> str:
+    """Hexadecimal sha256 of a file's bytes.
+
+    Raises:
+        OSError: it cannot be read, is larger than max_bytes, or is a pipe or a device, which may never end.
+    """
+    with open(os.open(path, _READ), "rb") as file:
+        about = os.fstat(file.fileno())
+        if not stat.S_ISREG(about.st_mode):
+            raise OSError(errno.EINVAL, "It is not a plain file", str(path))
+        if about.st_size > max_bytes:
+            raise OSError(errno.EFBIG, f"It is larger than the {_size(max_bytes)} allowed", str(path))
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

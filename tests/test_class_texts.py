@@ -47,6 +47,14 @@ def test_equal_after_normalisation():
     assert parse_class_texts(["café", unicodedata.normalize("NFD", "café"), "tea"]).names == ("café", "tea")
 
 
+def test_a_flood_of_accents_is_refused_before_they_are_composed():
+    with pytest.raises(ClassTextError, match=r"Class text 2, .* has 1000001 characters"):
+        parse_class_texts(["dog", "a" + "\u0301\u0316" * 500_000])
+    with pytest.raises(ClassTextError, match="at most 1,000,000 are read"):
+        parse_class_texts("a" + "\u0301\u0316" * 600_000)
+    assert parse_class_texts(["e\u0301" * 150, " " * 5000 + "dog"]).names == ("\u00e9" * 150, "dog")
+
+
 def test_control_and_bidi_override_characters_are_removed():
     texts = parse_class_texts(["\u202eevil\u202c", "a\x00b\x1b[31m", "\u200bplain\ufeff", "lone \ud800"])
     assert texts.names == ("evil", "ab[31m", "plain", "lone")
