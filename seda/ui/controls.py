@@ -16,6 +16,7 @@ from seda.ui import cache, links
 from seda.ui.errors import errors_on_screen, plain
 from seda.ui.gallery import choose_samples
 from seda.ui.links import LIMITS, Source
+from seda.ui.refusals import log_refusal
 from seda.ui.rules import PATHS, rules
 from seda.ui.state import (
     ON_SCREEN,
@@ -262,3 +263,4 @@ def _open_replay(state: AppState) -> None:
         state.raised += 1
     except SedaError as error:
         state.problem = error
+        log_refusal("replay", error)

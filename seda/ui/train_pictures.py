@@ -17,6 +17,7 @@ from seda.ui.pictures import ReadPicture, one_by_one
 from seda.ui.rules import HUB, PATHS, rules
 from seda.ui.state import PictureFile, begin_widget, read_widget, set_widget
 from seda.ui.train_state import FOLDER, ClassDraft, TrainState
+from seda.ui.uploaded import show_lost
 from seda.ui.uploads import SUFFIXES, check_size
 
 MAX_CLASSES, MAX_PICTURES = 24, 200  # on this page; chosen here: more are better put into a folder
@@ -164,6 +165,7 @@ def _choose_class(train: TrainState, draft: ClassDraft, number: int) -> None:
     files = st.file_uploader(
         f"Pictures of class {number}", type=SUFFIXES, accept_multiple_files=True, key=key, label_visibility="collapsed"
     )
+    show_lost(key)
     _take(draft, [PictureFile(file.name, file.getvalue()) for file in files or ()])
     _show_class(draft)
 

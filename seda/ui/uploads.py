@@ -11,8 +11,10 @@ import streamlit as st
 from seda.errors import ImageError
 from seda.ui.errors import plain
 from seda.ui.pictures import ReadPicture, one_by_one
+from seda.ui.refusals import log_refusal
 from seda.ui.state import AppState, PictureFile, begin_widget
 from seda.ui.texts import UPLOADS_STAY
+from seda.ui.uploaded import show_lost
 
 if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile
@@ -42,10 +44,12 @@ def choose_uploads(state: AppState, page: str) -> None:
         "A whole folder", key=begin_widget(f"{page}.folder", False),
         help="Takes all pictures of a folder and of the folders in it.",
     )  # fmt: skip
+    key = f"{page}.uploads.{'folder' if folder else 'files'}.{state.upload_round}"
     files = st.file_uploader(
-        "Upload pictures", type=SUFFIXES, accept_multiple_files="directory" if folder else True,
-        key=f"{page}.uploads.{'folder' if folder else 'files'}.{state.upload_round}", label_visibility="collapsed",
+        "Upload pictures", type=SUFFIXES, accept_multiple_files="directory" if folder else True, key=key,
+        label_visibility="collapsed",
     )  # fmt: skip
+    show_lost(key)
     if _take(state, files or ()):
         st.rerun()  # an uploader that holds what was left out begins anew
     if state.upload_notes:
@@ -150,6 +154,8 @@ def look_at(state: AppState) -> list[ReadPicture]:
         bar = st.progress(0.0, "Looking at the pictures")
         for done, look in enumerate(one_by_one(ReadPicture.of, missing), start=1):
             found[look.file.sha256] = look
+            if look.problem:
+                log_refusal("picture", "ImageError")
             bar.progress(done / len(missing), plain(f"Looking at the pictures: {done} of {len(missing)}"))
         bar.empty()
     state.looks = {picture.sha256: found[picture.sha256] for picture in state.uploads}
