@@ -106,8 +106,9 @@ class Line:
 
 
 def place_text(place: int) -> str:
-    """For the screen."""
-    return "Next in line" if place == 1 else f"In line: {place - 1} before you"
+    """For the screen: 1st in line is next."""
+    ending = "th" if place % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(place % 10, "th")
+    return f"{place}{ending} in line"
 
 
 RUNS = Line(lambda: server_settings().limits.runs_at_once, lambda: server_settings().limits.waiting)
