@@ -59,7 +59,7 @@ TEXT_FEATURE_BYTES = 2**28  # of class text features as JSON
 UNPACKED_BYTES, UNPACKED_TIMES = 2**26, 20  # what a packed file may unpack to; floats pack to a half at best
 ClassNames = Annotated[tuple[Annotated[str, Field(max_length=MAX_NAME)], ...], Field(max_length=100_000)]
 EncoderName = Annotated[str, Field(max_length=4096)]
-_FORM = "The README, under From the shell, says what the file has to hold."
+_FORM = "docs/feature-files.md says what the file has to hold."
 
 
 @dataclass(frozen=True, eq=False)
