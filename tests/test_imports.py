@@ -12,7 +12,7 @@ import seda
 
 ROOT = Path(seda.__file__).resolve().parents[1]
 NO_CORE = ("seda.ui", "seda.__main__")
-DRAWS = ("seda.figures", "seda.export")  # the only rooms outside of the screen that may know plotly
+DRAWS = ("seda.figures", "seda.export", "seda.player")  # the only rooms outside of the screen that may know plotly
 BLOCKED_IMPORT = """
 import importlib, sys
 for name in {blocked!r}:

@@ -163,7 +163,7 @@ def test_queries(tmp_path):
     assert image_query(str(picture)) == picture
     assert image_query("boot") is None and image_query(str(tmp_path)) is None
     for missing in (tmp_path / "none.jpg", Path("x" * 5000 + ".png")):
-        with pytest.raises(DataError, match="does not exist|cannot be looked at"):
+        with pytest.raises(DataError, match=r"does not exist|cannot be looked at"):
             image_query(str(missing))
 
 

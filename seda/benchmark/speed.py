@@ -138,7 +138,7 @@ def aligner_tasks(
 
     def trace() -> Work:
         """From pictures to what the player draws."""
-        from seda.export.payload import player_payload
+        from seda.player.payload import player_payload
         from seda.tracing import Workbench, trace_images
 
         workbench = Workbench(pretrained, encoder, {frozen.name: frozen})

@@ -6,12 +6,11 @@ from pathlib import Path
 
 from seda.errors import ConfigError
 from seda.export.csv import to_csv
-from seda.export.html import to_html
-from seda.export.payload import player_payload
 from seda.journey import Journey
+from seda.player import to_html
 from seda.storage import write_bytes
 
-__all__ = ["player_payload", "to_csv", "to_html", "write_export"]
+__all__ = ["to_csv", "to_html", "write_export"]
 
 SUFFIXES = (".html", ".csv", ".safetensors")
 

@@ -19,9 +19,9 @@ import streamlit as st
 
 from seda.card import CARD_FILE, AlignerCard, read_card
 from seda.errors import FileFormatError, SedaError
-from seda.export.payload import player_payload
 from seda.images import SUFFIXES
 from seda.journey import Journey
+from seda.player.payload import player_payload
 from seda.storage import read_json
 from seda.ui.pictures import picture_strip
 from seda.ui.state import PictureFile

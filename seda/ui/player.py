@@ -8,9 +8,9 @@ from typing import Any
 
 import streamlit as st
 
-from seda.export.payload import player_payload
-from seda.export.player_files import player_script, player_style
 from seda.journey import Journey
+from seda.player.files import player_script, player_style
+from seda.player.payload import player_payload
 
 ABOVE = 84  # px that Streamlit's header and the page's edges take of the window (seda/ui/theme.py)
 

@@ -214,7 +214,7 @@ def _drift_line(shown: Shown) -> str:
 
 
 def _html(journey: Journey) -> str:
-    from seda.export import to_html
+    from seda.player import to_html
 
     return to_html(journey)
 

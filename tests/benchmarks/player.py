@@ -41,9 +41,9 @@ from seda.config import SamplingConfig  # noqa: E402
 from seda.data.feature_set import FeatureSet  # noqa: E402
 from seda.data.features import SHIPPED  # noqa: E402
 from seda.encoders import load_encoder  # noqa: E402
-from seda.export.payload import player_payload  # noqa: E402
 from seda.images import NamedImage, read_images  # noqa: E402
 from seda.journey import Journey  # noqa: E402
+from seda.player.payload import player_payload  # noqa: E402
 from seda.projection import load_maps  # noqa: E402
 from seda.tracing import Workbench, maps_of, trace_images  # noqa: E402
 from tests.browser.conftest import find_chromium  # noqa: E402

@@ -213,7 +213,7 @@ def test_an_exported_page_looks_as_the_app_does_and_loops_when_asked(chromium: B
     assert page.evaluate("document.fonts.ready.then(() => document.fonts.check('14px \"Source Sans\"'))")
     # the colours of .streamlit/config.toml
     theme = tomllib.loads((Path(__file__).parents[2] / ".streamlit" / "config.toml").read_text())["theme"]
-    style = (Path(__file__).parents[2] / "seda" / "ui" / "assets" / "player" / "player.css").read_text().lower()
+    style = (Path(__file__).parents[2] / "seda" / "player" / "web" / "player.css").read_text().lower()
     for scheme in ("light", "dark"):
         for part in ("primaryColor", "backgroundColor", "textColor"):
             assert theme[scheme][part].lower() in style, (scheme, part)

@@ -9,8 +9,9 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from seda.evaluation.sentences import path_sentences
-from seda.export import player_payload, write_export
-from seda.export.html import embedded_json
+from seda.export import write_export
+from seda.player import player_payload
+from seda.player.page import embedded_json
 from tests.browser.played import pause, pixels, root_of, show, step_of, until
 from tests.toy import toy_journey
 

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from seda.errors import ConfigError
-from seda.export import player_payload, to_csv, to_html, write_export
-from seda.export.payload import MAP_NOTES
+from seda.export import to_csv, write_export
 from seda.journey import Journey
+from seda.player import player_payload, to_html
+from seda.player.payload import MAP_NOTES
 from tests.toy import toy_journey
 
 HOSTILE = ("<img src=x onerror=alert(1)>", "</script><script>alert(2)</script>", "<!--<script>", "a & b")

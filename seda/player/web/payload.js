@@ -1,4 +1,4 @@
-// The payload of seda/export/payload.py, with its binary parts as typed arrays.
+// The payload of seda/player/payload.py, with its binary parts as typed arrays.
 
 import { clamp, mix } from "./numbers.js";
 

@@ -1,6 +1,6 @@
 """The player's own files, which the Streamlit component and the exported page share.
 
-The player is a handful of ES modules in seda/ui/assets/player. Both places take one script without a file beside it, so the
+The player is a handful of ES modules in seda/player/web. Both places take one script without a file beside it, so the
 modules are joined in the order of their imports, without the import lines.
 """
 
@@ -12,7 +12,7 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-FOLDER = Path(__file__).parents[1] / "ui" / "assets" / "player"
+FOLDER = Path(__file__).parent / "web"
 ENTRY = "player.js"
 FONT = "static/static/media/SourceSansVF-Upright*.woff2"
 

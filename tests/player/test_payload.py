@@ -16,10 +16,10 @@ from PIL.PngImagePlugin import PngInfo
 from seda.errors import ConfigError, ProjectionError
 from seda.evaluation.sentences import path_sentences
 from seda.evaluation.trajectories import commitment_step, decisions
-from seda.export import payload as module
-from seda.export.payload import player_payload
 from seda.journey import Journey
 from seda.picture_bounds import bare_png
+from seda.player import payload as module
+from seda.player.payload import player_payload
 from tests.toy import toy_journey
 
 
@@ -175,7 +175,7 @@ def test_neighbours_take_the_room_that_is_left(monkeypatch):
     sheet = len(player_payload(journey)["neighbors"]["sheet"])
     counts = []
     for room in np.linspace(bare - 1000, whole + 5000, 60):
-        monkeypatch.setattr("seda.export.payload.PAYLOAD_LENGTH", int(room))
+        monkeypatch.setattr("seda.player.payload.PAYLOAD_LENGTH", int(room))
         payload = player_payload(dataclasses.replace(journey))
         found = payload["neighbors"]
         counts.append(None if found is None else (found["count"], bool(found["sheet"])))
@@ -311,9 +311,9 @@ def test_ghosts_and_clouds_that_cannot_be_drawn(monkeypatch):
     )
     neighbors = dataclasses.replace(journey.neighbors, similarities=journey.neighbors.similarities * np.nan)
     refused(ProjectionError, "similarities of neighbours holds", neighbors=neighbors)
-    monkeypatch.setattr("seda.export.payload.MAX_CLOUD_STATES", 100)
+    monkeypatch.setattr("seda.player.payload.MAX_CLOUD_STATES", 100)
     refused(ConfigError, r"1 seed clouds of 152 states are more than the player draws \(at most 8 clouds and 100")
-    monkeypatch.setattr("seda.export.payload.MAX_STATES", 120)
+    monkeypatch.setattr("seda.player.payload.MAX_STATES", 120)
     refused(ConfigError, r"A ghost of 5 items with 25 states is more than the player draws \(at most 120")
 
 

@@ -7,9 +7,9 @@ import hashlib
 import html
 import json
 
-from seda.export.payload import player_payload
-from seda.export.player_files import player_font, player_script, player_style
 from seda.journey import Journey
+from seda.player.files import player_font, player_script, player_style
+from seda.player.payload import player_payload
 
 # #loop in the address lets any such page play again and again.
 _START = """

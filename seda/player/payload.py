@@ -1,4 +1,4 @@
-"""The player's payload: a journey as one JSON value of bounded size, read by seda/ui/assets/player/payload.js.
+"""The player's payload: a journey as one JSON value of bounded size, read by seda/player/web/payload.js.
 
 Nothing here knows Streamlit; the component and the standalone page send the same value.
 

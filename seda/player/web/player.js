@@ -1,5 +1,5 @@
 // The journey player: used by the Streamlit component (default export) and by the standalone HTML page (`mount`). It receives
-// the payload of seda/export/payload.py once, keeps all play state in the browser, and reports step, selection and map when
+// the payload of seda/player/payload.py once, keeps all play state in the browser, and reports step, selection and map when
 // they have come to rest.
 //
 // A journey lies on several maps. Each is projected to the screen by its own view (`View`), flat, solid or a timeline;

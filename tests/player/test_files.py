@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from seda.export.player_files import ENTRY, FOLDER, player_script, player_style
+from seda.player.files import ENTRY, FOLDER, player_script, player_style
 
 MODULES = {path.name: path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.js"))}
 _DECLARED = re.compile(r"^(export )?(?:class|function|const|let) (\w+)", re.MULTILINE)
