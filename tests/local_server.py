@@ -1,24 +1,30 @@
-"""A web server on this machine for tests of downloads: it can break off, refuse, and forget how to go on."""
+"""A web server on this machine for tests of downloads: it can break off, refuse, dawdle, and forget how to go on."""
 
 from __future__ import annotations
 
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class Server(ThreadingHTTPServer):
-    """Gives files of `content`; counts what was asked of it. `cut` ends answers after so many bytes; `commit` is what the
-    hub says of a revision."""
+    """Gives files of `content`; counts what was asked of it. `cut` ends answers after so many bytes; `pace` is waited before each
+    megabyte, in seconds; `commit` is what the hub says of a revision."""
 
     def __init__(self):
         self.content: dict[str, bytes] = {}
         self.asked: list[tuple[str, str | None]] = []
         self.version, self.ranges, self.cut, self.status = '"v1"', True, None, None
-        self.commit = ""
+        self.commit, self.pace = "", 0.0
         super().__init__(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
+
+    def handle_error(self, request, client_address):
+        if not isinstance(sys.exc_info()[1], ConnectionError):  # who asked may have been stopped
+            super().handle_error(request, client_address)
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -49,7 +55,11 @@ class Handler(BaseHTTPRequestHandler):
         if server.version:
             self.send_header("ETag", server.version)
         self.end_headers()
-        self.wfile.write(body[first:] if server.cut is None else body[first : first + server.cut])
+        end = len(body) if server.cut is None else first + server.cut
+        step = 2**20 if server.pace else max(end - first, 1)
+        for at in range(first, end, step):
+            time.sleep(server.pace)
+            self.wfile.write(body[at : min(at + step, end)])
 
     def log_message(self, *_):
         pass
