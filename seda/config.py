@@ -7,13 +7,60 @@ card of another version is noticed instead of half-read.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar, Self
 
 from seda.errors import ConfigError
 
-SAMPLERS = ("ddim", "ddpm", "dpmsolver++")
-PATH_FAMILIES = ("conditional", "bridge")
+
+@dataclass(frozen=True)
+class Sampler:
+    """A way to go from one step to the next. The command line, the screen and `seda.diffusion.schedule` read it from here.
+
+    Attributes:
+        label: for the screen.
+        help: what it does, for the screen; goes on after the label.
+        scheduler: name of its class in diffusers; it must allow prediction_type "sample".
+        options: of that class, beside those that all have.
+        uses: settings of SamplingConfig that not every sampler uses.
+    """
+
+    label: str
+    help: str
+    scheduler: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    uses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class PathFamily:
+    """A kind of paths, see `seda.diffusion.paths`.
+
+    Attributes:
+        label: for the screen.
+        ignores: settings of SamplingConfig that mean nothing on its paths.
+        uses: settings that it uses whatever the sampler.
+    """
+
+    label: str
+    ignores: tuple[str, ...] = ()
+    uses: tuple[str, ...] = ()
+
+
+SAMPLERS: dict[str, Sampler] = {
+    "ddim": Sampler(
+        "DDIM", "is smooth and repeatable", "DDIMScheduler", {"clip_sample": False, "set_alpha_to_one": True}, ("eta",)
+    ),
+    "ddpm": Sampler("DDPM", "adds fresh noise at every step", "DDPMScheduler", {"clip_sample": False}),
+    "dpmsolver++": Sampler(
+        "DPM-Solver++", "needs the fewest steps", "DPMSolverMultistepScheduler",
+        {"algorithm_type": "dpmsolver++", "final_sigmas_type": "zero"},
+    ),
+}  # fmt: skip
+PATH_FAMILIES: dict[str, PathFamily] = {
+    "conditional": PathFamily("from noise"),
+    "bridge": PathFamily("Brownian bridge", ignores=("sampler", "strength"), uses=("eta",)),
+}
 
 
 def check_range(name: str, value: float, low: float, high: float) -> None:
@@ -41,7 +88,7 @@ class Config:
 
         if not isinstance(values, Mapping):
             raise ConfigError(f"{cls.__name__} is {values!r:.60}; an object with settings is needed.")
-        known = {field.name for field in fields(cls)}
+        known = {one.name for one in fields(cls)}
         unknown = sorted(str(key) for key in set(values) - known)
         if unknown:
             raise ConfigError(f"{cls.__name__} got unknown settings {unknown[:10]}; known are {sorted(known)}.")
@@ -53,7 +100,7 @@ class SamplingConfig(Config):
     """How a trajectory is drawn; the controls of the trajectories page.
 
     Attributes:
-        sampler: "ddim" (deterministic at eta 0), "ddpm" (ancestral noise) or "dpmsolver++" (second order).
+        sampler: a name of SAMPLERS: "ddim" (deterministic at eta 0), "ddpm" (ancestral noise) or "dpmsolver++" (second order).
         num_inference_steps: denoising steps of each of the two stages.
         strength: share of the noise schedule that is run, 0 < strength <= 1. Each stage starts from its source noised to
             this level: at 1 from pure noise. Chosen here: .6 keeps the visual cloud visible at the start.

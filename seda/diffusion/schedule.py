@@ -5,11 +5,12 @@ from __future__ import annotations
 import copy
 from functools import cache
 
+import diffusers
 import torch
-from diffusers import DDIMScheduler, DDPMScheduler, DPMSolverMultistepScheduler, SchedulerMixin
+from diffusers import SchedulerMixin
 from torch import Tensor
 
-from seda.config import SamplingConfig
+from seda.config import SAMPLERS, SamplingConfig
 from seda.errors import SchedulerError
 
 NUM_TRAIN_TIMESTEPS = SamplingConfig.SCHEDULE_LENGTH
@@ -23,7 +24,7 @@ def make_scheduler(sampler: str) -> SchedulerMixin:
     Pixel defaults clamp to +-1: on features of standard deviation 3 that alone was an error of 1.5.
 
     Args:
-        sampler: "ddim", "ddpm" or "dpmsolver++".
+        sampler: a name of SAMPLERS.
     Raises:
         SchedulerError: the sampler is not known.
     """
@@ -42,14 +43,9 @@ def _scheduler(sampler: str) -> SchedulerMixin:
         # (huggingface/diffusers issues 11347 and 12633)
         "timestep_spacing": "leading",
     }
-    match sampler:
-        case "ddim":
-            return DDIMScheduler(**common, clip_sample=False, set_alpha_to_one=True)
-        case "ddpm":
-            return DDPMScheduler(**common, clip_sample=False)
-        case "dpmsolver++":
-            return DPMSolverMultistepScheduler(**common, algorithm_type="dpmsolver++", final_sigmas_type="zero")
-    raise SchedulerError(f"The sampler {sampler!r} is not known; allowed are ddim, ddpm, dpmsolver++.")
+    if (known := SAMPLERS.get(sampler)) is None:
+        raise SchedulerError(f"The sampler {sampler!r} is not known; allowed are {', '.join(SAMPLERS)}.")
+    return getattr(diffusers, known.scheduler)(**common, **known.options)
 
 
 def check_scheduler(scheduler: SchedulerMixin) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import streamlit as st
 
 from seda.class_texts import parse_class_texts
-from seda.config import SAMPLERS, SamplingConfig
+from seda.config import PATH_FAMILIES, SAMPLERS, SamplingConfig
 from seda.errors import ImageError, SedaError
 from seda.images import png_url
 from seda.journey import Journey
@@ -39,7 +39,6 @@ THUMBNAILS = 16  # of the pictures on the screen; chosen here: two rows
 REPLAY_KEY = "trajectories.replay"
 CLASSES_KEY = "trajectories.classes"
 PRESETS_KEY = "trajectories.presets"
-SAMPLER_NAMES = {"ddim": "DDIM", "ddpm": "DDPM", "dpmsolver++": "DPM-Solver++"}
 PRESETS = {
     "Footwear or not": ("footwear", "clothing", "bag"),
     "Warm or light": ("warm winter clothes", "light summer clothes", "shoes", "a bag"),
@@ -138,12 +137,12 @@ def _template(state: AppState) -> None:
 
 
 def _sampling(state: AppState) -> None:
-    now = state.sampling
+    now, card = state.sampling, cache.card_or_none(state.aligner)
+    paths = PATH_FAMILIES[card.model.path if card else "conditional"]
     sampler = st.selectbox(
-        "Sampler", SAMPLERS, key=begin_widget("trajectories.sampler", now.sampler),
-        format_func=SAMPLER_NAMES.__getitem__,
-        help="How one step follows from the last. DDIM is smooth and repeatable, DDPM adds fresh noise at every step, "
-        "DPM-Solver++ needs the fewest steps.",
+        "Sampler", list(SAMPLERS), key=begin_widget("trajectories.sampler", now.sampler),
+        format_func=lambda name: SAMPLERS[name].label, disabled="sampler" in paths.ignores,
+        help="How one step follows from the last. " + ", ".join(f"{one.label} {one.help}" for one in SAMPLERS.values()) + ".",
     )  # fmt: skip
     steps = st.slider(
         "Steps per stage", *LIMITS["num_inference_steps"], key=begin_widget("trajectories.steps", now.num_inference_steps),
@@ -151,6 +150,7 @@ def _sampling(state: AppState) -> None:
     )  # fmt: skip
     strength = st.slider(
         "Noise strength", *LIMITS["strength"], step=0.05, key=begin_widget("trajectories.strength", now.strength),
+        disabled="strength" in paths.ignores,
         help="How much noise each half of the way starts from. At 1 it drowns the picture, near 0 the picture hardly moves.",
     )  # fmt: skip
     guidance = st.slider(
@@ -159,9 +159,9 @@ def _sampling(state: AppState) -> None:
         "probable, so some end elsewhere; larger values keep to the favourite.",
     )  # fmt: skip
     eta = st.slider(
-        "Eta", *LIMITS["eta"], step=0.05, key=begin_widget("trajectories.eta", now.eta), disabled=sampler != "ddim",
-        help="Share of fresh noise in each DDIM step: 0 gives the smooth path, 1 nearly that of DDPM. "
-        "Other samplers do not use it.",
+        "Eta", *LIMITS["eta"], step=0.05, key=begin_widget("trajectories.eta", now.eta),
+        disabled="eta" not in (*paths.uses, *SAMPLERS[sampler].uses),
+        help="Share of fresh noise in each step: 0 gives the smooth path, 1 nearly that of DDPM. Not every sampler uses it.",
     )  # fmt: skip
     seed = st.number_input(
         "Seed", *LIMITS["seed"], step=1, key=begin_widget("trajectories.seed", now.seed),

@@ -12,7 +12,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from seda.card import DEFAULT_ALIGNER
-from seda.config import SamplingConfig
+from seda.config import SAMPLERS, SamplingConfig
 from seda.errors import FingerprintError
 from seda.journey import Journey
 from seda.projection import refit
@@ -339,3 +339,20 @@ def test_pictures_of_another_encoder_are_looked_at_anew_or_asked_for(open_app):
     assert [file.name for file in _seen_anew(request, other).pictures] == [s.name for s in cache.samples()[:2]]
     with pytest.raises(FingerprintError, match="Choose the pictures again"):
         _seen_anew(replace(request, source=Source("example", ("01-shapes",))), other)
+
+
+def test_a_new_sampler_is_on_the_page_and_a_path_family_switches_off_what_it_ignores(open_app, monkeypatch):
+    monkeypatch.setitem(SAMPLERS, "new", replace(SAMPLERS["ddim"], label="New", uses=()))
+    app = open_app()
+    sampler = app.selectbox(key="trajectories.sampler")
+    assert sampler.options[-1] == "New" and not sampler.disabled
+    sampler.set_value("new").run()
+    assert app.slider(key="trajectories.eta").disabled
+    press(use_samples(app))
+    assert errors(app) == "" and state_of(app).shown.journey.trajectory.settings["sampling"]["sampler"] == "new"
+    card = cache.card("open-vocabulary")
+    bridge = replace(card, model=replace(card.model, path="bridge"))
+    monkeypatch.setattr(cache, "card", lambda name: bridge)
+    app = open_app()
+    assert app.selectbox(key="trajectories.sampler").disabled and app.slider(key="trajectories.strength").disabled
+    assert not app.slider(key="trajectories.eta").disabled

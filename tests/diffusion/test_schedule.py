@@ -7,7 +7,8 @@ import pytest
 import torch
 from diffusers import DDIMScheduler
 
-from seda.config import SAMPLERS, SamplingConfig
+from seda.config import PATH_FAMILIES, SAMPLERS, SamplingConfig
+from seda.diffusion.paths import PATHS
 from seda.diffusion.schedule import add_noise, check_scheduler, inference_timesteps, make_scheduler
 from seda.errors import ConfigError, SchedulerError
 
@@ -84,3 +85,7 @@ def test_add_noise_mixes_by_the_schedule():
     for row, t in enumerate([0, 600]):
         alpha_bar = float(scheduler.alphas_cumprod[t])
         np.testing.assert_allclose(noised[row], alpha_bar**0.5 + 2 * (1 - alpha_bar) ** 0.5, rtol=1e-5)
+
+
+def test_families_that_can_be_named_are_those_that_there_are():
+    assert list(PATHS) == list(PATH_FAMILIES)
