@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -59,7 +61,7 @@ class JsonTokenizer:
         self.context_length, self._mode, self._strip = context_length, mode, strip_sep_token
         self._clean: Callable[[str], str] = get_clean_fn(clean)
         settings = _settings(folder)
-        path = folder / FILE
+        path = self._path = folder / FILE
         self._tokenizer = _read(path)
         self._ids = {name: self._tokenizer.token_to_id(_name(settings[name])) for name in SPECIAL if name in settings}
         if self._ids.get("pad_token") is None:
@@ -83,10 +85,15 @@ class JsonTokenizer:
         return max(self._tokenizer.get_vocab(with_added_tokens=True).values(), default=0) + 1
 
     def __call__(self, texts: Sequence[str]) -> Tensor:
+        """
+        Raises:
+            WeightsError: a text asks for what the file lacks, such as a token for unknown words.
+        """
         texts = [self._clean(text) for text in texts]
-        if self._mode == "clips":
-            return torch.tensor([self._clips(text) for text in texts])
-        tokens = torch.tensor([encoded.ids for encoded in self._tokenizer.encode_batch(texts)])
+        with _said_of(self._path):
+            if self._mode == "clips":
+                return torch.tensor([self._clips(text) for text in texts])
+            tokens = torch.tensor([encoded.ids for encoded in self._tokenizer.encode_batch(texts)])
         return tokens.masked_fill(tokens == self._ids["sep_token"], 0) if self._strip else tokens
 
     def _clips(self, text: str) -> list[int]:
@@ -101,20 +108,27 @@ def _read(path: Path) -> Any:
     from tokenizers import Tokenizer
 
     content = read_plain_file(path, FILE_BYTES)
-    try:
+    with _said_of(path):
         # the depth of our own files does not hold here: normalizers and templates are nested lists
         check_bounded(parse_json(content, str(path), max_bytes=FILE_BYTES), path)
         tokenizer = Tokenizer.from_str(content.decode("utf-8"))
         tokenizer.no_padding()
         tokenizer.no_truncation()
         tokenizer.encode("a")
+    return tokenizer
+
+
+@contextmanager
+def _said_of(path: Path) -> Iterator[None]:
+    """What the library raises as a WeightsError that names the file."""
+    try:
+        yield
     except (WeightsError, FileFormatError):
         raise
     except BaseException as error:  # plain Exceptions, and PanicException, which is none
         if isinstance(error, Exception) or type(error).__name__ == "PanicException":
-            raise WeightsError(f"{path} is no tokenizer that can be read ({error!s:.200}).", remedy=_REMEDY) from error
+            raise WeightsError(f"{path} is no tokenizer that can be used ({error!s:.200}).", remedy=_REMEDY) from error
         raise
-    return tokenizer
 
 
 def check_bounded(values: Any, path: Path) -> None:
@@ -140,8 +154,16 @@ def check_bounded(values: Any, path: Path) -> None:
                 growth = math.inf
         if part == "post_processor" and sum(1 for _ in _walk(values.get(part), part)) > MAX_ADDED:
             raise WeightsError(f"{path}: post_processor puts too much around a text.", remedy=_REMEDY)
+    if _repeats_text(values.get("post_processor")):
+        raise WeightsError(f"{path}: post_processor puts a text in several times.", remedy=_REMEDY)
     if growth > MAX_GROWTH:
         raise WeightsError(f"{path}: its replacements could lengthen a text too much.", remedy=_REMEDY)
+
+
+def _repeats_text(post_processor: Any) -> bool:
+    """Whether a template has a text more than once: of texts that are cut, every part is then combined with every other."""
+    times = Counter(id(owner) for key, _, owner in _walk(post_processor, "") if key.endswith("single.Sequence.id"))
+    return max(times.values(), default=0) > 1 or any(key.endswith(".single") for key, _, _ in _walk(post_processor, ""))
 
 
 def is_bounded_pattern(pattern: Any) -> bool:

@@ -224,7 +224,7 @@ def test_tokenizers_that_stall_or_differ_are_refused(tmp_path):
         ({"pre_tokenizer": split("(a+)+$")}, "could take too long"),
         ({"normalizer": {"type": "Sequence", "normalizers": [replace("aaaa")] * 9}}, "lengthen a text too much"),
         ({"model": {"type": "BPE", "vocab": {}, "merges": [], "dropout": 0.5}}, "drawn at random"),
-        ({"model": {"type": "None"}}, "no tokenizer that can be read"),
+        ({"model": {"type": "None"}}, "no tokenizer that can be used"),
         (
             {
                 "post_processor": {
@@ -234,11 +234,24 @@ def test_tokenizers_that_stall_or_differ_are_refused(tmp_path):
             },
             "too much around",
         ),
+        # of a text that is cut every part would be combined with every other
+        (
+            {
+                "post_processor": {
+                    "type": "TemplateProcessing",
+                    "single": [{"Sequence": {"id": "A", "type_id": 0}}] * 20,
+                }
+            },
+            "several times",
+        ),
         ({"model": []}, "is no tokenizer"),
     ):
         write_tokenizer(tmp_path, **changes)
         with pytest.raises(WeightsError, match=match):
             JsonTokenizer(tmp_path, 8)
+    write_tokenizer(tmp_path, model={"type": "Unigram", "vocab": [["<pad>", 0.0], ["a", 0.0]], "unk_id": None})
+    with pytest.raises(WeightsError, match="unk_id` is missing"):  # not before a text asks for it
+        JsonTokenizer(tmp_path, 8)(["a cat"])
     write_tokenizer(tmp_path)
     for settings, match in (({"add_bos_token": False, "bos_token": "<s>", "pad_token": "<pad>"}, "add_bos_token"), ({}, "no token for padding"),
                             ({"do_lower_case": False, "pad_token": "<pad>"}, "do_lower_case"), ({"pad_token": [1]}, "not a token")):  # fmt: skip
