@@ -14,8 +14,8 @@ from seda.benchmark.cells import Cell, cell_path, finished_cell, index_path, pac
 from seda.benchmark.methods import Method, check_methods, chosen_methods
 from seda.benchmark.shots import fixed_shots, shots_name
 from seda.benchmark.tuning import BUDGET, Tuned, fit_best
+from seda.data.base import ImageDataset
 from seda.data.corruptions import shifts_of
-from seda.data.datasets import ImageDataset
 from seda.data.feature_file import FeatureFile
 from seda.data.feature_set import FeatureSet
 from seda.data.features import chosen_indices, encode_split

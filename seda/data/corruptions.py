@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from seda.data.datasets import ImageDataset, check_split, image_texts
+from seda.data.base import ImageDataset, check_split, image_texts
 from seda.errors import ConfigError
 from seda.storage import fingerprint
 

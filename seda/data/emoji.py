@@ -28,7 +28,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from seda.data.datasets import check_split
+from seda.data.base import check_split
 from seda.errors import DataError, FileFormatError, ImageError
 from seda.images import read_image
 from seda.storage import cache_dir, fingerprint, read_json, sha256_file

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from seda.data.datasets import check_split
+from seda.data.base import check_split
 from seda.data.network import is_reachable
 from seda.errors import DataError, StorageError
 from seda.storage import cache_dir, fingerprint

@@ -6,12 +6,13 @@ import logging
 import shutil
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from seda.data.datasets import ImageDataset, image_texts
+from seda.data.base import ImageDataset, image_texts
 from seda.data.feature_set import FeatureSet
 from seda.encoders.base import Encoder
 from seda.errors import DataError, FileFormatError, StorageError
@@ -27,6 +28,14 @@ SHIPPED = Path(__file__).resolve().parents[2] / "assets" / "features"  # read-on
 CHUNK = 512  # images; chosen here: about 12 s on two cores, the most that a kill can lose
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Images [n] by their positions in the split, and the file that their features go to."""
+
+    path: Path
+    indices: np.ndarray
 
 
 class EncodingStopped(DataError):
@@ -197,8 +206,6 @@ def _encode_elsewhere(
     Raises:
         EncodingStopped: on_progress asked for it.
     """
-    from seda.data.ray_engine import Shard
-
     missing = [
         Shard(path, chosen)
         for _, path, chosen in _chunks(indices, parts)

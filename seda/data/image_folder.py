@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from seda.data.datasets import SPLITS, check_split
+from seda.data.base import SPLITS, check_split
 from seda.errors import DataError, ImageError
 from seda.images import ImageFailure, find_images, read_image
 from seda.storage import fingerprint, local_path, readable, sha256_file

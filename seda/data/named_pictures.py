@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from seda.data.datasets import SPLITS, check_split
+from seda.data.base import SPLITS, check_split
 from seda.data.emoji import ARTISTS, SOURCES, find_package, missing_package
 from seda.errors import DataError, ImageError
 from seda.images import read_image

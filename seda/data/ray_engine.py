@@ -8,25 +8,15 @@ all of its machines see; else they are processes on this machine.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from seda.data.datasets import ImageDataset
-from seda.data.features import encode_images_of
+from seda.data.base import ImageDataset
+from seda.data.features import Shard, encode_images_of
 from seda.errors import ConfigError, DataError, FingerprintError, SedaError, StorageError
 from seda.storage import write_arrays
-
-
-@dataclass(frozen=True)
-class Shard:
-    """Images [n] by their positions in the split, and the file that their features go to."""
-
-    path: Path
-    indices: np.ndarray
 
 
 class RayEngine:

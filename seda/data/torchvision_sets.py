@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from seda.data.datasets import check_split
+from seda.data.base import check_split
 from seda.data.network import is_reachable
 from seda.errors import DataError, ImageError
 from seda.images import read_image

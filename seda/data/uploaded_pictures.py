@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from seda.class_texts import parse_class_texts
-from seda.data.datasets import check_split
+from seda.data.base import check_split
 from seda.errors import ClassTextError, DataError, ImageError
 from seda.images import ImageFailure, read_image
 from seda.storage import fingerprint

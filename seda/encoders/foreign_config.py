@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 import open_clip
 from pydantic import Field
 
+from seda.encoders.openclip_sizes import known_parameters
 from seda.errors import WeightsError
 from seda.schema import Schema, check
 from seda.storage import parse_json, read_plain_file
@@ -245,7 +246,6 @@ def _own_layouts() -> dict[str, ModelLayout]:
 @cache
 def _timm_parameters() -> dict[str, float]:
     """Picture towers of timm that open_clip's own models use, and how many parameters each has at least."""
-    from seda.encoders.openclip_list import known_parameters
 
     found: dict[str, float] = {}
     for model, layout in _own_layouts().items():

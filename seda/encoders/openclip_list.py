@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 
 import open_clip
 
 from seda.encoders.openclip import cached_file
+from seda.encoders.openclip_sizes import known_parameters
 
-# Millions of parameters by model, counted with open_clip 3.3 on models that were built without memory (torch's meta device).
-# Those whose text tower is described on the hub alone are missing.
-PARAMETERS = Path(__file__).with_name("openclip_parameters.json")
 BYTES = 4  # a parameter; a few files hold half precision and are half as large
 
 # by the beginning or a part of a model's name, the first that fits
@@ -74,11 +69,6 @@ def list_open_clip() -> list[OpenClipInfo]:
 def family(model: str) -> str:
     """What kind of model it is."""
     return next((name for part, name in FAMILIES if part in model), FAMILIES[-1][1])
-
-
-@cache
-def known_parameters() -> dict[str, float]:
-    return json.loads(PARAMETERS.read_text(encoding="utf-8"))
 
 
 def _describe(model: str, tag: str) -> OpenClipInfo:

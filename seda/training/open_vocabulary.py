@@ -18,7 +18,7 @@ from torch import Tensor
 from seda.aligner import Aligner, PretrainedAligner, ReferenceFeatures, load_aligner, package_versions
 from seda.card import CROSSFIT_WEIGHTS, EVALUATION, VALIDATION, AlignerCard
 from seda.config import ModelConfig, TrainingConfig
-from seda.data.datasets import ImageDataset
+from seda.data.base import ImageDataset
 from seda.data.feature_set import FeatureSet
 from seda.data.features import encode_split, feature_file_name
 from seda.data.named_pictures import OTHER, clip_art, emoji_things, photographs

@@ -24,7 +24,7 @@ from seda.aligner import (
 from seda.card import AlignerCard
 from seda.class_texts import TEMPLATE, quoted
 from seda.config import SamplingConfig, TrainingConfig
-from seda.data.datasets import ImageDataset
+from seda.data.base import ImageDataset
 from seda.data.feature_file import FeatureFile
 from seda.data.feature_set import FeatureSet
 from seda.data.features import chosen_indices, encode_split

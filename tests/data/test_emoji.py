@@ -5,7 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from seda.data.datasets import HasImageTexts, list_datasets, load_anywhere, load_dataset
+from seda.data.base import HasImageTexts
+from seda.data.datasets import list_datasets, load_anywhere, load_dataset
 from seda.data.emoji import MIN_TRAINING, Emoji
 from seda.errors import DataError
 from tests.emoji_packages import COUNTS, entries, write_packages

@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from seda.encoders import load_encoder
 from seda.encoders.foreign_config import ModelLayout, least_parameters, read_foreign_config
 from seda.encoders.json_tokenizer import JsonTokenizer, is_bounded_pattern
-from seda.encoders.openclip_list import known_parameters
+from seda.encoders.openclip_sizes import known_parameters
 from seda.errors import FileFormatError, WeightsError
 from seda.schema import check
 from tests.local_clip import random_weights
