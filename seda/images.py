@@ -68,7 +68,7 @@ def read_image(source: Source, name: str) -> Image.Image:
     if bounds.problem:
         raise ImageError(f"{name} {bounds.problem}.", remedy=_SAVE_AGAIN)
     if bounds.unusual or bounds.is_heavy(_pixels(data, name)):
-        from seda.picture_worker import read_apart
+        from seda.picture_apart import read_apart
 
         return read_apart(data, name)
     return decode(data, name)

@@ -3,7 +3,7 @@
 A decoder is one C call that nothing interrupts, and its work is not in the size of the file: a progressive JPEG of 600 kB may hold
 thousands of scans over 50 million pixels, a PNG millions of empty chunks, a TIFF tags that each claim the whole file. So
 segments, chunks, scans and tags are counted here; what is more than any camera or program writes is refused, and what is much but
-possible is marked as heavy, to be decoded in a process of its own (see `seda.picture_worker`).
+possible is marked as heavy, to be decoded in a process of its own (see `seda.picture_apart`).
 
 Frames are not counted: only the first one is decoded.
 """

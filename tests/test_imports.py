@@ -83,3 +83,30 @@ def _code(path: Path) -> str:
     """The file without its docstring."""
     text = path.read_text(encoding="utf-8")
     return text.split('"""', 2)[-1]
+
+
+def test_no_module_needs_itself():
+    """Imports inside functions count; those for a type checker alone do not."""
+    known = set(core_modules()) | {
+        info.name for info in pkgutil.walk_packages(seda.__path__, "seda.") if info.name.startswith("seda.ui")
+    }
+    needs = {name: _needs(name, known) for name in known}
+    settled: set[str] = set()
+    while ready := {name for name in needs.keys() - settled if needs[name] <= settled}:
+        settled |= ready
+    assert sorted(needs.keys() - settled) == []
+
+
+def _needs(name: str, known: set[str]) -> set[str]:
+    path = ROOT / Path(*name.split("."))
+    tree = ast.parse((path / "__init__.py" if path.is_dir() else path.with_suffix(".py")).read_text(encoding="utf-8"))
+    for node in [
+        node for node in ast.walk(tree) if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+    ]:
+        node.body = []
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("seda"):
+            of_it = {f"{node.module}.{one.name}" for one in node.names} & known
+            found |= of_it or {node.module}
+    return (found & known) - {name}

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image, TiffImagePlugin
 
-from seda import picture_worker
+from seda import picture_apart
 from seda.errors import ImageError
 from seda.images import decode, read_image
 from seda.picture_bounds import LIGHT_PIXELS, MAX_CHUNKS, MAX_SCANS, MAX_SEGMENTS, bounds_of, read_tags
@@ -106,11 +106,11 @@ def test_heavy_pictures_are_read_in_another_process_with_the_same_result(monkeyp
     exif[0x0112] = 6
     tiff = encoded(gradient(), "TIFF", compression="jpeg")
     for data in (tiff, encoded(gradient(), "PNG", exif=exif)):
-        apart = picture_worker.read_apart(data, "picture")
+        apart = picture_apart.read_apart(data, "picture")
         assert apart.mode == "RGB" and apart.tobytes() == decode(data, "picture").tobytes()
     with pytest.raises(ImageError, match=r"half\.tif is damaged|half\.tif is not a picture"):
         read_image(tiff[: len(tiff) // 2], "half.tif")
-    monkeypatch.setattr(picture_worker, "WALL_SECONDS", 0.001)
+    monkeypatch.setattr(picture_apart, "WALL_SECONDS", 0.001)
     with pytest.raises(ImageError, match="takes too long to decode"):
         read_image(tiff, "slow")
 
