@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import sys
 import threading
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache
@@ -110,3 +112,13 @@ def release(device: str) -> None:
         torch.cuda.empty_cache()
     elif device.startswith("mps") and torch.backends.mps.is_available():
         torch.mps.empty_cache()
+
+
+def give_back() -> None:
+    """Give memory that was freed, which the C library keeps for later, back to the system. Takes .05 s for half a GB.
+
+    A run frees some hundred MB in pieces that lie between others, and glibc gives back only what lies at an arena's end. To let it map
+    large pieces one by one instead (M_MMAP_THRESHOLD) costs a third more of processor time. Other C libraries are left alone.
+    """
+    if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)) is not None:
+        trim(0)

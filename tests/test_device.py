@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -188,3 +190,24 @@ def test_encoders_on_a_gpu_are_guarded_and_those_on_the_cpu_are_not(monkeypatch)
     monkeypatch.setattr("seda.encoders.check_device", lambda _: None)
     guarded = load_encoder("bundled", "cuda")
     assert isinstance(guarded, SteadyEncoder) and guarded.fingerprint == load_encoder("bundled").fingerprint
+
+
+HOLDS_ON = """
+import numpy as np
+from seda.device import give_back
+
+def held():
+    return int(next(line for line in open("/proc/self/status") if line.startswith("VmRSS")).split()[1]) / 1000
+
+pieces = [np.ones(20_000, np.uint8) for _ in range(10_000)]
+pieces = pieces[::50]  # those that stay lie between those that go
+before = held()
+give_back()
+print(before - held())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc; other C libraries are left alone")
+def test_what_was_freed_is_given_back():
+    ran = subprocess.run([sys.executable, "-c", HOLDS_ON], capture_output=True, text=True, check=True)
+    assert float(ran.stdout) > 100  # MB, of 200
