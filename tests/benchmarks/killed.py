@@ -37,7 +37,7 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -507,22 +507,27 @@ class Killer:
 
 
 @contextlib.contextmanager
-def material(place: Path, per_class: int, seed: int) -> Iterator[tuple[dict[str, Any], Callable[[], None]]]:
-    """Pictures, an aligner, a small pair of open_clip, journeys and a server, for the works; and what gives the server's file
-    another version."""
-    from seda.export import write_export
-    from tests.local_clip import LAYOUT, random_weights, write_model
+def material(
+    place: Path, names: Sequence[str], per_class: int, seed: int
+) -> Iterator[tuple[dict[str, Any], Callable[[], None]]]:
+    """What the works of these names begin with: pictures, an aligner, a small model of open_clip, journeys, a file on a server; and
+    what gives that file another version."""
     from tests.local_server import running_server
     from tests.tiny import image_folder, tiny_aligner
-    from tests.toy import toy_journey
 
-    options: dict[str, Any] = {
-        "pictures": str(image_folder(place / "pictures", per_class)),
-        "clip": str(write_model(place / "clip", LAYOUT, random_weights(LAYOUT))),
-        "aligner": str(tiny_aligner(place / "aligner")),
-    }
-    for suffix in SUFFIXES:
-        options[f"journey{suffix}"] = str(write_export(toy_journey(), place / f"journey{suffix}"))
+    options: dict[str, Any] = {"pictures": str(image_folder(place / "pictures", per_class))}
+    if {"map fit", "keep", "export"} & set(names):
+        options["aligner"] = str(tiny_aligner(place / "aligner"))
+    if "pretrain" in names:
+        from tests.local_clip import LAYOUT, random_weights, write_model
+
+        options["clip"] = str(write_model(place / "clip", LAYOUT, random_weights(LAYOUT)))
+    if "export" in names:
+        from seda.export import write_export
+        from tests.toy import toy_journey
+
+        for suffix in SUFFIXES:
+            options[f"journey{suffix}"] = str(write_export(toy_journey(), place / f"journey{suffix}"))
     versions = [random.Random(seed + number).randbytes(24 * 2**20) for number in range(2)]
     options["sums"] = [hashlib.sha256(content).hexdigest() for content in versions]
     with running_server() as server:
@@ -568,7 +573,7 @@ def main() -> int:
     figures = {}
     with tempfile.TemporaryDirectory(prefix="seda-killed-") as folder:
         place = Path(folder)
-        with material(place / "material", arguments.pictures, arguments.seed) as (options, renew):
+        with material(place / "material", names, arguments.pictures, arguments.seed) as (options, renew):
             for name in names:
                 start = time.monotonic()
                 figures[name] = Killer(name, options, arguments.steps, place / "works", arguments.seed, renew).kill(
