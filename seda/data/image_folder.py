@@ -56,17 +56,17 @@ class ImageFolder:
         self._seed = seed
         self.failures: tuple[ImageFailure, ...] = ()
         roots = {split: self._folder / split for split in SPLITS}
-        self._fixed = all(root.is_dir() and _class_folders(root) for root in roots.values())
+        self._fixed = all(root.is_dir() and self._class_folders(root) for root in roots.values())
         if self._fixed:
-            raw_names = [path.name for path in _class_folders(roots["train"])]
-            if extra := sorted({path.name for path in _class_folders(roots["test"])} - set(raw_names)):
+            raw_names = [path.name for path in self._class_folders(roots["train"])]
+            if extra := sorted({path.name for path in self._class_folders(roots["test"])} - set(raw_names)):
                 raise DataError(
                     f"The folder {roots['test']} has classes that {roots['train']} lacks: {', '.join(extra[:5])}.",
                     remedy="Give both the same sub-folders.",
                 )
             self._files = {split: self._scan(root, raw_names) for split, root in roots.items()}
         else:
-            raw_names = [path.name for path in _class_folders(self._folder)]
+            raw_names = [path.name for path in self._class_folders(self._folder)]
             self._files = _divide(self._scan(self._folder, raw_names), seed)
         raw_names = self._without_empty(raw_names)
         names = tuple(map(readable, raw_names))
@@ -103,6 +103,23 @@ class ImageFolder:
                 raise DataError(
                     f"The folder {self._folder} has changed: {error.message}", remedy="Start again."
                 ) from error
+
+    def _class_folders(self, root: Path) -> list[Path]:
+        """Those within the data set's folder: one of other people may hold links to all of a disk."""
+        within = self._folder.resolve()
+        try:
+            found = sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
+            leave = [path.name for path in found if within not in path.resolve().parents]
+        except (OSError, RuntimeError) as error:  # RuntimeError: links that lead to one another
+            raise DataError(
+                f"The folder {root} cannot be read: {getattr(error, 'strerror', None) or error}."
+            ) from error
+        left_out = (
+            ImageFailure(readable(name), f"{name!r:.80} is a link to a place outside of the folder and is left out.")
+            for name in leave
+        )
+        self.failures = tuple(dict.fromkeys((*self.failures, *left_out)))
+        return [path for path in found if path.name not in leave]
 
     def _scan(self, root: Path, class_folders: list[str]) -> list[_File]:
         """All readable pictures below root, by class and path; the others go to `failures`."""
@@ -148,13 +165,6 @@ class ImageFolder:
                 f"The folder {self._folder} has {came}; at least 2 are needed.{left_out}",
                 remedy=_LAYOUT,
             )
-
-
-def _class_folders(root: Path) -> list[Path]:
-    try:
-        return sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
-    except OSError as error:
-        raise DataError(f"The folder {root} cannot be read: {error.strerror or error}.") from error
 
 
 def _divide(files: list[_File], seed: int) -> dict[str, list[_File]]:

@@ -9,6 +9,7 @@ from PIL import Image
 from seda.data.datasets import load_dataset
 from seda.data.image_folder import ImageFolder
 from seda.errors import DataError
+from tests.tiny import image_folder
 
 
 def fill(folder, classes, count=10, start=0):
@@ -117,3 +118,14 @@ def test_a_folder_that_changes_underfoot(tmp_path):
         path.write_bytes(b"")
     with pytest.raises(DataError, match=r"has changed: cat/.*is empty"):
         list(data.images("train", [0]))
+
+
+def test_links_out_of_the_folder_are_named_and_left_out(tmp_path):
+    folder = image_folder(tmp_path / "data")
+    names = ImageFolder(folder).class_names
+    for name, target in (("all", "/"), ("above", ".."), ("itself", "."), ("loop", "loop")):
+        (folder / name).symlink_to(target)
+    held = ImageFolder(folder)
+    assert held.class_names == names
+    assert {failure.name for failure in held.failures} == {"all", "above", "itself"}
+    assert "a link to a place outside" in str(held.failures[0].message)
