@@ -479,5 +479,5 @@ def test_numbers_that_nothing_can_be_done_with(capsys, monkeypatch):
     def forbidden(*_):
         raise PermissionError(13, "Permission denied", "/somewhere")
 
-    monkeypatch.setattr("seda.cli.read_card", forbidden)
+    monkeypatch.setattr("seda.commands.map.read_card", forbidden)
     assert main(["map", "score"]) == 2 and "/somewhere: Permission denied" in capsys.readouterr().err

@@ -1,0 +1,61 @@
+"""bench speed: what the program's parts cost on this machine."""
+
+from __future__ import annotations
+
+import argparse
+
+from seda.card import TRAINED_ALIGNER, read_card
+from seda.commands.shared import terminal
+from seda.commands.shared.exit_status import ANSWERED
+from seda.commands.shared.loading import choose_device, load_encoder
+from seda.commands.shared.options import Commands, add_aligner, add_device, add_json, number, split_names
+
+MOST_SECONDS = 3600  # of a row that is measured
+
+
+def add(commands: Commands) -> None:
+    """Add the command and its only part."""
+    bench = commands.add_parser("bench", help="what the program's parts cost on this machine")
+    parts = bench.add_subparsers(required=True, metavar="speed")
+    parser = parts.add_parser(
+        "speed", help="seconds, memory and ratio to the bare forward passes of encoding, aligning, placing and training"
+    )
+    parser.set_defaults(run=run)
+    parser.add_argument("--rows", metavar="A,B", help="only these, such as align-64x2x50; default: all, some minutes")
+    parser.add_argument(
+        "--seconds", type=_seconds, default=8.0, metavar="S", help="that each row is repeated for; default %(default)s"
+    )
+    add_aligner(parser, TRAINED_ALIGNER)  # whose networks are of the usual size
+    parser.add_argument(
+        "--encoder", metavar="NAME", help="measure this encoder and nothing else; default: all, with the aligner's"
+    )
+    add_device(parser)
+    add_json(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Measure the rows of --rows, one after the other."""
+    card = read_card(arguments.aligner)
+
+    from seda.aligner import load_aligner
+    from seda.benchmark.speed import aligner_tasks, encoder_tasks, measure_speed
+    from seda.projection.frozen import load_map
+
+    device = choose_device(arguments)
+    encoder = load_encoder(arguments.encoder or card.encoder, device)
+    tasks = encoder_tasks(encoder, device)
+    if arguments.encoder is None:
+        aligner = load_aligner(arguments.aligner, device)
+        tasks += aligner_tasks(aligner, encoder, load_map(aligner.folder), device)
+    rows = measure_speed(
+        tasks, names=split_names(arguments.rows), seconds=arguments.seconds,
+        on_row=lambda row, done, total: terminal.progress("rows", done, total, row.name),
+    )  # fmt: skip
+    terminal.print_figures([vars(row) for row in rows], arguments.json)
+    return ANSWERED
+
+
+def _seconds(text: str) -> float:
+    if not 0 < (seconds := number(text)) <= MOST_SECONDS:
+        raise argparse.ArgumentTypeError(f"{text!r:.30} is not more than 0 and at most {MOST_SECONDS:,}")
+    return seconds

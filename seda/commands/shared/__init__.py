@@ -1,0 +1,1 @@
+"""What several commands need: exit statuses, options, what a call names, models, and the terminal."""

@@ -1,0 +1,43 @@
+"""The device, encoder and aligner that a call names; torch is imported only here and in run()."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from seda.card import read_card
+from seda.commands.shared import terminal
+
+if TYPE_CHECKING:
+    from seda.encoders.base import Encoder
+    from seda.tracing import Workbench
+
+
+def choose_device(arguments: argparse.Namespace) -> str:
+    """--device, or the fastest that is there."""
+    from seda.device import best_device
+
+    return arguments.device or best_device()
+
+
+def load_encoder(name: str, device: str) -> Encoder:
+    """The encoder of that name; a download of its weights is shown."""
+    from seda import encoders
+
+    def show(there: int, total: int) -> None:
+        terminal.progress("downloading weights, MB", there // 10**6, (total or there + 10**6) // 10**6)
+
+    return encoders.load_encoder(name, device, on_progress=show)
+
+
+def load_workbench(arguments: argparse.Namespace) -> Workbench:
+    """--aligner with its encoder and maps, on --device."""
+    card = read_card(arguments.aligner)  # a wrong name is said before torch is imported
+
+    from seda.aligner import load_aligner
+    from seda.projection import load_maps
+    from seda.tracing import Workbench
+
+    device = choose_device(arguments)
+    aligner = load_aligner(arguments.aligner, device)
+    return Workbench(aligner, load_encoder(card.encoder, device), load_maps(aligner.folder))
