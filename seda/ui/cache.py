@@ -9,11 +9,11 @@ import gc
 import json
 import sys
 import threading
-from collections.abc import Collection
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -171,13 +171,17 @@ def device() -> str:
     return best_device()
 
 
-def computing() -> AbstractContextManager[Any]:
-    """Around everything that computes for a visitor; see `seda.device.alone`."""
-    if sys.platform != "darwin":  # no MPS, so torch need not be imported to ask for it
-        return nullcontext()
-    from seda.device import alone
+@contextmanager
+def computing() -> Iterator[None]:
+    """Around everything that computes for a visitor; see `seda.device.alone` and `give_back`."""
+    from seda.device import alone, give_back
 
-    return alone(device())
+    # elsewhere there is no MPS, so torch need not be imported to ask for it
+    with alone(device()) if sys.platform == "darwin" else nullcontext():
+        try:
+            yield
+        finally:
+            give_back()
 
 
 def workbench(aligner: str) -> Workbench:
