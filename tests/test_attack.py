@@ -10,7 +10,15 @@ import pytest
 from seda.errors import SedaError
 from tests.benchmarks.attack import KINDS
 
-FILES = {"pictures": 60, "class_lists": 60, "replays": 40, "aligners": 30, "feature_files": 60, "configurations": 40}
+FILES = {
+    "pictures": 40,
+    "class_lists": 50,
+    "replays": 25,
+    "aligners": 20,
+    "feature_files": 40,
+    "configurations": 30,
+    "folders": 5,
+}
 
 
 @pytest.mark.parametrize("kind", KINDS)
