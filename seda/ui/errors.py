@@ -13,6 +13,7 @@ from seda.images import ImageFailure
 from seda.ui.rules import without_paths
 
 _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
+_TURNS = re.compile("[\u202a-\u202e\u2066-\u2069]")  # they would turn the direction of our own words behind them
 _MOST_SHOWN = 64
 
 
@@ -21,7 +22,7 @@ def plain(text: str) -> str:
 
     Visitors to whom the server's paths are not open do not read them either.
     """
-    return _PUNCTUATION.sub(r"\\\1", " ".join(without_paths(text).split()))
+    return _PUNCTUATION.sub(r"\\\1", " ".join(_TURNS.sub("", without_paths(text)).split()))
 
 
 def show_error(error: SedaError) -> None:

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from seda.ui.errors import plain
+
 ROOT = Path(__file__).parents[2]
 SCREENS = [ROOT / "app.py", *sorted((ROOT / "pages").glob("*.py")), *sorted((ROOT / "seda" / "ui").glob("*.py"))]
 
@@ -171,7 +173,8 @@ class Scope:
                 return self._is_safe_name(text.id)
             case ast.Attribute():
                 types = SOURCES.types.get(text.attr)
-                return text.attr.isupper() or bool(types and types <= NUMBERS) or self._is_method_of_ours(text)
+                ours = isinstance(text.value, ast.Name) and self.is_safe(text.value)  # of a row of a table of ours
+                return text.attr.isupper() or bool(types and types <= NUMBERS) or ours or self._is_method_of_ours(text)
             case ast.Call():
                 return self._is_safe_call(text)
         return False
@@ -297,6 +300,8 @@ def test_what_users_bring_is_drawn_as_text():
         ("for one in names:\n        st.info(one)", ["one"]),
         ("for label, one in (('a', name), ('b', 'c')):\n        st.info(label)\n        st.button(one)", ["one"]),
         ("def told():\n        return name\n    st.error(told())", ["told()"]),
+        ("st.caption(', '.join(one.label for one in TABLE.values()) + names[0].label)", ["', '.join((one.label for one in TABLE.values())) + names[0].label"]),
+        ("for one in TABLE.values():\n        st.caption(one.label)", []),
         ("st.caption(NAMES.get(name, name))", ["NAMES.get(name, name)"]),
         ("st.pills('Names', names)\n    st.pills('Names', names, format_func=lambda one: one)", ["names", "lambda one: one"]),
         ("st.html(plain(name))\n    st.html(html.escape(name))", ["plain(name)"]),
@@ -308,3 +313,7 @@ def test_what_users_bring_is_drawn_as_text():
 )  # fmt: skip
 def test_what_is_planted_is_found(body, found):
     assert [text for _, text in foreign_texts(f"def page(name, names, share, error):\n    {body}\n")] == found
+
+
+def test_plain_text_neither_marks_up_nor_turns_what_is_around_it():
+    assert plain("a\n\u202e![x](y)\u2066 *b*") == r"a \!\[x\]\(y\) \*b\*"
