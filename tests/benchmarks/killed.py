@@ -242,7 +242,7 @@ def check_kept(folder: Path, options: Mapping[str, Any]) -> None:
 
 
 def benchmark(folder: Path, options: Mapping[str, Any], mark: object) -> None:
-    call("benchmark", "--data", f"folder:{options['pictures']}", "--shots", "1,2,4", "--seeds", 2, "--budget", 1,
+    call("benchmark", "--data", f"folder:{options['pictures']}", "--shots", "1,2", "--seeds", 3, "--budget", 1,
          "--methods", "seda,ridge,mlp,nearest-center", "--out", folder / "out", "--device", "cpu")  # fmt: skip
 
 
