@@ -45,7 +45,9 @@ class Handler(BaseHTTPRequestHandler):
         if asked and server.ranges and self.headers.get("If-Range") == server.version:
             first = int(asked.removeprefix("bytes=").rstrip("-"))
             if first >= len(body):
-                self.send_error(416)
+                self.send_response(416)
+                self.send_header("Content-Range", f"bytes */{len(body)}")
+                self.end_headers()
                 return
             self.send_response(206)
             self.send_header("Content-Range", f"bytes {first}-{len(body) - 1}/{len(body)}")

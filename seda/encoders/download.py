@@ -77,6 +77,8 @@ def _fetch(url: str, part: Path, mark: Path, on_progress: Progress | None) -> No
     except urllib.error.HTTPError as error:
         error.close()
         if error.code == 416 and there:  # nothing is left, or the beginning is longer than the file
+            if error.headers.get("Content-Range", "") == f"bytes */{there}":
+                return None  # it was whole when an earlier call ended
             part.unlink()
             return _fetch(url, part, mark, on_progress)
         raise _refusal(url, error.code) from error
@@ -90,6 +92,8 @@ def _fetch(url: str, part: Path, mark: Path, on_progress: Progress | None) -> No
                 f"in {part.parent}.",
                 remedy="Free some space, or set SEDA_CACHE to a folder on another disk.",
             )
+        if not there:  # first: what is there is of another version than the mark will say
+            part.unlink(missing_ok=True)
         write_json(mark, {"url": url, "version": response.headers.get("ETag", "")})
         with open(part, "r+b" if there else "wb") as file:
             file.seek(there)

@@ -34,8 +34,11 @@ def relative_modality_gap(x: np.ndarray, y: np.ndarray) -> float:
 
 def unbiased_cka(x: np.ndarray, y: np.ndarray) -> float:
     """Linear centred kernel alignment of paired rows x [n, d], y [n, e], with the unbiased HSIC; about 0 for unrelated
-    features, 1 for equal ones (Kornblith et al. 2019 with Song et al. 2012, eq. 5). 0 where one of them is constant; n >= 4.
+    features, 1 for equal ones (Kornblith et al. 2019 with Song et al. 2012, eq. 5). 0 where one of them is constant, NaN below
+    four rows, of which it says nothing.
     """
+    if len(x) < 4:
+        return float("nan")
     k, l = x.astype(np.float64) @ x.T, y.astype(np.float64) @ y.T  # noqa: E741 (the letters of the source)
     own = _unbiased_hsic(k, k) * _unbiased_hsic(l, l)
     return float(_unbiased_hsic(k, l) / np.sqrt(own)) if own > 0 else 0.0

@@ -60,6 +60,30 @@ def test_a_file_that_was_changed_in_between_is_taken_anew(server, tmp_path):
     assert fetch(server, tmp_path).read_bytes() == CONTENT[::-1]
 
 
+def test_a_kill_between_two_versions_mixes_nothing(server, tmp_path, monkeypatch):
+    with pytest.raises(Stopped):
+        fetch(server, tmp_path, on_progress=lambda there, total: there >= 4000)
+    server.version, server.content["/model.bin"] = '"v2"', CONTENT[::-1]
+    write = download.write_json
+
+    def killed_after(*mark):
+        write(*mark)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(download, "write_json", killed_after)
+        fetch(server, tmp_path)
+    assert fetch(server, tmp_path).read_bytes() == CONTENT[::-1]
+
+
+def test_what_was_whole_when_it_was_killed_is_not_fetched_again(server, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(download, "sha256_file", lambda path: (_ for _ in ()).throw(KeyboardInterrupt))
+        fetch(server, tmp_path, sha256="0" * 64)
+    assert fetch(server, tmp_path).read_bytes() == CONTENT
+    assert [asked for _, asked in server.asked] == [None, f"bytes={len(CONTENT)}-"]
+
+
 @pytest.mark.parametrize(("version", "ranges"), [("", True), ('W/"v1"', True), ('"v1"', False)])
 def test_without_marks_or_ranges_it_begins_again(server, tmp_path, version, ranges):
     server.version, server.ranges = version, ranges
