@@ -11,6 +11,7 @@ import json
 import os
 import random
 import struct
+import warnings
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -452,7 +453,10 @@ def npz(rng: random.Random) -> bytes:
     array = _npy(header, rng.choice((1, 2, 3, 9)), bytes(rng.choice((0, 16, 10**6))))
     method = rng.choice((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA))
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", method) as file:
+    with (
+        warnings.catch_warnings(action="ignore"),
+        zipfile.ZipFile(buffer, "w", method) as file,
+    ):  # of a name that comes twice
         for name in (
             "image_features",
             "labels",

@@ -126,14 +126,9 @@ def child(
 
 def hear_progress(mark: Callable[..., None]) -> None:
     """Let what the commands tell of their progress be told to `mark`."""
-    try:
-        from seda.commands.shared import terminal
-    except ImportError:
-        import seda.cli
+    from seda.commands.shared import terminal
 
-        seda.cli._progress = mark
-    else:
-        terminal.progress = mark
+    terminal.progress = mark
 
 
 def home_of(folder: Path) -> dict[str, str]:
