@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import tempfile
 import tomllib
 from collections.abc import Callable, Mapping
@@ -38,6 +39,9 @@ PARTS = {
 }
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip")  # what proxies add
 _KEY = "seda.at_home"
+_PATH = re.compile(
+    r"(?<![^\s'\"(=:@])(?:/[^\s/'\"():,]+){2,}/?"
+)  # of two parts or more, not within an address of the web
 _ROOT = Path(__file__).resolve().parents[2]
 
 _Whole = Annotated[int, Field(ge=1, le=10**9)]
@@ -197,8 +201,8 @@ def without_paths(text: str) -> str:
     if ("/" not in text and "\\" not in text) or rules().allows(PATHS):
         return text
     for folder in sorted(_own_folders(), key=len, reverse=True):
-        text = text.replace(folder, "…")
-    return text
+        text = text.replace(folder, "…")  # it may have a space in it
+    return _PATH.sub(lambda path: "…/" + path[0].rstrip("/").rpartition("/")[2], text)
 
 
 def _own_folders() -> set[str]:

@@ -131,6 +131,13 @@ def test_messages_tell_strangers_no_folder_of_the_server(open_nothing):
     assert without_paths(text) == text
     open_nothing()
     assert without_paths(text).startswith("…/") and str(aligner_home()) not in without_paths(text)
+    for told, left in (
+        ("folder:/srv/my/pictures", "folder:…/pictures"),
+        ("'/data/a b/x.pt' is gone", "'…/a b/x.pt' is gone"),
+        ("open_clip:ViT-B-32@/models/x.pt.", "open_clip:ViT-B-32@…/x.pt."),
+        ("see https://arxiv.org/abs/2505.05721 and docs/operating.md, a cat/dog or /both", ""),
+    ):
+        assert without_paths(told) == (left or told)
 
 
 # ------------------------------------------------------------------------------------------------ how much
