@@ -27,7 +27,7 @@ import struct
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -54,6 +54,7 @@ UNREADABLE = (
     SafetensorError, OSError, ValueError, TypeError, LookupError, AttributeError, EOFError, zipfile.BadZipFile, zlib.error,
     NotImplementedError, MemoryError, RuntimeError, SyntaxError, ArithmeticError, struct.error, tokenize.TokenError,
 )  # fmt: skip
+MAX_TEXT_BYTES = 2**28  # of labels that are texts
 MAX_NAME = 300  # characters of a class name; numpy gives every name the room of the longest
 TEXT_FEATURE_BYTES = 2**28  # of class text features as JSON
 UNPACKED_BYTES, UNPACKED_TIMES = 2**26, 20  # what a packed file may unpack to; floats pack to a half at best
@@ -308,7 +309,12 @@ def _plain_column(path: Path, name: str, column: ChunkedArray) -> np.ndarray:
         row = int(np.flatnonzero(column.is_null().to_numpy())[0])
         raise DataError(f"{path}: {name} of row {row} is missing, {column.null_count} in all.", remedy=_FORM)
     if pa.types.is_dictionary(column.type):
+        _check_texts(
+            path, name, len(column), [part for chunk in column.chunks for part in chunk.dictionary.to_pylist()]
+        )
         column = column.cast(column.type.value_type)
+    elif pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        _check_texts(path, name, len(column), (text for chunk in column.chunks for text in chunk.to_pylist()))
     values = column.to_numpy()
     if values.dtype != object:
         return values
@@ -316,6 +322,20 @@ def _plain_column(path: Path, name: str, column: ChunkedArray) -> np.ndarray:
     if long:
         raise DataError(f"{path}: {name} of row {long[0]} has more than {MAX_NAME} characters.", remedy=_FORM)
     return values.astype(str)
+
+
+def _check_texts(path: Path, name: str, rows: int, texts: Iterable[Any]) -> None:
+    """
+    Raises:
+        DataError: as an array, which gives every row the room of the longest, the texts would fill the memory.
+    """
+    longest = min(max((len(str(text)) for text in texts), default=0), MAX_NAME)  # longer ones are named below
+    if (size := 4 * rows * longest) > MAX_TEXT_BYTES:
+        raise DataError(
+            f"{path}: {name} of {rows:,} rows with up to {longest} characters needs {size / 2**20:,.0f} MB; at most "
+            f"{MAX_TEXT_BYTES // 2**20} are taken.",
+            remedy="Write whole numbers as labels, and their names as class_names.",
+        )
 
 
 def _named_labels(path: Path, labels: np.ndarray, names: np.ndarray | None) -> dict[str, np.ndarray]:
