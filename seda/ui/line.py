@@ -16,7 +16,7 @@ from seda.ui.rules import server_settings
 
 AT_FRONT = 30.0  # seconds; chosen here: whose runs were interrupted for longer than that goes to the end of the line
 PATIENCE = 10.0  # seconds; chosen here: a reload of the page takes two
-BETWEEN = 0.2  # seconds between two looks at the line
+BETWEEN = 1.0  # seconds between two looks of those who wait; who is next is woken at once
 
 
 class Line:
@@ -32,7 +32,7 @@ class Line:
         self, at_once: Callable[[], int], most: Callable[[], int], clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._at_once, self._most, self._clock = at_once, most, clock
-        self._guard = threading.Lock()
+        self._guard = threading.Condition()
         self._busy: set[str] = set()
         self._waiting: dict[str, float] = {}  # when each was last seen, in their order
         self._began: dict[str, float] = {}  # when each was first busy with what it is not done with
@@ -75,12 +75,17 @@ class Line:
                 at_front = now - self._began[who] < AT_FRONT
                 self._waiting = {who: now, **self._waiting} if at_front else {**self._waiting, who: now}
             self._busy.discard(who)
+            self._guard.notify_all()
 
     @property
     def counts(self) -> tuple[int, int]:
         """How many are busy, and how many wait."""
         with self._guard:
             return len(self._busy), len(self._waiting)
+
+    def _is_next(self, who: str) -> bool:
+        ahead = list(self._waiting).index(who) if who in self._waiting else 0
+        return ahead < self._at_once() - len(self._busy)
 
     @contextmanager
     def turn(self, who: str, report: Callable[[int], object]) -> Iterator[None]:
@@ -93,7 +98,8 @@ class Line:
         """
         while place := self.place(who):
             report(place)
-            time.sleep(BETWEEN)
+            with self._guard:
+                self._guard.wait_for(lambda: self._is_next(who), BETWEEN)
         for_good = False
         try:
             yield

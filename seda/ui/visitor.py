@@ -13,7 +13,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from seda.card import CARD_FILE, NAME_RULE, VISITORS, aligner_home, find_aligner, list_aligners
+from seda import card
+from seda.card import CARD_FILE, NAME_RULE, VISITORS, aligner_home, list_aligners
 from seda.errors import AlignerError
 from seda.storage import local_path
 from seda.ui.rules import PATHS, has_server, rules
@@ -58,10 +59,10 @@ def aligner_folder(name: str) -> Path:
     Raises:
         AlignerError: there is none, or none of this visitor; both read the same.
     """
-    if name in list_aligners():
-        return find_aligner(name)
-    if NAME_RULE.fullmatch(name) and (own_home() / name / CARD_FILE).is_file():
-        return own_home() / name
+    if NAME_RULE.fullmatch(name):
+        for home in (card.ASSETS, aligner_home(), own_home()):
+            if (home / name / CARD_FILE).is_file():
+                return home / name
     if rules().allows(PATHS):
         path = local_path(name, AlignerError).resolve()
         others = (aligner_home() / VISITORS).resolve()
