@@ -56,6 +56,6 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _seconds(text: str) -> float:
-    if not 0 < (seconds := number(text)) <= MOST_SECONDS:
-        raise argparse.ArgumentTypeError(f"{text!r:.30} is not more than 0 and at most {MOST_SECONDS:,}")
+    if not 0 <= (seconds := number(text)) <= MOST_SECONDS:  # 0: as few rounds as there may be
+        raise argparse.ArgumentTypeError(f"{text!r:.30} is not between 0 and {MOST_SECONDS:,}")
     return seconds

@@ -66,9 +66,20 @@ def at(chromium: Browser, tmp_path: Path):
         context.close()
 
 
+# A frame after the one that shows the step: on a busy machine frames are late.
+GO_TO = """
+async (root, step) => {
+    root.sedaPlayer.goTo(step);
+    for (let frames = 0, shown = 0; shown < 3 && frames < 600; frames += 1) {
+        await new Promise(requestAnimationFrame);
+        shown = root.dataset.step === String(step) ? shown + 1 : 0;
+    }
+}
+"""
+
+
 def go_to(page: Page, step: int) -> dict:
-    root_of(page).evaluate("(root, step) => root.sedaPlayer.goTo(step)", step)
-    page.wait_for_timeout(120)
+    root_of(page).evaluate(GO_TO, step)
     return root_of(page).evaluate(LANDING)
 
 
