@@ -199,6 +199,7 @@ def _freed(loaded: object) -> None:
     from seda.device import release
 
     del loaded
+    gc.unfreeze()
     gc.collect()
     release(device())
 
@@ -212,6 +213,10 @@ def _workbench(folder: str, changed: int, weights_changed: int, device: str) -> 
     aligner = load_aligner(folder, device)
     workbench = Workbench(aligner, encoder(aligner.card.encoder), load_maps(folder))
     _were_loaded.set()
+    # The collector leaves alone from now on what lives as long as the models; else a full collection takes half a second, comes
+    # seldom, and what runs leave behind waits for it.
+    gc.collect()
+    gc.freeze()
     return workbench
 
 
