@@ -201,24 +201,32 @@ def find_aligner(name_or_dir: str | Path) -> Path:
     Raises:
         AlignerError: there is none.
     """
-    name, home = str(name_or_dir), aligner_home()
-    known = []
-    if NAME_RULE.fullmatch(name):
-        known = [ASSETS / name, home / name, *sorted(home.glob(f"{VISITORS}/*/{name}"))]
-    for folder in (*known, local_path(name_or_dir, AlignerError)):
-        if local_path(folder / CARD_FILE, AlignerError).is_file():
-            return folder
+    home = aligner_home()
+    if (folder := named_aligner(str(name_or_dir), *sorted(home.glob(f"{VISITORS}/*")))) is not None:
+        return folder
+    folder = local_path(name_or_dir, AlignerError)
+    if local_path(folder / CARD_FILE, AlignerError).is_file():
+        return folder
     raise AlignerError(
         f"There is no aligner {str(name_or_dir)!r:.100}; known are {', '.join(list_aligners()) or 'none'}.",
         remedy="Give one of these names, or a folder that `python -m seda train` wrote.",
     )
 
 
-def list_aligners() -> list[str]:
-    """Names of the shipped aligners, then of those in the home that are not shipped under the same name."""
-    shipped = sorted(path.parent.name for path in ASSETS.glob(f"*/{CARD_FILE}"))
-    own = sorted(path.parent.name for path in aligner_home().glob(f"*/{CARD_FILE}"))
-    return shipped + [name for name in own if name not in shipped]
+def named_aligner(name: str, *homes: Path) -> Path | None:
+    """The folder of the first aligner of that name: shipped, in the aligners' home, in one of these homes; None where there is none."""
+    if not NAME_RULE.fullmatch(name):
+        return None
+    folders = (home / name for home in (ASSETS, aligner_home(), *homes))
+    return next((folder for folder in folders if local_path(folder / CARD_FILE, AlignerError).is_file()), None)
+
+
+def list_aligners(*homes: Path) -> list[str]:
+    """Names of the shipped aligners, then of those in the aligners' home and in these homes that were not named before."""
+    found: dict[str, None] = {}
+    for home in (ASSETS, aligner_home(), *homes):
+        found |= dict.fromkeys(sorted(path.parent.name for path in home.glob(f"*/{CARD_FILE}")))
+    return list(found)
 
 
 def encoders_in_use(folders: Iterable[Path]) -> set[str]:

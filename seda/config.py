@@ -37,12 +37,10 @@ class PathFamily:
     """A kind of paths, see `seda.diffusion.paths`.
 
     Attributes:
-        label: for the screen.
         ignores: settings of SamplingConfig that mean nothing on its paths.
         uses: settings that it uses whatever the sampler.
     """
 
-    label: str
     ignores: tuple[str, ...] = ()
     uses: tuple[str, ...] = ()
 
@@ -58,8 +56,8 @@ SAMPLERS: dict[str, Sampler] = {
     ),
 }  # fmt: skip
 PATH_FAMILIES: dict[str, PathFamily] = {
-    "conditional": PathFamily("from noise"),
-    "bridge": PathFamily("Brownian bridge", ignores=("sampler", "strength"), uses=("eta",)),
+    "conditional": PathFamily(),
+    "bridge": PathFamily(ignores=("sampler", "strength"), uses=("eta",)),
 }
 
 

@@ -21,7 +21,7 @@ from seda.card import CARD_FILE, MAX_NAMES, aligner_home, check_aligner_name, li
 from seda.config import TrainingConfig
 from seda.errors import AlignerError, FileFormatError, StorageError
 from seda.schema import Count, Line, check
-from seda.storage import read_json, write_json
+from seda.storage import make_folder, read_json, write_json
 from seda.training.history import Epoch, read_history
 
 FOLDER, RECORD_FILE, FEATURES = ".unfinished", "training.json", "features"
@@ -129,8 +129,7 @@ def begin(record: TrainingRecord, home: Path | None = None) -> Path:
 
 def _is_taken(name: str, home: Path | None) -> bool:
     """Whether everybody's home or this one has an aligner of that name, whatever its case: some disks do not tell it."""
-    own = [] if home is None else [path.parent.name for path in home.glob(f"*/{CARD_FILE}")]
-    return name.lower() in {other.lower() for other in (*list_aligners(), *own)}
+    return name.lower() in {other.lower() for other in list_aligners(*([] if home is None else [home]))}
 
 
 def _make_private(folder: Path) -> None:
@@ -140,14 +139,13 @@ def _make_private(folder: Path) -> None:
         StorageError: the home cannot be written.
     """
     home = aligner_home()
+    top = home / folder.relative_to(home).parts[0]
     try:
-        home.mkdir(parents=True, exist_ok=True)
-        for made in (
-            *reversed([path for path in folder.parents if path.is_relative_to(home) and path != home]),
-            folder,
-        ):
-            made.mkdir(mode=PRIVATE, exist_ok=True)
-            made.chmod(PRIVATE)  # also where it was made by an earlier version
+        make_folder(home)
+        top.mkdir(mode=PRIVATE, exist_ok=True)
+        top.chmod(PRIVATE)  # also where it was made by an earlier version, as the folder itself
+        make_folder(folder)  # as private as those above it
+        folder.chmod(PRIVATE)
     except OSError as error:
         raise StorageError(
             f"{folder} could not be made: {error.strerror or error}.",

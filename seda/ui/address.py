@@ -10,7 +10,6 @@ from urllib.parse import urlencode
 
 from seda.card import DEFAULT_ALIGNER
 from seda.config import SamplingConfig
-from seda.journey import Journey
 from seda.ui import cache, links
 from seda.ui.controls import renew_panel
 from seda.ui.links import Catalog, Link, Settings, Source
@@ -111,22 +110,18 @@ def _open(state: AppState, params: Mapping[str, str]) -> None:
     if link.source.kind == links.SAMPLES:
         state.pictures_from, state.samples = SAMPLES, link.source.names
     request = _request(link)
-    if _cells(request, link.settings) <= (rules().limits or Limits()).link_cells:
+    settings = link.settings
+    cells = request.count * len(settings.class_names) * settings.sampling.num_inference_steps
+    if cells <= (rules().limits or Limits()).link_cells:
         state.ask(request)
         return
     notes = (_LARGE, *_sentences(link))
     if link.source.kind == links.EXAMPLE:
         show_example(state, link.source.names[0], notes=notes)
-        take_over(state, link.settings)
+        take_over(state, settings)
     else:
         show_first_example(state, notes)
     state.kept_address = params
-
-
-def _cells(request: TraceRequest, settings: Settings) -> int:
-    """Pictures x words x steps."""
-    pictures = request.pictures.thumbnails if isinstance(request.pictures, Journey) else request.pictures
-    return len(pictures) * len(settings.class_names) * settings.sampling.num_inference_steps
 
 
 def follow(state: AppState) -> tuple[str, ...]:

@@ -6,13 +6,14 @@ counted: an upload needs no uploader on the page, only Streamlit's address for i
 
 from __future__ import annotations
 
-import json
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from http.cookies import CookieError, SimpleCookie
 from typing import Any
 
+from starlette.datastructures import Headers
+from starlette.requests import HTTPConnection
+from starlette.responses import JSONResponse
 from streamlit import get_option, runtime
 
 from seda.card import aligner_home
@@ -28,9 +29,10 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 
-UPLOAD, STREAM, METRICS = "/_stcore/upload_file/", "/_stcore/stream", "/_stcore/metrics"
+UPLOAD, METRICS = "/_stcore/upload_file/", "/_stcore/metrics"
 LIVE, READY = "/_seda/live", "/_seda/ready"
 A_YEAR = 365 * 86_400  # s
+REFUSED = {"cache-control": "no-store", "connection": "close"}  # headers; what still comes is not read
 TRY_LATER = 1013  # how a websocket is closed by a server that has too much to do
 MOST_ADDRESSES = 10_000  # that are remembered; chosen here: 10 MB
 
@@ -74,20 +76,18 @@ class Gate:
         if scope["type"] not in ("http", "websocket"):  # the server's start and end
             await self.app(scope, receive, send)
             return
-        path, headers = scope.get("path", ""), headers_of(scope)
-        limits = limits_for(headers)
+        path, request = scope.get("path", ""), HTTPConnection(scope)
+        limits = limits_for(request.headers)
         if scope["type"] == "websocket":
             await self._connect(scope, receive, send, limits)
         elif path.endswith((LIVE, READY)):
-            await _tell(send, *_health(ready=path.endswith(READY)))
+            await _health(ready=path.endswith(READY))(scope, receive, send)
         elif path.endswith(METRICS) and limits is not None:
-            await _tell(send, 404, {"detail": "Not Found"})
+            await JSONResponse({"detail": "Not Found"}, 404, REFUSED)(scope, receive, send)
         elif UPLOAD in path and scope["method"] == "PUT":
             await self._upload(scope, receive, send, limits)
-        elif (
-            scope["method"] == "GET" and not is_secret(cookie_of(headers)) and "text/html" in headers.get("accept", "")
-        ):
-            await self.app(_unconditional(scope), receive, _with_cookie(send, headers, scope))
+        elif scope["method"] == "GET" and _lacks_secret(request):
+            await self.app(_unconditional(scope), receive, _with_cookie(send, request))
         else:
             await self.app(scope, receive, send)
 
@@ -118,7 +118,7 @@ class Gate:
             await self.app(scope, receive, send)
             return
         session = scope["path"].partition(UPLOAD)[2].partition("/")[0]
-        told = headers_of(scope).get("content-length", "")
+        told = Headers(scope=scope).get("content-length", "")
         size = int(told) if told.isascii() and told.isdigit() else get_option("server.maxUploadSize") * 2**20
         files, held = _held(session)
         coming, on_its_way = self._coming.get(session, (0, 0))
@@ -131,7 +131,8 @@ class Gate:
             rule = "upload_mb"
         if rule:
             log_refusal("upload", rule)
-            await _tell(send, 429, {"detail": f"Too many uploads ({rule}). Remove some, or try again in a minute."})
+            said = {"detail": f"Too many uploads ({rule}). Remove some, or try again in a minute."}
+            await JSONResponse(said, 429, REFUSED)(scope, receive, send)
             return
         self._coming[session] = coming + 1, on_its_way + size
         try:
@@ -148,24 +149,16 @@ def _held(session: str) -> tuple[int, int]:
     return len(files), sum(len(file.data) for file in list(files.values()))
 
 
-def headers_of(scope: Message) -> dict[str, str]:
-    """By their names in small letters; of those that came twice the last."""
-    return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
-
-
 def address_of(scope: Message) -> str:
     """Where a request comes from: as the proxy on this machine or beside it says, else as the connection does."""
     client = (scope.get("client") or ("", 0))[0]
-    told = headers_of(scope).get("x-forwarded-for", "")
+    told = ",".join(Headers(scope=scope).getlist("x-forwarded-for"))
     return told.rpartition(",")[2].strip()[:64] if told and server_settings().behind_proxy else client
 
 
-def cookie_of(headers: MutableMapping[str, str]) -> str | None:
-    try:
-        cookie = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
-    except CookieError:
-        return None
-    return None if cookie is None else cookie.value
+def _lacks_secret(request: HTTPConnection) -> bool:
+    """Whether a browser asks for a page and has no cookie of ours."""
+    return "text/html" in request.headers.get("accept", "") and not is_secret(request.cookies.get(COOKIE))
 
 
 def _unconditional(scope: Message) -> Message:
@@ -174,12 +167,13 @@ def _unconditional(scope: Message) -> Message:
     return {**scope, "headers": [(name, value) for name, value in scope["headers"] if name.lower() not in asked]}
 
 
-def _with_cookie(send: Send, headers: MutableMapping[str, str], scope: Message) -> Send:
+def _with_cookie(send: Send, request: HTTPConnection) -> Send:
     """What is sent, with a secret for the visitor where it is a page."""
 
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start" and _is_html(message["headers"]):
-            secure = "; Secure" if "https" in (scope.get("scheme"), headers.get("x-forwarded-proto")) else ""
+            schemes = (request.scope.get("scheme"), request.headers.get("x-forwarded-proto"))
+            secure = "; Secure" if "https" in schemes else ""
             cookie = f"{COOKIE}={new_secret()}; Path=/; Max-Age={A_YEAR}; HttpOnly; SameSite=Lax{secure}"
             kept = [(name, value) for name, value in message["headers"] if name.lower() != b"cache-control"]
             # a cache between here and the browser would hand one visitor's secret to others
@@ -194,25 +188,15 @@ def _is_html(headers: Iterable[tuple[bytes, bytes]]) -> bool:
     return any(name.lower() == b"content-type" and value.startswith(b"text/html") for name, value in headers)
 
 
-def _health(*, ready: bool) -> tuple[int, dict[str, Any]]:
-    """Status and what is told: nothing of anybody's."""
+def _health(*, ready: bool) -> JSONResponse:
+    """Nothing of anybody's."""
+    fresh = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
     if not ready:
-        return 200, {"live": True}
+        return JSONResponse({"live": True}, headers=fresh)
     (running, waiting), limits, free = RUNS.counts, server_settings().limits, free_mb(aligner_home())
     good = waiting < limits.waiting and free >= limits.free_mb
-    return 200 if good else 503, {
+    told = {
         "ready": good, "models_loaded": cache.models_loaded(), "disk_free_mb": free, "running": running, "waiting": waiting,
         "training": sum(TRAININGS.counts), "refused": refusal_counts(),
     }  # fmt: skip
-
-
-async def _tell(send: Send, status: int, values: dict[str, Any]) -> None:
-    body = json.dumps(values).encode()
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", str(len(body)).encode()),
-        (b"cache-control", b"no-store"),
-        (b"connection", b"close") if status >= 400 else (b"x-content-type-options", b"nosniff"),
-    ]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    return JSONResponse(told, 200 if good else 503, fresh)

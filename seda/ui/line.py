@@ -56,9 +56,8 @@ class Line:
                     remedy="Try again in a minute.",
                 )
             self._waiting[who] = now
-            ahead = list(self._waiting).index(who)
-            if ahead >= self._at_once() - len(self._busy):
-                return ahead + 1
+            if not self._is_next(who):
+                return list(self._waiting).index(who) + 1
             del self._waiting[who]
             self._busy.add(who)
             self._began.setdefault(who, now)

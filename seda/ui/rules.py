@@ -118,7 +118,7 @@ def rules() -> Rules:
     opened = set(PARTS if at_home else ()) if settings.open is None else set(settings.open)
     if os.environ.get("SEDA_TRAINING") == "off":
         opened.discard(TRAIN)
-    return Rules(frozenset(opened), None if at_home and settings.open is None else settings.limits)
+    return Rules(frozenset(opened), _limits(at_home))
 
 
 def server_settings() -> _Settings:
@@ -155,8 +155,12 @@ def _read_settings(opened: str | None, file: str | None) -> _Settings:
 
 def limits_for(headers: Mapping[str, str]) -> Limits | None:
     """Those for a request, by its headers, whose names are in small letters; None on one's own machine."""
+    return _limits(is_at_home(headers))
+
+
+def _limits(at_home: bool) -> Limits | None:
     settings = server_settings()
-    return None if settings.open is None and is_at_home(headers) else settings.limits
+    return None if at_home and settings.open is None else settings.limits
 
 
 def _visitor_is_at_home() -> bool:

@@ -108,8 +108,7 @@ def _workbench(aligner: str, share: float, report: Report) -> Workbench:
 def _trace(request: TraceRequest, earlier: Shown | None, report: Report) -> Shown:
     texts = parse_class_texts(request.class_text)
     again = isinstance(request.pictures, Journey)
-    count = len(request.pictures.thumbnails if again else request.pictures)
-    check_cells(count, len(texts.names), request.sampling.num_inference_steps)
+    check_cells(request.count, len(texts.names), request.sampling.num_inference_steps)
     images, failures = _images(request, report)  # before the models: a wrong file is said at once
     workbench = _workbench(request.aligner, 0.05, report)
     if (anew := _seen_anew(request, workbench)) is not request:
@@ -118,7 +117,7 @@ def _trace(request: TraceRequest, earlier: Shown | None, report: Report) -> Show
     from seda.tracing import retrace, trace_images
 
     started = time.perf_counter()
-    count = count if again else len(images)
+    count = request.count if again else len(images)
     looking = "" if again else f"Looking at {_pictures(count)}. "
     report(0.1, f"{looking}Reading {len(texts.names)} words")
     journey = (retrace if again else trace_images)(

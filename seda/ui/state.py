@@ -72,6 +72,11 @@ class TraceRequest:
     view: Mapping[str, str] = field(default_factory=dict)
     refused: tuple[str, ...] = ()
 
+    @property
+    def count(self) -> int:
+        """Of the pictures."""
+        return len(self.pictures.thumbnails if isinstance(self.pictures, Journey) else self.pictures)
+
 
 @dataclass(frozen=True, eq=False)
 class RefitRequest:

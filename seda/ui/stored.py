@@ -11,7 +11,7 @@ from seda.ui import cache
 from seda.ui.links import EXAMPLE, REPLAY, Settings, Source, settings_of
 from seda.ui.player import PlayerState
 from seda.ui.state import ON_SCREEN, AppState, Shown
-from seda.ui.visitor import aligner_names
+from seda.ui.visitor import has_aligner
 
 
 def show_first_example(state: AppState, notes: tuple[str, ...] = ()) -> None:
@@ -57,7 +57,7 @@ def example_settings(name: str) -> Settings:
         FileFormatError: the file is damaged.
     """
     settings = settings_of(cache.example(name))
-    return settings if settings.aligner in aligner_names() else replace(settings, aligner=DEFAULT_ALIGNER)
+    return settings if has_aligner(settings.aligner) else replace(settings, aligner=DEFAULT_ALIGNER)
 
 
 def _example(name: str, start: PlayerState | None = None, notes: tuple[str, ...] = ()) -> Shown:
@@ -75,7 +75,7 @@ def show_with_choices(state: AppState, shown: Shown) -> None:
 
 def take_over(state: AppState, settings: Settings) -> None:
     """Choose what a journey or a link was made with; an aligner that is not installed here is not chosen."""
-    if settings.aligner not in aligner_names():
+    if not has_aligner(settings.aligner):
         settings = replace(settings, aligner=state.aligner)
     card = cache.card_or_none(settings.aligner)
     state.choose(settings, "" if card is None else card.template)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -19,6 +20,9 @@ from seda.ui.state import PictureFile, begin_widget, read_widget, set_widget
 from seda.ui.train_state import FOLDER, ClassDraft, TrainState
 from seda.ui.uploaded import show_lost
 from seda.ui.uploads import SUFFIXES, check_size
+
+if TYPE_CHECKING:
+    from seda.data.datasets import DatasetInfo
 
 MAX_CLASSES, MAX_PICTURES = 24, 200  # on this page; chosen here: more are better put into a folder
 THUMBNAILS = 8  # of a class; chosen here: one row
@@ -88,13 +92,17 @@ def check_dataset(name: str) -> None:
     Raises:
         DataError: it is none of those that this visitor can choose, or would have to be downloaded.
     """
+    if name not in (infos := _datasets()):
+        raise DataError(f"There is no data set {name!r:.60}.", remedy="Choose one of the list.")
+    if not infos[name].available:
+        rules().require(HUB, DataError)
+
+
+def _datasets() -> dict[str, DatasetInfo]:
+    """By name; a folder is chosen elsewhere."""
     from seda.data.datasets import list_datasets
 
-    info = next((info for info in list_datasets() if info.name == name and not name.startswith("folder")), None)
-    if info is None:
-        raise DataError(f"There is no data set {name!r:.60}.", remedy="Choose one of the list.")
-    if not info.available:
-        rules().require(HUB, DataError)
+    return {info.name: info for info in list_datasets() if not info.name.startswith("folder")}
 
 
 def used_classes(classes: Sequence[ClassDraft]) -> list[ClassDraft]:
@@ -216,13 +224,7 @@ def _choose_folder(train: TrainState) -> None:
 
 
 def _choose_dataset(train: TrainState) -> None:
-    from seda.data.datasets import list_datasets
-
-    infos = {
-        info.name: info
-        for info in list_datasets()
-        if not info.name.startswith("folder") and (info.available or rules().allows(HUB))
-    }
+    infos = {name: info for name, info in _datasets().items() if info.available or rules().allows(HUB)}
     if train.dataset not in infos:
         train.dataset = next(iter(infos))
     train.dataset = st.selectbox(

@@ -13,8 +13,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from seda import card
-from seda.card import CARD_FILE, NAME_RULE, VISITORS, aligner_home, list_aligners
+from seda.card import CARD_FILE, VISITORS, aligner_home, list_aligners, named_aligner
 from seda.errors import AlignerError
 from seda.storage import local_path
 from seda.ui.rules import PATHS, has_server, rules
@@ -48,9 +47,12 @@ def home_of(secret: str) -> Path:
 
 def aligner_names() -> list[str]:
     """Names of the aligners that the visitor may choose: everybody's, then the own ones."""
-    shared = list_aligners()
-    own = sorted(path.parent.name for path in own_home().glob(f"*/{CARD_FILE}"))
-    return shared + [name for name in own if name not in shared]
+    return list_aligners(own_home())
+
+
+def has_aligner(name: str) -> bool:
+    """Whether it is one of `aligner_names`."""
+    return named_aligner(name, own_home()) is not None
 
 
 def aligner_folder(name: str) -> Path:
@@ -59,10 +61,8 @@ def aligner_folder(name: str) -> Path:
     Raises:
         AlignerError: there is none, or none of this visitor; both read the same.
     """
-    if NAME_RULE.fullmatch(name):
-        for home in (card.ASSETS, aligner_home(), own_home()):
-            if (home / name / CARD_FILE).is_file():
-                return home / name
+    if (folder := named_aligner(name, own_home())) is not None:
+        return folder
     if rules().allows(PATHS):
         path = local_path(name, AlignerError).resolve()
         others = (aligner_home() / VISITORS).resolve()

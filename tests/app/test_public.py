@@ -53,7 +53,7 @@ def open_nothing(monkeypatch) -> Callable[[str], None]:
         ("localhost", {"host": "localhost", "x-forwarded-for": "1.2.3.4"}, False),
         ("localhost", {"host": "localhost", "forwarded": "for=1.2.3.4"}, False),
         ("localhost", {}, False),  # a browser that has just gone
-        ("unix:///tmp/x", {"host": "localhost"}, False),
+        ("unix://seda.sock", {"host": "localhost"}, False),
     ],
 )
 def test_who_sits_at_the_machine(monkeypatch, address, headers, at_home):
@@ -227,7 +227,7 @@ def test_an_error_makes_room_and_an_interruption_keeps_the_place():
 class Served:
     """The gate before an application that says yes to everything."""
 
-    def __init__(self, files: dict | None = None) -> None:
+    def __init__(self) -> None:
         self.asked: list[dict] = []
         self.gate = Gate(self._app)
 

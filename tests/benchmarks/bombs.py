@@ -14,7 +14,7 @@ import struct
 import warnings
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -756,14 +756,8 @@ def spoil_folder(folder: Path, rng: random.Random) -> None:
         )
         target.unlink(missing_ok=True)
     match rng.randrange(6):
-        case 0:
-            target.symlink_to(
-                rng.choice(("/dev/zero", "/dev/stdin", "/etc/passwd", "/proc/self/mem", target.name, ".."))
-            )
-        case 1:
-            os.mkfifo(target)
-        case 2:
-            target.mkdir()
+        case 0 | 1 | 2 as kind:
+            no_file(target, kind, ("/dev/zero", "/dev/stdin", "/etc/passwd", "/proc/self/mem", target.name, ".."), rng)
         case 3:
             with target.open("wb") as file:
                 file.truncate(rng.choice((2**40, 2**33)))  # of which nothing is written
@@ -771,6 +765,16 @@ def spoil_folder(folder: Path, rng: random.Random) -> None:
             target.symlink_to(target.with_name("not-there"))
         case _:
             target.write_bytes(b"")
+
+
+def no_file(path: Path, kind: int, places: Sequence[str], rng: random.Random) -> None:
+    """Where a file is looked for: a link to one of the places (0), a pipe (1) or a folder (2)."""
+    if kind == 0:
+        path.symlink_to(rng.choice(places))
+    elif kind == 1:
+        os.mkfifo(path)
+    else:
+        path.mkdir()
 
 
 def picture_folder(folder: Path, rng: random.Random) -> None:
@@ -785,14 +789,9 @@ def picture_folder(folder: Path, rng: random.Random) -> None:
     for number in range(rng.choice((1, 4))):
         path = bad / f"bad-{number}.png"
         match rng.randrange(9):
-            case 0:
-                path.symlink_to(
-                    rng.choice(("/dev/zero", "/dev/stdin", "/proc/self/mem", "/etc/passwd", path.name, "not there"))
-                )
-            case 1:
-                os.mkfifo(path)
-            case 2:
-                path.mkdir()
+            case 0 | 1 | 2 as kind:
+                places = ("/dev/zero", "/dev/stdin", "/proc/self/mem", "/etc/passwd", path.name, "not there")
+                no_file(path, kind, places, rng)
             case 3:
                 (bad / f"link-{number}").symlink_to(rng.choice((folder, "/", "..")), target_is_directory=True)
             case 4:
