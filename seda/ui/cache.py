@@ -23,7 +23,7 @@ from seda.images import SUFFIXES
 from seda.journey import Journey
 from seda.player.payload import player_payload
 from seda.storage import read_json
-from seda.ui.pictures import picture_strip
+from seda.ui.pictures import ReadPicture, picture_strip
 from seda.ui.state import PictureFile
 from seda.ui.visitor import aligner_folder
 
@@ -157,6 +157,12 @@ def _sample(folder: Path, entry: dict[str, str]) -> Sample:
     source = entry.get("source", "")
     source = source if isinstance(source, str) else json.dumps(source, ensure_ascii=False)
     return Sample(f"{folder.name}/{path.name}", entry.get("name", path.stem), entry.get("label", ""), source, path)
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def sample_thumbnail(path: Path) -> str:
+    """A sample in small, as a data URL; see `seda.ui.pictures`."""
+    return ReadPicture.of(PictureFile(path.name, path.read_bytes())).thumbnail
 
 
 def sample_files(keys: Collection[str]) -> tuple[PictureFile, ...]:

@@ -44,7 +44,7 @@ def choose_samples(state: AppState) -> None:
     with st.container(height=196, key="trajectories.gallery"):
         for start in range(0, len(shown), 4):
             for column, sample in zip(st.columns(4, gap="small"), shown[start : start + 4], strict=False):
-                column.image(str(sample.path), width="stretch", alt=sample.name)
+                column.image(cache.sample_thumbnail(sample.path), width="stretch", alt=sample.name)
                 key = begin_widget(f"trajectories.sample.{sample.key}", sample.key in state.samples)
                 if column.checkbox(sample.name, key=key, label_visibility="collapsed", help=about(sample)):
                     ticked.add(sample.key)

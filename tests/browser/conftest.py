@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
 from seda.export import write_export
 from tests.toy import toy_journey
@@ -38,11 +38,21 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(chromium: Browser) -> Iterator[Page]:
-    """A page of 1280 x 720 whose console errors and uncaught exceptions fail the test."""
+    """A page of 1280 x 720 whose console errors, uncaught exceptions and pictures by file fail the test."""
     context = chromium.new_context(viewport={"width": 1280, "height": 720})
     page = context.new_page()
     problems: list[str] = []
-    page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+
+    def on_console(message: ConsoleMessage) -> None:
+        if message.type == "error":
+            problems.append(f"{message.text} [{message.location['url']}]")
+
+    def on_request(request: Request) -> None:
+        if request.resource_type == "image" and "/media/" in request.url:  # gone when the next run comes quickly
+            problems.append(f"a picture that is not in the page itself: {request.url}")
+
+    page.on("console", on_console)
+    page.on("request", on_request)
     page.on("pageerror", lambda error: problems.append(str(error)))
     yield page
     context.close()
