@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import struct
 import threading
 from collections.abc import Mapping, Sequence
@@ -71,10 +72,12 @@ MAP_NOTES = {
 
 
 class _Kept:
-    """The payload of one journey, None until it is made, and the lock of those who wait for it."""
+    """The payload of one journey and its JSON, None until they are made, and the lock of those who wait for them."""
 
     def __init__(self) -> None:
-        self.lock, self.payload = threading.Lock(), None
+        self.lock = threading.Lock()
+        self.payload: dict[str, Any] | None = None
+        self.encoded: bytes | None = None
 
 
 _kept: WeakKeyDictionary[Journey, _Kept] = WeakKeyDictionary()  # the one asked for last is last
@@ -92,14 +95,33 @@ def player_payload(journey: Journey) -> dict[str, Any]:
         ConfigError: more items or states than the player can animate.
         ProjectionError: a position on a map, or a number that belongs to one, is not finite.
     """
-    with _lock:
-        _kept[journey] = kept = _kept.pop(journey, None) or _Kept()
-        for oldest in list(_kept)[:-MAX_KEPT]:
-            del _kept[oldest]
+    kept = _kept_of(journey)
     with kept.lock:
         if kept.payload is None:
             kept.payload = _build(journey)
         return kept.payload
+
+
+def encoded_payload(journey: Journey) -> bytes:
+    """The payload as JSON in UTF-8, made once as well: a page sends it each time that it is drawn.
+
+    Raises:
+        ConfigError: more items or states than the player can animate.
+        ProjectionError: a position on a map, or a number that belongs to one, is not finite.
+    """
+    payload, kept = player_payload(journey), _kept_of(journey)
+    with kept.lock:
+        if kept.encoded is None:
+            kept.encoded = json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode()
+        return kept.encoded
+
+
+def _kept_of(journey: Journey) -> _Kept:
+    with _lock:
+        _kept[journey] = kept = _kept.pop(journey, None) or _Kept()
+        for oldest in list(_kept)[:-MAX_KEPT]:
+            del _kept[oldest]
+    return kept
 
 
 def _build(journey: Journey) -> dict[str, Any]:

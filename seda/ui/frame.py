@@ -9,6 +9,7 @@ import streamlit as st
 from seda.ui.rules import TRAIN, rules
 from seda.ui.state import app_state
 from seda.ui.theme import ICON, LOGO, SIDEBAR_WIDTH, apply_style
+from seda.ui.turns import PAGES
 
 with suppress(ImportError):  # an older Streamlit has another server, which keeps uploads in memory
     from starlette.formparsers import MultiPartParser
@@ -18,21 +19,24 @@ with suppress(ImportError):  # an older Streamlit has another server, which keep
 
 
 def show_frame() -> None:
-    """Run the page that the address names, within the frame."""
-    app_state().framed = True
-    st.set_page_config(page_title="SeDA Explorer", page_icon=ICON, layout="wide", initial_sidebar_state=SIDEBAR_WIDTH)
-    st.logo(LOGO, size="large")
-    apply_style()
-    pages = [
-        st.Page("pages/trajectories.py", title="Trajectories", icon=":material/moving:", default=True),
-        st.Page("pages/search.py", title="Search", icon=":material/image_search:"),
-        st.Page("pages/train.py", title="Train", icon=":material/fitness_center:"),
-        st.Page("pages/aligner.py", title="Aligner", icon=":material/model_training:"),
-        st.Page("pages/method.py", title="Method", icon=":material/menu_book:"),
-    ]
-    if not rules().allows(TRAIN):
-        pages = [page for page in pages if page.title != "Train"]
-    st.navigation(pages, position="top").run()
+    """Run the page that the address names, within the frame, when it is its turn."""
+    with PAGES.turn():
+        app_state().framed = True
+        st.set_page_config(
+            page_title="SeDA Explorer", page_icon=ICON, layout="wide", initial_sidebar_state=SIDEBAR_WIDTH
+        )
+        st.logo(LOGO, size="large")
+        apply_style()
+        pages = [
+            st.Page("pages/trajectories.py", title="Trajectories", icon=":material/moving:", default=True),
+            st.Page("pages/search.py", title="Search", icon=":material/image_search:"),
+            st.Page("pages/train.py", title="Train", icon=":material/fitness_center:"),
+            st.Page("pages/aligner.py", title="Aligner", icon=":material/model_training:"),
+            st.Page("pages/method.py", title="Method", icon=":material/menu_book:"),
+        ]
+        if not rules().allows(TRAIN):
+            pages = [page for page in pages if page.title != "Train"]
+        st.navigation(pages, position="top").run()
 
 
 def stand_in_frame() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Any
@@ -10,7 +11,7 @@ import streamlit as st
 
 from seda.journey import Journey
 from seda.player.files import player_script, player_style
-from seda.player.payload import player_payload
+from seda.player.payload import encoded_payload, player_payload
 
 ABOVE = 84  # px that Streamlit's header and the page's edges take of the window (seda/ui/theme.py)
 
@@ -52,16 +53,16 @@ def show_player(
         ConfigError: more items or states than the player can animate.
         ProjectionError: a position on a map is not finite.
     """
-    payload = player_payload(journey)
     options = {"height": height, "above": ABOVE, "start": asdict(start) if start else None, "address": address}
     result = _component()(
         key=key,
-        data={"payload": payload, "options": options},
+        # bytes: a dict is made JSON twice each time, once for its hash
+        data=b'{"options":%b,"payload":%b}' % (json.dumps(options).encode(), encoded_payload(journey)),
         default={"view": None},
         height="content",
         on_view_change=_nothing,
     )
-    return _read_state(result.view, payload["fingerprint"], journey)
+    return _read_state(result.view, player_payload(journey)["fingerprint"], journey)
 
 
 @cache

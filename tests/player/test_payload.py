@@ -19,7 +19,7 @@ from seda.evaluation.trajectories import commitment_step, decisions
 from seda.journey import Journey
 from seda.picture_bounds import bare_png
 from seda.player import payload as module
-from seda.player.payload import player_payload
+from seda.player.payload import encoded_payload, player_payload
 from tests.toy import toy_journey
 
 
@@ -243,6 +243,8 @@ def test_64_items_with_everything_stay_below_3_mb():
 def test_built_once_and_named_by_its_content():
     journey = toy_journey()
     assert player_payload(journey) is player_payload(journey)
+    assert encoded_payload(journey) is encoded_payload(journey)
+    assert json.loads(encoded_payload(journey)) == player_payload(journey)
     assert player_payload(journey)["fingerprint"] == player_payload(toy_journey())["fingerprint"]
     assert player_payload(journey)["fingerprint"] != player_payload(toy_journey(seed=1))["fingerprint"]
 

@@ -868,15 +868,16 @@ export function mount(host, payload, options = {}) {
   return new Player(host, payload, options);
 }
 
-/** Entrance for st.components.v2: called at mount and again at each rerun. */
+/** Entrance for st.components.v2: called at mount and again at each rerun. `data` is JSON, as seda/ui/player.py sends it. */
 export default function streamlitComponent({ data, parentElement, setStateValue }) {
-  const options = { ...data.options, report: (state) => setStateValue("view", state) };
+  const { payload, options: sent } = JSON.parse(new TextDecoder().decode(data));
+  const options = { ...sent, report: (state) => setStateValue("view", state) };
   // Kept at the element: the module itself may be loaded again between two calls.
   let player = parentElement.sedaPlayer;
   if (!player || player.destroyed) {
-    player = parentElement.sedaPlayer = new Player(parentElement, data.payload, options);
+    player = parentElement.sedaPlayer = new Player(parentElement, payload, options);
   } else {
-    if (player.journey.fingerprint !== data.payload.fingerprint) player.load(data.payload);
+    if (player.journey.fingerprint !== payload.fingerprint) player.load(payload);
     player.update(options);
   }
   player.owner = (player.owner ?? 0) + 1;
