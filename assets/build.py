@@ -35,9 +35,9 @@ from seda.data.features import SHIPPED, encode_split, feature_file_name, find_fe
 from seda.encoders import load_encoder  # noqa: E402
 from seda.encoders.base import Encoder  # noqa: E402
 from seda.images import NamedImage, read_image  # noqa: E402
+from seda.journeys.tracing import Workbench, trace_images  # noqa: E402
 from seda.projection import load_maps  # noqa: E402
 from seda.storage import write_bytes, write_json  # noqa: E402
-from seda.tracing import Workbench, trace_images  # noqa: E402
 from seda.training.recipe import chosen_images, save_pictures  # noqa: E402
 
 SAMPLES_PER_CLASS = 3

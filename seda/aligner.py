@@ -28,10 +28,10 @@ from seda.device import check_device
 from seda.diffusion.sampling import DenoisingPath, StepEvent
 from seda.errors import FileFormatError, FingerprintError, ShapeError
 from seda.evaluation.maps import thinning
+from seda.journeys.trajectory import Trajectory
 from seda.models.scaler import FeatureScaler
 from seda.stages import SemanticLearner, SemanticTranslator
 from seda.storage import ArrayInfo, fingerprint, read_arrays, write_arrays
-from seda.trajectory import Trajectory
 
 WEIGHTS_FILE = "aligner.safetensors"
 # what `ReferenceFeatures` holds; f and v pictures whose paths are fitted to and scored on

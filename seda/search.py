@@ -42,7 +42,7 @@ from seda.storage import local_path, read_json, readable
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from seda.tracing import Workbench
+    from seda.journeys.tracing import Workbench
 
 SAMPLES = Path(__file__).resolve().parents[1] / "assets" / "samples"
 LABELS_FILE = "samples.json"  # beside pictures: a list of {"file": ..., "label": ...}
@@ -114,7 +114,7 @@ def encode_gallery(
 
 
 def _encode(chosen: Sequence[tuple[NamedImage, str]], workbench: Workbench) -> Gallery:
-    from seda.tracing import content_seed
+    from seda.journeys.tracing import content_seed
 
     images = [item for item, _ in chosen]
     features = workbench.encoder.encode_images([item.image for item in images])

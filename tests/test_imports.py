@@ -33,7 +33,7 @@ def run(code: str) -> subprocess.CompletedProcess[str]:
 
 def test_core_needs_neither_streamlit_nor_plotly():
     modules = [name for name in core_modules() if not name.startswith(DRAWS)]
-    assert "seda.aligner" in modules and "seda.tracing" in modules
+    assert "seda.aligner" in modules and "seda.journeys.tracing" in modules
     result = run(BLOCKED_IMPORT.format(blocked=("streamlit", "plotly"), modules=modules))
     assert result.returncode == 0, result.stderr
 

@@ -15,11 +15,11 @@ from seda.card import read_card
 from seda.cli import ANSWERED, WRONG_CALL, main
 from seda.encoders import load_encoder
 from seda.errors import FingerprintError
-from seda.journey import Journey
+from seda.journeys.journey import Journey
+from seda.journeys.tracing import Workbench
 from seda.projection import aligner_map
 from seda.projection.fit import MapConfig
 from seda.projection.words import WORD_MAPS
-from seda.tracing import Workbench
 from seda.ui.card import _command
 from tests.local_clip import LAYOUT, NAMES, drawn, image_folder, random_weights, write_clip, write_model
 

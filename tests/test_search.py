@@ -14,6 +14,7 @@ from seda.config import SamplingConfig
 from seda.encoders import load_encoder
 from seda.errors import ClassTextError, DataError
 from seda.evaluation.alignment import recall_at_k, recall_of_scores, unit
+from seda.journeys.tracing import Workbench, content_seed
 from seda.search import (
     SAMPLES,
     WAYS,
@@ -25,7 +26,6 @@ from seda.search import (
     search_scores,
     word_list,
 )
-from seda.tracing import Workbench, content_seed
 from seda.ui import cache
 from tests.tiny import CLASSES
 

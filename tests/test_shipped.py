@@ -17,10 +17,10 @@ from seda.encoders import load_encoder
 from seda.errors import DataError
 from seda.evaluation.trajectories import accuracy_along_path, decisions
 from seda.images import NamedImage, read_image
-from seda.journey import Journey
+from seda.journeys.journey import Journey
+from seda.journeys.reference_pictures import FILE as PICTURES_FILE
+from seda.journeys.tracing import Workbench, content_seed, maps_of, place_trajectory, retrace, trace_images
 from seda.projection import load_maps
-from seda.reference_pictures import FILE as PICTURES_FILE
-from seda.tracing import Workbench, content_seed, maps_of, place_trajectory, retrace, trace_images
 
 ASSETS = Path(__file__).resolve().parents[1] / "assets"
 EXAMPLES, SAMPLES = ASSETS / "journeys", ASSETS / "samples"

@@ -12,9 +12,9 @@ from seda.config import SamplingConfig
 from seda.encoders import load_encoder
 from seda.figures.tables import naming_table
 from seda.images import NamedImage, read_image
-from seda.journey import Journey
+from seda.journeys.journey import Journey
+from seda.journeys.tracing import Workbench, maps_of, place_trajectory, retrace, trace_images
 from seda.projection import load_maps
-from seda.tracing import Workbench, maps_of, place_trajectory, retrace, trace_images
 
 ASSETS = Path(__file__).resolve().parents[1] / "assets"
 PHOTOS = ASSETS / "samples" / "photos"

@@ -21,10 +21,10 @@ from seda.encoders.bundled import BundledEncoder
 from seda.encoders.openclip import OpenClipEncoder
 from seda.evaluation.alignment import recall_of_scores
 from seda.images import NamedImage
+from seda.journeys.seed_clouds import seed_cloud
+from seda.journeys.tracing import Workbench, refit_journey, retrace, trace_images
 from seda.projection import aligner_map, load_map
 from seda.search import Gallery, search_scores
-from seda.seed_clouds import seed_cloud
-from seda.tracing import Workbench, refit_journey, retrace, trace_images
 from tests.local_clip import LAYOUT, random_weights, write_model
 from tests.stand_in_device import DEVICE, StandInDevice, StandInTensor, moved
 from tests.tiny import picture

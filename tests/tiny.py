@@ -61,9 +61,9 @@ def tiny_aligner(folder: Path) -> Path:
     from seda.aligner import load_aligner, package_versions
     from seda.card import AlignerCard, write_card
     from seda.config import TrainingConfig
+    from seda.journeys.reference_pictures import ReferencePictures
     from seda.projection.aligner_map import fit_aligner_maps
     from seda.projection.fit import MapConfig
-    from seda.reference_pictures import ReferencePictures
     from seda.training.recipe import chosen_images, reference_features
 
     encoder, result, data = _trained()

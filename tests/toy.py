@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from seda.ghosts import with_ghost
-from seda.journey import Journey, Neighbors, SeedCloud
-from seda.trajectory import MapPositions, Trajectory
+from seda.journeys.ghosts import with_ghost
+from seda.journeys.journey import Journey, Neighbors, SeedCloud
+from seda.journeys.trajectory import MapPositions, Trajectory
 
 NAMES = ("coat", "sneaker", "bag", "dress", "sandal", "shirt", "trouser", "pullover", "ankle boot", "T-shirt")
 WIDTH = 16

@@ -138,8 +138,8 @@ def aligner_tasks(
 
     def trace() -> Work:
         """From pictures to what the player draws."""
+        from seda.journeys.tracing import Workbench, trace_images
         from seda.player.payload import player_payload
-        from seda.tracing import Workbench, trace_images
 
         workbench = Workbench(pretrained, encoder, {frozen.name: frozen})
         images = [NamedImage(str(index), picture) for index, picture in enumerate(_pictures(TRACED, seed))]

@@ -31,7 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
     found = list(find_pictures(arguments.paths))
     workbench = load_workbench(arguments)
 
-    from seda.tracing import content_seed
+    from seda.journeys.tracing import content_seed
 
     encoder, aligner = workbench.encoder, workbench.aligner
     texts = workbench.encode_class_texts(names, aligner.card.template)

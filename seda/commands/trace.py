@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
     terminal.say_all(workbench.notes_on(names))
 
     from seda.export import write_export
-    from seda.tracing import trace_images
+    from seda.journeys.tracing import trace_images
 
     images = [NamedImage(readable(Path(item.name).name), item.image) for item in images]  # folders are not shared
     journey = trace_images(

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from seda.evaluation.trajectories import commitment_step, decisions
-from seda.trajectory import Trajectory
+from seda.journeys.trajectory import Trajectory
 
 MAX_CHANGES = 12  # of the nearest class text, told for one path; chosen here: what is still read
 SHOWN = 60  # characters of a class text

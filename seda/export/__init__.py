@@ -6,7 +6,7 @@ from pathlib import Path
 
 from seda.errors import ConfigError
 from seda.export.csv import to_csv
-from seda.journey import Journey
+from seda.journeys.journey import Journey
 from seda.player import to_html
 from seda.storage import write_bytes
 

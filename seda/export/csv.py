@@ -10,8 +10,8 @@ import pandas as pd
 
 from seda.evaluation.sentences import class_margins
 from seda.evaluation.trajectories import commitment_step, decisions
-from seda.journey import Journey
-from seda.trajectory import MapPositions
+from seda.journeys.journey import Journey
+from seda.journeys.trajectory import MapPositions
 
 STAGE_NAMES = ("visual feature", "semantic learner", "semantic translator")
 

@@ -11,7 +11,7 @@ from plotly.subplots import make_subplots
 
 from seda.errors import ConfigError, ShapeError
 from seda.figures.palette import HUES, class_style, style_indices
-from seda.journey import Journey
+from seda.journeys.journey import Journey
 
 NAME_LENGTH = 40  # characters of a class text in a legend or on an axis
 ACCENT = "#3B5BDB"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from seda.trajectory import MAP_LABELS
+from seda.journeys.trajectory import MAP_LABELS
 
 
 def map_table(scores: Mapping[str, Mapping[str, float]]) -> pd.DataFrame:

@@ -7,7 +7,7 @@ import hashlib
 import html
 import json
 
-from seda.journey import Journey
+from seda.journeys.journey import Journey
 from seda.player.files import player_font, player_script, player_style
 from seda.player.payload import player_payload
 

@@ -25,10 +25,10 @@ from seda.evaluation.sentences import class_margins, cloud_ends, cloud_sentence,
 from seda.evaluation.trajectories import commitment_step, decisions, flips
 from seda.figures.palette import class_style, style_indices
 from seda.images import png_url
-from seda.journey import Ghost, Journey, Neighbors, SeedCloud
+from seda.journeys.journey import Ghost, Journey, Neighbors, SeedCloud
+from seda.journeys.trajectory import MapPositions
 from seda.picture_bounds import bare_png, bounds_of
 from seda.storage import fingerprint
-from seda.trajectory import MapPositions
 
 PAYLOAD_VERSION = 3
 

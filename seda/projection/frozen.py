@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from seda.errors import FileFormatError, ProjectionError
+from seda.journeys.trajectory import MAP_LABELS
 from seda.map_schema import check_map
 from seda.projection.projectors import PROJECTORS, Projector
 from seda.storage import read_arrays, write_arrays
-from seda.trajectory import MAP_LABELS
 
 FORMAT = "seda-map"
 FORMAT_VERSION = 2

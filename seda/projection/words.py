@@ -12,9 +12,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from seda.journeys.trajectory import Trajectory
 from seda.projection.frozen import FrozenMap
 from seda.projection.projectors import PcaProjector
-from seda.trajectory import Trajectory
 
 WORD_MAPS = {"words-2d": 2, "words-3d": 3}  # name: dimensions
 RADIUS = 5.0  # of the words around the middle, map units; as wide as the other maps

@@ -25,9 +25,9 @@ from seda.data.named_pictures import OTHER, clip_art, emoji_things, photographs
 from seda.data.wordnet import WORDS_PER_CATEGORY, CategoryWord, WordNet, imagenet_words
 from seda.encoders.bundled import BundledEncoder
 from seda.errors import EncoderError
+from seda.journeys.reference_pictures import ReferencePictures
 from seda.making import finish_aligner
 from seda.projection.fit import MapConfig
-from seda.reference_pictures import ReferencePictures
 from seda.training.recipe import Progress, fit_and_save_maps, save_for_maps
 from seda.training.word_closed_forms import (
     MODEL,

@@ -31,11 +31,11 @@ from seda.data.features import chosen_indices, encode_split
 from seda.encoders.base import Encoder, shares_space
 from seda.errors import ConfigError, DataError
 from seda.evaluation.trajectories import accuracy_along_path, bootstrap_band, decisions
+from seda.journeys.reference_pictures import FILE as PICTURES_FILE
+from seda.journeys.reference_pictures import ReferencePictures
 from seda.making import finish_aligner, keep_maps, making_folder, put_in_place
 from seda.projection.aligner_map import TRACING, fit_aligner_maps
 from seda.projection.fit import MapConfig
-from seda.reference_pictures import FILE as PICTURES_FILE
-from seda.reference_pictures import ReferencePictures
 from seda.storage import sha256_file
 from seda.training.checkpoint import FILE as CHECKPOINT_FILE
 from seda.training.fit import TrainingEvent, TrainingResult, TrainingSet, fit_aligner, split_validation

@@ -20,7 +20,7 @@ import streamlit as st
 from seda.card import CARD_FILE, AlignerCard, read_card
 from seda.errors import FileFormatError, SedaError
 from seda.images import SUFFIXES
-from seda.journey import Journey
+from seda.journeys.journey import Journey
 from seda.player.payload import player_payload
 from seda.storage import read_json
 from seda.ui.pictures import ReadPicture, picture_strip
@@ -30,7 +30,7 @@ from seda.ui.visitor import aligner_folder
 if TYPE_CHECKING:
     from seda.encoders import Encoder
     from seda.encoders.openclip_list import OpenClipInfo
-    from seda.tracing import Workbench
+    from seda.journeys.tracing import Workbench
 
 STRIP = 5  # pictures that stand for an example
 MODELS = 2  # aligners, and encoders, that are kept: two visitors may look through different ones in turns
@@ -213,8 +213,8 @@ def _freed(loaded: object) -> None:
 @st.cache_resource(max_entries=MODELS, show_spinner=False, on_release=_freed)
 def _workbench(folder: str, changed: int, weights_changed: int, device: str) -> Workbench:
     from seda.aligner import load_aligner
+    from seda.journeys.tracing import Workbench
     from seda.projection import load_maps
-    from seda.tracing import Workbench
 
     aligner = load_aligner(folder, device)
     workbench = Workbench(aligner, encoder(aligner.card.encoder), load_maps(folder))

@@ -11,7 +11,7 @@ from seda.class_texts import parse_class_texts
 from seda.config import PATH_FAMILIES, SAMPLERS, SamplingConfig
 from seda.errors import ImageError, SedaError
 from seda.images import png_url
-from seda.journey import Journey
+from seda.journeys.journey import Journey
 from seda.ui import cache, links
 from seda.ui.errors import errors_on_screen, plain
 from seda.ui.gallery import choose_samples

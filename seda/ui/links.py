@@ -18,7 +18,7 @@ from urllib.parse import urlencode
 from seda.class_texts import fill_template, parse_class_texts, quoted
 from seda.config import SamplingConfig
 from seda.errors import SedaError
-from seda.journey import Journey
+from seda.journeys.journey import Journey
 from seda.ui.player import PlayerState
 
 MAX_LINK = 6_000  # characters; chosen here: mail programs and chats pass that on whole

@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from seda.journey import Journey
+from seda.journeys.journey import Journey
 from seda.player.files import player_script, player_style
 from seda.player.payload import encoded_payload, player_payload
 

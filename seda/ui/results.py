@@ -7,8 +7,8 @@ from typing import Any
 
 import streamlit as st
 
-from seda.journey import Journey
-from seda.trajectory import MapPositions
+from seda.journeys.journey import Journey
+from seda.journeys.trajectory import MapPositions
 from seda.ui.address import follow
 from seda.ui.errors import errors_on_screen, plain, show_error, show_failures, show_notes
 from seda.ui.player import show_player

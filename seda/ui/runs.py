@@ -16,7 +16,7 @@ import streamlit as st
 from seda.class_texts import parse_class_texts
 from seda.errors import FingerprintError, ImageError, LimitError, SedaError
 from seda.images import ImageFailure, read_images
-from seda.journey import Ghost, Journey
+from seda.journeys.journey import Ghost, Journey
 from seda.ui import cache
 from seda.ui.errors import plain
 from seda.ui.line import RUNS, place_text
@@ -28,7 +28,7 @@ from seda.ui.state import AppState, RefitRequest, Request, SeedRequest, Shown, T
 if TYPE_CHECKING:
     from seda.diffusion.sampling import StepEvent
     from seda.images import NamedImage
-    from seda.tracing import Workbench
+    from seda.journeys.tracing import Workbench
 
 Report = Callable[[float, str], None]  # told how much is done, 0 to 1, and what is being done
 
@@ -114,7 +114,7 @@ def _trace(request: TraceRequest, earlier: Shown | None, report: Report) -> Show
     if (anew := _seen_anew(request, workbench)) is not request:
         request = anew
         images, failures = _images(request, report)
-    from seda.tracing import retrace, trace_images
+    from seda.journeys.tracing import retrace, trace_images
 
     started = time.perf_counter()
     count = request.count if again else len(images)
@@ -149,8 +149,8 @@ def _trace(request: TraceRequest, earlier: Shown | None, report: Report) -> Show
 
 def _before(journey: Journey, earlier: Shown, workbench: Workbench) -> Ghost | None:
     """What a journey can be compared with: the picture before it; that one's own, where nothing was changed."""
-    from seda.ghosts import with_ghost
-    from seda.tracing import on_own_maps
+    from seda.journeys.ghosts import with_ghost
+    from seda.journeys.tracing import on_own_maps
 
     there = on_own_maps(earlier.journey, workbench)
     if there.ghost is None and earlier.before is not None:
@@ -194,7 +194,7 @@ def _images(request: TraceRequest, report: Report) -> tuple[list[NamedImage], tu
 
 def _refit(request: RefitRequest, report: Report) -> Shown:
     workbench = _workbench(request.aligner, 0.0, report)
-    from seda.tracing import refit_journey, refittable
+    from seda.journeys.tracing import refit_journey, refittable
 
     names = refittable(workbench)
     report(0.0, "Looking for neighbours; the first time this takes some seconds")
@@ -211,7 +211,7 @@ def _refit(request: RefitRequest, report: Report) -> Shown:
 
 def _repeat(request: SeedRequest, report: Report) -> Shown:
     workbench = _workbench(request.aligner, 0.0, report)
-    from seda.seed_clouds import seed_cloud, with_cloud
+    from seda.journeys.seed_clouds import seed_cloud, with_cloud
 
     started, total = time.perf_counter(), len(request.items)
     journey = request.shown.journey

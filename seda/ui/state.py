@@ -19,7 +19,7 @@ from seda.card import DEFAULT_ALIGNER
 from seda.config import SamplingConfig
 from seda.errors import SedaError
 from seda.images import ImageFailure
-from seda.journey import Ghost, Journey
+from seda.journeys.journey import Ghost, Journey
 from seda.ui.links import Settings, Source, settings_of, within_limits
 from seda.ui.player import PlayerState
 

@@ -41,7 +41,7 @@ from seda.ui.train_state import Finished, LoadRequest, TrainRequest, TrainState
 from seda.ui.visitor import own_home
 
 if TYPE_CHECKING:
-    from seda.reference_pictures import ReferencePictures
+    from seda.journeys.reference_pictures import ReferencePictures
     from seda.training.fit import TrainingEvent
 
 STOP_KEY = "train.stop"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from seda.card import AlignerCard
 from seda.data.uploaded_pictures import UploadedClass, UploadedPictures
 from seda.errors import SedaError
-from seda.reference_pictures import ReferencePictures
+from seda.journeys.reference_pictures import ReferencePictures
 from seda.training.history import Epoch
 from seda.training.unfinished import TrainingRecord
 from seda.ui.pictures import ReadPicture

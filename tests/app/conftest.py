@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 import seda.card
 from seda.config import SamplingConfig
 from seda.images import read_images
-from seda.journey import Journey
+from seda.journeys.journey import Journey
 from seda.ui import cache
 from seda.ui.state import AppState
 from tests.tiny import CLASSES
@@ -37,8 +37,8 @@ def _shapes(aligner_dir: Path, pictures: Path) -> Journey:
     """Three of the pictures, traced; its settings differ from the defaults, as a stored example's may."""
     from seda.aligner import load_aligner
     from seda.encoders import load_encoder
+    from seda.journeys.tracing import Workbench, trace_images
     from seda.projection import load_maps
-    from seda.tracing import Workbench, trace_images
 
     aligner = load_aligner(aligner_dir)
     workbench = Workbench(aligner, load_encoder(aligner.card.encoder), load_maps(aligner_dir))

@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 from seda.card import DEFAULT_ALIGNER
 from seda.config import SAMPLERS, SamplingConfig
 from seda.errors import FingerprintError
-from seda.journey import Journey
+from seda.journeys.journey import Journey
 from seda.projection import refit
 from seda.ui import cache
 from seda.ui.links import SAMPLES, Source

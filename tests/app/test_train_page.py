@@ -11,9 +11,9 @@ from streamlit.testing.v1 import AppTest
 
 from seda.card import find_aligner, list_aligners
 from seda.config import SamplingConfig, TrainingConfig
+from seda.journeys.reference_pictures import FILE as PICTURES
 from seda.projection import aligner_map
 from seda.projection.fit import MapConfig
-from seda.reference_pictures import FILE as PICTURES
 from seda.storage import sha256_file
 from seda.training import recipe, unfinished, words_alone
 from seda.training.unfinished import FEATURES, folder_of

@@ -570,7 +570,7 @@ def read_class_list(path: Path) -> None:
 def read_replay(path: Path) -> None:
     """Opened, played and exported."""
     from seda.export import write_export
-    from seda.journey import Journey
+    from seda.journeys.journey import Journey
     from seda.player.payload import player_payload
 
     journey = Journey.from_bytes(path.read_bytes(), path.name)
@@ -586,8 +586,8 @@ def read_aligner(path: Path) -> None:
 
     from seda.aligner import load_aligner
     from seda.config import SamplingConfig
+    from seda.journeys.reference_pictures import ReferencePictures
     from seda.projection import load_maps
-    from seda.reference_pictures import ReferencePictures
 
     loaded = load_aligner(path)
     maps = load_maps(path)
@@ -646,7 +646,7 @@ KINDS: dict[str, tuple[Callable[..., Iterator[tuple[str, Path]]], Callable[[Path
 NEEDED = {
     "pictures": ("seda.images",),
     "replays": ("seda.export", "seda.player.payload"),
-    "aligners": ("seda.aligner", "seda.projection", "seda.reference_pictures"),
+    "aligners": ("seda.aligner", "seda.projection", "seda.journeys.reference_pictures"),
     "feature_files": ("seda.data.feature_file", "pyarrow.parquet", "pyarrow.compute"),
     "configurations": ("seda.encoders.openclip", "tokenizers"),
     "folders": ("seda.data.image_folder",),

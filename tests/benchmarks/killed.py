@@ -55,7 +55,7 @@ RENEWED = 0.3  # of the kills of a download are followed by another version of t
 HANG = 1800.0  # seconds without a sign
 # imported before the first piece of work is begun, so that no moment falls on an import
 MODULES = ["torch", "open_clip", "umap", "pandas", "seda.cli", "seda.training.recipe", "seda.training.words_alone",
-           "seda.benchmark.report", "seda.tracing", "seda.export", "seda.encoders.download"]  # fmt: skip
+           "seda.benchmark.report", "seda.journeys.tracing", "seda.export", "seda.encoders.download"]  # fmt: skip
 WRITING = os.O_WRONLY | os.O_RDWR
 CHANGES = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.chmod", "os.truncate", "shutil.rmtree"}
 
@@ -272,7 +272,7 @@ def export(folder: Path, options: Mapping[str, Any], mark: object) -> None:
 
 
 def check_exports(folder: Path, options: Mapping[str, Any]) -> None:
-    from seda.journey import Journey
+    from seda.journeys.journey import Journey
 
     html, table, replay = (folder / f"journey{suffix}" for suffix in SUFFIXES)
     assert html.read_text().rstrip().endswith("</html>"), f"{html} is half"

@@ -42,10 +42,10 @@ from seda.data.feature_set import FeatureSet  # noqa: E402
 from seda.data.features import SHIPPED  # noqa: E402
 from seda.encoders import load_encoder  # noqa: E402
 from seda.images import NamedImage, read_images  # noqa: E402
-from seda.journey import Journey  # noqa: E402
+from seda.journeys.journey import Journey  # noqa: E402
+from seda.journeys.tracing import Workbench, maps_of, trace_images  # noqa: E402
 from seda.player.payload import player_payload  # noqa: E402
 from seda.projection import load_maps  # noqa: E402
-from seda.tracing import Workbench, maps_of, trace_images  # noqa: E402
 from tests.browser.conftest import find_chromium  # noqa: E402
 from tests.browser.served import served  # noqa: E402
 
@@ -70,7 +70,7 @@ import os, time
 from dataclasses import replace
 from pathlib import Path
 import streamlit as st
-from seda.journey import Journey
+from seda.journeys.journey import Journey
 from seda.ui.player import show_player
 
 st.set_page_config(layout="wide")

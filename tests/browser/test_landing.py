@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from seda.export import write_export
-from seda.journey import Journey
+from seda.journeys.journey import Journey
 from tests.browser.played import pause, pixels, root_of, show, until
 from tests.browser.readable import unreadable
 from tests.toy import toy_journey

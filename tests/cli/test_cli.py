@@ -18,7 +18,7 @@ from seda.benchmark import maps as benchmark_maps
 from seda.card import read_card
 from seda.cli import ANSWERED, UNANSWERED, WRONG_CALL, main
 from seda.data.torchvision_sets import SETS
-from seda.journey import Journey
+from seda.journeys.journey import Journey
 from seda.projection import aligner_map, load_maps
 from seda.projection import fit as projection_fit
 from seda.projection.aligner_map import SHIPPED

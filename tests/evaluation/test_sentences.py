@@ -15,7 +15,7 @@ from seda.evaluation.sentences import (
     quoted,
     statistic,
 )
-from seda.trajectory import Trajectory
+from seda.journeys.trajectory import Trajectory
 from tests.toy import toy_journey
 
 NAMES = ("shirt", "coat", "bag")

@@ -11,7 +11,7 @@ import pytest
 
 from seda.errors import ConfigError
 from seda.export import to_csv, write_export
-from seda.journey import Journey
+from seda.journeys.journey import Journey
 from seda.player import player_payload, to_html
 from seda.player.payload import MAP_NOTES
 from tests.toy import toy_journey

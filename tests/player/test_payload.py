@@ -16,7 +16,7 @@ from PIL.PngImagePlugin import PngInfo
 from seda.errors import ConfigError, ProjectionError
 from seda.evaluation.sentences import path_sentences
 from seda.evaluation.trajectories import commitment_step, decisions
-from seda.journey import Journey
+from seda.journeys.journey import Journey
 from seda.picture_bounds import bare_png
 from seda.player import payload as module
 from seda.player.payload import encoded_payload, player_payload

@@ -11,11 +11,11 @@ from seda.config import SamplingConfig, TrainingConfig
 from seda.encoders.batches import encode_all
 from seda.errors import ConfigError, DataError, FingerprintError
 from seda.images import NamedImage
+from seda.journeys.reference_pictures import ReferencePictures
+from seda.journeys.tracing import Workbench, maps_of, trace_images
 from seda.projection import load_maps
 from seda.projection.aligner_map import SHIPPED, fit_aligner_maps
 from seda.projection.fit import MapConfig
-from seda.reference_pictures import ReferencePictures
-from seda.tracing import Workbench, maps_of, trace_images
 from seda.training.recipe import train_aligner
 from tests.tiny import CLASSES, picture
 
@@ -156,7 +156,7 @@ def test_the_size_of_the_clouds_is_chosen_within_limits(tmp_path, monkeypatch):
 def test_large_clouds_are_thinned_evenly_and_the_number_of_all_is_kept(tmp_path, monkeypatch):
     loaded = train(tmp_path, monkeypatch)
     workbench = Workbench(loaded, SmallEncoder(), load_maps(loaded.folder))
-    monkeypatch.setattr("seda.tracing.MAX_REFERENCE", 10)
+    monkeypatch.setattr("seda.journeys.tracing.MAX_REFERENCE", 10)
     total = len(loaded.reference.features)
     every = -(-total // 10)
     images = [NamedImage("0.png", picture(0, 99))]

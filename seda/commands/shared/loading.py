@@ -10,7 +10,7 @@ from seda.commands.shared import terminal
 
 if TYPE_CHECKING:
     from seda.encoders.base import Encoder
-    from seda.tracing import Workbench
+    from seda.journeys.tracing import Workbench
 
 
 def choose_device(arguments: argparse.Namespace) -> str:
@@ -35,8 +35,8 @@ def load_workbench(arguments: argparse.Namespace) -> Workbench:
     card = read_card(arguments.aligner)  # a wrong name is said before torch is imported
 
     from seda.aligner import load_aligner
+    from seda.journeys.tracing import Workbench
     from seda.projection import load_maps
-    from seda.tracing import Workbench
 
     device = choose_device(arguments)
     aligner = load_aligner(arguments.aligner, device)

@@ -12,10 +12,10 @@ from seda.config import SamplingConfig
 from seda.diffusion.sampling import StepEvent, item_seed_under
 from seda.errors import ConfigError, ProjectionError
 from seda.evaluation.trajectories import decisions
-from seda.journey import Journey, SeedCloud
+from seda.journeys.journey import Journey, SeedCloud
+from seda.journeys.tracing import Workbench, check_traced_with, own_maps, sampling_of
 from seda.projection import FrozenMap
 from seda.projection.aligner_map import place_paths
-from seda.tracing import Workbench, check_traced_with, own_maps, sampling_of
 
 SEEDS = 16
 MAX_SEEDS = 64  # chosen here: more lines than that are a blot

@@ -19,12 +19,12 @@ from seda.encoders.base import Encoder
 from seda.errors import ConfigError, FileFormatError, FingerprintError
 from seda.evaluation.maps import N_NEIGHBORS, map_scores, nearest_neighbors, neighbors_kept, step_flags, thinning
 from seda.images import NamedImage, thumbnail_png
-from seda.journey import Journey
-from seda.neighbors import nearest_points, shown_neighbors
+from seda.journeys.journey import Journey
+from seda.journeys.neighbors import nearest_points, shown_neighbors
+from seda.journeys.reference_pictures import ReferencePictures
+from seda.journeys.trajectory import MAP_LABELS, MapPositions, Trajectory
 from seda.projection import FrozenMap
 from seda.projection.words import word_maps
-from seda.reference_pictures import ReferencePictures
-from seda.trajectory import MAP_LABELS, MapPositions, Trajectory
 
 MAX_REFERENCE = 20_000  # points drawn of the reference clouds; beyond, every k-th is
 LANDMARK_PATHS, LANDMARK_EVERY = 20, 3

@@ -11,9 +11,9 @@ from typing import Any, Self
 import numpy as np
 
 from seda.errors import ConfigError, FileFormatError, ShapeError
-from seda.replay_schema import FORMAT, FORMAT_VERSION, MAX_THUMBNAIL, REMEDY, check_replay
+from seda.journeys.replay_schema import FORMAT, FORMAT_VERSION, MAX_THUMBNAIL, REMEDY, check_replay
+from seda.journeys.trajectory import MAP_ARRAYS, MapPositions, Trajectory, check_stages
 from seda.storage import arrays_from_bytes, arrays_to_bytes, read_arrays, write_bytes
-from seda.trajectory import MAP_ARRAYS, MapPositions, Trajectory, check_stages
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from seda.errors import FileFormatError
-from seda.journey import Journey
-from seda.replay_schema import LAYOUT
+from seda.journeys.journey import Journey
+from seda.journeys.replay_schema import LAYOUT
 from seda.storage import ArrayInfo, arrays_from_bytes, arrays_to_bytes
 from tests.toy import toy_journey
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from seda.evaluation.sentences import quoted, statistic
-from seda.journey import Ghost, Journey
+from seda.journeys.journey import Ghost, Journey
+from seda.journeys.trajectory import Trajectory
 from seda.projection.words import fit_words
-from seda.trajectory import Trajectory
 
 SAME_FEATURES = 0.05  # of a feature's length: between bf16's rounding (.01) and any other picture
 LISTED = 5  # class texts that a change names

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from seda.ghosts import changes_between, matching_items, resample, with_ghost
-from seda.journey import Journey
-from seda.trajectory import Trajectory
+from seda.journeys.ghosts import changes_between, matching_items, resample, with_ghost
+from seda.journeys.journey import Journey
+from seda.journeys.trajectory import Trajectory
 from tests.toy import toy_journey
 
 SAMPLING = {"sampler": "ddim", "num_inference_steps": 8, "strength": 0.6, "eta": 0.0, "guidance": 3.0, "seed": 0}

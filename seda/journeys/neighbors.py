@@ -6,8 +6,8 @@ import numpy as np
 import torch
 
 from seda.evaluation.maps import N_NEIGHBORS
-from seda.journey import Neighbors
-from seda.reference_pictures import ReferencePictures
+from seda.journeys.journey import Neighbors
+from seda.journeys.reference_pictures import ReferencePictures
 
 N_SHOWN = 6  # training pictures a state; chosen here: as many as can be taken in at a glance
 CHUNK = 4096  # states at a time; their distances to a pool of 2,400 points take 40 MB

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from seda.errors import ConfigError, FileFormatError, ShapeError, StorageError
-from seda.journey import Journey
+from seda.journeys.journey import Journey
+from seda.journeys.trajectory import MAP_ARRAYS
 from seda.storage import read_arrays, write_arrays
-from seda.trajectory import MAP_ARRAYS
 from tests.toy import toy_journey
 
 

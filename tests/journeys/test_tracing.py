@@ -12,11 +12,11 @@ from seda.config import SamplingConfig
 from seda.encoders import load_encoder
 from seda.errors import ClassTextError, ConfigError, FileFormatError, FingerprintError, ProjectionError, Stopped
 from seda.images import read_images
-from seda.journey import Journey
+from seda.journeys.journey import Journey
+from seda.journeys.reference_pictures import FILE, ReferencePictures
+from seda.journeys.seed_clouds import MAX_CLOUDS, seed_cloud, spread, with_cloud
+from seda.journeys.tracing import Workbench, refit_journey, retrace, sampling_of, trace_images
 from seda.projection import load_maps, refit
-from seda.reference_pictures import FILE, ReferencePictures
-from seda.seed_clouds import MAX_CLOUDS, seed_cloud, spread, with_cloud
-from seda.tracing import Workbench, refit_journey, retrace, sampling_of, trace_images
 from tests.tiny import CLASSES
 
 NAMES = (*CLASSES, "a toy")

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from seda.errors import FileFormatError
-from seda.reference_pictures import FILE, ReferencePictures
+from seda.journeys.reference_pictures import FILE, ReferencePictures
 from seda.storage import read_arrays, write_arrays
 
 RNG = np.random.default_rng(0)

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from seda import neighbors
-from seda.neighbors import nearest_points, shown_neighbors
-from seda.reference_pictures import ReferencePictures
+from seda.journeys import neighbors
+from seda.journeys.neighbors import nearest_points, shown_neighbors
+from seda.journeys.reference_pictures import ReferencePictures
 
 RNG = np.random.default_rng(0)
 STATES = RNG.normal(size=(50, 12)).astype(np.float32)
