@@ -5,7 +5,7 @@
 
 from streamlit.starlette import App
 
-from seda.ui.server import middleware
+from seda.ui.serving.server import middleware
 
 if __name__ == "__main__":
     from seda.ui.frame import show_frame

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from seda.ui import cache
-from seda.ui.card import (
+from seda.ui.aligner.card import (
     show_classes,
     show_data,
     show_maps,
@@ -12,11 +12,11 @@ from seda.ui.card import (
     show_path_accuracy,
     show_provenance,
 )
-from seda.ui.controls import choose_aligner
 from seda.ui.errors import errors_on_screen, plain
 from seda.ui.frame import stand_in_frame
 from seda.ui.state import app_state
 from seda.ui.theme import reading_column
+from seda.ui.trajectories.controls import choose_aligner
 
 stand_in_frame()
 

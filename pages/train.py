@@ -6,8 +6,8 @@ from seda.ui.errors import errors_on_screen
 from seda.ui.frame import stand_in_frame
 from seda.ui.state import app_state
 from seda.ui.theme import reading_column
-from seda.ui.train import show_train
-from seda.ui.train_state import train_state
+from seda.ui.train.page import show_train
+from seda.ui.train.state import train_state
 
 stand_in_frame()
 

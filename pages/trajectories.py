@@ -2,15 +2,15 @@
 
 import streamlit as st
 
-from seda.ui.address import open_address
-from seda.ui.controls import side_panel
 from seda.ui.errors import errors_on_screen
-from seda.ui.examples import show_examples
 from seda.ui.frame import stand_in_frame
-from seda.ui.results import bring_into_view, show_details, show_messages, show_picture
-from seda.ui.runs import run_pending
 from seda.ui.state import app_state
-from seda.ui.stored import show_first_example
+from seda.ui.trajectories.address import open_address
+from seda.ui.trajectories.controls import side_panel
+from seda.ui.trajectories.examples import show_examples
+from seda.ui.trajectories.results import bring_into_view, show_details, show_messages, show_picture
+from seda.ui.trajectories.runs import run_pending
+from seda.ui.trajectories.stored import show_first_example
 
 stand_in_frame()
 

@@ -196,7 +196,7 @@ def check_aligner_name(name: str) -> str:
 
 def find_aligner(name_or_dir: str | Path) -> Path:
     """The folder of an aligner by its name, or of any by its path: a shipped one, one in the home, one that a visitor of the app
-    kept. Who may not see the visitors' asks `seda.ui.visitor`.
+    kept. Who may not see the visitors' asks `seda.ui.serving.visitor`.
 
     Raises:
         AlignerError: there is none.

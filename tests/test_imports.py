@@ -13,6 +13,24 @@ import seda
 ROOT = Path(seda.__file__).resolve().parents[1]
 NO_CORE = ("seda.ui", "seda.__main__")
 DRAWS = ("seda.figures", "seda.export", "seda.player")  # the only rooms outside of the screen that may know plotly
+# From the ground up, as docs/architecture.md draws them: a room imports its own layer and those below. The longest name counts.
+LAYERS = (
+    ("seda", "seda.errors"),
+    ("seda.array_layout", "seda.card", "seda.class_texts", "seda.config", "seda.device", "seda.images", "seda.making",
+     "seda.map_schema", "seda.picture_apart", "seda.picture_bounds", "seda.picture_worker", "seda.schema", "seda.storage"),
+    ("seda.diffusion", "seda.models"),
+    ("seda.stages",),
+    ("seda.journeys.trajectory", "seda.evaluation"),
+    ("seda.aligner",),
+    ("seda.data", "seda.encoders", "seda.projection"),
+    ("seda.journeys", "seda.search"),
+    ("seda.baselines", "seda.figures", "seda.training"),
+    ("seda.player",),
+    ("seda.export",),
+    ("seda.benchmark",),
+    ("seda.commands", "seda.ui"),
+    ("seda.__main__", "seda.cli"),
+)  # fmt: skip
 BLOCKED_IMPORT = """
 import importlib, sys
 for name in {blocked!r}:
@@ -85,11 +103,32 @@ def _code(path: Path) -> str:
     return text.split('"""', 2)[-1]
 
 
+def test_rooms_import_from_below():
+    layer = {room: height for height, rooms in enumerate(LAYERS) for room in rooms}
+
+    def room_of(module: str) -> str:
+        return max((room for room in layer if f"{module}.".startswith(f"{room}.")), key=len)
+
+    modules = _all_modules()
+    assert {room_of(name) for name in modules} | {"seda"} == set(layer)
+    assert [name for name in modules if room_of(name) == "seda"] == []
+    upward = [
+        f"{name} imports {needed}"
+        for name in sorted(modules)
+        for needed in sorted(_needs(name, modules))
+        if layer[room_of(needed)] > layer[room_of(name)]
+        or {room_of(name), room_of(needed)} == {"seda.commands", "seda.ui"}
+    ]
+    assert upward == []
+
+
+def _all_modules() -> set[str]:
+    return {info.name for info in pkgutil.walk_packages(seda.__path__, "seda.")}
+
+
 def test_no_module_needs_itself():
     """Imports inside functions count; those for a type checker alone do not."""
-    known = set(core_modules()) | {
-        info.name for info in pkgutil.walk_packages(seda.__path__, "seda.") if info.name.startswith("seda.ui")
-    }
+    known = _all_modules()
     needs = {name: _needs(name, known) for name in known}
     settled: set[str] = set()
     while ready := {name for name in needs.keys() - settled if needs[name] <= settled}:

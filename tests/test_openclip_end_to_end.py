@@ -20,7 +20,7 @@ from seda.journeys.tracing import Workbench
 from seda.projection import aligner_map
 from seda.projection.fit import MapConfig
 from seda.projection.words import WORD_MAPS
-from seda.ui.card import _command
+from seda.ui.aligner.card import _command
 from tests.local_clip import LAYOUT, NAMES, drawn, image_folder, random_weights, write_clip, write_model
 
 SHOWN = ("red circle", "red square", "blue ring", "green cross", "yellow triangle", "black stripe")

@@ -16,7 +16,7 @@ import pytest
 
 from seda.training import unfinished
 from seda.training.unfinished import UPLOADS, TrainingRecord
-from seda.ui.visitor import COOKIE, home_of
+from seda.ui.serving.visitor import COOKIE, home_of
 from tests.browser.served import ROOT, served
 from tests.visitor import Screen, Visitor, visiting
 

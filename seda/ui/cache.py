@@ -24,8 +24,8 @@ from seda.journeys.journey import Journey
 from seda.player.payload import player_payload
 from seda.storage import read_json
 from seda.ui.pictures import ReadPicture, picture_strip
+from seda.ui.serving.visitor import aligner_folder
 from seda.ui.state import PictureFile
-from seda.ui.visitor import aligner_folder
 
 if TYPE_CHECKING:
     from seda.encoders import Encoder

@@ -10,7 +10,7 @@ import streamlit as st
 
 from seda.errors import SedaError
 from seda.images import ImageFailure
-from seda.ui.rules import without_paths
+from seda.ui.serving.rules import without_paths
 
 _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 _TURNS = re.compile("[\u202a-\u202e\u2066-\u2069]")  # they would turn the direction of our own words behind them

@@ -6,10 +6,10 @@ from contextlib import suppress
 
 import streamlit as st
 
-from seda.ui.rules import TRAIN, rules
+from seda.ui.serving.rules import TRAIN, rules
+from seda.ui.serving.turns import PAGES
 from seda.ui.state import app_state
 from seda.ui.theme import ICON, LOGO, SIDEBAR_WIDTH, apply_style
-from seda.ui.turns import PAGES
 
 with suppress(ImportError):  # an older Streamlit has another server, which keeps uploads in memory
     from starlette.formparsers import MultiPartParser

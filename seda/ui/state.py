@@ -20,8 +20,8 @@ from seda.config import SamplingConfig
 from seda.errors import SedaError
 from seda.images import ImageFailure
 from seda.journeys.journey import Ghost, Journey
-from seda.ui.links import Settings, Source, settings_of, within_limits
-from seda.ui.player import PlayerState
+from seda.ui.trajectories.links import Settings, Source, settings_of, within_limits
+from seda.ui.trajectories.player import PlayerState
 
 if TYPE_CHECKING:
     from seda.ui.pictures import ReadPicture

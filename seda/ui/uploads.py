@@ -11,10 +11,10 @@ import streamlit as st
 from seda.errors import ImageError
 from seda.ui.errors import plain
 from seda.ui.pictures import ReadPicture, one_by_one
-from seda.ui.refusals import log_refusal
+from seda.ui.serving.refusals import log_refusal
+from seda.ui.serving.uploaded import show_lost
 from seda.ui.state import AppState, PictureFile, begin_widget
 from seda.ui.texts import UPLOADS_STAY
-from seda.ui.uploaded import show_lost
 
 if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile

@@ -9,10 +9,10 @@ import pytest
 
 from seda.card import DEFAULT_ALIGNER
 from seda.errors import StorageError
-from seda.ui import address, results, runs
-from seda.ui.links import EXAMPLE, SAMPLES
-from seda.ui.player import PlayerState
 from seda.ui.state import MAX_VISITED, TraceRequest
+from seda.ui.trajectories import address, results, runs
+from seda.ui.trajectories.links import EXAMPLE, SAMPLES
+from seda.ui.trajectories.player import PlayerState
 from tests.app.conftest import STEPS, press, said, state_of, type_classes, upload
 from tests.tiny import CLASSES
 

@@ -7,11 +7,11 @@ from streamlit.testing.v1 import AppTest
 
 from seda.card import EVALUATION, OWN_PICTURES, SAMPLE_PICTURES, WORDS_ALONE, read_card
 from seda.data.uploaded_pictures import UploadedPictures
-from seda.ui import card as page
+from seda.ui.aligner import card as page
 
 
 def screen(card):
-    from seda.ui.card import show_classes, show_data, show_provenance
+    from seda.ui.aligner.card import show_classes, show_data, show_provenance
 
     show_classes(card)
     show_data(card)

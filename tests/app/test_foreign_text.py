@@ -16,7 +16,7 @@ import pytest
 from seda.ui.errors import plain
 
 ROOT = Path(__file__).parents[2]
-SCREENS = [ROOT / "app.py", *sorted((ROOT / "pages").glob("*.py")), *sorted((ROOT / "seda" / "ui").glob("*.py"))]
+SCREENS = [ROOT / "app.py", *sorted((ROOT / "pages").glob("*.py")), *sorted((ROOT / "seda" / "ui").rglob("*.py"))]
 
 # Streamlit's methods, and which of their arguments are drawn as Markdown, by place or by name; help is one of each of them.
 # Others show text as it is: code, json, text, dataframe; values and placeholders of inputs, choices of a selectbox, alt.
@@ -54,16 +54,16 @@ ALIKE = {
 }
 # Arguments that are safe all the same, and why. One that is there no longer is an error, too
 KNOWN = {
-    "card.py: label": "ours, with a number that the card's schema has checked",
-    "card.py: explanation": "the same",
-    "controls.py: list(presets)": "the names of the presets, not their words",
-    "encoder_choice.py: label": "ours, of the calls of this function",
-    "theme.py: _STYLE.substitute(on_light=ON_PRIMARY['light'], on_dark=ON_PRIMARY['dark'], "
+    "aligner/card.py: label": "ours, with a number that the card's schema has checked",
+    "aligner/card.py: explanation": "the same",
+    "trajectories/controls.py: list(presets)": "the names of the presets, not their words",
+    "train/encoder_choice.py: label": "ours, of the calls of this function",
+    "ui/theme.py: _STYLE.substitute(on_light=ON_PRIMARY['light'], on_dark=ON_PRIMARY['dark'], "
     "accent_light=st.get_option('theme.light.primaryColor'), accent_dark=st.get_option('theme.dark.primaryColor'), "
     "caption=CAPTION_OPACITY, smallest=SMALLEST)": "the operator's colours",
-    "uploads.py: look.html": "escaped where it is made",
-    "gallery.py: sample.name": "of the samples that come with the program",
-    "search.py: f'**{rank}.** {score(hit.score)}{mark}  \\n{plain(name)}'": "a score is a number as text",
+    "ui/uploads.py: look.html": "escaped where it is made",
+    "ui/gallery.py: sample.name": "of the samples that come with the program",
+    "search/search.py: f'**{rank}.** {score(hit.score)}{mark}  \\n{plain(name)}'": "a score is a number as text",
 }
 
 
@@ -279,7 +279,11 @@ def _drawn(call: ast.Call) -> Iterator[ast.AST]:
 
 
 def _found() -> list[tuple[str, int, str]]:
-    return [(path.name, *one) for path in SCREENS for one in foreign_texts(path.read_text(encoding="utf-8"), path)]
+    return [
+        (f"{path.parent.name}/{path.name}", *one)
+        for path in SCREENS
+        for one in foreign_texts(path.read_text(encoding="utf-8"), path)
+    ]
 
 
 def test_what_users_bring_is_drawn_as_text():

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from seda.config import SamplingConfig
-from seda.ui import links
-from seda.ui.links import Catalog, Settings, Source, read_link, read_view, write_link, write_view
-from seda.ui.player import PlayerState
+from seda.ui.trajectories import links
+from seda.ui.trajectories.links import Catalog, Settings, Source, read_link, read_view, write_link, write_view
+from seda.ui.trajectories.player import PlayerState
 from tests.toy import toy_journey
 
 OWN = ("boot", "coat")

@@ -17,10 +17,10 @@ from seda.errors import FingerprintError
 from seda.journeys.journey import Journey
 from seda.projection import refit
 from seda.ui import cache
-from seda.ui.links import SAMPLES, Source
-from seda.ui.player import PlayerState
-from seda.ui.runs import _seen_anew
 from seda.ui.state import TraceRequest
+from seda.ui.trajectories.links import SAMPLES, Source
+from seda.ui.trajectories.player import PlayerState
+from seda.ui.trajectories.runs import _seen_anew
 from tests.app.conftest import STEPS, press, said, state_of, type_classes, upload
 from tests.tiny import CLASSES
 from tests.toy import toy_journey

@@ -13,12 +13,12 @@ import streamlit as st
 
 from seda.card import aligner_home
 from seda.errors import AlignerError, ConfigError, LimitError
-from seda.ui import gate, rules
-from seda.ui.gate import Gate, Rate
-from seda.ui.line import AT_FRONT, PATIENCE, Line
-from seda.ui.rules import Limits, is_at_home, server_settings, without_paths
-from seda.ui.train_state import EncoderChoice
-from seda.ui.visitor import COOKIE, aligner_folder, is_secret
+from seda.ui.serving import gate, rules
+from seda.ui.serving.gate import Gate, Rate
+from seda.ui.serving.line import AT_FRONT, PATIENCE, Line
+from seda.ui.serving.rules import Limits, is_at_home, server_settings, without_paths
+from seda.ui.serving.visitor import COOKIE, aligner_folder, is_secret
+from seda.ui.train.state import EncoderChoice
 from tests.app.conftest import press, said, state_of
 from tests.app.test_pages import choose_aligner, type_classes, use_samples
 from tests.tiny import CLASSES
@@ -106,8 +106,8 @@ def test_a_train_page_that_is_open_may_still_know_no_paths_and_no_hub(open_app, 
     assert not {"Local file", "Hugging Face hub"} & set(app.segmented_control(key="train.encoder.kind").options)
     assert "Folder on the server" not in app.segmented_control(key="train.source").options
     train = app.session_state["train.state"]
-    from seda.ui.encoder_choice import check_open
-    from seda.ui.train_pictures import check_dataset
+    from seda.ui.train.encoder_choice import check_open
+    from seda.ui.train.pictures import check_dataset
 
     for name in (
         "open_clip:local-dir:/x",
@@ -150,7 +150,7 @@ def test_a_run_has_so_many_cells_and_so_many_seconds(open_app, open_nothing, mon
     assert "a run on this server may have 50" in said(app, "error")
     open_nothing(run_seconds=1)
     ticks = iter(range(0, 10**6, 2))
-    monkeypatch.setattr("seda.ui.runs.time.monotonic", lambda: next(ticks))
+    monkeypatch.setattr("seda.ui.trajectories.runs.time.monotonic", lambda: next(ticks))
     press(app)
     assert "longer than the 1 s" in said(app, "error") and state_of(app).pending is None
 

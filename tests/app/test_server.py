@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from streamlit.web.server.app_discovery import discover_asgi_app
 
-from seda.ui.server import PAGES, PageAddresses
+from seda.ui.serving.server import PAGES, PageAddresses
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = b"<html><head><title>x</title></head></html>"

@@ -17,10 +17,11 @@ from seda.projection.fit import MapConfig
 from seda.storage import sha256_file
 from seda.training import recipe, unfinished, words_alone
 from seda.training.unfinished import FEATURES, folder_of
-from seda.ui import train_runs, visitor
-from seda.ui.links import SAMPLES
+from seda.ui.serving import visitor
 from seda.ui.state import UPLOAD
-from seda.ui.train_state import EncoderChoice, TrainState
+from seda.ui.train import runs as train_runs
+from seda.ui.train.state import EncoderChoice, TrainState
+from seda.ui.trajectories.links import SAMPLES
 from tests.app.conftest import press, said, state_of
 from tests.local_clip import write_clip
 from tests.tiny import CLASSES, picture

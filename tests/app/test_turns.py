@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from seda.ui import line, turns
-from seda.ui.line import Line
-from seda.ui.turns import Turns
+from seda.ui.serving import line, turns
+from seda.ui.serving.line import Line
+from seda.ui.serving.turns import Turns
 
 LONG = 60.0  # seconds that no test lasts
 

@@ -7,14 +7,14 @@ from streamlit.elements.widgets.file_uploader import FileUploaderSerde
 from streamlit.runtime.uploaded_file_manager import DeletedFile
 from streamlit.testing.v1 import AppTest
 
-from seda.ui import controls
 from seda.ui.state import AppState
+from seda.ui.trajectories import controls
 
 
 def _page(several: bool) -> None:
     import streamlit as st
 
-    from seda.ui.uploaded import present, show_lost
+    from seda.ui.serving.uploaded import present, show_lost
 
     def count() -> None:
         st.session_state.seen = [file.name for file in present(st.session_state["one.key"])]

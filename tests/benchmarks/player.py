@@ -71,7 +71,7 @@ from dataclasses import replace
 from pathlib import Path
 import streamlit as st
 from seda.journeys.journey import Journey
-from seda.ui.player import show_player
+from seda.ui.trajectories.player import show_player
 
 st.set_page_config(layout="wide")
 folder = Path(os.environ["SEDA_BENCHMARK"])

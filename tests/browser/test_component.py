@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
-from seda.ui.player import PlayerState, _read_state
+from seda.ui.trajectories.player import PlayerState, _read_state
 from tests.browser.played import pause, root_of, show, step_of
 from tests.browser.served import served
 from tests.toy import toy_journey
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.browser
 
 APP = """
 import streamlit as st
-from seda.ui.player import PlayerState, show_player
+from seda.ui.trajectories.player import PlayerState, show_player
 from tests.toy import toy_journey
 
 st.set_page_config(layout="wide")

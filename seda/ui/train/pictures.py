@@ -15,10 +15,10 @@ from seda.ui.cache import Sample
 from seda.ui.errors import plain
 from seda.ui.gallery import kind_of
 from seda.ui.pictures import ReadPicture, one_by_one
-from seda.ui.rules import HUB, PATHS, rules
+from seda.ui.serving.rules import HUB, PATHS, rules
+from seda.ui.serving.uploaded import show_lost
 from seda.ui.state import PictureFile, begin_widget, read_widget, set_widget
-from seda.ui.train_state import FOLDER, ClassDraft, TrainState
-from seda.ui.uploaded import show_lost
+from seda.ui.train.state import FOLDER, ClassDraft, TrainState
 from seda.ui.uploads import SUFFIXES, check_size
 
 if TYPE_CHECKING:

@@ -31,14 +31,14 @@ from seda.training.unfinished import (
     write_record,
 )
 from seda.ui import cache
-from seda.ui.encoder_choice import check_open, load
 from seda.ui.errors import plain
-from seda.ui.line import TRAININGS, place_text
-from seda.ui.refusals import log_refusal
-from seda.ui.rules import TRAIN, rules
+from seda.ui.serving.line import TRAININGS, place_text
+from seda.ui.serving.refusals import log_refusal
+from seda.ui.serving.rules import TRAIN, rules
+from seda.ui.serving.visitor import own_home
 from seda.ui.state import app_state, read_widget
-from seda.ui.train_state import Finished, LoadRequest, TrainRequest, TrainState
-from seda.ui.visitor import own_home
+from seda.ui.train.encoder_choice import check_open, load
+from seda.ui.train.state import Finished, LoadRequest, TrainRequest, TrainState
 
 if TYPE_CHECKING:
     from seda.journeys.reference_pictures import ReferencePictures

@@ -15,16 +15,16 @@ from seda.errors import DataError, EncoderError, SedaError
 from seda.images import find_images
 from seda.training import unfinished
 from seda.training.unfinished import DATASET, UPLOADS, WORDS, TrainingRecord
-from seda.ui.encoder_choice import check_open, choose_encoder, show_facts
 from seda.ui.errors import plain, show_error
-from seda.ui.refusals import log_refusal
-from seda.ui.rules import PATHS, TRAIN, rules
+from seda.ui.serving.refusals import log_refusal
+from seda.ui.serving.rules import PATHS, TRAIN, rules
+from seda.ui.serving.visitor import aligner_folder, aligner_names, own_home
 from seda.ui.state import AppState, begin_widget
-from seda.ui.train_outcome import show_finished, show_heading, show_stopped, show_unfinished
-from seda.ui.train_pictures import check_dataset, check_uploads, choose_classes, choose_pictures, used_classes
-from seda.ui.train_runs import check_room, run_pending, stop_where_left
-from seda.ui.train_state import FOLDER, ClassDraft, LoadRequest, TrainRequest, TrainState
-from seda.ui.visitor import aligner_folder, aligner_names, own_home
+from seda.ui.train.encoder_choice import check_open, choose_encoder, show_facts
+from seda.ui.train.outcome import show_finished, show_heading, show_stopped, show_unfinished
+from seda.ui.train.pictures import check_dataset, check_uploads, choose_classes, choose_pictures, used_classes
+from seda.ui.train.runs import check_room, run_pending, stop_where_left
+from seda.ui.train.state import FOLDER, ClassDraft, LoadRequest, TrainRequest, TrainState
 
 MANY = 1_000  # images that a data set has at least
 

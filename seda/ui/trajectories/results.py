@@ -9,10 +9,10 @@ import streamlit as st
 
 from seda.journeys.journey import Journey
 from seda.journeys.trajectory import MapPositions
-from seda.ui.address import follow
 from seda.ui.errors import errors_on_screen, plain, show_error, show_failures, show_notes
-from seda.ui.player import show_player
 from seda.ui.state import PLAYER_KEY, AppState, RefitRequest, SeedRequest, Shown, begin_widget, read_widget
+from seda.ui.trajectories.address import follow
+from seda.ui.trajectories.player import show_player
 
 PLAYER_HEIGHT = 580  # px; chosen here: fits a 720 px window below Streamlit's header
 SEEDS = (4, 8, 16, 32, 64)  # of a cloud, its own among them

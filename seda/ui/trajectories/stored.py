@@ -8,10 +8,10 @@ import streamlit as st
 
 from seda.card import DEFAULT_ALIGNER
 from seda.ui import cache
-from seda.ui.links import EXAMPLE, REPLAY, Settings, Source, settings_of
-from seda.ui.player import PlayerState
+from seda.ui.serving.visitor import has_aligner
 from seda.ui.state import ON_SCREEN, AppState, Shown
-from seda.ui.visitor import has_aligner
+from seda.ui.trajectories.links import EXAMPLE, REPLAY, Settings, Source, settings_of
+from seda.ui.trajectories.player import PlayerState
 
 
 def show_first_example(state: AppState, notes: tuple[str, ...] = ()) -> None:

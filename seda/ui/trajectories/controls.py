@@ -12,12 +12,13 @@ from seda.config import PATH_FAMILIES, SAMPLERS, SamplingConfig
 from seda.errors import ImageError, SedaError
 from seda.images import png_url
 from seda.journeys.journey import Journey
-from seda.ui import cache, links
+from seda.ui import cache
 from seda.ui.errors import errors_on_screen, plain
 from seda.ui.gallery import choose_samples
-from seda.ui.links import LIMITS, Source
-from seda.ui.refusals import log_refusal
-from seda.ui.rules import PATHS, rules
+from seda.ui.serving.refusals import log_refusal
+from seda.ui.serving.rules import PATHS, rules
+from seda.ui.serving.uploaded import present, show_lost
+from seda.ui.serving.visitor import aligner_names
 from seda.ui.state import (
     ON_SCREEN,
     SAMPLES,
@@ -29,10 +30,10 @@ from seda.ui.state import (
     read_widget,
     set_widget,
 )
-from seda.ui.stored import show_example, show_replay
-from seda.ui.uploaded import present, show_lost
+from seda.ui.trajectories import links
+from seda.ui.trajectories.links import LIMITS, Source
+from seda.ui.trajectories.stored import show_example, show_replay
 from seda.ui.uploads import MAX_PICTURES, check_size, choose_uploads
-from seda.ui.visitor import aligner_names
 
 THUMBNAILS = 16  # of the pictures on the screen; chosen here: two rows
 

@@ -11,10 +11,10 @@ from seda.errors import EncoderError
 from seda.storage import local_path
 from seda.ui import cache
 from seda.ui.errors import plain, show_error
-from seda.ui.rules import HUB as DOWNLOADS
-from seda.ui.rules import PATHS, rules
+from seda.ui.serving.rules import HUB as DOWNLOADS
+from seda.ui.serving.rules import PATHS, rules
 from seda.ui.state import begin_widget, read_widget, set_widget
-from seda.ui.train_state import BUNDLED, HUB, LOCAL, OPEN_CLIP, WHOLE, EncoderChoice, EncoderFacts
+from seda.ui.train.state import BUNDLED, HUB, LOCAL, OPEN_CLIP, WHOLE, EncoderChoice, EncoderFacts
 
 if TYPE_CHECKING:
     from seda.encoders.openclip_list import OpenClipInfo

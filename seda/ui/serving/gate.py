@@ -19,10 +19,10 @@ from streamlit import get_option, runtime
 from seda.card import aligner_home
 from seda.storage import free_mb
 from seda.ui import cache
-from seda.ui.line import RUNS, TRAININGS
-from seda.ui.refusals import log_refusal, refusal_counts
-from seda.ui.rules import Limits, limits_for, server_settings
-from seda.ui.visitor import COOKIE, is_secret, new_secret
+from seda.ui.serving.line import RUNS, TRAININGS
+from seda.ui.serving.refusals import log_refusal, refusal_counts
+from seda.ui.serving.rules import Limits, limits_for, server_settings
+from seda.ui.serving.visitor import COOKIE, is_secret, new_secret
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]

@@ -42,7 +42,7 @@ _KEY = "seda.at_home"
 _PATH = re.compile(
     r"(?<![^\s'\"(=:@])(?:/[^\s/'\"():,]+){2,}/?"
 )  # of two parts or more, not within an address of the web
-_ROOT = Path(__file__).resolve().parents[2]
+_ROOT = Path(__file__).resolve().parents[3]
 
 _Whole = Annotated[int, Field(ge=1, le=10**9)]
 

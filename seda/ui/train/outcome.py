@@ -13,17 +13,18 @@ from seda.errors import SedaError
 from seda.training import unfinished
 from seda.training.history import Epoch, best_epoch, read_history
 from seda.training.unfinished import UPLOADS, WORDS, TrainingRecord, Unfinished, folder_of
-from seda.ui import cache, links
-from seda.ui.card import show_metrics
-from seda.ui.controls import renew_panel
+from seda.ui import cache
+from seda.ui.aligner.card import show_metrics
 from seda.ui.errors import plain, show_failures
 from seda.ui.gallery import SAMPLES_AT_FIRST, first_kind, kind_of
-from seda.ui.links import Source
+from seda.ui.serving.visitor import own_home
 from seda.ui.state import SAMPLES, UPLOAD, AppState, PictureFile, TraceRequest, app_state, begin_widget
-from seda.ui.train_runs import show_history
-from seda.ui.train_state import Finished, TrainRequest, TrainState
+from seda.ui.train.runs import show_history
+from seda.ui.train.state import Finished, TrainRequest, TrainState
+from seda.ui.trajectories import links
+from seda.ui.trajectories.controls import renew_panel
+from seda.ui.trajectories.links import Source
 from seda.ui.uploads import MAX_PICTURES
-from seda.ui.visitor import own_home
 
 TRAJECTORIES = "pages/trajectories.py"
 

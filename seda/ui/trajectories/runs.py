@@ -19,11 +19,11 @@ from seda.images import ImageFailure, read_images
 from seda.journeys.journey import Ghost, Journey
 from seda.ui import cache
 from seda.ui.errors import plain
-from seda.ui.line import RUNS, place_text
-from seda.ui.links import SAMPLES, read_view, refusal
-from seda.ui.refusals import log_refusal
-from seda.ui.rules import rules
+from seda.ui.serving.line import RUNS, place_text
+from seda.ui.serving.refusals import log_refusal
+from seda.ui.serving.rules import rules
 from seda.ui.state import AppState, RefitRequest, Request, SeedRequest, Shown, TraceRequest
+from seda.ui.trajectories.links import SAMPLES, read_view, refusal
 
 if TYPE_CHECKING:
     from seda.diffusion.sampling import StepEvent

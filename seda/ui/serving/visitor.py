@@ -16,7 +16,7 @@ import streamlit as st
 from seda.card import CARD_FILE, VISITORS, aligner_home, list_aligners, named_aligner
 from seda.errors import AlignerError
 from seda.storage import local_path
-from seda.ui.rules import PATHS, has_server, rules
+from seda.ui.serving.rules import PATHS, has_server, rules
 from seda.ui.state import begin_widget, read_widget
 
 COOKIE = "seda_visitor"

@@ -10,10 +10,9 @@ from urllib.parse import urlencode
 
 from seda.card import DEFAULT_ALIGNER
 from seda.config import SamplingConfig
-from seda.ui import cache, links
-from seda.ui.controls import renew_panel
-from seda.ui.links import Catalog, Link, Settings, Source
-from seda.ui.rules import Limits, rules
+from seda.ui import cache
+from seda.ui.serving.rules import Limits, rules
+from seda.ui.serving.visitor import aligner_names
 from seda.ui.state import (
     ON_SCREEN,
     PLAYER_KEY,
@@ -25,8 +24,10 @@ from seda.ui.state import (
     read_widget,
     write_address,
 )
-from seda.ui.stored import example_settings, show_example, show_first_example, show_with_choices, take_over
-from seda.ui.visitor import aligner_names
+from seda.ui.trajectories import links
+from seda.ui.trajectories.controls import renew_panel
+from seda.ui.trajectories.links import Catalog, Link, Settings, Source
+from seda.ui.trajectories.stored import example_settings, show_example, show_first_example, show_with_choices, take_over
 
 ON_ITS_WAY = 2.0  # seconds until the browser surely has what was written; chosen here: it has much to draw then
 

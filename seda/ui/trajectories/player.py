@@ -48,7 +48,7 @@ def show_player(
             where it fills the window below the app's header; on narrower ones the player is as high as it needs to be.
         start: state to show instead of playing from the start, for instance from a link. It is applied when it
             changes, so a page may also steer the player with it; what the player itself reported is not applied again.
-        address: whether the player writes where it stands into the page's address (see seda/ui/links.py).
+        address: whether the player writes where it stands into the page's address (see seda/ui/trajectories/links.py).
     Raises:
         ConfigError: more items or states than the player can animate.
         ProjectionError: a position on a map is not finite.

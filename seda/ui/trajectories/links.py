@@ -19,7 +19,7 @@ from seda.class_texts import fill_template, parse_class_texts, quoted
 from seda.config import SamplingConfig
 from seda.errors import SedaError
 from seda.journeys.journey import Journey
-from seda.ui.player import PlayerState
+from seda.ui.trajectories.player import PlayerState
 
 MAX_LINK = 6_000  # characters; chosen here: mail programs and chats pass that on whole
 MAX_TEXT = 200  # characters of a template or of an aligner's name

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from seda.errors import LimitError
-from seda.ui.rules import server_settings
-from seda.ui.turns import PAGES
+from seda.ui.serving.rules import server_settings
+from seda.ui.serving.turns import PAGES
 
 AT_FRONT = 30.0  # seconds; chosen here: whose runs were interrupted for longer than that goes to the end of the line
 PATIENCE = 10.0  # seconds; chosen here: a reload of the page takes two

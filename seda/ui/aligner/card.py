@@ -11,7 +11,7 @@ import streamlit as st
 from seda.card import EVALUATION, NAMING, OWN_PICTURES, VALIDATION, WORDS_ALONE, AlignerCard
 from seda.data.uploaded_pictures import UploadedPictures
 from seda.ui.errors import plain
-from seda.ui.rules import without_paths
+from seda.ui.serving.rules import without_paths
 
 MANY = 100  # categories that are no longer read at a glance
 FEW = 30  # validation pictures, below which a percentage is no measure

@@ -6,8 +6,8 @@ import logging
 
 from starlette.middleware import Middleware
 
-from seda.ui.gate import App, Gate, Message, Receive, Send
-from seda.ui.rules import server_settings
+from seda.ui.serving.gate import App, Gate, Message, Receive, Send
+from seda.ui.serving.rules import server_settings
 
 PAGES = ("search", "train", "aligner", "method")  # addresses of the pages of seda/ui/frame.py; the first has none
 

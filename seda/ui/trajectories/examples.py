@@ -5,10 +5,10 @@ from __future__ import annotations
 import streamlit as st
 
 from seda.ui import cache
-from seda.ui.controls import open_example
 from seda.ui.errors import errors_on_screen, plain
-from seda.ui.links import EXAMPLE, Source
 from seda.ui.state import AppState
+from seda.ui.trajectories.controls import open_example
+from seda.ui.trajectories.links import EXAMPLE, Source
 
 
 def show_examples(state: AppState) -> None:

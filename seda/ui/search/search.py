@@ -15,15 +15,15 @@ from seda.evaluation.sentences import fine_percent, percent, quoted, statistic
 from seda.images import ImageFailure, png_url, read_image, thumbnail_png
 from seda.search import Hit, Recall, SearchScores, clean_query, encode_gallery, key_of, search_scores, word_list
 from seda.ui import cache
-from seda.ui.controls import check_pictures, choose_aligner
 from seda.ui.errors import plain, show_error, show_failures, show_notes
 from seda.ui.gallery import NO_SAMPLES, first_kind, kind_name, kind_of, sample_kinds
-from seda.ui.line import RUNS, place_text
 from seda.ui.pictures import one_by_one
-from seda.ui.refusals import log_refusal
-from seda.ui.runs import check_cells, within_time
+from seda.ui.serving.line import RUNS, place_text
+from seda.ui.serving.refusals import log_refusal
 from seda.ui.state import SAMPLES, UPLOAD, AppState, PictureFile, begin_widget, read_widget, set_widget
 from seda.ui.texts import SEARCH_AFTER, SEARCH_BEFORE
+from seda.ui.trajectories.controls import check_pictures, choose_aligner
+from seda.ui.trajectories.runs import check_cells, within_time
 from seda.ui.uploads import choose_uploads
 
 if TYPE_CHECKING:
