@@ -60,7 +60,7 @@ def test_the_states_accuracy_rises_along_the_path(shipped, features, texts, samp
         torch.from_numpy(part.image_features), texts, [""] * COUNT, part.class_names, SamplingConfig(sampler)
     )
     along = accuracy_along_path(decisions(trajectory.class_similarities()), part.labels)
-    assert along[trajectory.translator_start] < 0.3
+    assert along[trajectory.hand_over + 1] < 0.3
     assert along[-1] > 0.86
     to_centers = accuracy_along_path(decisions(trajectory.center_similarities()), part.labels)
     assert to_centers[trajectory.hand_over] > 0.86

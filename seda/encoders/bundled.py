@@ -170,11 +170,6 @@ class BundledEncoder:
             if tokenizer.unk_token_id in found or _is_foreign(text)
         ]
 
-    def imagenet_logits(self, images: Sequence[Image.Image]) -> Tensor:
-        """Logits of the 1,000 ImageNet classes, float32 [n, 1000]: the head that the image model was trained with."""
-        weight, bias = self.imagenet_head
-        return self.encode_images(images) @ weight.T + bias  # [n, 1000]
-
     @property
     def imagenet_head(self) -> tuple[Tensor, Tensor]:
         """Weight float32 [1000, 1280] and bias float32 [1000] on the CPU, in the usual order of ImageNet's classes."""

@@ -120,11 +120,6 @@ class Trajectory:
         return int(np.flatnonzero(self.stages == 1)[-1])
 
     @property
-    def translator_start(self) -> int:
-        """Index of stage 2's noised state, its first."""
-        return self.hand_over + 1
-
-    @property
     def feature_norm(self) -> float:
         """The length that all scaled features have, texts as well as pictures: the unit in which distances are told."""
         return float(np.linalg.norm(self.class_text_features, axis=1).mean())

@@ -9,11 +9,11 @@ from seda.errors import ShapeError
 from tests.toy import toy_journey
 
 
-def test_hand_over_and_translator_start():
+def test_the_hand_over_is_the_last_state_of_stage_1():
     trajectory = toy_journey(items=3, steps=4).trajectory
     assert trajectory.states.shape[1] == 2 * 4 + 3
     assert trajectory.stages[trajectory.hand_over] == 1
-    assert trajectory.stages[trajectory.translator_start] == 2
+    assert trajectory.stages[trajectory.hand_over + 1] == 2
     assert trajectory.timesteps[trajectory.hand_over] == 0
 
 

@@ -264,7 +264,7 @@ def test_save_then_load_is_equal(saved):
     )
     np.testing.assert_array_equal(one.states, other.states)
     assert one.states.shape == (3, 2 * 4 + 3, DIM)
-    assert one.hand_over == 5 and one.translator_start == 6
+    assert one.hand_over == 5
     assert one.stages.tolist() == [0] + 5 * [1] + 5 * [2]
 
 
