@@ -7,6 +7,7 @@ const LOOP_REST = 1.8; // seconds on the last frame before a loop starts again
 
 /** Play position: a fractional state index that moves with real time. */
 export class Clock {
+  /** @param {number} last @param {number} handOver */
   constructor(last, handOver) {
     this.last = last;
     this.handOver = handOver;
@@ -29,7 +30,10 @@ export class Clock {
     this.playing = true;
   }
 
-  /** Advance by seconds; rests at the hand-over and on the last frame. */
+  /**
+   * Advance by seconds; rests at the hand-over and on the last frame.
+   * @param {number} seconds
+   */
   tick(seconds) {
     if (!this.playing) return;
     if (this.rest > 0) {

@@ -10,52 +10,66 @@ export class GhostPainter {
     this.painter = painter;
   }
 
-  /** Items whose ghost is drawn. */
-  #drawn() {
+  /** The ghost and the items that it is drawn of; null where it is not shown. */
+  #shown() {
     const { player, journey, scene } = this.painter;
-    if (!journey.ghost || !player.ghostShown || !scene.parts.ghost.there) return [];
-    return journey.ghost.items.map((item, row) => ({ item, row })).filter(({ item }) => player.isVivid(item));
+    const { ghost } = journey, paths = scene.ghostPaths;
+    if (!ghost || !paths || !player.ghostShown || !scene.parts.ghost.there) return null;
+    return { ghost, paths, drawn: ghost.items.map((item, row) => ({ item, row })).filter(({ item }) => player.isVivid(item)) };
   }
 
-  #color(row) {
-    const { journey, player } = this.painter;
-    const [answer] = journey.ghost.answers[row];
-    return blend(player.theme.tune(journey.ghost.classes[answer].color), player.theme.ink, 0.25);
+  /** @param {Ghost} ghost @param {number} row */
+  #color(ghost, row) {
+    const { theme } = this.painter.player;
+    const [answer] = ghost.answers[row];
+    return blend(theme.tune(ghost.classes[answer].color), theme.ink, 0.25);
   }
 
-  /** The whole way, on the still layer. */
+  /**
+   * The whole way, on the still layer.
+   * @param {CanvasRenderingContext2D} ctx
+   */
   drawPaths(ctx) {
-    const { ghostPaths } = this.painter.scene;
+    const shown = this.#shown();
+    if (!shown) return;
+    const { ghost, paths, drawn } = shown;
     ctx.lineCap = "butt";
     ctx.lineWidth = 1.3;
     ctx.setLineDash([6, 4]);
-    for (const { row } of this.#drawn()) {
-      ctx.strokeStyle = css(this.#color(row), 0.6);
+    for (const { row } of drawn) {
+      ctx.strokeStyle = css(this.#color(ghost, row), 0.6);
       ctx.beginPath();
-      ghostPaths.trace(ctx, row, 0, ghostPaths.stateCount - 1, (segment) => !ghostPaths.jumps.has(segment));
+      paths.trace(ctx, row, 0, paths.stateCount - 1, (segment) => !paths.jumps.has(segment));
       ctx.stroke();
     }
     ctx.setLineDash([]);
   }
 
-  /** Where the ghosts are now, each tied to its item. @param {Point[]} points true places of the items */
+  /**
+   * Where the ghosts are now, each tied to its item.
+   * @param {Point[]} points true places of the items
+   * @param {CanvasRenderingContext2D} ctx @param {number} position @param {Point[]} points
+   */
   drawHeads(ctx, position, points) {
-    const { journey, scene, player } = this.painter;
-    for (const { item, row } of this.#drawn()) {
-      const ghost = scene.ghostPaths.pointAt(row, journey.ghost.positionAt(position));
-      const color = this.#color(row);
+    const shown = this.#shown();
+    if (!shown) return;
+    const { ghost, paths, drawn } = shown;
+    const { theme } = this.painter.player;
+    for (const { item, row } of drawn) {
+      const place = paths.pointAt(row, ghost.positionAt(position));
+      const color = this.#color(ghost, row);
       ctx.setLineDash([1.5, 4]);
       ctx.lineCap = "round";
       ctx.lineWidth = 1.4;
       ctx.strokeStyle = css(color, 0.8);
       ctx.beginPath();
-      ctx.moveTo(ghost.x, ghost.y);
+      ctx.moveTo(place.x, place.y);
       ctx.lineTo(points[item].x, points[item].y);
       ctx.stroke();
       ctx.setLineDash([]);
       ctx.beginPath();
-      ctx.arc(ghost.x, ghost.y, 5.5, 0, TAU);
-      ctx.fillStyle = css(player.theme.paper, 0.85);
+      ctx.arc(place.x, place.y, 5.5, 0, TAU);
+      ctx.fillStyle = css(theme.paper, 0.85);
       ctx.fill();
       ctx.lineWidth = 2;
       ctx.strokeStyle = css(color);
@@ -71,20 +85,24 @@ export class SeedPainter {
     this.painter = painter;
   }
 
-  /** Clouds of the selected items; of all where nothing is selected. */
+  /** Clouds of the selected items with their paths; of all where nothing is selected. */
   #drawn() {
     const { player, journey, scene } = this.painter;
-    return [...journey.seedClouds.values()].filter(({ item }) => scene.parts[`seeds ${item}`].there && player.isVivid(item));
+    return [...scene.seedPaths].flatMap(([item, paths]) => {
+      const cloud = journey.seedClouds.get(item);
+      return cloud && scene.parts[`seeds ${item}`].there && player.isVivid(item) ? [{ cloud, paths }] : [];
+    });
   }
 
+  /** @param {SeedCloud} cloud */
   #colors(cloud) {
     const { journey, player } = this.painter;
     return cloud.ends.map((end) => player.theme.tune(journey.classes[end].color));
   }
 
+  /** @param {CanvasRenderingContext2D} ctx */
   drawPaths(ctx) {
-    for (const cloud of this.#drawn()) {
-      const paths = this.painter.scene.seedPaths.get(cloud.item);
+    for (const { cloud, paths } of this.#drawn()) {
       this.#colors(cloud).forEach((color, seed) => {
         ctx.beginPath();
         paths.trace(ctx, seed, 0, paths.stateCount - 1, (segment) => !paths.jumps.has(segment));
@@ -99,10 +117,10 @@ export class SeedPainter {
     }
   }
 
+  /** @param {CanvasRenderingContext2D} ctx @param {number} position */
   drawHeads(ctx, position) {
     const { theme } = this.painter.player;
-    for (const cloud of this.#drawn()) {
-      const paths = this.painter.scene.seedPaths.get(cloud.item);
+    for (const { cloud, paths } of this.#drawn()) {
       this.#colors(cloud).forEach((color, seed) => {
         const { x, y } = paths.pointAt(seed, position);
         ctx.beginPath();

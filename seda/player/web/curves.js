@@ -2,7 +2,7 @@
 
 import { clamp, mix, numberText, TAU, ticks } from "./numbers.js";
 import { css, symbolPath } from "./look.js";
-import { el, fitCanvas } from "./dom.js";
+import { brush, el, fitCanvas } from "./dom.js";
 import { fitText, spreadLabels } from "./labels.js";
 
 const MOST_LINES = 256; // items that get a line of their own
@@ -15,16 +15,28 @@ export class CurvePainter {
     this.player = player;
     this.base = el("canvas", { class: "sp-layer", "aria-hidden": "true" });
     this.moving = el("canvas", { class: "sp-layer", "data-testid": "curve-canvas", "aria-hidden": "true" });
-    this.width = this.height = 1;
+    this.width = this.height = this.density = 1;
+    /** @type {Journey} */ this.journey;
+    /** @type {number[]} those that the curves are of */ this.items = [];
+    /** Mean curves [kept, s]. */ this.values = new Float32Array(0);
+    /** @type {Float32Array[]} by item; empty where they are too many, or a single one */ this.lines = [];
+    /** @type {SeedCloud|undefined} of a single item */ this.seeds = undefined;
+    /** @type {{name: string, values: number[], dashed: boolean}[]} */ this.strips = [];
+    /** @type {number[]} curves, the highest at the end first */ this.ranking = [];
+    this.low = this.high = 0;
   }
 
+  /** @param {number} width @param {number} height */
   resize(width, height) {
     this.width = width;
     this.height = height;
     for (const canvas of [this.base, this.moving]) this.density = fitCanvas(canvas, width, height);
   }
 
-  /** Recompute for the items shown (the selection, or all). */
+  /**
+   * Recompute for the items shown (the selection, or all).
+   * @param {Journey} journey @param {number[]} items
+   */
   load(journey, items) {
     this.journey = journey;
     this.values = journey.meanCurves(items);
@@ -55,19 +67,26 @@ export class CurvePainter {
     });
   }
 
-  /** What is drawn below the curves, in lengths of a feature. @returns {{name: string, values: number[], dashed: boolean}[]} */
+  /**
+   * What is drawn below the curves, in lengths of a feature.
+   * @param {number[]} items @returns {{name: string, values: number[], dashed: boolean}[]}
+   */
   #strips(items) {
     const { ghost, stateCount } = this.journey;
+    /** @param {(step: number) => number} value */
     const along = (value) => Array.from({ length: stateCount }, (_, step) => value(step));
-    const strips = [];
+    /** @type {CurvePainter["strips"]} */ const strips = [];
     if (ghost && this.player.ghostShown && ghost.difference(items, 0) !== null) {
-      strips.push({ name: "to before", values: along((step) => ghost.difference(items, step)), dashed: true });
+      strips.push({ name: "to before", values: along((step) => ghost.difference(items, step) ?? 0), dashed: true });
     }
     if (this.seeds) strips.push({ name: "seeds apart", values: [...this.seeds.spread], dashed: false });
     return strips;
   }
 
-  /** Cosine at a fractional step. */
+  /**
+   * Cosine at a fractional step.
+   * @param {number} curve @param {number} position
+   */
   value(curve, position) {
     const base = curve * this.journey.stateCount;
     const step = Math.min(Math.floor(position), this.journey.last - 1);
@@ -75,44 +94,53 @@ export class CurvePainter {
   }
 
   get area() {
-    return { left: 40, right: this.width - (this.width < 300 ? 82 : 106), top: 22, bottom: this.height - 28 - (this.strips?.length ? STRIP : 0) };
+    return { left: 40, right: this.width - (this.width < 300 ? 82 : 106), top: 22, bottom: this.height - 28 - (this.strips.length ? STRIP : 0) };
   }
 
+  /** @param {number} position */
   x(position) {
     const { left, right } = this.area;
     return left + ((right - left) * position) / this.journey.last;
   }
 
+  /** @param {number} value */
   y(value) {
     const { top, bottom } = this.area;
     return bottom - ((bottom - top) * (value - this.low)) / (this.high - this.low);
   }
 
-  /** Step under a screen x. */
+  /**
+   * Step under a screen x.
+   * @param {number} x
+   */
   positionAt(x) {
     const { left, right } = this.area;
     return clamp(((x - left) / (right - left)) * this.journey.last, 0, this.journey.last);
   }
 
+  /** @param {number} curve */
   #style(curve) {
     return this.journey.classes[this.journey.curveClasses[curve]];
   }
 
   drawBase() {
-    const ctx = this.base.getContext("2d");
+    const ctx = brush(this.base);
     ctx.setTransform(this.density, 0, 0, this.density, 0, 0);
     ctx.clearRect(0, 0, this.width, this.height);
     this.#drawFrame(ctx);
     this.#drawItemLines(ctx);
     const strong = new Set(this.ranking.slice(0, 6));
-    if (this.seeds) for (const curve of strong) this.#drawBand(ctx, curve);
+    if (this.seeds) for (const curve of strong) this.#drawBand(ctx, this.seeds, curve);
     for (const curve of [...this.ranking].reverse()) this.#drawCurve(ctx, curve, strong.has(curve));
     this.#drawCommitment(ctx);
     this.#drawEndLabels(ctx);
     this.#drawStrips(ctx);
   }
 
-  /** A thin line for each item, in the colour of the class that it ends at; grey where others are selected. */
+  /**
+   * A thin line for each item, in the colour of the class that it ends at; grey where others are selected.
+   * @param {CanvasRenderingContext2D} ctx
+   */
   #drawItemLines(ctx) {
     const { theme, selection } = this.player;
     const alpha = clamp(3 / Math.max(1, this.lines.length), 0.12, 0.4);
@@ -127,35 +155,42 @@ export class CurvePainter {
     });
   }
 
-  /** Where 80 of 100 seeds are. */
-  #drawBand(ctx, curve) {
+  /**
+   * Where 80 of 100 seeds are.
+   * @param {CanvasRenderingContext2D} ctx @param {SeedCloud} seeds @param {number} curve
+   */
+  #drawBand(ctx, seeds, curve) {
     const { theme } = this.player;
     const style = this.#style(curve);
     if (this.player.isDimmed(style)) return;
     ctx.beginPath();
     const { last } = this.journey;
-    for (let step = 0; step <= last; step++) ctx[step ? "lineTo" : "moveTo"](this.x(step), this.y(this.seeds.band(step, curve)[1]));
-    for (let step = last; step >= 0; step--) ctx.lineTo(this.x(step), this.y(this.seeds.band(step, curve)[0]));
+    for (let step = 0; step <= last; step++) ctx[step ? "lineTo" : "moveTo"](this.x(step), this.y(seeds.band(step, curve)[1]));
+    for (let step = last; step >= 0; step--) ctx.lineTo(this.x(step), this.y(seeds.band(step, curve)[0]));
     ctx.closePath();
     ctx.fillStyle = css(theme.tune(style.color), 0.2);
     ctx.fill();
   }
 
-  /** Distances below the curves: how far the ghost is, how far the seeds are apart. */
+  /**
+   * Distances below the curves: how far the ghost is, how far the seeds are apart.
+   * @param {CanvasRenderingContext2D} ctx
+   */
   #drawStrips(ctx) {
     if (!this.strips.length) return;
     const { theme } = this.player;
     const { left, right } = this.area;
     const foot = this.height - 6;
     const highest = Math.max(0.05, ...this.strips.flatMap(({ values }) => values));
-    this.stripY = (value) => foot - (value / highest) * (STRIP - 16);
+    /** @param {number} value */
+    const stripY = (value) => foot - (value / highest) * (STRIP - 16);
     ctx.fillStyle = css(theme.ink, 0.12);
     ctx.fillRect(left, foot, right - left, 1);
     ctx.font = `500 13px ${theme.font}`;
     ctx.textBaseline = "middle";
     this.strips.forEach(({ name, values, dashed }, i) => {
       ctx.beginPath();
-      values.forEach((value, step) => ctx[step ? "lineTo" : "moveTo"](this.x(step), this.stripY(value)));
+      values.forEach((value, step) => ctx[step ? "lineTo" : "moveTo"](this.x(step), stripY(value)));
       ctx.setLineDash(dashed ? [5, 3] : []);
       ctx.lineWidth = 1.5;
       ctx.strokeStyle = css(theme.ink, 0.75);
@@ -174,7 +209,10 @@ export class CurvePainter {
     ctx.textAlign = "left";
   }
 
-  /** The item whose line is under the pointer, -1 for none. */
+  /**
+   * The item whose line is under the pointer, -1 for none.
+   * @param {number} x @param {number} y
+   */
   hit(x, y) {
     const { left, right } = this.area;
     if (x < left || x > right) return -1;
@@ -189,8 +227,12 @@ export class CurvePainter {
     return best;
   }
 
-  /** Items whose line passes through a region. @param {(point: Point) => boolean} inside */
+  /**
+   * Items whose line passes through a region.
+   * @param {(point: Point) => boolean} inside
+   */
   itemsWithin(inside) {
+    /** @param {Float32Array} values */
     const touches = (values) => values.some((value, step) => {
       if (step === 0) return inside({ x: this.x(0), y: this.y(value) });
       // Steps may lie further apart than the region is wide.
@@ -199,6 +241,7 @@ export class CurvePainter {
     return [...this.lines.keys()].filter((item) => touches(this.lines[item]));
   }
 
+  /** @param {CanvasRenderingContext2D} ctx */
   #drawFrame(ctx) {
     const { theme } = this.player;
     const { left, right, top, bottom } = this.area;
@@ -233,6 +276,7 @@ export class CurvePainter {
     ctx.fillText(`step ${this.journey.last}`, right, bottom + 18);
   }
 
+  /** @param {CanvasRenderingContext2D} ctx @param {number} curve @param {boolean} strong */
   #drawCurve(ctx, curve, strong) {
     const { theme } = this.player;
     const style = this.#style(curve);
@@ -248,7 +292,10 @@ export class CurvePainter {
     ctx.stroke();
   }
 
-  /** Where items commit: a flag on the axis for each, and for a single one a line up to its curve. */
+  /**
+   * Where items commit: a flag on the axis for each, and for a single one a line up to its curve.
+   * @param {CanvasRenderingContext2D} ctx
+   */
   #drawCommitment(ctx) {
     const { theme } = this.player;
     const { bottom } = this.area;
@@ -269,6 +316,7 @@ export class CurvePainter {
     }
   }
 
+  /** @param {CanvasRenderingContext2D} ctx @param {Item} item @param {Color} color @param {number} x */
   #drawCommitmentLine(ctx, item, color, x) {
     const { theme } = this.player;
     const curve = this.journey.curveClasses.indexOf(item.nearest);
@@ -289,6 +337,7 @@ export class CurvePainter {
     ctx.stroke();
   }
 
+  /** @param {CanvasRenderingContext2D} ctx */
   #drawEndLabels(ctx) {
     const { theme } = this.player;
     const { right, top, bottom } = this.area;
@@ -313,10 +362,11 @@ export class CurvePainter {
     }
   }
 
+  /** @param {number} position */
   drawMoving(position) {
     const { theme } = this.player;
     const { top, bottom } = this.area;
-    const ctx = this.moving.getContext("2d");
+    const ctx = brush(this.moving);
     ctx.setTransform(this.density, 0, 0, this.density, 0, 0);
     ctx.clearRect(0, 0, this.width, this.height);
     const x = this.x(position);

@@ -1,14 +1,23 @@
 // Elements of the page. Names that users typed come in as text only, never as markup.
 
-/** Element with properties (class, text, attributes) and children. User text goes in as `text`: never as markup. */
-export function el(tag, { text, on, ...attributes } = {}, ...children) {
+/** @typedef {{[Name in keyof HTMLElementEventMap]?: (event: HTMLElementEventMap[Name]) => unknown}} Listeners */
+/** @typedef {{text?: string, on?: Listeners} & Record<string, unknown>} Attributes  undefined, false: not there; true: empty */
+
+/**
+ * Element with properties (class, text, attributes) and children. User text goes in as `text`: never as markup.
+ * @template {keyof HTMLElementTagNameMap} Tag
+ * @param {Tag} tag @param {Attributes} [properties] @param {(Node|string|null)[]} children
+ * @returns {HTMLElementTagNameMap[Tag]}
+ */
+export function el(tag, properties = {}, ...children) {
+  const { text, on, ...attributes } = properties;
   const element = document.createElement(tag);
   if (text !== undefined) element.textContent = text;
   for (const [name, value] of Object.entries(attributes)) {
-    if (value !== undefined && value !== false) element.setAttribute(name, value === true ? "" : value);
+    if (value !== undefined && value !== false) element.setAttribute(name, value === true ? "" : String(value));
   }
-  for (const [event, listener] of Object.entries(on ?? {})) element.addEventListener(event, listener);
-  element.append(...children.filter(Boolean));
+  for (const [event, listener] of Object.entries(on ?? {})) element.addEventListener(event, /** @type {EventListener} */ (listener));
+  for (const child of children) if (child) element.append(child);
   return element;
 }
 
@@ -26,6 +35,7 @@ const ICONS = {
   fit: "M4 4h6v2H6v4H4zM14 4h6v6h-2V6h-4zM4 14h2v4h4v2H4zM18 14h2v6h-6v-2h4z",
 };
 
+/** @param {keyof typeof ICONS} name */
 export function icon(name) {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
@@ -36,6 +46,10 @@ export function icon(name) {
   return svg;
 }
 
+/**
+ * @param {keyof typeof ICONS} name @param {string} label @param {string} testId @param {() => unknown} listener
+ * @param {Attributes} [extra]
+ */
 export function iconButton(name, label, testId, listener, extra = {}) {
   const button = el("button", {
     type: "button", class: "sp-button", "aria-label": label, title: label, "data-testid": testId, on: { click: listener }, ...extra,
@@ -44,7 +58,16 @@ export function iconButton(name, label, testId, listener, extra = {}) {
   return button;
 }
 
-/** Size a canvas for the screen's pixel density. @returns {number} the density used */
+/**
+ * What draws on a canvas; there always is one, as nothing else is asked of a canvas here.
+ * @param {HTMLCanvasElement} canvas @param {CanvasRenderingContext2DSettings} [settings]
+ */
+export const brush = (canvas, settings) => /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d", settings));
+
+/**
+ * Size a canvas for the screen's pixel density.
+ * @param {HTMLCanvasElement} canvas @param {number} width @param {number} height @returns {number} the density used
+ */
 export function fitCanvas(canvas, width, height) {
   const density = Math.min(window.devicePixelRatio || 1, 3);
   const [w, h] = [Math.max(1, Math.round(width * density)), Math.max(1, Math.round(height * density))];

@@ -2,8 +2,12 @@
 
 import { TAU } from "./numbers.js";
 import { css } from "./look.js";
+import { brush } from "./dom.js";
 
-/** Add the mark of a flagged step to a path: two slanted ticks across the line, as on a broken axis, or a ring on it. */
+/**
+ * Add the mark of a flagged step to a path: two slanted ticks across the line, as on a broken axis, or a ring on it.
+ * @param {Path2D} path @param {number} flag @param {number} x @param {number} y @param {number} angle
+ */
 export function addFlag(path, flag, x, y, angle) {
   if (flag < 0) {
     path.moveTo(x + 3.4, y);
@@ -12,17 +16,20 @@ export function addFlag(path, flag, x, y, angle) {
   }
   const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
   for (const along of [-1.9, 1.9]) {
-    for (const [verb, across] of [["moveTo", -5], ["lineTo", 5]]) {
+    for (const across of [-5, 5]) {
       const a = along + across * 0.35;
-      path[verb](x + a * cos - across * sin, y + a * sin + across * cos);
+      path[across < 0 ? "moveTo" : "lineTo"](x + a * cos - across * sin, y + a * sin + across * cos);
     }
   }
 }
 
-/** The key's picture of a line that fades, or of a mark on a line. */
+/**
+ * The key's picture of a line that fades, or of a mark on a line.
+ * @param {HTMLCanvasElement} canvas @param {string} shape @param {Theme} theme
+ */
 export function paintTrustKey(canvas, shape, theme) {
   const { width, height } = canvas;
-  const ctx = canvas.getContext("2d");
+  const ctx = brush(canvas);
   ctx.clearRect(0, 0, width, height);
   for (let part = 0; part < 6; part++) {
     ctx.fillStyle = css(theme.muted, shape === "trust" ? (6 - part) / 6 : 0.5);
@@ -36,6 +43,7 @@ export function paintTrustKey(canvas, shape, theme) {
   ctx.setTransform(1, 0, 0, 1, 0, 0);
 }
 
+/** @param {CanvasRenderingContext2D} ctx @param {Theme} theme @param {Path2D} breaks @param {Path2D} rings */
 export function paintFlags(ctx, theme, breaks, rings) {
   ctx.lineCap = "round";
   ctx.lineWidth = 4;

@@ -7,7 +7,7 @@ export class Gallery {
   constructor(player) {
     this.player = player;
     this.element = el("div", { class: "sp-gallery", role: "group", "aria-label": "Items: press to select", "data-testid": "gallery" });
-    this.cards = [];
+    /** @type {HTMLElement[]} */ this.cards = [];
   }
 
   /** @param {Journey} journey */
@@ -16,9 +16,11 @@ export class Gallery {
     this.element.replaceChildren(...this.cards);
   }
 
+  /** @param {Item} item @param {number} index @param {Styled} answer */
   #card(item, index, answer) {
     const { player } = this;
     const picture = item.thumbnail ? el("img", { src: item.thumbnail, alt: "", draggable: "false" }) : el("span", { class: "sp-no-picture" });
+    /** @type {HTMLButtonElement} */
     const card = el(
       "button",
       {
@@ -47,7 +49,10 @@ export class Gallery {
     if (selection.size) this.#reveal(this.cards[Math.max(...selection)]);
   }
 
-  /** Bring a card of the strip into sight without moving the page, as scrollIntoView would. */
+  /**
+   * Bring a card of the strip into sight without moving the page, as scrollIntoView would.
+   * @param {HTMLElement} card
+   */
   #reveal(card) {
     const { element } = this;
     const left = card.offsetLeft - element.offsetLeft, right = left + card.offsetWidth;

@@ -2,7 +2,8 @@
 
 import { clamp, TAU } from "./numbers.js";
 
-/** @typedef {{x: number, y: number}} Point */
+/** @typedef {{left: number, top: number, right: number, bottom: number}} Frame */
+/** @typedef {Point & {ring: number, turn: number}} RingPlace  its distance from the mark, and its angle from where the fan begins */
 /**
  * Places around one mark.
  * @typedef {{radius: number, places: Point[], mark: Point, extent: number}} Berth  radius of its pictures; extent: how far they reach from the mark
@@ -15,9 +16,13 @@ const CROWD = 13; // pictures at one mark that may cover it: its name says which
 const SHRINK = 0.94; // of the radius, until all find a place
 const MARGIN = 2; // px by which a place is nearer to its own mark than to any other; a fifth of their gap where that is less
 
-/** Angle that leads away from other marks and from the edges of the frame: there the fan opens. */
+/**
+ * Angle that leads away from other marks and from the edges of the frame: there the fan opens.
+ * @param {Point} mark @param {Point[]} others @param {Frame} frame
+ */
 function openSide(mark, others, frame) {
   let x = 0, y = 0;
+  /** @param {number} dx @param {number} dy @param {number} weight */
   const push = (dx, dy, weight) => {
     const square = dx * dx + dy * dy + 25;
     x += (weight * dx) / square;
@@ -31,9 +36,13 @@ function openSide(mark, others, frame) {
   return Math.hypot(x, y) < 1e-9 ? -TAU / 4 : Math.atan2(y, x);
 }
 
-/** Centres of circles of one radius in rings around a mark, the inner ring first, each ring from `toward` to both sides. */
+/**
+ * Centres of circles of one radius in rings around a mark, the inner ring first, each ring from `toward` to both sides.
+ * @param {Point} mark @param {number} radius @param {number} reach @param {number} core @param {number} toward @param {boolean} even
+ */
 function ringPlaces(mark, radius, reach, core, toward, even) {
-  const places = [], gap = 1;
+  /** @type {RingPlace[]} */ const places = [];
+  const gap = 1;
   let ring = core > 0 ? Math.min(core + radius + gap, reach) : 0;
   for (; ring <= reach + 1e-6; ring += 2 * radius + gap) {
     if (ring === 0) {
@@ -58,8 +67,8 @@ function ringPlaces(mark, radius, reach, core, toward, even) {
  * to this mark than to any other. What else there is (other marks, pictures of other marks) is kept off while that is possible.
  *
  * @param {Point} mark @param {number} count
- * @param {{radius: number, reach: number, least: number, core: number, others: Point[], taken: {x: number, y: number, radius: number}[],
- *   frame: {left: number, top: number, right: number, bottom: number}, toward?: number, rows?: boolean}} room  toward: where the
+ * @param {{radius: number, reach: number, least: number, core: number, others: Point[], taken: Disc[], frame: Frame,
+ *   toward?: number, rows?: boolean}} room  toward: where the
  *   first picture lies, else on the open side; rows: marks stand below one another and have little room to the sides
  * @returns {Berth} as many places as pictures, in order along the fan
  */
@@ -67,9 +76,13 @@ export function berth(mark, count, { radius, reach, least, core, others, taken, 
   const near = others.filter((other) => Math.hypot(other.x - mark.x, other.y - mark.y) < 3 * reach + core);
   const side = toward ?? openSide(mark, others, frame);
   const cell = near.map((other) => ({ ...other, margin: Math.min(MARGIN, Math.hypot(other.x - mark.x, other.y - mark.y) / 5) }));
+  /** @param {Point} p */
   const inCell = (p) => cell.every(({ x, y, margin }) => Math.hypot(p.x - x, p.y - y) >= Math.hypot(p.x - mark.x, p.y - mark.y) + margin);
+  /** @param {Point} p @param {number} r */
   const inFrame = (p, r) => p.x - r >= frame.left && p.x + r <= frame.right && p.y - r >= frame.top && p.y + r <= frame.bottom;
+  /** @param {Point} p @param {number} r */
   const isFree = (p, r) => taken.every((one) => Math.hypot(p.x - one.x, p.y - one.y) >= one.radius + r);
+  /** @type {((p: Point, r: number) => boolean)[]} */
   const wishes = [(p, r) => inCell(p) && inFrame(p, r) && isFree(p, r), (p, r) => inCell(p) && inFrame(p, r), inCell];
   const hole = count < CROWD ? core : 0;
   for (const [level, fits] of wishes.entries()) {
@@ -88,6 +101,7 @@ export function berth(mark, count, { radius, reach, least, core, others, taken, 
   return finished(mark, least, Array.from({ length: count }, () => ({ ...mark, ring: 0, turn: 0 })));
 }
 
+/** @param {Point} mark @param {number} radius @param {RingPlace[]} found */
 function finished(mark, radius, found) {
   const places = found.sort((a, b) => a.ring - b.ring || a.turn - b.turn).map(({ x, y }) => ({ x, y }));
   return { mark, radius, places, extent: radius + Math.max(...found.map((p) => p.ring)) };
@@ -131,7 +145,10 @@ export function relax(points, radii, bound) {
   return offsets;
 }
 
-/** Shorten an offset to a length. */
+/**
+ * Shorten an offset to a length.
+ * @param {Point} offset @param {number} most
+ */
 export function bounded(offset, most) {
   const length = Math.hypot(offset.x, offset.y);
   if (length > most) {
@@ -141,7 +158,10 @@ export function bounded(offset, most) {
   return offset;
 }
 
-/** 1 up to `near`, 0 from `far` on, smooth in between. */
+/**
+ * 1 up to `near`, 0 from `far` on, smooth in between.
+ * @param {number} distance @param {number} near @param {number} far
+ */
 export function closeness(distance, near, far) {
   const share = clamp((far - distance) / (far - near), 0, 1);
   return share * share * (3 - 2 * share);

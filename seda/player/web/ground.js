@@ -2,10 +2,12 @@
 
 import { clamp } from "./numbers.js";
 import { css, symbolPath } from "./look.js";
-import { fitCanvas } from "./dom.js";
+import { brush, fitCanvas } from "./dom.js";
 import { Clouds, depthFade } from "./scene.js";
 
 const MOVING_REFERENCE = 3000; // reference points drawn while the view turns; all of them once it rests
+
+/** @typedef {HTMLCanvasElement & {reach: number}} PointSprite  reach: half of its side, px of the page */
 
 /** The still ground of a map, kept as a picture that moves along while the view does. */
 export class Ground {
@@ -13,8 +15,11 @@ export class Ground {
   constructor(painter) {
     this.painter = painter;
     this.canvas = document.createElement("canvas");
-    /** The view that the picture was painted for. */ this.drawnFor = null;
-    this.pointSprites = { key: "", sprites: [] };
+    /** @type {{turn: string, zoom: number, x: number, y: number}|null} the view that the picture was painted for */
+    this.drawnFor = null;
+    /** @type {{key: string, sprites: PointSprite[][]}} */ this.pointSprites = { key: "", sprites: [] };
+    /** @type {Map<MapData, Clouds>} clouds of the flat maps, made when first shown */
+    this.clouds = new Map();
   }
 
   get player() {
@@ -26,18 +31,21 @@ export class Ground {
   }
 
   load() {
-    /** Clouds of the flat maps, made when first shown. @type {Map<MapData, Clouds>} */
     this.clouds = new Map();
     this.drawnFor = null;
   }
 
+  /** @param {number} width @param {number} height */
   resize(width, height) {
     fitCanvas(this.canvas, width, height);
     this.pointSprites.key = "";
     this.drawnFor = null;
   }
 
-  /** What shows that the map moves without pretending to be an axis; a timeline does have one. */
+  /**
+   * What shows that the map moves without pretending to be an axis; a timeline does have one.
+   * @param {CanvasRenderingContext2D} ctx @param {View} view @param {number} alpha
+   */
   drawFrame(ctx, view, alpha) {
     ctx.globalAlpha = alpha;
     if (view.map.timeline) this.#drawTimeline(ctx, view);
@@ -46,6 +54,7 @@ export class Ground {
     ctx.globalAlpha = 1;
   }
 
+  /** @param {CanvasRenderingContext2D} ctx @param {View} view */
   #drawDots(ctx, view) {
     const { theme } = this.player;
     let spacing = view.fit.scale[0] * view.zoom;
@@ -58,11 +67,14 @@ export class Ground {
     }
   }
 
-  /** A net below a solid map, so that its turning can be seen. */
+  /**
+   * A net below a solid map, so that its turning can be seen.
+   * @param {CanvasRenderingContext2D} ctx @param {View} view
+   */
   #drawFloor(ctx, view) {
     const { theme } = this.player;
     const { at, half } = view.fit;
-    const ends = [];
+    /** @type {number[]} */ const ends = [];
     for (let line = -4; line <= 4; line++) {
       const x = (half[0] * line) / 4, z = (half[2] * line) / 4;
       for (const [a, b] of [[x, -half[2]], [x, half[2]], [-half[0], z], [half[0], z]]) ends.push(at[0] + a, at[1] - half[1] * 1.02, at[2] + b);
@@ -79,10 +91,14 @@ export class Ground {
     ctx.stroke();
   }
 
-  /** The two stages as bands, the hand-over between them, and the steps along the foot. */
+  /**
+   * The two stages as bands, the hand-over between them, and the steps along the foot.
+   * @param {CanvasRenderingContext2D} ctx @param {View} view
+   */
   #drawTimeline(ctx, view) {
     const { theme } = this.player;
     const { handOver, last } = this.journey;
+    /** @param {number} step */
     const x = (step) => view.toX(step / last);
     const top = view.insets.top + 6, foot = view.height - view.insets.bottom - 20;
     const [start, middle, end] = [x(0), x(handOver), x(last)];
@@ -101,6 +117,10 @@ export class Ground {
     this.#drawTimelineTexts(ctx, { x, start, middle, end, top, foot });
   }
 
+  /**
+   * @param {CanvasRenderingContext2D} ctx
+   * @param {{x: (step: number) => number, start: number, middle: number, end: number, top: number, foot: number}} at
+   */
   #drawTimelineTexts(ctx, { x, start, middle, end, top, foot }) {
     const { theme } = this.player;
     const { handOver, last } = this.journey;
@@ -110,6 +130,7 @@ export class Ground {
     const hint = "hand-over";
     const room = ctx.measureText(hint).width / 2 + 14;
     ctx.textAlign = "left";
+    /** @param {string[]} texts @param {number} width */
     const first = (texts, width) => texts.find((text) => ctx.measureText(text).width <= width) ?? "";
     ctx.fillText(first(["1 · to its category", "1 · category", "1"], middle - start - room - 10), start + 10, top + 12);
     ctx.fillText(first(["2 · to a word", "2 · word", "2"], end - middle - room), middle + room, top + 12);
@@ -129,11 +150,13 @@ export class Ground {
     ctx.textAlign = "left";
   }
 
+  /** @param {CanvasRenderingContext2D} ctx @param {number} x @param {number} foot @param {string} text */
   #drawTick(ctx, x, foot, text) {
     ctx.fillRect(Math.round(x), foot, 1, 4);
     ctx.fillText(text, x, foot + 12);
   }
 
+  /** @param {CanvasRenderingContext2D} ctx @param {boolean} moving */
   draw(ctx, moving) {
     const { view } = this.player;
     // Thousands of points take longer than a frame. While a map is zoomed or shifted their last picture moves along;
@@ -142,23 +165,26 @@ export class Ground {
       this.#drawReference(ctx, MOVING_REFERENCE);
       return;
     }
-    if (!moving || !this.drawnFor) this.#paint();
-    const then = this.drawnFor;
+    const then = moving && this.drawnFor ? this.drawnFor : this.#paint();
     const ratio = view.zoom / then.zoom;
     ctx.drawImage(this.canvas, view.middle.x - then.x * ratio, view.middle.y - then.y * ratio, view.width * ratio, view.height * ratio);
   }
 
   #paint() {
     const { view } = this.player;
-    const ctx = this.canvas.getContext("2d");
+    const ctx = brush(this.canvas);
     ctx.setTransform(this.painter.density, 0, 0, this.painter.density, 0, 0);
     ctx.clearRect(0, 0, view.width, view.height);
     this.#drawClouds(ctx, view, 1);
     this.#drawReference(ctx, Infinity);
     this.drawnFor = { turn: view.turn, zoom: view.zoom, ...view.middle };
+    return this.drawnFor;
   }
 
-  /** The points fly; the clouds of one map fade before those of the other appear. */
+  /**
+   * The points fly; the clouds of one map fade before those of the other appear.
+   * @param {CanvasRenderingContext2D} ctx @param {Morph} morph
+   */
   drawMorphing(ctx, { view, ease }) {
     this.drawnFor = null;
     this.#drawClouds(ctx, view, clamp(1 - 2.5 * ease, 0, 1));
@@ -166,18 +192,22 @@ export class Ground {
     this.#drawReference(ctx, MOVING_REFERENCE);
   }
 
+  /** @param {CanvasRenderingContext2D} ctx @param {View} view @param {number} alpha */
   #drawClouds(ctx, view, alpha) {
     const { map } = view;
     if (map.solid || map.timeline || alpha === 0) return;
-    if (!this.clouds.has(map)) this.clouds.set(map, new Clouds(map, this.journey));
-    const clouds = this.clouds.get(map);
+    const clouds = this.clouds.get(map) ?? new Clouds(map, this.journey);
+    this.clouds.set(map, clouds);
     clouds.paint(this.player.theme, this.player.highlight, (center) => (this.player.isDimmed(center) ? 0.08 : 1));
     ctx.globalAlpha = alpha;
     clouds.draw(ctx, view);
     ctx.globalAlpha = 1;
   }
 
-  /** The reference points, at most `limit` of them; on a solid map the far ones first, smaller and fainter. */
+  /**
+   * The reference points, at most `limit` of them; on a solid map the far ones first, smaller and fainter.
+   * @param {CanvasRenderingContext2D} ctx @param {number} limit
+   */
   #drawReference(ctx, limit) {
     const { view } = this.player;
     const { referenceLabels } = this.journey;
@@ -185,6 +215,7 @@ export class Ground {
     const stride = Math.ceil(referenceLabels.length / limit) || 1;
     const bands = view.map.solid ? [0.72, 0.86, 1, 1.16] : [1];
     const sprites = this.#referenceSprites(bands);
+    /** @param {number} size */
     const bandOf = (size) => (bands.length === 1 ? 0 : clamp(Math.round((size - 0.72) / 0.147), 0, 3));
     for (let band = 0; band < bands.length; band++) {
       for (let i = 0; i < referenceLabels.length; i += stride) {
@@ -196,7 +227,10 @@ export class Ground {
     }
   }
 
-  /** Small pictures of a reference point for each depth and category; kept, since a turning map needs them each frame. */
+  /**
+   * Small pictures of a reference point for each depth and category; kept, since a turning map needs them each frame.
+   * @param {number[]} bands
+   */
   #referenceSprites(bands) {
     const { view, theme, highlight } = this.player;
     const { referenceLabels, groups } = this.journey;
@@ -210,13 +244,13 @@ export class Ground {
     return this.pointSprites.sprites;
   }
 
+  /** @param {Styled} center @param {number} radius @param {boolean} many @param {number} strength */
   #pointSprite(center, radius, many, strength) {
     const { theme } = this.player;
     const dimmed = this.player.isDimmed(center);
-    const sprite = document.createElement("canvas");
-    sprite.reach = radius + 1.5;
+    const sprite = Object.assign(document.createElement("canvas"), { reach: radius + 1.5 });
     sprite.width = sprite.height = Math.ceil(2 * sprite.reach * this.painter.density);
-    const ctx = sprite.getContext("2d");
+    const ctx = brush(sprite);
     const scale = sprite.width / (2 * sprite.reach);
     ctx.scale(scale, scale);
     ctx.fillStyle = css(dimmed ? theme.grey : theme.tune(center.color), (dimmed ? 0.12 : many ? 0.3 : 0.42) * strength);

@@ -4,20 +4,35 @@ import { clamp, mix, TAU } from "./numbers.js";
 import { blend, css, symbolPath } from "./look.js";
 import { berth, bounded, closeness, REACH, relax } from "./gather.js";
 import { depthFade } from "./scene.js";
+import { brush } from "./dom.js";
 
 const CROWDED = 24; // items; with more, pictures travel smaller and gather in mosaics with a count
 const ON_THE_WAY = 0.9; // radii that pictures on the way may give way by
 const COUNTED = 4; // pictures at one mark from which on a crowded map says how many they are
 const TURN_OVER = 1.5; // states after the hand-over until a picture belongs to its word rather than to its category
 
-/** How much larger a head is drawn by its depth on a solid map. */
+/**
+ * How much larger a head is drawn by its depth on a solid map.
+ * @param {Spot} point
+ */
 const headScale = (point) => clamp(point.size, 0.7, 1.3);
+
+/** @typedef {HTMLCanvasElement & {radius: number, reach: number}} HeadSprite  of its picture, and half of its side, px of the page */
+/** @typedef {{berths: Map<number, Berth>, of: ({mark: number, place: number}|null)[]}} Gathered  by mark, and by item */
+
+/** @type {Gathered} before a view has come */
+const NOWHERE = { berths: new Map(), of: [] };
 
 export class Heads {
   /** @param {MapPainter} painter */
   constructor(painter) {
     this.painter = painter;
-    this.sprites = new Map();
+    /** @type {Map<string, HeadSprite>} */ this.sprites = new Map();
+    /** @type {Point[]} where each head was drawn last and how large, for hover and click */ this.places = [];
+    /** @type {number[]} */ this.radii = [];
+    /** @type {(HTMLImageElement|null)[]} */ this.images = [];
+    /** @type {Gathered} */ this.words = NOWHERE;
+    /** @type {Gathered} */ this.categories = NOWHERE;
   }
 
   get player() {
@@ -28,13 +43,13 @@ export class Heads {
     return this.painter.journey;
   }
 
+  /** @param {Journey} journey */
   load(journey) {
-    /** Where each head was drawn last and how large, for hover and click. @type {Point[]} */
     this.places = journey.items.map(() => ({ x: -99, y: -99 }));
     this.radii = journey.items.map(() => 0);
     this.images = journey.items.map((item) => this.#loadImage(item));
     this.sprites.clear();
-    this.words = this.categories = { berths: new Map(), of: [] };
+    this.words = this.categories = NOWHERE;
   }
 
   resize() {
@@ -45,6 +60,7 @@ export class Heads {
     return this.journey.items.length > CROWDED;
   }
 
+  /** @param {number} count */
   #radiusAmong(count) {
     const { view } = this.player;
     const room = Math.min(view.width, view.height * 1.3);
@@ -64,6 +80,7 @@ export class Heads {
     return clamp((this.headRadius * 1.9 * CROWDED) / (CROWDED + this.journey.items.length), this.player.view.small ? 3 : 6, this.headRadius);
   }
 
+  /** @param {Item} item */
   #loadImage(item) {
     if (!item.thumbnail) return null;
     const image = new Image();
@@ -88,15 +105,18 @@ export class Heads {
     this.categories = this.#gatherAt(centerPoints, handOver, starRadius * 0.7);
   }
 
-  /** @returns {{berths: Map<number, Berth>, of: ({mark: number, place: number}|null)[]}} by mark, and by item */
+  /**
+   * @param {Spot[]} marks @param {number} state @param {number} core
+   * @returns {Gathered}
+   */
   #gatherAt(marks, state, core) {
     const { items } = this.journey;
     const { view } = this.player;
     const radius = this.headRadius, near = 2 * radius;
     // Among many, a picture that has arrived is a little larger than on its way, wherever it is.
     const own = this.crowded ? Math.min(radius, this.travelRadius * 1.3) : radius;
-    const groups = new Map();
-    const of = items.map(() => null);
+    /** @type {Map<number, number[]>} */ const groups = new Map();
+    /** @type {Gathered["of"]} */ const of = items.map(() => null);
     items.forEach((item, index) => {
       const end = this.painter.scene.paths.pointAt(index, state);
       let best = -1, gap = near;
@@ -107,10 +127,11 @@ export class Heads {
       if (best >= 0) groups.set(best, [...(groups.get(best) ?? []), index]);
     });
     const frame = { left: 3, right: view.width - 3, top: view.insets.top - 4, bottom: view.height - view.insets.bottom + 2 };
-    const taken = [], berths = new Map();
+    /** @type {Disc[]} */ const taken = [];
+    /** @type {Gathered["berths"]} */ const berths = new Map();
     // The large groups choose first; within a group the surest picture is the first.
-    for (const mark of [...groups.keys()].sort((a, b) => groups.get(b).length - groups.get(a).length || a - b)) {
-      const members = groups.get(mark).sort((a, b) => items[b].top[0][1] - items[a].top[0][1] || a - b);
+    for (const [mark, unsorted] of [...groups].sort(([a, inA], [b, inB]) => inB.length - inA.length || a - b)) {
+      const members = unsorted.sort((a, b) => items[b].top[0][1] - items[a].top[0][1] || a - b);
       const others = marks.filter((_, i) => i !== mark);
       const stars = others.map(({ x, y }) => ({ x, y, radius: core * 0.8 }));
       const found = berth(marks[mark], members.length, {
@@ -126,14 +147,19 @@ export class Heads {
     return { berths, of };
   }
 
-  /** How much a picture belongs to its category's place and to its word's, 0 to 1 each. */
+  /**
+   * How much a picture belongs to its category's place and to its word's, 0 to 1 each.
+   * @param {number} item @param {Point} point @param {number} position
+   */
   #belongs(item, point, position) {
     const { handOver, last } = this.journey;
     const radius = this.headRadius;
     const turned = clamp((position - handOver) / Math.min(TURN_OVER, Math.max(last - handOver, 1)), 0, 1);
+    /** @param {Gathered} gathered @param {number} share */
     const to = ({ berths, of }, share) => {
-      if (!of[item] || share <= 0) return 0;
-      const { mark } = berths.get(of[item].mark);
+      const at = of[item], found = at && berths.get(at.mark);
+      if (!found || share <= 0) return 0;
+      const { mark } = found;
       return share * closeness(Math.hypot(point.x - mark.x, point.y - mark.y), 0.3 * radius, 2.6 * radius);
     };
     return { category: to(this.categories, 1 - turned), word: to(this.words, turned) };
@@ -142,6 +168,7 @@ export class Heads {
   /**
    * Where all heads are drawn at a position, and how large: at their true points, moved by at most REACH radii. A function of
    * the position and of the view alone.
+   * @param {Spot[]} points @param {number} position
    */
   lay(points, position) {
     const travel = this.travelRadius;
@@ -150,10 +177,10 @@ export class Heads {
     points.forEach((point, item) => {
       const { category, word } = this.#belongs(item, point, position);
       const offset = offsets[item];
-      for (const [gathered, share] of [[this.categories, category], [this.words, word]]) {
-        if (share <= 0) continue;
-        const { mark, place } = gathered.of[item];
-        const { radius, places } = gathered.berths.get(mark);
+      for (const { berths, of, share } of [{ ...this.categories, share: category }, { ...this.words, share: word }]) {
+        const at = of[item], found = at && berths.get(at.mark);
+        if (!found || share <= 0) continue;
+        const { radius, places } = found, { place } = at;
         offset.x = mix(offset.x, places[place].x - point.x, share);
         offset.y = mix(offset.y, places[place].y - point.y, share);
         radii[item] = mix(radii[item], radius, share);
@@ -171,20 +198,25 @@ export class Heads {
 
   // ---- how they look
 
+  /** @param {number} item */
   #color(item) {
     const { theme } = this.player;
     return this.player.isVivid(item) ? theme.tune(this.journey.classes[this.journey.items[item].answer].color) : theme.grey;
   }
 
-  /** From heads to their true points, where the two are apart; one stroke for all of a colour. */
+  /**
+   * From heads to their true points, where the two are apart; one stroke for all of a colour.
+   * @param {CanvasRenderingContext2D} ctx @param {Point[]} points
+   */
   drawPins(ctx, points) {
-    const pins = new Map();
+    /** @type {Map<string, {lines: Path2D, dots: Path2D}>} */ const pins = new Map();
     points.forEach((point, item) => {
       const place = this.places[item];
       if (Math.hypot(place.x - point.x, place.y - point.y) < 1.5) return;
       const color = css(this.#color(item), (this.player.isVivid(item) ? 0.8 : 0.25) * (this.crowded ? 0.5 : 1));
-      if (!pins.has(color)) pins.set(color, { lines: new Path2D(), dots: new Path2D() });
-      const { lines, dots } = pins.get(color);
+      const pin = pins.get(color) ?? { lines: new Path2D(), dots: new Path2D() };
+      pins.set(color, pin);
+      const { lines, dots } = pin;
       lines.moveTo(point.x, point.y);
       lines.lineTo(place.x, place.y);
       const radius = this.crowded ? 1.6 : 2.4;
@@ -199,6 +231,7 @@ export class Heads {
     }
   }
 
+  /** @param {CanvasRenderingContext2D} ctx @param {number} item @param {Spot} point */
   drawHead(ctx, item, point) {
     const place = this.places[item];
     const sprite = this.#headSprite(item);
@@ -209,7 +242,10 @@ export class Heads {
     ctx.globalAlpha = 1;
   }
 
-  /** How many pictures have arrived at each mark, where they are too many to be counted at a glance. */
+  /**
+   * How many pictures have arrived at each mark, where they are too many to be counted at a glance.
+   * @param {CanvasRenderingContext2D} ctx @param {Point[]} points @param {number} position
+   */
   drawCounts(ctx, points, position) {
     if (!this.crowded) return;
     const { theme } = this.player;
@@ -233,37 +269,46 @@ export class Heads {
     ctx.textAlign = "left";
   }
 
-  /** How many pictures are at each mark's places. @returns {Map<Berth, number>} */
+  /**
+   * How many pictures are at each mark's places.
+   * @param {Point[]} points @param {number} position @returns {Map<Berth, number>}
+   */
   #arrived(points, position) {
-    const counts = new Map();
+    /** @type {Map<Berth, number>} */ const counts = new Map();
     points.forEach((point, item) => {
       const { category, word } = this.#belongs(item, point, position);
       const { berths, of } = word > category ? this.words : this.categories;
       if (Math.max(category, word) < 0.6) return;
-      const at = berths.get(of[item].mark);
-      counts.set(at, (counts.get(at) ?? 0) + 1);
+      const at = of[item], found = at && berths.get(at.mark);
+      if (found) counts.set(found, (counts.get(found) ?? 0) + 1);
     });
     return counts;
   }
 
-  /** Items whose path ends at a class text, the surest first. @returns {number[]} */
+  /**
+   * Items whose path ends at a class text, the surest first.
+   * @param {number} word @returns {number[]}
+   */
   itemsAt(word) {
     const { of } = this.words;
-    return [...of.keys()].filter((item) => of[item]?.mark === word).sort((a, b) => of[a].place - of[b].place);
+    const here = of.flatMap((at, item) => (at?.mark === word ? [{ item, place: at.place }] : []));
+    return here.sort((a, b) => a.place - b.place).map(({ item }) => item);
   }
 
-  /** A head drawn once, at the size of a whole picture: round, with a ring and the class shape. */
+  /**
+   * A head drawn once, at the size of a whole picture: round, with a ring and the class shape.
+   * @param {number} item
+   */
   #headSprite(item) {
     const vivid = this.player.isVivid(item);
     const chosen = this.player.selection.has(item);
     const key = `${item} ${vivid} ${chosen} ${this.player.theme.key}`;
     let sprite = this.sprites.get(key);
     if (!sprite) {
-      sprite = document.createElement("canvas");
-      sprite.radius = this.crowded ? Math.max(this.travelRadius, this.#largestPlace) : this.headRadius;
-      sprite.reach = sprite.radius * 1.32;
+      const full = this.crowded ? Math.max(this.travelRadius, this.#largestPlace) : this.headRadius;
+      sprite = Object.assign(document.createElement("canvas"), { radius: full, reach: full * 1.32 });
       sprite.width = sprite.height = Math.ceil(2 * sprite.reach * this.painter.density);
-      const ctx = sprite.getContext("2d");
+      const ctx = brush(sprite);
       const scale = sprite.width / (2 * sprite.reach);
       ctx.scale(scale, scale);
       ctx.translate(sprite.reach, sprite.reach);
@@ -278,6 +323,7 @@ export class Heads {
     return Math.max(1, ...[...this.words.berths.values(), ...this.categories.berths.values()].map(({ radius }) => radius));
   }
 
+  /** @param {CanvasRenderingContext2D} ctx @param {number} item @param {number} radius @param {boolean} vivid @param {boolean} chosen */
   #paintPicture(ctx, item, radius, vivid, chosen) {
     const { theme } = this.player;
     const one = this.journey.classes[this.journey.items[item].answer];
@@ -294,7 +340,7 @@ export class Heads {
     ctx.fillStyle = css(blend(theme.paper, color, 0.35));
     ctx.fill();
     ctx.clip();
-    const pictured = image?.complete && image.naturalWidth > 0;
+    const pictured = image !== null && image.complete && image.naturalWidth > 0;
     if (pictured) {
       const side = Math.min(image.naturalWidth, image.naturalHeight);
       ctx.imageSmoothingQuality = "high";

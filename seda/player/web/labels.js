@@ -11,6 +11,7 @@ import { clamp } from "./numbers.js";
  */
 
 const GAPS = [3, 12, 24, 40, 60, 84, 112]; // px between mark and name, the nearest preferred
+const FARTHEST = Math.max(...GAPS);
 const DIRECTIONS = 12;
 const ANNEAL_ROUNDS = 240; // of the annealing, for each name that has rivals
 const HOT = 30, COLD = 0.3; // its temperatures, in the unit of COSTS
@@ -18,18 +19,28 @@ const HOT = 30, COLD = 0.3; // its temperatures, in the unit of COSTS
 const COSTS = { name: 3, picture: 1.6, mark: 2.2, category: 0.7, path: 2.5, distance: 0.16, beside: 0, above: 3, diagonal: 2, astray: 45 };
 const COVERED = 14; // px^2: less is a touch
 
+/** @param {Box} a @param {Box} b */
 const overlap = (a, b) => Math.max(0, Math.min(a[2], b[2]) - Math.max(a[0], b[0])) * Math.max(0, Math.min(a[3], b[3]) - Math.max(a[1], b[1]));
 
-/** From a point to a box, px. */
+/**
+ * From a point to a box, px.
+ * @param {Point} point @param {Box} box
+ */
 const away = ({ x, y }, box) => Math.hypot(x - clamp(x, box[0], box[2]), y - clamp(y, box[1], box[3]));
 
-/** px^2, nearly, that a circle covers of a box. */
+/**
+ * px^2, nearly, that a circle covers of a box.
+ * @param {Disc} disc @param {Box} box
+ */
 export function covers({ x, y, radius }, box) {
   const inside = radius - away({ x, y }, box);
   return inside <= 0 ? 0 : Math.min(inside * 2 * Math.min(radius, inside + 8), (box[2] - box[0]) * (box[3] - box[1]));
 }
 
-/** A generator of numbers 0 to 1 with a fixed seed (mulberry32): the same names get the same places. */
+/**
+ * A generator of numbers 0 to 1 with a fixed seed (mulberry32): the same names get the same places.
+ * @param {number} seed
+ */
 function seeded(seed) {
   let state = seed;
   return () => {
@@ -40,9 +51,12 @@ function seeded(seed) {
   };
 }
 
-/** All places of one name: in twelve directions, at growing distance. */
+/**
+ * All places of one name: in twelve directions, at growing distance.
+ * @param {Name} name @param {Frame} frame
+ */
 function candidates({ x, y, gap, width, height }, frame) {
-  const found = [];
+  /** @type {(Place & {cost: number})[]} */ const found = [];
   for (const [far, extra] of GAPS.entries()) {
     for (let i = 0; i < DIRECTIONS; i++) {
       const angle = (i * 2 * Math.PI) / DIRECTIONS, cos = Math.cos(angle), sin = Math.sin(angle);
@@ -51,6 +65,7 @@ function candidates({ x, y, gap, width, height }, frame) {
       const side = Math.abs(cos) < 0.3 ? 0 : Math.sign(cos);
       const edge = x + reach * cos, middle = y + (reach + height / 2) * sin * (side ? 0.86 : 1);
       const left = side > 0 ? edge : side < 0 ? edge - width : x - width / 2;
+      /** @type {Box} */
       const box = [left - 2, middle - height / 2, left + width + 2, middle + height / 2];
       if (box[0] < frame.left || box[1] < frame.top || box[2] > frame.right || box[3] > frame.bottom) continue;
       const style = side === 0 ? COSTS.above : Math.abs(sin) > 0.2 ? COSTS.diagonal : COSTS.beside;
@@ -65,8 +80,8 @@ function candidates({ x, y, gap, width, height }, frame) {
  * "An empirical study of algorithms for point-feature label placement"). Deterministic: a function of what is given.
  *
  * @param {Name[]} names
- * @param {{pictures: {x: number, y: number, radius: number}[], marks: {x: number, y: number, radius: number}[],
- *   categories: {x: number, y: number, radius: number}[], paths: Point[], boxes: Box[], frame: {left: number, top: number, right: number, bottom: number}}} around
+ * @param {{pictures: Disc[], marks: Disc[],
+ *   categories: Disc[], paths: Point[], boxes: Box[], frame: Frame}} around
  *   what a name had better not cover: pictures where they end, words' marks, categories' marks and pictures on their way there,
  *   points of paths, other things on the map
  * @returns {(Place|null)[]} null for a name that is not written
@@ -74,9 +89,10 @@ function candidates({ x, y, gap, width, height }, frame) {
 export function placeNames(names, { pictures, marks, categories, paths, boxes, frame }) {
   const places = names.map((name) => {
     const found = candidates(name, frame);
-    const far = name.gap + GAPS.at(-1) + Math.max(name.width, name.height);
+    const far = name.gap + FARTHEST + Math.max(name.width, name.height);
+    /** @template {Point & {radius?: number}} Thing @param {Thing[]} things */
     const near = (things) => things.filter(({ x, y, radius = 0 }) => Math.abs(x - name.x) < far + radius && Math.abs(y - name.y) < far + radius);
-    const [closePictures, closeMarks, closeCategories, closePaths] = [pictures, marks, categories, paths].map(near);
+    const [closePictures, closeMarks, closeCategories] = [pictures, marks, categories].map(near), closePaths = near(paths);
     for (const place of found) {
       for (const one of closePictures) place.cost += COSTS.picture * covers(one, place.box);
       for (const one of closeMarks) place.cost += COSTS.mark * covers(one, place.box);
@@ -91,6 +107,7 @@ export function placeNames(names, { pictures, marks, categories, paths, boxes, f
   });
   // Greedy: firm names first, among them those with the fewest cheap places.
   const choice = names.map(() => -1);
+  /** @param {number} i @param {number} k */
   const among = (i, k) => choice.reduce((sum, other, j) => (j === i || other < 0 ? sum : sum + COSTS.name * overlap(places[i][k].box, places[j][other].box)), 0);
   const cheap = places.map((found) => found.filter(({ cost }) => cost < 20).length);
   const order = [...names.keys()].sort((a, b) => Number(names[b].firm) - Number(names[a].firm) || cheap[a] - cheap[b] || a - b);
@@ -122,11 +139,14 @@ export function placeNames(names, { pictures, marks, categories, paths, boxes, f
   return thinned(names, places, choice, { pictures, marks });
 }
 
-/** Names that are not firm make room for the others; of two firm ones on one another the later is left out (hover tells it). */
+/**
+ * Names that are not firm make room for the others; of two firm ones on one another the later is left out (hover tells it).
+ * @param {Name[]} names @param {Place[][]} places @param {number[]} choice @param {{pictures: Disc[], marks: Disc[]}} what
+ */
 function thinned(names, places, choice, { pictures, marks }) {
   const written = names.map((_, i) => (choice[i] < 0 ? null : places[i][choice[i]]));
   const order = [...names.keys()].sort((a, b) => Number(names[b].firm) - Number(names[a].firm) || a - b);
-  const kept = [];
+  /** @type {Box[]} */ const kept = [];
   for (const i of order) {
     const place = written[i];
     if (!place) continue;
@@ -143,10 +163,16 @@ function thinned(names, places, choice, { pictures, marks }) {
 const LETTERS = new Intl.Segmenter(undefined, { granularity: "grapheme" });
 const WORDS = new Intl.Segmenter(undefined, { granularity: "word" });
 
-/** Whether a text is written from right to left: its first letter with a direction decides (Hebrew, Arabic, Syriac, Thaana, N'Ko). */
+/**
+ * Whether a text is written from right to left: its first letter with a direction decides (Hebrew, Arabic, Syriac, Thaana, N'Ko).
+ * @param {string} text
+ */
 export const isRightToLeft = (text) => /^[^\p{L}]*[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]/u.test(text);
 
-/** Cut a text with an ellipsis so that it fits a width; never inside a letter. */
+/**
+ * Cut a text with an ellipsis so that it fits a width; never inside a letter.
+ * @param {CanvasRenderingContext2D} ctx @param {string} text @param {number} width
+ */
 export function fitText(ctx, text, width) {
   if (ctx.measureText(text).width <= width) return text;
   const parts = [...LETTERS.segment(text)].map(({ segment }) => segment);
@@ -159,7 +185,10 @@ export function fitText(ctx, text, width) {
   return `${parts.slice(0, low).join("").trimEnd()}…`;
 }
 
-/** A text in at most two lines of a width; broken between words, in scripts without spaces too. @returns {string[]} */
+/**
+ * A text in at most two lines of a width; broken between words, in scripts without spaces too.
+ * @param {CanvasRenderingContext2D} ctx @param {string} text @param {number} width @returns {string[]}
+ */
 export function wrap(ctx, text, width) {
   if (ctx.measureText(text).width <= width) return [text];
   const parts = [...WORDS.segment(text)].map(({ segment }) => segment);
@@ -169,7 +198,10 @@ export function wrap(ctx, text, width) {
   return [first.trimEnd(), fitText(ctx, parts.join("").trimStart(), width)];
 }
 
-/** Push sorted labels apart so that they neither overlap nor leave their range. */
+/**
+ * Push sorted labels apart so that they neither overlap nor leave their range.
+ * @param {{y: number}[]} labels @param {number} spacing @param {number} top @param {number} bottom
+ */
 export function spreadLabels(labels, spacing, top, bottom) {
   for (let i = 0; i < labels.length; i++) {
     const least = i ? labels[i - 1].y + spacing : top;

@@ -2,7 +2,7 @@
 
 import { clamp, mix } from "./numbers.js";
 import { blend, css, starPath, symbolPath } from "./look.js";
-import { fitCanvas } from "./dom.js";
+import { brush, fitCanvas } from "./dom.js";
 import { depthFade } from "./scene.js";
 import { covers, fitText, isRightToLeft, placeNames, spreadLabels, wrap } from "./labels.js";
 
@@ -12,12 +12,27 @@ const HIDDEN = 60, TOUCHED = 6; // px^2 of a name under a picture: faded wholly,
 const FADED = 0.16;
 const ZOOM = { width: 46, height: 146 }; // px that the zoom buttons take of the lower right corner
 
+/**
+ * A name that would be written; `word`: the class text that it is. Measured: with its lines; as it is written: with its place.
+ * @typedef {{key: string, word?: number, point: Spot, one: Styled, size: number, weight: number, firm: boolean}} Wanted
+ * @typedef {Wanted & {lines: string[], width: number, height: number}} Measured
+ * @typedef {HTMLCanvasElement & {margin: number, wide: number, tall: number}} NameSprite  its margin and size, px of the page
+ * @typedef {Measured & {place: Place, at: Point, sprite: NameSprite, covered: number}} Written  at: its mark; covered: px^2
+ */
+
 /** A diamond for each category center, a star for each class text, and their names. */
 export class Landmarks {
   /** @param {MapPainter} painter */
   constructor(painter) {
     this.painter = painter;
     this.canvas = document.createElement("canvas");
+    /** @type {Written[]} names as they are written now */ this.names = [];
+    /** @type {Map<string, Place>} places of names by their keys, and the view that they were found for */ this.places = new Map();
+    this.placedFor = "";
+    /** @type {boolean[]} whether a category is no class text, too */ this.namedCenters = [];
+    /** @type {Spot[]} */ this.textPoints = [];
+    /** @type {Spot[]} */ this.centerPoints = [];
+    this.starRadius = 10;
   }
 
   get player() {
@@ -28,16 +43,18 @@ export class Landmarks {
     return this.painter.journey;
   }
 
+  /** @param {Journey} journey */
   load(journey) {
     const classNames = new Set(journey.classes.map((one) => one.name.trim().toLowerCase()));
     this.namedCenters = journey.centers.map((center) => !classNames.has(center.name.trim().toLowerCase()));
-    /** Names as they are written now. @type {object[]} */ this.names = [];
-    /** Places of names by their keys, and the view that they were found for. @type {Map<string, Place>} */ this.places = new Map();
+    this.names = [];
+    this.places = new Map();
     this.placedFor = "";
     this.textPoints = this.centerPoints = [];
     this.starRadius = 10;
   }
 
+  /** @param {number} width @param {number} height */
   resize(width, height) {
     fitCanvas(this.canvas, width, height);
   }
@@ -55,9 +72,10 @@ export class Landmarks {
   /** @param {boolean} moving names go with their marks and are placed anew when the view rests */
   draw(moving) {
     const { view } = this.player;
-    const ctx = this.canvas.getContext("2d");
+    const ctx = brush(this.canvas);
     ctx.setTransform(this.painter.density, 0, 0, this.painter.density, 0, 0);
     ctx.clearRect(0, 0, view.width, view.height);
+    /** @param {Spot[]} points */
     const fromFar = (points) => [...points.keys()].sort((a, b) => points[a].size - points[b].size);
     for (const i of fromFar(this.centerPoints)) this.#drawCenter(ctx, this.centerPoints[i], this.journey.centers[i]);
     const gone = this.#goneTexts();
@@ -68,7 +86,10 @@ export class Landmarks {
     else this.#placeNames(ctx, wanted);
   }
 
-  /** Class texts of the ghost that are not among today's. @returns {{point: Point, one: Styled}[]} */
+  /**
+   * Class texts of the ghost that are not among today's.
+   * @returns {{point: Spot, one: Styled}[]}
+   */
   #goneTexts() {
     const { ghost } = this.journey;
     const { scene } = this.painter;
@@ -77,6 +98,7 @@ export class Landmarks {
     return ghost.gone.map((i) => ({ point: points[i], one: ghost.classes[i] }));
   }
 
+  /** @param {CanvasRenderingContext2D} ctx @param {Spot} spot @param {Styled} one */
   #drawGoneStar(ctx, { x, y, size }, one) {
     const { theme } = this.player;
     ctx.setLineDash([3, 2]);
@@ -90,6 +112,7 @@ export class Landmarks {
     ctx.setLineDash([]);
   }
 
+  /** @param {CanvasRenderingContext2D} ctx @param {Spot} spot @param {Styled} center */
   #drawCenter(ctx, { x, y, size }, center) {
     const { theme } = this.player;
     const dimmed = this.player.isDimmed(center);
@@ -106,6 +129,7 @@ export class Landmarks {
     ctx.stroke();
   }
 
+  /** @param {CanvasRenderingContext2D} ctx @param {Spot} spot @param {Styled} one */
   #drawStar(ctx, { x, y, size }, one) {
     const { theme, view } = this.player;
     const dimmed = this.player.isDimmed(one);
@@ -135,17 +159,23 @@ export class Landmarks {
 
   // ---- names
 
-  /** What would be written: words firmly, then categories that are no word, then words that are gone. */
+  /**
+   * What would be written: words firmly, then categories that are no word, then words that are gone.
+   * @param {{point: Spot, one: Styled}[]} gone
+   */
   #wantedNames(gone) {
     const { view } = this.player;
     const size = view.small ? 13 : 14, small = 13;
+    /** @param {Point} point */
     const inSight = ({ x, y }) => x >= 0 && y >= 0 && x <= view.width && y <= view.height;
+    /** @type {Wanted[]} */
     const words = this.textPoints.map((point, i) => ({ key: `w${i}`, word: i, point, one: this.journey.classes[i], size, weight: 650, firm: this.textPoints.length <= FIRM }));
     const categories = this.centerPoints.flatMap((point, i) => (this.namedCenters[i] ? [{ key: `c${i}`, point, one: this.journey.centers[i], size: small, weight: 450, firm: false }] : []));
     const before = gone.map(({ point, one }, i) => ({ key: `g${i}`, point, one: { ...one, name: `${one.name} (before)` }, size: small, weight: 450, firm: false }));
     return [...words, ...categories, ...before].filter(({ point }) => inSight(point));
   }
 
+  /** @param {CanvasRenderingContext2D} ctx @param {Wanted[]} wanted */
   #placeNames(ctx, wanted) {
     const { view } = this.player;
     const most = clamp(view.width * 0.2, 78, 170);
@@ -163,21 +193,30 @@ export class Landmarks {
       const free = names.filter((name) => !inColumn.includes(name));
       this.places = new Map([...this.#column(inColumn), ...this.#around(free, inColumn)].map(({ name, place }) => [name.key, place]));
     }
-    const placed = names.flatMap((name) => (this.places.has(name.key) ? [{ name, place: this.places.get(name.key) }] : []));
     const density = this.painter.density;
-    this.names = placed.map(({ name, place }) => ({ ...name, place, at: { x: name.point.x, y: name.point.y }, sprite: this.#sprite(name, place, density) }));
+    this.names = names.flatMap((name) => {
+      const place = this.places.get(name.key);
+      return place ? [{ ...name, place, at: { x: name.point.x, y: name.point.y }, sprite: this.#sprite(name, place, density), covered: 0 }] : [];
+    });
   }
 
-  /** A word at the edge of a timeline: two lines where its row has room for them. */
+  /**
+   * A word at the edge of a timeline: two lines where its row has room for them.
+   * @param {CanvasRenderingContext2D} ctx @param {Wanted} wanted
+   */
   #rowLines(ctx, { one, size }) {
     const { view } = this.player;
     return view.rowHeight >= 2 * (size + 2) ? wrap(ctx, one.name, view.labelRoom) : [fitText(ctx, one.name, view.labelRoom)];
   }
 
-  /** Names around their marks. @returns {{name: object, place: Place}[]} those that are written */
+  /**
+   * Names around their marks.
+   * @param {Measured[]} names @param {Measured[]} blocked @returns {{name: Measured, place: Place}[]} those that are written
+   */
   #around(names, blocked) {
     const { view } = this.player;
     const { heads } = this.painter;
+    /** @param {{berths: Map<number, Berth>}} what */
     const circles = ({ berths }) => [...berths.values()].flatMap(({ radius, places }) => places.map(({ x, y }) => ({ x, y, radius: radius + 1 })));
     const stars = this.textPoints.map(({ x, y, size }) => ({ x, y, radius: this.starRadius * size }));
     const diamonds = this.centerPoints.map(({ x, y, size }) => ({ x, y, radius: this.starRadius * 0.66 * size }));
@@ -192,10 +231,16 @@ export class Landmarks {
         frame: { left: 4, top: Math.max(4, view.insets.top - 8), right: view.width - 4, bottom: view.height - view.insets.bottom + 4 },
       },
     );
-    return names.map((name, i) => ({ name, place: places[i] })).filter(({ place }) => place);
+    return names.flatMap((name, i) => {
+      const place = places[i];
+      return place ? [{ name, place }] : [];
+    });
   }
 
-  /** On a timeline the words stand in a column at the right edge, each at its star's height, behind its pictures. */
+  /**
+   * On a timeline the words stand in a column at the right edge, each at its star's height, behind its pictures.
+   * @param {Measured[]} names
+   */
   #column(names) {
     if (!names.length) return [];
     const { view } = this.player;
@@ -208,6 +253,7 @@ export class Landmarks {
     spreadLabels(rows, Math.min(tallest, room), view.insets.top + tallest / 2, view.height - view.insets.bottom - 6);
     return rows.map(({ name, y }) => {
       const left = name.point.x + extent + 8;
+      /** @type {Place} */
       const place = { box: [left - 2, y - name.height / 2, left + name.width + 2, y + name.height / 2], far: Math.abs(y - name.point.y) > 5, side: 1 };
       return { name, place };
     });
@@ -216,35 +262,45 @@ export class Landmarks {
   #pathPoints() {
     const { states } = this.painter.scene.paths;
     const every = Math.max(1, Math.ceil(states.length / 2 / PATH_SAMPLES));
-    const points = [];
+    /** @type {Point[]} */ const points = [];
     for (let i = 0; i < states.length / 2; i += every) points.push({ x: states[2 * i], y: states[2 * i + 1] });
     return points;
   }
 
-  /** While the view moves, names keep their side. */
+  /**
+   * While the view moves, names keep their side.
+   * @param {Wanted[]} wanted
+   */
   #carryNames(wanted) {
     const points = new Map(wanted.map(({ key, point }) => [key, point]));
-    this.names = this.names.filter(({ key }) => points.has(key)).map((name) => {
-      const point = points.get(name.key), dx = point.x - name.at.x, dy = point.y - name.at.y;
-      const box = name.place.box.map((value, i) => value + (i % 2 ? dy : dx));
-      return { ...name, point, at: { x: point.x, y: point.y }, place: { ...name.place, box } };
+    this.names = this.names.flatMap((name) => {
+      const point = points.get(name.key);
+      if (!point) return [];
+      const dx = point.x - name.at.x, dy = point.y - name.at.y;
+      const [left, top, right, bottom] = name.place.box;
+      /** @type {Box} */ const box = [left + dx, top + dy, right + dx, bottom + dy];
+      return [{ ...name, point, at: { x: point.x, y: point.y }, place: { ...name.place, box } }];
     });
   }
 
+  /** @param {Wanted} wanted */
   #font({ weight, size }) {
     return `${weight} ${size}px ${this.player.theme.font}`;
   }
 
-  /** A name as a picture: it is drawn in each frame, more or less strongly. */
+  /**
+   * A name as a picture: it is drawn in each frame, more or less strongly.
+   * @param {Measured} name @param {Place} place @param {number} density
+   */
   #sprite(name, place, density) {
     const { theme } = this.player;
     const { lines, size, point, one } = name;
     const margin = 3, width = name.width + 2 * margin, height = name.height + 2 * margin;
-    const sprite = document.createElement("canvas");
-    sprite.width = Math.ceil(width * density);
-    sprite.height = Math.ceil(height * density);
-    Object.assign(sprite, { margin, wide: sprite.width / density, tall: sprite.height / density });
-    const ctx = sprite.getContext("2d");
+    const canvas = document.createElement("canvas");
+    canvas.width = Math.ceil(width * density);
+    canvas.height = Math.ceil(height * density);
+    const sprite = Object.assign(canvas, { margin, wide: canvas.width / density, tall: canvas.height / density });
+    const ctx = brush(sprite);
     ctx.scale(density, density);
     ctx.font = this.#font(name);
     ctx.direction = isRightToLeft(one.name) ? "rtl" : "ltr";
@@ -256,11 +312,17 @@ export class Landmarks {
     const dimmed = this.player.isDimmed(one);
     ctx.fillStyle = css(dimmed ? theme.grey : theme.ink, dimmed ? 0.7 : mix(0.5, 1, depthFade(point.size)));
     const x = place.side < 0 ? width - margin : place.side > 0 ? margin : width / 2;
-    for (const draw of ["strokeText", "fillText"]) lines.forEach((line, i) => ctx[draw](line, x, margin + 1.5 + (size + 2) * (i + 0.5)));
+    const middle = (/** @type {number} */ i) => margin + 1.5 + (size + 2) * (i + 0.5);
+    lines.forEach((line, i) => ctx.strokeText(line, x, middle(i)));
+    lines.forEach((line, i) => ctx.fillText(line, x, middle(i)));
     return sprite;
   }
 
-  /** All names, those under a picture faded: names give way to pictures. @param {{x: number, y: number, radius: number}[]} pictures */
+  /**
+   * All names, those under a picture faded: names give way to pictures.
+   * @param {Disc[]} pictures
+   * @param {CanvasRenderingContext2D} ctx @param {Disc[]} pictures @param {number} strength
+   */
   drawNames(ctx, pictures, strength) {
     for (const name of this.names) {
       const { place, sprite } = name;
@@ -273,7 +335,10 @@ export class Landmarks {
     ctx.globalAlpha = 1;
   }
 
-  /** A thin line from a mark to its name, where the name had to be set off. */
+  /**
+   * A thin line from a mark to its name, where the name had to be set off.
+   * @param {CanvasRenderingContext2D} ctx @param {Written} written
+   */
   #drawLeader(ctx, { point, place: { box, side } }) {
     const middle = (box[1] + box[3]) / 2;
     const end = side ? { x: side > 0 ? box[0] : box[2], y: middle } : { x: (box[0] + box[2]) / 2, y: middle > point.y ? box[1] : box[3] };

@@ -20,16 +20,22 @@ export class Lasso {
     return this.points !== null;
   }
 
+  /** @param {Point} point */
   begin(point) {
     this.points = [point];
   }
 
+  /** @param {Point} point */
   extend(point) {
+    if (!this.points) return;
     this.points.push(point);
     this.line.setAttribute("points", this.points.map(({ x, y }) => `${x.toFixed(1)},${y.toFixed(1)}`).join(" "));
   }
 
-  /** Take the line away. @returns {((point: Point) => boolean)|null} whether a point lies inside; null when it was only a click */
+  /**
+   * Take the line away.
+   * @returns {((point: Point) => boolean)|null} whether a point lies inside; null when it was only a click
+   */
   end() {
     const points = this.points;
     this.cancel();
@@ -45,7 +51,10 @@ export class Lasso {
   }
 }
 
-/** Whether a polygon holds a point: a ray from it crosses the line an odd number of times. */
+/**
+ * Whether a polygon holds a point: a ray from it crosses the line an odd number of times.
+ * @param {Point[]} polygon @param {Point} point
+ */
 function encloses(polygon, { x, y }) {
   let inside = false;
   for (let i = 0, j = polygon.length - 1; i < polygon.length; j = i++) {

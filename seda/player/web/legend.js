@@ -2,9 +2,12 @@
 
 import { clamp, numberText } from "./numbers.js";
 import { css, symbolPath } from "./look.js";
-import { el } from "./dom.js";
+import { brush, el } from "./dom.js";
 
-/** What makes two classes one on the screen. */
+/**
+ * What makes two classes one on the screen.
+ * @param {Styled} one
+ */
 export const styleKey = (one) => `${one.color} ${one.symbol}`;
 
 export class Legend {
@@ -12,6 +15,7 @@ export class Legend {
   constructor(player) {
     this.player = player;
     this.element = el("div", { class: "sp-legend", role: "group", "aria-label": "Classes: press to highlight", "data-testid": "legend" });
+    /** @type {{button: HTMLElement, swatch: HTMLCanvasElement, bar: HTMLElement, value: HTMLElement, style: Styled, curve: number}[]} */
     this.rows = [];
   }
 
@@ -29,10 +33,12 @@ export class Legend {
     this.paint();
   }
 
+  /** @param {Styled} style @param {number} index @param {number} curve */
   #row(style, index, curve) {
     const swatch = el("canvas", { class: "sp-swatch", width: 36, height: 36, "aria-hidden": "true" });
     const bar = el("i", { class: "sp-bar" });
     const value = el("span", { class: "sp-value" });
+    /** @type {HTMLButtonElement} */
     const button = el(
       "button",
       {
@@ -53,7 +59,10 @@ export class Legend {
     return button;
   }
 
-  /** The whole name, and which pictures end at it. */
+  /**
+   * The whole name, and which pictures end at it.
+   * @param {number} index @param {Element} anchor
+   */
   #tell(index, anchor) {
     if (index >= 0) this.player.hover({ kind: "text", index, anchor });
   }
@@ -72,7 +81,7 @@ export class Legend {
     for (const { button, style } of this.rows) button.setAttribute("aria-pressed", String(this.player.highlight === styleKey(style)));
   }
 
-  /** @param {CurvePainter} curves whose values are shown */
+  /** @param {CurvePainter} curves whose values are shown @param {number} position */
   showValues(curves, position) {
     const { low, high } = curves;
     for (const row of this.rows) {
@@ -85,8 +94,9 @@ export class Legend {
   }
 }
 
+/** @param {HTMLCanvasElement} canvas @param {string} symbol @param {Color} color */
 export function paintSwatch(canvas, symbol, color) {
-  const ctx = canvas.getContext("2d");
+  const ctx = brush(canvas);
   ctx.clearRect(0, 0, canvas.width, canvas.height);
   ctx.beginPath();
   symbolPath(ctx, symbol, canvas.width / 2, canvas.height / 2, canvas.width * 0.34);

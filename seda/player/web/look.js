@@ -1,12 +1,14 @@
 // Colours, shapes and texts on a canvas.
 
 import { mix, TAU } from "./numbers.js";
+import { brush } from "./dom.js";
 
-/** @typedef {{name: string, color: string, symbol: string}} Styled */
+const colorProbe = brush(document.createElement("canvas"), { willReadFrequently: true });
 
-const colorProbe = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
-
-/** Any CSS colour as [r, g, b]. */
+/**
+ * Any CSS colour as [r, g, b].
+ * @param {string} color
+ */
 function toRgb(color) {
   colorProbe.clearRect(0, 0, 1, 1);
   colorProbe.fillStyle = "#888";
@@ -15,9 +17,12 @@ function toRgb(color) {
   return [...colorProbe.getImageData(0, 0, 1, 1).data.slice(0, 3)];
 }
 
+/** @param {Color} color @param {number} [alpha] */
 export const css = ([r, g, b], alpha = 1) => `rgba(${Math.round(r)}, ${Math.round(g)}, ${Math.round(b)}, ${alpha})`;
+/** @param {Color} a @param {Color} b @param {number} share */
 export const blend = (a, b, share) => a.map((value, i) => mix(value, b[i], share));
 
+/** @param {Color} rgb */
 function luminance(rgb) {
   const [r, g, b] = rgb.map((value) => {
     const part = value / 255;
@@ -26,6 +31,7 @@ function luminance(rgb) {
   return 0.2126 * r + 0.7152 * g + 0.0722 * b;
 }
 
+/** @param {Color} a @param {Color} b */
 function contrast(a, b) {
   const [high, low] = [luminance(a), luminance(b)].sort((x, y) => y - x);
   return (high + 0.05) / (low + 0.05);
@@ -39,24 +45,27 @@ export class Theme {
     this.font = style.fontFamily;
     this.ink = toRgb(style.color);
     this.paper = toRgb(style.backgroundColor);
-    this.accent = toRgb(getComputedStyle(root.querySelector(".sp-accent-probe")).color);
+    this.accent = toRgb(getComputedStyle(/** @type {HTMLElement} */ (root.querySelector(".sp-accent-probe"))).color);
     this.dark = luminance(this.paper) < luminance(this.ink);
     this.muted = blend(this.ink, this.paper, 0.3); // still 4.5 : 1, as texts need it
     this.grey = blend(this.ink, this.paper, 0.62);
-    this.tuned = new Map();
+    /** @type {Map<string, Color>} */ this.tuned = new Map();
   }
 
-  /** @returns {number[]} the colour, mixed with the ink until its contrast to the paper is at least 1.9 */
+  /**
+   * @param {string} color @returns {number[]} the colour, mixed with the ink until its contrast to the paper is at least 1.9
+   */
   tune(color) {
-    if (!this.tuned.has(color)) {
+    let rgb = this.tuned.get(color);
+    if (!rgb) {
       const given = toRgb(color);
-      let rgb = given;
+      rgb = given;
       for (let share = 0.06; contrast(rgb, this.paper) < 1.9 && share < 1; share += 0.06) {
         rgb = blend(given, this.ink, share);
       }
       this.tuned.set(color, rgb);
     }
-    return this.tuned.get(color);
+    return rgb;
   }
 
   get key() {
@@ -64,6 +73,7 @@ export class Theme {
   }
 }
 
+/** @param {CanvasRenderingContext2D} ctx @param {number} x @param {number} y @param {number} radius @param {number} corners @param {number} turn */
 function polygon(ctx, x, y, radius, corners, turn) {
   for (let i = 0; i < corners; i++) {
     const angle = turn + (i * TAU) / corners;
@@ -72,6 +82,7 @@ function polygon(ctx, x, y, radius, corners, turn) {
   ctx.closePath();
 }
 
+/** @param {CanvasRenderingContext2D} ctx @param {number} x @param {number} y @param {number} radius */
 export function starPath(ctx, x, y, radius) {
   for (let i = 0; i < 10; i++) {
     const reach = i % 2 ? radius * 0.46 : radius;
@@ -81,6 +92,7 @@ export function starPath(ctx, x, y, radius) {
   ctx.closePath();
 }
 
+/** @param {CanvasRenderingContext2D} ctx @param {number} x @param {number} y @param {number} radius */
 function crossPath(ctx, x, y, radius) {
   const arm = radius * 0.36;
   const reach = radius;
@@ -90,8 +102,12 @@ function crossPath(ctx, x, y, radius) {
   ctx.closePath();
 }
 
-/** Path of a shape by plotly's name, sized so that all shapes weigh about the same. */
+/**
+ * Path of a shape by plotly's name, sized so that all shapes weigh about the same.
+ * @param {CanvasRenderingContext2D} ctx @param {string} symbol @param {number} x @param {number} y @param {number} radius
+ */
 export function symbolPath(ctx, symbol, x, y, radius) {
+  /** @type {Object<string, () => void>} */
   const shapes = {
     circle: () => { ctx.moveTo(x + radius * 0.9, y); ctx.arc(x, y, radius * 0.9, 0, TAU); },
     square: () => polygon(ctx, x, y, radius * 1.12, 4, TAU / 8),

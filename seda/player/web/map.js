@@ -2,7 +2,7 @@
 
 import { mix, TAU } from "./numbers.js";
 import { blend, css } from "./look.js";
-import { el, fitCanvas } from "./dom.js";
+import { brush, el, fitCanvas } from "./dom.js";
 import { Scene } from "./scene.js";
 import { Ground } from "./ground.js";
 import { Trails } from "./trails.js";
@@ -15,6 +15,8 @@ const OPAQUE = { alpha: false }; // one opaque canvas on the page costs half of 
 /**
  * The canvas on the page, which moves, and the picture below it, which stands still.
  *
+ * @typedef {{kind: "item"|"text"|"center", index: number, anchor?: Element}} Hit  what the pointer is over
+ * @typedef {{from: Scene, view: View, share: number, ease: number, names: number}} Morph  the way from one map to another
  * @typedef {{view: View, theme: Theme, selection: Set<number>, hovered: number, highlight: string|null, trust: boolean,
  *   ghostShown: boolean, isVivid: (item: number) => boolean, isDimmed: (one: Styled) => boolean, invalidate: () => void}} Shown
  *   what a painter must know of the player
@@ -33,6 +35,8 @@ export class MapPainter {
     this.seeds = new SeedPainter(this);
     this.parts = [this.ground, this.trails, this.landmarks, this.heads];
     this.density = 1;
+    /** @type {Journey} */ this.journey;
+    /** @type {Scene} */ this.scene;
   }
 
   /** @param {Journey} journey */
@@ -42,6 +46,7 @@ export class MapPainter {
     for (const part of this.parts) part.load(journey);
   }
 
+  /** @param {number} width @param {number} height */
   resize(width, height) {
     for (const canvas of [this.base, this.moving]) this.density = fitCanvas(canvas, width, height);
     for (const part of this.parts) part.resize(width, height);
@@ -54,7 +59,10 @@ export class MapPainter {
     return scene;
   }
 
-  /** Put everything where the view has it, or on the way there from another map. */
+  /**
+   * Put everything where the view has it, or on the way there from another map.
+   * @param {Morph|null} morph
+   */
   #layOut(morph) {
     const { scene } = this;
     scene.project(this.player.view);
@@ -65,11 +73,14 @@ export class MapPainter {
     this.heads.assignPlaces();
   }
 
-  /** @param {boolean} moving the view is moving: what is costly is drawn in a cheaper way until it rests */
+  /**
+   * @param {boolean} moving the view is moving: what is costly is drawn in a cheaper way until it rests
+   * @param {Morph|null} morph
+   */
   drawBase(moving, morph) {
     const { view } = this.player;
     this.#layOut(morph);
-    const ctx = this.base.getContext("2d", OPAQUE);
+    const ctx = brush(this.base, OPAQUE);
     this.#drawBackdrop(ctx);
     ctx.setTransform(this.density, 0, 0, this.density, 0, 0);
     if (morph) this.ground.drawFrame(ctx, morph.view, 1 - morph.ease);
@@ -83,7 +94,10 @@ export class MapPainter {
     this.trails.settledTo = -1;
   }
 
-  /** The paper, a little lighter above the middle; in device pixels, so that no edge stays unpainted. */
+  /**
+   * The paper, a little lighter above the middle; in device pixels, so that no edge stays unpainted.
+   * @param {CanvasRenderingContext2D} ctx
+   */
   #drawBackdrop(ctx) {
     const { theme } = this.player;
     const { width, height } = this.base;
@@ -95,10 +109,13 @@ export class MapPainter {
     ctx.fillRect(0, 0, 1, 1);
   }
 
-  /** What moves, at a position: a function of it and of the view, so a step is the same picture however it was reached. */
+  /**
+   * What moves, at a position: a function of it and of the view, so a step is the same picture however it was reached.
+   * @param {number} position @param {Morph|null} [morph]
+   */
   drawMoving(position, morph = null) {
     const { view } = this.player;
-    const ctx = this.moving.getContext("2d", OPAQUE);
+    const ctx = brush(this.moving, OPAQUE);
     ctx.setTransform(1, 0, 0, 1, 0, 0);
     ctx.drawImage(this.base, 0, 0);
     ctx.setTransform(this.density, 0, 0, this.density, 0, 0);
@@ -117,13 +134,19 @@ export class MapPainter {
     this.heads.drawCounts(ctx, points, position);
   }
 
-  /** Far ones early; vivid items late, so that they lie on top; the one under the pointer last. */
+  /**
+   * Far ones early; vivid items late, so that they lie on top; the one under the pointer last.
+   * @param {Spot[]} points
+   */
   #drawOrder(points) {
     const rank = points.map(({ size }, item) => size + 10 * Number(this.player.isVivid(item)) + 20 * Number(item === this.player.hovered));
     return [...rank.keys()].sort((a, b) => rank[a] - rank[b]);
   }
 
-  /** Rings around the category centers while the path is handed over there. */
+  /**
+   * Rings around the category centers while the path is handed over there.
+   * @param {CanvasRenderingContext2D} ctx @param {number} position
+   */
   #drawHandOver(ctx, position) {
     const nearness = 1 - Math.abs(position - this.journey.handOver) / 1.6;
     if (nearness <= 0) return;
@@ -140,8 +163,9 @@ export class MapPainter {
 
   // ---- what lies under the pointer
 
-  /** @returns {{kind: "item"|"text"|"center", index: number}|null} */
+  /** @param {number} x @param {number} y @returns {Hit|null} */
   hit(x, y) {
+    /** @param {Point[]} points @param {number|number[]} reach */
     const nearest = (points, reach) => {
       let best = -1, bestGap = 0;
       points.forEach((point, i) => {

@@ -5,20 +5,22 @@ import { Lasso } from "./lasso.js";
 
 const CLICK = 4; // px that a pointer may travel and still be a click
 
+/** @param {Element} stage @param {MouseEvent} event */
 const localTo = (stage, event) => {
   const box = stage.getBoundingClientRect();
   return { x: event.clientX - box.left, y: event.clientY - box.top };
 };
+/** @param {MouseEvent} event */
 const adds = (event) => event.shiftKey || event.ctrlKey || event.metaKey;
 
 /** Wheel and pinch zoom, drag moves or turns, a click or a lasso selects. */
 export class MapInput {
-  /** @param {Player} player @param {(target: EventTarget, event: string, listener: Function, options?: object) => void} on */
+  /** @param {Player} player @param {Listen} on */
   constructor(player, on) {
     this.player = player;
     this.stage = player.parts.mapStage;
     this.lasso = new Lasso(this.stage);
-    /** Pointers that are down, and where. @type {Map<number, Point>} */ this.pointers = new Map();
+    /** @type {Map<number, Point>} pointers that are down, and where */ this.pointers = new Map();
     this.travelled = 0;
     on(this.stage, "wheel", (event) => this.#wheel(event), { passive: false });
     on(this.stage, "pointerdown", (event) => this.#down(event));
@@ -30,10 +32,12 @@ export class MapInput {
     on(this.stage, "dblclick", (event) => !this.#onControl(event) && player.resetZoom());
   }
 
+  /** @param {Event} event */
   #onControl(event) {
-    return event.target.closest?.("button");
+    return event.target instanceof Element && event.target.closest("button");
   }
 
+  /** @param {WheelEvent} event */
   #wheel(event) {
     const { player } = this;
     // At the outermost view a wheel that zooms out scrolls the page, so that nobody is caught in the map.
@@ -43,6 +47,7 @@ export class MapInput {
     player.zoomBy(Math.exp(-clamp(event.deltaY, -120, 120) * (event.ctrlKey ? 0.012 : 0.0028)), x, y);
   }
 
+  /** @param {PointerEvent} event */
   #down(event) {
     if (this.player.stillsShown || this.#onControl(event) || event.button > 0) return;
     const point = localTo(this.stage, event);
@@ -54,6 +59,7 @@ export class MapInput {
     else if (this.player.lassoing || (event.shiftKey && !this.player.view.map.solid)) this.lasso.begin(point);
   }
 
+  /** @param {PointerEvent} event */
   #move(event) {
     const { player, pointers } = this;
     const now = localTo(this.stage, event);
@@ -70,12 +76,15 @@ export class MapInput {
     pointers.set(event.pointerId, now);
   }
 
+  /** @param {number} moving @param {Point} before @param {Point} now */
   #pinch(moving, before, now) {
-    const other = [...this.pointers].find(([id]) => id !== moving)[1];
+    const other = [...this.pointers].find(([id]) => id !== moving)?.[1];
+    if (!other) return;
     const gap = Math.hypot(before.x - other.x, before.y - other.y) || 1;
     this.player.zoomBy(Math.hypot(now.x - other.x, now.y - other.y) / gap, (now.x + other.x) / 2, (now.y + other.y) / 2);
   }
 
+  /** @param {PointerEvent} event */
   #up(event) {
     const known = this.pointers.delete(event.pointerId);
     const inside = this.lasso.end();
@@ -87,11 +96,13 @@ export class MapInput {
     }
   }
 
+  /** @param {PointerEvent} event */
   #cancel(event) {
     this.pointers.delete(event.pointerId);
     this.lasso.cancel();
   }
 
+  /** @param {Point} point @param {PointerEvent} event */
   #click({ x, y }, event) {
     const { player } = this;
     const hit = player.map.hit(x, y);
@@ -105,12 +116,14 @@ export class MapInput {
 
 /** A drag scrubs, a click goes to its step; a click or a lasso on the lines of items selects them. */
 export class CurveInput {
-  /** @param {Player} player @param {(target: EventTarget, event: string, listener: Function, options?: object) => void} on */
+  /** @param {Player} player @param {Listen} on */
   constructor(player, on) {
     this.player = player;
     this.stage = player.parts.curveStage;
     this.lasso = new Lasso(this.stage);
-    /** Where the pointer went down. @type {Point|null} */ this.start = null;
+    /** @type {Point|null} where the pointer went down */ this.start = null;
+    this.pressed = -1;
+    this.scrubs = false;
     on(this.stage, "pointerdown", (event) => this.#down(event));
     on(this.stage, "pointermove", (event) => this.#move(event));
     on(this.stage, "pointerup", (event) => this.#up(event));
@@ -118,11 +131,13 @@ export class CurveInput {
     on(this.stage, "pointerleave", (event) => event.pointerType === "mouse" && player.hover(null));
   }
 
+  /** @param {number} x */
   #seek(x) {
     this.player.clock.playing = false;
     this.player.seek(this.player.curves.positionAt(x));
   }
 
+  /** @param {PointerEvent} event */
   #down(event) {
     if (event.button > 0) return;
     const point = localTo(this.stage, event);
@@ -136,6 +151,7 @@ export class CurveInput {
     else if (this.scrubs) this.#seek(point.x);
   }
 
+  /** @param {PointerEvent} event */
   #move(event) {
     const point = localTo(this.stage, event);
     if (this.lasso.drawing) {
@@ -151,6 +167,7 @@ export class CurveInput {
     }
   }
 
+  /** @param {PointerEvent} event */
   #up(event) {
     const { player, start } = this;
     const lassoed = this.lasso.drawing;

@@ -4,9 +4,12 @@ import { numberText } from "./numbers.js";
 import { css } from "./look.js";
 import { el } from "./dom.js";
 
-/** One training picture, cut from the sheet; a coloured square where the aligner has none. */
-function neighborTile(journey, theme, { picture, label, similarity }, side) {
-  const { sheet, columns, tile } = journey.neighbors;
+/**
+ * One training picture, cut from the sheet; a coloured square where the aligner has none.
+ * @param {Journey} journey @param {Neighbors} neighbors @param {Theme} theme @param {Neighbor} neighbor @param {number} side
+ */
+function neighborTile(journey, neighbors, theme, { picture, label, similarity }, side) {
+  const { sheet, columns, tile } = neighbors;
   const center = journey.groups[label];
   const what = `${center.name}, cosine ${numberText(similarity)}`;
   const element = el("i", { class: "sp-tile", role: "img", title: what, "aria-label": what });
@@ -20,16 +23,22 @@ function neighborTile(journey, theme, { picture, label, similarity }, side) {
   return element;
 }
 
-/** Tiles of an item's neighbours at a step, nearest first. */
+/**
+ * Tiles of an item's neighbours at a step, nearest first; none where there are no neighbours.
+ * @param {Player} player @param {number} item @param {number} step @param {number} side
+ */
 export function neighborTiles(player, item, step, side) {
   const { journey, theme } = player;
-  return journey.neighbors.at(item, step).map((one) => neighborTile(journey, theme, one, side));
+  const { neighbors } = journey;
+  return neighbors ? neighbors.at(item, step).map((one) => neighborTile(journey, neighbors, theme, one, side)) : [];
 }
 
-/** "4 of 6 are Coat, 2 Pullover" */
-function neighborWords(journey, item, step) {
-  const counts = new Map();
-  const all = journey.neighbors.at(item, step);
+/**
+ * "4 of 6 are Coat, 2 Pullover"
+ * @param {Journey} journey @param {Neighbor[]} all
+ */
+function neighborWords(journey, all) {
+  /** @type {Map<number, number>} */ const counts = new Map();
   for (const { label } of all) counts.set(label, (counts.get(label) ?? 0) + 1);
   if (counts.size === 1 && counts.has(journey.centers.length)) return "none of them of a category that is shown";
   const ranked = [...counts].sort((a, b) => b[1] - a[1]);
@@ -53,10 +62,11 @@ export class NeighborCard {
   /** For the item and the step that are shown now. */
   show() {
     const { journey, step, inspected } = this.player;
-    this.element.hidden = inspected < 0 || !journey.neighbors;
-    if (this.element.hidden) return;
+    const { neighbors } = journey;
+    this.element.hidden = inspected < 0 || !neighbors;
+    if (inspected < 0 || !neighbors) return;
     this.whose.textContent = journey.items[inspected].name;
     this.tiles.replaceChildren(...neighborTiles(this.player, inspected, step, 40));
-    this.words.textContent = `Step ${step}: ${neighborWords(journey, inspected, step)}`;
+    this.words.textContent = `Step ${step}: ${neighborWords(journey, neighbors.at(inspected, step))}`;
   }
 }

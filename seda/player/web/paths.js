@@ -2,13 +2,12 @@
 
 import { mix } from "./numbers.js";
 
-/** @typedef {{x: number, y: number, size?: number}} Point */
-
 /**
  * Smooth curves through the states of each item, in pixels. Every state is passed exactly; handles are kept short, so
  * that the line cannot swing far outside of what was computed. Noising jumps (`jumps`: their first states) are straight.
  */
 export class Paths {
+  /** @param {number} itemCount @param {number} stateCount @param {number[]} jumps */
   constructor(itemCount, stateCount, jumps) {
     this.itemCount = itemCount;
     this.stateCount = stateCount;
@@ -42,7 +41,10 @@ export class Paths {
     }
   }
 
-  /** Point of an item's path at a fractional state. @returns {Point} */
+  /**
+   * Point of an item's path at a fractional state.
+   * @param {number} item @param {number} position @returns {Spot}
+   */
   pointAt(item, position) {
     const segment = Math.min(Math.floor(position), this.stateCount - 2);
     const u = position - segment;
@@ -57,7 +59,11 @@ export class Paths {
     };
   }
 
-  /** Add the path between two fractional states to ctx: of all segments, those that `wanted` is true for. */
+  /**
+   * Add the path between two fractional states to ctx: of all segments, those that `wanted` is true for.
+   * @param {CanvasRenderingContext2D} ctx @param {number} item @param {number} from @param {number} to
+   * @param {(segment: number) => boolean} wanted
+   */
   trace(ctx, item, from, to, wanted) {
     let open = false;
     for (let segment = Math.floor(from); segment < to && segment < this.stateCount - 1; segment++) {
@@ -74,6 +80,7 @@ export class Paths {
     }
   }
 
+  /** @param {CanvasRenderingContext2D} ctx @param {number} item @param {number} segment @param {number} u0 @param {number} u1 */
   #traceSegment(ctx, item, segment, u0, u1) {
     const p = (item * this.stateCount + segment) * 2;
     const h = p * 2;
@@ -88,8 +95,12 @@ export class Paths {
   }
 }
 
-/** Control points 1 to 3 of a cubic Bezier's part between u0 and u1 (blossoms). */
+/**
+ * Control points 1 to 3 of a cubic Bezier's part between u0 and u1 (blossoms).
+ * @param {number} a @param {number} b @param {number} c @param {number} d @param {number} u0 @param {number} u1
+ */
 function subCurve(a, b, c, d, u0, u1) {
+  /** @param {number} r @param {number} s @param {number} t */
   const blossom = (r, s, t) => {
     const ab = mix(a, b, r), bc = mix(b, c, r), cd = mix(c, d, r);
     return mix(mix(ab, bc, s), mix(bc, cd, s), t);

@@ -4,9 +4,28 @@ import { clamp, mix } from "./numbers.js";
 
 /** @typedef {{name: string, color: string, symbol: string}} Styled */
 /**
+ * What seda/player/payload.py sends; a text that is named "base64" holds numbers.
+ *
  * @typedef {{name: string, thumbnail: string, answer: number, nearest: number, top: [number, number][], commitment: number,
- *   flips: number, margin: number, sentences: [number, string][]}} Item
+ *   flips: number, margin: number, sentences: [number, string][], hint: string}} Item  thumbnail: a data URL, or empty; top: class
+ *   texts and their probabilities, the most probable first; sentences: each with its step
+ * @typedef {{name: string, label: string, kind: string, dims: number, scores: Object<string, number>, n_neighbors: number,
+ *   note: string, states: Base64, texts: Base64, centers: Base64, reference: Base64, reference_low: number[],
+ *   reference_span: number[], neighbors_kept: Base64, step_flags: Base64}} MapPart
+ * @typedef {{count: number, indices: Base64, similarities: Base64, labels: number[], sheet: string, columns: number,
+ *   tile: number}} NeighborPart  sheet: a data URL, or empty
+ * @typedef {{changes: string[], items: number[], stages: number[], hand_over: number, classes: Styled[],
+ *   answers: [number, number][], differences: Base64, maps: Object<string, {states: Base64, texts: Base64}>}} GhostPart
+ * @typedef {{item: number, seeds: number[], maps: Object<string, Base64>, low: Base64, high: Base64, spread: Base64,
+ *   ends: number[], answers: number[], sentence: string, short: string}} CloudPart
+ * @typedef {{encoding: "int16"|"int8", scale: number, data: Base64, classes: number[]}} SimilarityPart
+ * @typedef {{fingerprint: string, version: number, title: string, note: string, stages: number[], timesteps: number[],
+ *   hand_over: number, classes: Styled[], centers: Styled[], items: Item[], maps: MapPart[], reference_labels: Base64,
+ *   reference_total: number, similarities: SimilarityPart, ghost: GhostPart|null, clouds: CloudPart[],
+ *   settings: [string, string][], neighbors: NeighborPart|null}} Payload
+ * @typedef {string} Base64
  */
+/** @typedef {{picture: number, label: number, similarity: number}} Neighbor  a training picture, and the group that it belongs to */
 
 const PLACES = ["the picture as it is seen", "on the way to its category", "on the way to a word"];
 const TERMS = ["visual feature", "semantic learner", "semantic translator"]; // of the paper
@@ -19,7 +38,10 @@ function decode(text) {
   return bytes.buffer;
 }
 
-/** Reference points from uint16 within their bounds back to map units. */
+/**
+ * Reference points from uint16 within their bounds back to map units.
+ * @param {MapPart} map
+ */
 function decodeReference(map) {
   const raw = new Uint16Array(decode(map.reference));
   const points = new Float32Array(raw.length);
@@ -31,9 +53,15 @@ function decodeReference(map) {
 }
 
 /** One map of the payload: where everything lies, q = 2 or 3 numbers a point, and how far it can be trusted. */
-class MapData {
+export class MapData {
+  /** @param {MapPart} map @param {{stateCount: number, ghost: Ghost|null, seedClouds: Map<number, SeedCloud>}} journey */
   constructor(map, { stateCount, ghost, seedClouds }) {
-    Object.assign(this, { name: map.name, label: map.label, kind: map.kind, dims: map.dims, scores: map.scores, note: map.note });
+    this.name = map.name;
+    this.label = map.label;
+    this.kind = map.kind;
+    this.dims = map.dims;
+    this.scores = map.scores;
+    this.note = map.note;
     this.neighbors = map.n_neighbors;
     this.stateCount = stateCount;
     this.timeline = map.kind === "timeline";
@@ -44,10 +72,14 @@ class MapData {
     this.reference = decodeReference(map); // [m, q]
     this.kept = new Uint8Array(decode(map.neighbors_kept)); // [n, s]
     this.flags = new Int8Array(decode(map.step_flags)); // [n, s - 1]
-    /** The ghost's paths and class texts here. @type {{states: Float32Array, texts: Float32Array}|null} */
+    /** @type {{states: Float32Array, texts: Float32Array}|null} the ghost's paths and class texts here */
     this.ghost = ghost?.maps.get(map.name) ?? null;
-    /** Paths of an item's seeds. @type {Map<number, Float32Array>} */ this.seeds = new Map();
-    for (const [item, cloud] of seedClouds) if (cloud.maps.has(map.name)) this.seeds.set(item, cloud.maps.get(map.name));
+    /** @type {Map<number, Float32Array>} paths of an item's seeds */ this.seeds = new Map();
+    for (const [item, cloud] of seedClouds) {
+      const states = cloud.maps.get(map.name);
+      if (states) this.seeds.set(item, states);
+    }
+    this.rowShare = 1;
     // A strip beside the start; the golden ratio spreads neighbours in the list evenly over it.
     if (this.timeline) for (let i = 0; i < this.reference.length; i += 2) this.reference[i] = -0.014 - 0.05 * ((i * 0.309017) % 1);
     if (this.timeline) this.#stretchHeights();
@@ -59,7 +91,8 @@ class MapData {
    * word has a row of its own: everything on this map goes through one rising function, and so keeps its order.
    */
   #stretchHeights() {
-    const parts = [this.states, this.texts, this.centers, this.reference, this.ghost?.states, this.ghost?.texts, ...this.seeds.values()].filter(Boolean);
+    const ghost = this.ghost ? [this.ghost.states, this.ghost.texts] : [];
+    const parts = [this.states, this.texts, this.centers, this.reference, ...ghost, ...this.seeds.values()];
     let low = Infinity, high = -Infinity;
     for (const part of parts) {
       for (let i = 1; i < part.length; i += 2) [low, high] = [Math.min(low, part[i]), Math.max(high, part[i])];
@@ -72,11 +105,15 @@ class MapData {
     this.rowShare = sorted.length < 2 ? 1 : Math.min(...sorted.slice(1).map((value, i) => value - sorted[i])) / Math.max(warp(high) - warp(low), 1e-9);
   }
 
+  /** @param {number} item @param {number} segment */
   flag(item, segment) {
     return this.flags[item * (this.stateCount - 1) + segment];
   }
 
-  /** Share of the true neighbours that a state keeps, 0 to 1. */
+  /**
+   * Share of the true neighbours that a state keeps, 0 to 1.
+   * @param {number} item @param {number} state
+   */
   keptAt(item, state) {
     return this.kept[item * this.stateCount + state] / 255;
   }
@@ -84,11 +121,15 @@ class MapData {
   /**
    * How far things of a solid map reach from a point: sideways while it turns, and up and down at a pitch. All texts and
    * centers are counted, and all but the outermost hundredth of the states.
+   * @param {number[]} at @param {number} pitch
    */
   reach(at, pitch) {
-    const around = [], tall = [];
+    /** @type {number[]} */ const around = [];
+    /** @type {number[]} */ const tall = [];
+    /** @param {Float32Array} points @param {number} outer */
     const add = (points, outer) => {
-      const sides = [], heights = [];
+      /** @type {number[]} */ const sides = [];
+      /** @type {number[]} */ const heights = [];
       for (let i = 0; i < points.length; i += 3) {
         const side = Math.hypot(points[i] - at[0], points[i + 2] - at[2]);
         sides.push(side);
@@ -110,8 +151,9 @@ class MapData {
    */
   #bounds() {
     const low = new Array(this.dims).fill(Infinity), high = new Array(this.dims).fill(-Infinity);
+    /** @param {Float32Array} states */
     const inner = (states) => innerCorners(states, this.dims, 0.02);
-    const paths = [this.solid ? inner(this.states) : this.states, inner(this.ghost?.states ?? []), ...[...this.seeds.values()].map(inner)];
+    const paths = [this.solid ? inner(this.states) : this.states, ...(this.ghost ? [inner(this.ghost.states)] : []), ...[...this.seeds.values()].map(inner)];
     const marks = [this.texts, this.ghost?.texts ?? [], this.centers];
     for (const points of [...paths, ...marks, innerCorners(this.reference, this.dims, 0.01)]) {
       for (let i = 0; i < points.length; i++) {
@@ -133,14 +175,14 @@ const ROW = 0.86; // of an even share of the height: the least that lies between
  */
 export function rowStretch(words, low, high) {
   const span = Math.max(high - low, 1e-9);
-  const inner = [...new Set(words)].sort((a, b) => a - b).filter((value, i, all) => i === 0 || value - all[i - 1] > 1e-5 * span);
+  const inner = [...new Set(Array.from(words))].sort((a, b) => a - b).filter((value, i, all) => i === 0 || value - all[i - 1] > 1e-5 * span);
   const knots = [low, ...inner, high];
   const gaps = knots.slice(1).map((value, i) => (value - knots[i]) / span);
   const even = 1 / gaps.length;
   const least = Math.min(...(inner.length > 1 ? gaps.slice(1, -1) : [even]));
   const share = least >= ROW * even ? 0 : (ROW * even - least) / (even - least);
   const to = [low];
-  for (const gap of gaps) to.push(to.at(-1) + span * mix(gap, even, share));
+  for (const [i, gap] of gaps.entries()) to.push(to[i] + span * mix(gap, even, share));
   return (height) => {
     const i = clamp(knots.findLastIndex((knot) => knot <= height), 0, gaps.length - 1);
     const width = knots[i + 1] - knots[i];
@@ -148,31 +190,43 @@ export function rowStretch(words, low, high) {
   };
 }
 
-/** Two corners that hold all but an outer share of points a side; few points are returned as they are. */
+/**
+ * Two corners that hold all but an outer share of points a side; few points are returned as they are.
+ * @param {Float32Array} points @param {number} dims @param {number} outer @returns {ArrayLike<number>}
+ */
 export function innerCorners(points, dims, outer) {
   if (points.length < 100 * dims) return points;
   const axes = Array.from({ length: dims }, (_, axis) => points.filter((_, i) => i % dims === axis).sort());
   return [outer, 1 - outer].flatMap((share) => axes.map((values) => values[Math.floor(share * (values.length - 1))]));
 }
 
-/** What belongs to no center that is shown. @type {Styled} */
+/** @type {Styled} what belongs to no center that is shown */
 const OTHER = { name: "another category", color: "#8C8C8C", symbol: "circle" };
 
-/** Labels, -1 for another category than the centers', as indices into the groups. */
-const grouped = (labels, centers) => labels.map((label) => (label < 0 ? centers : label));
+/**
+ * A label, -1 for another category than the centers', as an index into the groups.
+ * @param {number} label @param {number} centers
+ */
+const groupOf = (label, centers) => (label < 0 ? centers : label);
 
 /** The training features nearest to each state in feature space, with their pictures on one sheet. */
-class Neighbors {
+export class Neighbors {
+  /** @param {NeighborPart} part @param {number} stateCount @param {number} centers */
   constructor(part, stateCount, centers) {
     this.count = part.count;
     this.stateCount = stateCount;
     this.indices = new Uint16Array(decode(part.indices)); // [n, s, t]
     this.similarities = new Uint8Array(decode(part.similarities)); // [n, s, t]
-    /** Group of each picture. @type {number[]} */ this.labels = grouped(part.labels, centers);
-    Object.assign(this, { sheet: part.sheet, columns: part.columns, tile: part.tile });
+    /** Group of each picture. */ this.labels = part.labels.map((label) => groupOf(label, centers));
+    this.sheet = part.sheet;
+    this.columns = part.columns;
+    this.tile = part.tile;
   }
 
-  /** Nearest first. @returns {{picture: number, label: number, similarity: number}[]} */
+  /**
+   * Nearest first.
+   * @param {number} item @param {number} state @returns {Neighbor[]}
+   */
   at(item, state) {
     const first = (item * this.stateCount + state) * this.count;
     return Array.from({ length: this.count }, (_, i) => {
@@ -183,16 +237,17 @@ class Neighbors {
 }
 
 /** An earlier run of the same pictures, item by item. */
-class Ghost {
+export class Ghost {
+  /** @param {GhostPart} part @param {Journey} journey */
   constructor(part, journey) {
-    /** @type {string[]} */ this.changes = part.changes;
+    this.changes = part.changes;
     this.items = part.items;
     this.rows = new Map(part.items.map((item, row) => [item, row]));
     this.stateCount = part.stages.length;
     this.last = this.stateCount - 1;
     this.handOver = part.hand_over;
-    /** @type {Styled[]} */ this.classes = part.classes;
-    /** Class and its probability. @type {[number, number][]} */ this.answers = part.answers;
+    this.classes = part.classes;
+    /** Class and its probability. */ this.answers = part.answers;
     this.journey = journey;
     this.differences = new Float32Array(decode(part.differences)); // [g, s]
     const known = new Set(journey.classes.map((one) => one.name));
@@ -204,7 +259,10 @@ class Ghost {
     );
   }
 
-  /** Where the ghost is while the journey is at a position: at the same share of the same stage. */
+  /**
+   * Where the ghost is while the journey is at a position: at the same share of the same stage.
+   * @param {number} position
+   */
   positionAt(position) {
     const { handOver, last } = this.journey;
     const from = [0, 1, handOver, handOver + 1, last], to = [0, 1, this.handOver, this.handOver + 1, this.last];
@@ -213,7 +271,10 @@ class Ghost {
     return width > 0 ? mix(to[part], to[part + 1], (position - from[part]) / width) : to[part + 1];
   }
 
-  /** Mean distance from the items to their ghosts at a state, in lengths of a feature; null without any of them. */
+  /**
+   * Mean distance from the items to their ghosts at a state, in lengths of a feature; null without any of them.
+   * @param {number[]} items @param {number} state
+   */
   difference(items, state) {
     const rows = items.flatMap((item) => this.rows.get(item) ?? []);
     if (rows.length === 0) return null;
@@ -223,9 +284,15 @@ class Ghost {
 }
 
 /** One item's paths from several seeds. */
-class SeedCloud {
+export class SeedCloud {
+  /** @param {CloudPart} part @param {Journey} journey */
   constructor(part, journey) {
-    Object.assign(this, { item: part.item, seeds: part.seeds, ends: part.ends, answers: part.answers, sentence: part.sentence, short: part.short });
+    this.item = part.item;
+    this.seeds = part.seeds;
+    this.ends = part.ends;
+    this.answers = part.answers;
+    this.sentence = part.sentence;
+    this.short = part.short;
     this.kept = journey.curveClasses.length;
     this.low = new Int16Array(decode(part.low)); // [s, kept]
     this.high = new Int16Array(decode(part.high)); // [s, kept]
@@ -233,7 +300,10 @@ class SeedCloud {
     this.maps = new Map(Object.entries(part.maps).map(([name, states]) => [name, new Float32Array(decode(states))])); // [r, s, q]
   }
 
-  /** Low and high cosine of the seeds to the class text of a curve. @returns {[number, number]} */
+  /**
+   * Low and high cosine of the seeds to the class text of a curve.
+   * @param {number} state @param {number} curve @returns {[number, number]}
+   */
   band(state, curve) {
     const at = state * this.kept + curve;
     return [this.low[at] / 32767, this.high[at] / 32767];
@@ -242,25 +312,24 @@ class SeedCloud {
 
 /** The payload with its binary parts as typed arrays. */
 export class Journey {
+  /** @param {Payload} payload */
   constructor(payload) {
     const { similarities } = payload;
-    Object.assign(this, {
-      fingerprint: payload.fingerprint,
-      title: payload.title,
-      note: payload.note,
-      settings: payload.settings,
-      stages: payload.stages,
-      timesteps: payload.timesteps,
-      handOver: payload.hand_over,
-    });
-    /** @type {Styled[]} */ this.classes = payload.classes;
-    /** @type {Styled[]} */ this.centers = payload.centers;
-    /** What reference points are told apart by: the centers, and all other categories. @type {Styled[]} */
+    this.fingerprint = payload.fingerprint;
+    this.title = payload.title;
+    this.note = payload.note;
+    this.settings = payload.settings;
+    this.stages = payload.stages;
+    this.timesteps = payload.timesteps;
+    this.handOver = payload.hand_over;
+    this.classes = payload.classes;
+    this.centers = payload.centers;
+    /** @type {Styled[]} what reference points are told apart by: the centers, and all other categories */
     this.groups = [...this.centers, OTHER];
-    /** @type {Item[]} */ this.items = payload.items;
+    this.items = payload.items;
     this.stateCount = this.stages.length;
     this.last = this.stateCount - 1;
-    this.referenceLabels = grouped(new Int16Array(decode(payload.reference_labels)), this.centers.length); // [m]
+    this.referenceLabels = new Int16Array(decode(payload.reference_labels)).map((label) => groupOf(label, this.centers.length)); // [m]
     this.referenceTotal = payload.reference_total;
     const Numbers = similarities.encoding === "int16" ? Int16Array : Int8Array;
     this.similarityValues = new Numbers(decode(similarities.data)); // [n, s, kept]
@@ -268,21 +337,27 @@ export class Journey {
     /** Class index of each curve. */ this.curveClasses = similarities.classes;
     this.neighbors = payload.neighbors ? new Neighbors(payload.neighbors, this.stateCount, this.centers.length) : null;
     this.ghost = payload.ghost ? new Ghost(payload.ghost, this) : null;
-    /** By item. @type {Map<number, SeedCloud>} */
+    /** @type {Map<number, SeedCloud>} by item */
     this.seedClouds = new Map(payload.clouds.map((part) => [part.item, new SeedCloud(part, this)]));
-    /** @type {MapData[]} */ this.maps = payload.maps.map((map) => new MapData(map, this));
+    this.maps = payload.maps.map((map) => new MapData(map, this));
     /** Equal for journeys of the same pictures, and of the same paths. */
     this.pictures = JSON.stringify(this.items.map(({ name, thumbnail }) => [name, thumbnail.length]));
     this.travelled = [this.pictures, JSON.stringify(this.timesteps), similarities.data].join(" ");
   }
 
-  /** Cosine of an item's state to the class text of a curve. */
+  /**
+   * Cosine of an item's state to the class text of a curve.
+   * @param {number} item @param {number} state @param {number} curve
+   */
   similarity(item, state, curve) {
     const kept = this.curveClasses.length;
     return this.similarityValues[(item * this.stateCount + state) * kept + curve] * this.similarityScale;
   }
 
-  /** Mean curves over items: Float32Array [kept, s]. */
+  /**
+   * Mean curves over items: Float32Array [kept, s].
+   * @param {number[]} items
+   */
   meanCurves(items) {
     const kept = this.curveClasses.length;
     const curves = new Float32Array(kept * this.stateCount);
@@ -296,13 +371,19 @@ export class Journey {
     return curves;
   }
 
-  /** "step 12 of 52 · on the way to its category" */
+  /**
+   * "step 12 of 52 · on the way to its category"
+   * @param {number} step
+   */
   caption(step) {
     const place = step === this.handOver ? "hand-over at the categories" : step === this.last ? "at the words" : PLACES[this.stages[step]];
     return `step ${step} of ${this.last} · ${place}`;
   }
 
-  /** The same in the method's terms: "semantic learner · t = 430" */
+  /**
+   * The same in the method's terms: "semantic learner · t = 430"
+   * @param {number} step
+   */
   terms(step) {
     return `${TERMS[this.stages[step]]} · ${step === 0 ? "clean" : `t = ${this.timesteps[step]}`}`;
   }

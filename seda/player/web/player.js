@@ -26,7 +26,18 @@ import { Tooltip } from "./tooltip.js";
 import { Transport } from "./transport.js";
 
 /** @typedef {{step: number, selection: number[], map: string, stills: boolean}} ViewState */
-/** @typedef {{height?: number, start?: ViewState|null, address?: boolean, loop?: boolean, report?: (state: ViewState & {fingerprint: string}) => void}} Options */
+/**
+ * @typedef {{height?: number, above?: number, start?: ViewState|null, address?: boolean, loop?: boolean,
+ *   report?: (state: ViewState & {fingerprint: string}) => void}} Options  height: the least, px; above: px of the window that
+ *   the page itself takes; start: what is shown first; address: whether the page's address tells what is shown
+ */
+/** @typedef {HTMLElement & {sedaPlayer?: Player}} Host  an element that keeps its player */
+/** @typedef {Player} ThePlayer */
+/**
+ * @typedef {Record<"title"|"note"|"caption"|"live"|"mapNote"|"mapScores"|"mapThinning"|"settings"|"mapKey"|"mapButtons"|"trust"|
+ *   "lasso"|"stills"|"sideButton"|"mapTools"|"showAll"|"mapStage"|"curveWhose"|"commitment"|"curveStage", HTMLElement> &
+ *   Record<"ghost"|"follow", HTMLButtonElement>} Parts
+ */
 
 const NARROW = 700; // px of width: below, everything stands below one another
 const WIDE = 1100; // px of width: from here on the curves stand beside the map, below they follow under it
@@ -35,14 +46,31 @@ const MORPH_SECONDS = 0.6;
 const MOST_LISTED = 64; // selected items in an address
 const FOLLOW_ZOOM = 2.2; // at least, while the view stays with items
 const NAMES_SHARE = 0.3; // of those seconds, for names to fade in afterwards
+/** @type {(keyof Pose)[]} */
+const POSE = ["zoom", "panX", "panY", "yaw", "pitch"];
 const SHOWN_SCORES = ["trustworthiness", "continuity"]; // the others are the aligner's page's
 
 /** Controls, linked views and state. One per page element; a rerun only calls `update`. */
 class Player {
-  /** @param {ParentNode} host @param {object} payload @param {Options} options */
+  /** @param {ParentNode} host @param {Payload} payload @param {Options} options */
   constructor(host, payload, options) {
     this.options = options;
-    /** One for each map: zoom and turn stay with their map. @type {View[]} */ this.views = [];
+    /** @type {Journey} */ this.journey;
+    /** @type {Clock} */ this.clock;
+    /** @type {Theme} */ this.theme;
+    /** @type {Host} */ this.root;
+    /** @type {Parts} */ this.parts;
+    /** @type {HTMLElement[]} */ this.mapButtons = [];
+    /** @type {ResizeObserver} */ this.resizeObserver;
+    /** @type {number|null} step that the position glides to */ this.glide = null;
+    /** @type {Partial<Pose>|null} what the view moves to */ this.zoomGoal = null;
+    /** What was told last, and what was asked for last. */ this.reported = this.asked = "";
+    this.mapDirty = this.curvesDirty = this.destroyed = false;
+    this.frameRequest = this.lastFrame = this.viewMovingUntil = this.legendShown = this.announced = 0;
+    /** @type {number|undefined} */ this.settleTimer = undefined;
+    /** @type {number|undefined} */ this.viewTimer = undefined;
+    /** Calls that use this player; see `streamlitComponent`. */ this.owner = 0;
+    /** @type {View[]} one for each map: zoom and turn stay with their map */ this.views = [];
     this.mapIndex = 0;
     /** Whether line strength shows trust. */ this.trust = true;
     /** Whether an earlier run is drawn. */ this.ghostShown = true;
@@ -50,11 +78,10 @@ class Player {
     /** Whether a drag draws a lasso. */ this.lassoing = false;
     /** Whether small still maps stand in for the moving one. */ this.stillsShown = false;
     /** Whether the curves stand beside the map, where there is room. */ this.sideShown = true;
-    /** The way from one map to another: share 0 to 1. @type {{from: Scene, view: View, share: number, ease: number, names: number}|null} */
-    this.morph = null;
+    /** @type {Morph|null} */ this.morph = null;
     /** @type {Set<number>} */ this.selection = new Set();
     /** The item that was selected last, whose neighbours and sentences are shown; -1 for none. */ this.inspected = -1;
-    /** Class style that is highlighted, as "#rrggbb symbol". @type {string|null} */ this.highlight = null;
+    /** @type {string|null} class style that is highlighted, as "#rrggbb symbol" */ this.highlight = null;
     this.hovered = -1;
     this.lastStep = -1;
     this.framesDrawn = 0;
@@ -86,13 +113,15 @@ class Player {
   /**
    * Show a journey. Another one plays from its beginning; the same pictures keep their selection, and the same paths (with a
    * ghost more, or refitted maps) everything.
+   * @param {Payload} payload
    */
   load(payload) {
-    const before = this.journey;
+    /** @type {Journey|undefined} */ const before = this.journey;
+    /** @type {Clock|undefined} */ const clock = this.clock;
     const journey = new Journey(payload);
     const samePictures = before?.pictures === journey.pictures, samePaths = before?.travelled === journey.travelled;
-    const wanted = this.journey?.maps[this.mapIndex].name;
-    const { speed = 1, loop = false, position = 0, playing = false } = this.clock ?? {};
+    const wanted = before?.maps[this.mapIndex].name;
+    const { speed, loop, position, playing } = clock ?? { speed: 1, loop: false, position: 0, playing: false };
     const views = new Map(this.views.map((view) => [view.map.name, view]));
     this.journey = journey;
     this.views = journey.maps.map((map) => new View(map, samePictures ? views.get(map.name) : undefined));
@@ -125,20 +154,24 @@ class Player {
     this.invalidate(true);
   }
 
-  /** New options after a rerun: callbacks, height, and a state to show when Python asks for another one. */
+  /**
+   * New options after a rerun: callbacks, height, and a state to show when Python asks for another one.
+   * @param {Options} options
+   */
   update(options) {
     this.options = options;
     // What is looked at together fills the window below the app's own header; `height` is the least.
     if (options.height) this.root.style.setProperty("--sp-height", `max(${options.height}px, calc(100vh - ${options.above ?? 0}px))`);
     const asked = JSON.stringify(options.start ?? null);
     // What this player itself reported may come back as `start`, late: it must not undo what the user did since.
-    if (options.start && asked !== this.asked && asked !== this.reported) {
-      this.selection = new Set(options.start.selection.filter((item) => item >= 0 && item < this.journey.items.length));
+    const { start } = options;
+    if (start && asked !== this.asked && asked !== this.reported) {
+      this.selection = new Set(start.selection.filter((item) => item >= 0 && item < this.journey.items.length));
       this.#selectionChanged(false);
-      this.showMap(this.journey.maps.findIndex((map) => map.name === options.start.map));
-      this.showStills(Boolean(options.start.stills));
+      this.showMap(this.journey.maps.findIndex((map) => map.name === start.map));
+      this.showStills(Boolean(start.stills));
       this.pause();
-      this.seek(options.start.step);
+      this.seek(start.step);
     }
     this.asked = asked;
   }
@@ -154,7 +187,10 @@ class Player {
     return this.views[this.mapIndex];
   }
 
-  /** Whether an item is drawn in colour: selected (or nothing is), and of the highlighted class (or none is). */
+  /**
+   * Whether an item is drawn in colour: selected (or nothing is), and of the highlighted class (or none is).
+   * @param {number} item
+   */
   isVivid(item) {
     const one = this.journey.classes[this.journey.items[item].answer];
     return (this.selection.size === 0 || this.selection.has(item)) && !this.isDimmed(one);
@@ -165,7 +201,10 @@ class Player {
     return this.highlight !== null && this.highlight !== styleKey(one);
   }
 
-  /** Show another map; everything flies to its place there, and step, playing and selection stay. */
+  /**
+   * Show another map; everything flies to its place there, and step, playing and selection stay.
+   * @param {number} index
+   */
   showMap(index) {
     if (index === this.mapIndex || !this.journey.maps[index]) return;
     if (this.zoomGoal) Object.assign(this.view, this.zoomGoal);
@@ -201,8 +240,10 @@ class Player {
       "aria-label", `Map of the journey, ${map.label}. Space plays, arrows step, h goes to the hand-over, plus and minus zoom, m shows the next map.${turn}`,
     );
     parts.ghost.disabled = !map.ghost;
-    parts.mapKey.querySelector("[data-shape=break]").parentElement.hidden = !map.flags.includes(1);
-    parts.mapKey.querySelector("[data-shape=ring]").parentElement.hidden = !map.flags.includes(-1);
+    for (const [shape, flag] of /** @type {[string, number][]} */ ([["break", 1], ["ring", -1]])) {
+      const key = parts.mapKey.querySelector(`[data-shape=${shape}]`)?.parentElement;
+      if (key) key.hidden = !map.flags.includes(flag);
+    }
     const scores = SHOWN_SCORES.filter((name) => name in map.scores).map((name) => `${name} ${scoreText(map.scores[name])}`);
     parts.mapNote.textContent = map.note;
     parts.mapScores.textContent = scores.length ? `How far to trust this map: ${scores.join(" · ")}` : "";
@@ -234,7 +275,8 @@ class Player {
 
   /** The player alone on the screen, or back; where the browser allows it. */
   toggleFullScreen() {
-    const shown = this.root.getRootNode().fullscreenElement ?? document.fullscreenElement;
+    const around = /** @type {Document|ShadowRoot} */ (this.root.getRootNode());
+    const shown = around.fullscreenElement ?? document.fullscreenElement;
     if (shown) document.exitFullscreen();
     else this.root.requestFullscreen?.().catch(() => {}); // a frame that does not allow it stays as it is
   }
@@ -245,7 +287,10 @@ class Player {
     this.root.classList.toggle("is-lassoing", this.lassoing);
   }
 
-  /** Come closer to the selected items and stay with them, or stop. */
+  /**
+   * Come closer to the selected items and stay with them, or stop.
+   * @param {boolean} on
+   */
   follow(on) {
     this.following = on && this.selection.size > 0 && !this.stillsShown;
     this.parts.follow.setAttribute("aria-pressed", String(this.following));
@@ -253,7 +298,10 @@ class Player {
     this.invalidate();
   }
 
-  /** Still panels in the place of the moving map, or back. */
+  /**
+   * Still panels in the place of the moving map, or back.
+   * @param {boolean} shown
+   */
   showStills(shown) {
     if (shown === this.stillsShown) return;
     this.stillsShown = shown;
@@ -293,7 +341,10 @@ class Player {
     this.play();
   }
 
-  /** Go to a step at once. */
+  /**
+   * Go to a step at once.
+   * @param {number} position
+   */
   seek(position) {
     this.glide = null;
     this.clock.position = clamp(position, 0, this.journey.last);
@@ -302,13 +353,19 @@ class Player {
     if (!this.clock.playing) this.#settle();
   }
 
-  /** Stop, and go to a step. */
+  /**
+   * Stop, and go to a step.
+   * @param {number} step
+   */
   goTo(step) {
     this.clock.playing = false;
     this.seek(step);
   }
 
-  /** Go to a neighbouring step with a short glide. */
+  /**
+   * Go to a neighbouring step with a short glide.
+   * @param {number} count
+   */
   stepBy(count) {
     const goal = clamp((this.glide ?? this.clock.step) + count, 0, this.journey.last);
     this.clock.playing = false;
@@ -320,7 +377,10 @@ class Player {
 
   // ---- selection
 
-  /** One item alone, or none when it was the one; with `additive` one more or one less. */
+  /**
+   * One item alone, or none when it was the one; with `additive` one more or one less.
+   * @param {number} item @param {boolean} [additive]
+   */
   select(item, additive = false) {
     const alone = this.selection.size === 1 && this.selection.has(item);
     if (additive) this.selection[this.selection.has(item) ? "delete" : "add"](item);
@@ -328,13 +388,20 @@ class Player {
     this.#selectionChanged(true, item);
   }
 
-  /** From the item that was selected last to this one, as in any list. @param {number[]} [order] of the items on the screen */
+  /**
+   * From the item that was selected last to this one, as in any list.
+   * @param {number[]} [order] of the items on the screen
+   * @param {number} item @param {number[]} [order]
+   */
   selectRange(item, order = this.journey.items.map((_, index) => index)) {
     const ends = [item, this.inspected < 0 ? item : this.inspected].map((one) => order.indexOf(one)).sort((a, b) => a - b);
     this.selectAll([...order.slice(ends[0], ends[1] + 1).filter((one) => one !== item), item], true);
   }
 
-  /** These items, added to the others or in their place. */
+  /**
+   * These items, added to the others or in their place.
+   * @param {number[]} items @param {boolean} [additive]
+   */
   selectAll(items, additive = false) {
     this.selection = new Set([...(additive ? this.selection : []), ...items]);
     this.#selectionChanged(true, items.at(-1));
@@ -346,6 +413,7 @@ class Player {
     this.#selectionChanged();
   }
 
+  /** @param {Styled} one */
   toggleHighlight(one) {
     this.highlight = this.isDimmed(one) || this.highlight === null ? styleKey(one) : null;
     this.legend.showHighlight();
@@ -354,7 +422,10 @@ class Player {
     this.invalidate(true);
   }
 
-  /** Bring all views in line. @param {number} [latest] item that was selected last */
+  /**
+   * Bring all views in line.
+   * @param {number} [latest] item that was selected last
+   */
   #selectionChanged(settles = true, latest = this.inspected) {
     const chosen = [...this.selection].sort((a, b) => a - b);
     this.inspected = this.selection.has(latest) ? latest : chosen.at(-1) ?? -1;
@@ -374,7 +445,10 @@ class Player {
     if (settles) this.#settle();
   }
 
-  /** The sentences above the curves. */
+  /**
+   * The sentences above the curves.
+   * @param {number[]} shown
+   */
   #describeCurves(shown) {
     const { items, classes, curveClasses } = this.journey;
     const whose = shown.length === 1 ? items[shown[0]].name : this.selection.size ? `mean of ${shown.length} selected pictures` : `mean of all ${shown.length} pictures`;
@@ -386,6 +460,7 @@ class Player {
     );
   }
 
+  /** @param {number} index */
   #oneCommitment(index) {
     const item = this.journey.items[index];
     const winner = this.journey.classes[item.nearest].name;
@@ -395,6 +470,7 @@ class Player {
     return `Decided at step ${item.commitment}: “${winner}” stays nearest from there.${seeds}`;
   }
 
+  /** @param {number[]} shown */
   #allCommitments(shown) {
     const steps = shown.map((index) => this.journey.items[index].commitment).sort((a, b) => a - b);
     const middle = steps[Math.floor(steps.length / 2)];
@@ -402,11 +478,14 @@ class Player {
     return `The pictures decide for a word ${when}. Select one to follow it.`;
   }
 
-  /** Show what the pointer is over. @param {{kind: "item"|"text"|"center", index: number, anchor?: Element}|null} hit */
+  /**
+   * Show what the pointer is over.
+   * @param {{kind: "item"|"text"|"center", index: number, anchor?: Element}|null} hit
+   */
   hover(hit) {
     if (!hit && !this.tooltip.subject) return;
     this.hovered = hit?.kind === "item" ? hit.index : -1;
-    this.parts.mapStage.classList.toggle("is-over", Boolean(hit) && !hit.anchor && hit.kind !== "center");
+    this.parts.mapStage.classList.toggle("is-over", hit !== null && !hit.anchor && hit.kind !== "center");
     if (hit) this.tooltip.show(hit);
     else this.tooltip.hide();
     this.invalidate();
@@ -416,7 +495,7 @@ class Player {
   #settle() {
     clearTimeout(this.settleTimer);
     this.settleTimer = setTimeout(() => {
-      const resting = !this.clock.playing && (this.glide ?? null) === null;
+      const resting = !this.clock.playing && this.glide === null;
       if (resting) this.#announce(true);
       // While it plays only what else has changed is reported, with the step that it will rest at.
       const state = {
@@ -431,7 +510,10 @@ class Player {
     }, 280);
   }
 
-  /** Where the player stands, in the page's address: a link to a step that it rests at opens at that step, the last one too. */
+  /**
+   * Where the player stands, in the page's address: a link to a step that it rests at opens at that step, the last one too.
+   * @param {ViewState} viewstate @param {boolean} resting
+   */
   #writeAddress({ step, selection, map, stills }, resting) {
     const { journey } = this;
     const parts = {
@@ -450,7 +532,7 @@ class Player {
 
   #announce(now = false) {
     const time = performance.now();
-    if (!now && time - (this.announced ?? 0) < 4000) return;
+    if (!now && time - this.announced < 4000) return;
     this.announced = time;
     const playing = this.clock.playing ? "playing, " : "";
     const about = [this.stillsShown ? "stills" : "", this.view.map.label, this.selection.size ? `${this.selection.size} selected` : ""];
@@ -466,6 +548,7 @@ class Player {
     this.frameRequest ||= requestAnimationFrame((now) => this.#frame(now));
   }
 
+  /** @param {number} now */
   #frame(now) {
     this.frameRequest = 0;
     if (this.destroyed || !this.theme) return;
@@ -477,7 +560,7 @@ class Player {
     this.lastFrame = now;
     const wasPlaying = this.clock.playing;
     this.clock.tick(seconds);
-    const moving = this.#glideOn(seconds) | this.#zoomOn(seconds) | this.#morphOn(seconds);
+    const moving = [this.#glideOn(seconds), this.#zoomOn(seconds), this.#morphOn(seconds)].includes(true);
     if (wasPlaying && !this.clock.playing) this.#settle();
     // With reduced motion nothing slides: the picture changes from state to state.
     const position = this.motion.matches ? this.clock.step : this.clock.position;
@@ -496,14 +579,16 @@ class Player {
     else this.lastFrame = 0;
   }
 
+  /** @param {number} position @param {number} now */
   #drawMap(position, now) {
-    if (this.mapDirty) this.map.drawBase(now < (this.viewMovingUntil ?? 0), this.morph);
+    if (this.mapDirty) this.map.drawBase(now < this.viewMovingUntil, this.morph);
     this.mapDirty = false;
     this.map.drawMoving(position, this.morph);
   }
 
+  /** @param {number} seconds */
   #glideOn(seconds) {
-    if (this.glide === null || this.glide === undefined) return false;
+    if (this.glide === null) return false;
     const gap = this.glide - this.clock.position;
     if (Math.abs(gap) < 0.02) {
       this.clock.position = this.glide;
@@ -515,12 +600,14 @@ class Player {
     return true;
   }
 
+  /** @param {number} seconds */
   #zoomOn(seconds) {
     if (!this.zoomGoal) return false;
     const { view, zoomGoal } = this;
     const share = Math.min(1, Math.max(seconds, 0.008) * 12);
-    for (const name of Object.keys(zoomGoal)) view[name] = mix(view[name], zoomGoal[name], share);
-    const far = (name, least) => Math.abs(view[name] - zoomGoal[name]) >= least;
+    for (const name of POSE) view[name] = mix(view[name], zoomGoal[name] ?? view[name], share);
+    /** @param {keyof Pose} name @param {number} least */
+    const far = (name, least) => Math.abs(view[name] - (zoomGoal[name] ?? view[name])) >= least;
     if (!far("zoom", 0.004) && !far("panX", 0.5) && !far("panY", 0.5) && !far("yaw", 0.004) && !far("pitch", 0.004)) {
       Object.assign(view, zoomGoal);
       this.zoomGoal = null;
@@ -529,6 +616,7 @@ class Player {
     return true;
   }
 
+  /** @param {number} seconds */
   #morphOn(seconds) {
     const { morph } = this;
     if (!morph) return false;
@@ -542,11 +630,15 @@ class Player {
     return true;
   }
 
-  /** Bring the middle of the selected items nearer to the middle of the map. */
+  /**
+   * Bring the middle of the selected items nearer to the middle of the map.
+   * @param {number} seconds @param {number} position
+   */
   #followOn(seconds, position) {
     const { view } = this;
     if (!this.following || this.morph || (view.zoom <= 1 && !view.map.solid)) return false;
     const points = [...this.selection].map((item) => this.map.scene.paths.pointAt(item, position));
+    /** @param {"x"|"y"} name */
     const mean = (name) => points.reduce((sum, point) => sum + point[name], 0) / points.length;
     const dx = view.fit.x - mean("x"), dy = view.fit.y - mean("y");
     if (Math.hypot(dx, dy) < 0.5) return false;
@@ -558,12 +650,15 @@ class Player {
     return true;
   }
 
-  /** Text and controls; those that change with the step only are written only then. */
+  /**
+   * Text and controls; those that change with the step only are written only then.
+   * @param {number} position @param {number} now
+   */
   #showState(position, now) {
     const { parts, clock, journey } = this;
     this.transport.showPosition(position);
     if (this.root.dataset.playing !== String(clock.playing)) this.root.dataset.playing = String(clock.playing);
-    if (now - (this.legendShown ?? 0) > 90 || (this.step !== this.lastStep && !clock.playing)) {
+    if (now - this.legendShown > 90 || (this.step !== this.lastStep && !clock.playing)) {
       this.legendShown = now;
       this.legend.showValues(this.curves, position);
     }
@@ -630,6 +725,7 @@ class Player {
     }, 200);
   }
 
+  /** @param {number} factor @param {number} [x] @param {number} [y] where nothing moves: the middle of the map, if left out */
   zoomBy(factor, x, y) {
     if (this.stillsShown) return; // stills show all of the map
     this.zoomGoal = null;
@@ -648,7 +744,10 @@ class Player {
     this.invalidate();
   }
 
-  /** Turn a solid map, or shift it when `shift` is held; a flat one is shifted where it is larger than its frame. */
+  /**
+   * Turn a solid map, or shift it when `shift` is held; a flat one is shifted where it is larger than its frame.
+   * @param {number} dx @param {number} dy @param {boolean} [shift]
+   */
   moveMap(dx, dy, shift = false) {
     if (this.stillsShown) return;
     const { view } = this;
@@ -668,7 +767,7 @@ class Player {
   // ---- building
 
   #build() {
-    const parts = (this.parts = {});
+    const parts = (this.parts = /** @type {Parts} */ ({}));
     parts.title = el("h2", { class: "sp-title" });
     parts.note = el("p", { class: "sp-note", "data-testid": "story" });
     parts.caption = el("p", { class: "sp-caption", "data-testid": "player-caption" });
@@ -698,6 +797,7 @@ class Player {
 
   #buildMap() {
     const { parts } = this;
+    /** @param {string} shape @param {string} text @param {string} title */
     const key = (shape, text, title) => {
       const wide = ["trust", "break", "ring"].includes(shape);
       const canvas = el("canvas", {
@@ -713,6 +813,7 @@ class Player {
         key("break", "the map exaggerates", "the map jumps here, the features do not"), key("ring", "the map hides a jump", "the features jump here, the map does not"),
       ),
     );
+    /** @param {string} text @param {string} testId @param {string} title @param {boolean} pressed @param {() => void} listener */
     const tool = (text, testId, title, pressed, listener) => el("button", {
       type: "button", class: `sp-tool is-${testId}`, text, "aria-pressed": String(pressed), "data-testid": testId, title, on: { click: listener },
     });
@@ -751,8 +852,8 @@ class Player {
   }
 
   #paintKey() {
-    for (const canvas of this.parts.mapKey.querySelectorAll("canvas")) {
-      const { shape } = canvas.dataset;
+    for (const canvas of Array.from(this.parts.mapKey.querySelectorAll("canvas"))) {
+      const { shape = "" } = canvas.dataset;
       if (["trust", "break", "ring"].includes(shape)) paintTrustKey(canvas, shape, this.theme);
       else paintSwatch(canvas, shape, this.theme.muted);
     }
@@ -783,7 +884,10 @@ class Player {
   #listen() {
     const { parts, root } = this;
     const { signal } = this.abort;
-    const on = (target, event, listener, options = {}) => target.addEventListener(event, listener, { signal, ...options });
+    /** @type {Listen} */
+    const on = (target, event, listener, options = {}) => {
+      target.addEventListener(event, /** @type {EventListener} */ (listener), { signal, ...options });
+    };
     on(root, "keydown", (event) => this.#onKey(event));
     // Before anything on the page has the focus, keys are for the player.
     on(document, "keydown", (event) => event.composedPath()[0] === document.body && this.#onKey(event));
@@ -798,17 +902,20 @@ class Player {
     for (const element of [root, parts.mapStage, parts.curveStage]) this.resizeObserver.observe(element);
   }
 
+  /** @param {KeyboardEvent} event */
   #onKey(event) {
     const target = event.composedPath()[0];
     if (event.ctrlKey || event.metaKey || event.altKey || target instanceof HTMLSelectElement) return;
-    const pressed = target instanceof HTMLButtonElement || target.tagName === "SUMMARY";
+    const pressed = target instanceof HTMLButtonElement || (target instanceof HTMLElement && target.tagName === "SUMMARY");
     const onScrub = target === this.transport.scrub;
+    /** @type {Object<string, [number, number]>} */
     const turns = { ArrowRight: [14, 0], ArrowLeft: [-14, 0], ArrowUp: [0, -14], ArrowDown: [0, 14] };
     if (event.shiftKey && turns[event.key]) {
       event.preventDefault();
       this.moveMap(...turns[event.key]);
       return;
     }
+    /** @type {Object<string, (() => void)|null>} */
     const actions = {
       " ": pressed ? null : () => this.toggle(),
       ArrowRight: () => this.stepBy(1),
@@ -843,7 +950,8 @@ class Player {
   #escape() {
     this.hover(null);
     if (this.lassoing) this.toggleLasso();
-    if (this.highlight !== null) this.toggleHighlight(this.legend.rows.find(({ style }) => styleKey(style) === this.highlight).style);
+    const highlighted = this.legend.rows.find(({ style }) => styleKey(style) === this.highlight);
+    if (highlighted) this.toggleHighlight(highlighted.style);
     this.clearSelection();
   }
 
@@ -862,32 +970,36 @@ class Player {
 
 /**
  * Show a journey inside an element of a plain page.
- * @param {HTMLElement} host @param {object} payload @param {Options} [options] @returns {Player}
+ * @param {HTMLElement} host @param {Payload} payload @param {Options} [options] @returns {Player}
  */
 export function mount(host, payload, options = {}) {
   return new Player(host, payload, options);
 }
 
-/** Entrance for st.components.v2: called at mount and again at each rerun. `data` is JSON, as seda/ui/player.py sends it. */
+/**
+ * Entrance for st.components.v2: called at mount and again at each rerun. `data` is JSON, as seda/ui/player.py sends it.
+ * @param {{data: ArrayBuffer, parentElement: Host, setStateValue: (name: string, value: unknown) => void}} component
+ */
 export default function streamlitComponent({ data, parentElement, setStateValue }) {
   const { payload, options: sent } = JSON.parse(new TextDecoder().decode(data));
+  /** @type {Options} */
   const options = { ...sent, report: (state) => setStateValue("view", state) };
   // Kept at the element: the module itself may be loaded again between two calls.
-  let player = parentElement.sedaPlayer;
-  if (!player || player.destroyed) {
-    player = parentElement.sedaPlayer = new Player(parentElement, payload, options);
-  } else {
+  const before = parentElement.sedaPlayer;
+  const player = before && !before.destroyed ? before : new Player(parentElement, payload, options);
+  if (player === before) {
     if (player.journey.fingerprint !== payload.fingerprint) player.load(payload);
     player.update(options);
   }
-  player.owner = (player.owner ?? 0) + 1;
+  parentElement.sedaPlayer = player;
+  player.owner += 1;
   const call = player.owner;
   return () => {
     // Streamlit may clean up between two reruns; only a player that nobody took over is gone for good.
     setTimeout(() => {
       if (player.owner !== call || player.root.isConnected) return;
       player.destroy();
-      parentElement.sedaPlayer = null;
+      parentElement.sedaPlayer = undefined;
     }, 0);
   };
 }

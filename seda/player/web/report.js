@@ -7,11 +7,16 @@ const LONGEST = 26; // characters of a name in a cell. Cut here and not by the s
 
 const SAME = 0.005; // of a feature's length: a smaller difference would be printed as .00
 
+/** @param {number} share */
 const percent = (share) => `${(100 * share).toFixed(1)} %`;
 
+/** @param {string} name */
 const shortened = (name) => (name.length > LONGEST ? `${name.slice(0, LONGEST - 1)}…` : name);
 
-/** Columns: heading, what it is sorted by (numbers: the largest first), and a hint. */
+/**
+ * Columns: heading, what it is sorted by (numbers: the largest first), and a hint.
+ * @type {{title: string, by: (item: Item, classes: Styled[]) => string|number, hint?: string}[]}
+ */
 const COLUMNS = [
   { title: "Picture", by: (item) => item.name },
   { title: "Answer", by: (item, classes) => classes[item.answer].name, hint: "The most probable word" },
@@ -23,10 +28,19 @@ const COLUMNS = [
   { title: "Margin", by: (item) => item.margin, hint: "At the end: cosine to the nearest word minus that to the second nearest" },
 ];
 
+/**
+ * Texts by the alphabet, numbers by their size.
+ * @param {string|number} a @param {string|number} b both texts, or both numbers
+ */
+const rise = (a, b) => (typeof a === "number" && typeof b === "number" ? a - b : String(a).localeCompare(String(b)));
+
 export class Report {
   /** @param {Player} player */
   constructor(player) {
     this.player = player;
+    /** @type {Journey} */ this.journey;
+    /** @type {(HTMLTableRowElement & {button: HTMLButtonElement})[]} by item */ this.rows = [];
+    /** @type {number[]} items as they stand in the table */ this.order = [];
     /** Column that the rows are sorted by, -1 for none. */ this.sorted = { column: -1, down: true };
     this.heads = COLUMNS.map(({ title, hint }, column) => {
       const button = el("button", { type: "button", title: hint ?? `Sort by ${title.toLowerCase()}`, text: title, on: { click: () => this.#sortBy(column) } });
@@ -53,9 +67,11 @@ export class Report {
     this.#sort();
   }
 
+  /** @param {Item} item @param {number} index */
   #row(item, index) {
     const { classes } = this.journey;
     const { player } = this;
+    /** @param {number} k */
     const named = (k) => {
       const name = el("bdi", { class: "sp-class-name", text: shortened(classes[k].name), title: classes[k].name });
       name.style.setProperty("--sp-class", classes[k].color);
@@ -75,28 +91,33 @@ export class Report {
       [select], [named(item.answer)], [bar], then, [named(item.nearest)],
       [String(item.commitment)], [String(item.flips)], [scoreText(item.margin)],
     ];
-    const row = el("tr", { "data-testid": "answer-row", "data-index": index }, ...cells.map((content) => el("td", {}, ...content)));
+    const cellsOf = el("tr", { "data-testid": "answer-row", "data-index": index }, ...cells.map((content) => el("td", {}, ...content)));
+    const row = Object.assign(cellsOf, { button: select });
     row.addEventListener("click", (event) => this.#press(event, index));
     // Over the picture only: elsewhere the tooltip would hide the rows above.
     picture.addEventListener("pointerenter", (event) => event.pointerType === "mouse" && player.hover({ kind: "item", index, anchor: picture }));
     picture.addEventListener("pointerleave", () => player.hover(null));
-    row.select = select;
     return row;
   }
 
+  /** @param {MouseEvent} event @param {number} index */
   #press(event, index) {
     event.stopPropagation(); // a press on the row's button is one on the row as well
     if (event.shiftKey) this.player.selectRange(index, this.order);
     else this.player.select(index, event.ctrlKey || event.metaKey);
   }
 
-  /** Press once for the largest (or first) on top, again for the reverse. */
+  /**
+   * Press once for the largest (or first) on top, again for the reverse.
+   * @param {number} column
+   */
   #sortBy(column) {
     const text = typeof this.#values(column)[0] === "string";
     this.sorted = { column, down: this.sorted.column === column ? !this.sorted.down : !text };
     this.#sort();
   }
 
+  /** @param {number} column */
   #values(column) {
     const { items, classes } = this.journey;
     return items.map((item) => COLUMNS[column].by(item, classes));
@@ -104,10 +125,9 @@ export class Report {
 
   #sort() {
     const { column, down } = this.sorted;
-    /** Items as they stand in the table. */ this.order = [...this.rows.keys()];
+    this.order = [...this.rows.keys()];
     if (column >= 0) {
       const values = this.#values(column);
-      const rise = (a, b) => (typeof a === "string" ? a.localeCompare(b) : a - b);
       this.order.sort((a, b) => rise(values[a], values[b]) * (down ? -1 : 1));
     }
     this.body.replaceChildren(...this.order.map((index) => this.rows[index]));
@@ -119,27 +139,32 @@ export class Report {
     this.rows.forEach((row, index) => {
       row.classList.toggle("is-selected", selection.has(index));
       row.classList.toggle("is-grey", selection.size > 0 && !selection.has(index));
-      row.select.setAttribute("aria-pressed", String(selection.has(index)));
+      row.button.setAttribute("aria-pressed", String(selection.has(index)));
     });
     this.whose.textContent = inspected < 0 ? "" : this.journey.items[inspected].name;
     this.words.replaceChildren(...(inspected < 0 ? this.#overview() : this.#story(inspected)));
   }
 
-  /** Sentences of one path; pressing one goes to its step. */
+  /**
+   * Sentences of one path; pressing one goes to its step.
+   * @param {number} index
+   */
   #story(index) {
     const { items, ghost, seedClouds } = this.journey;
     const lines = items[index].sentences.map(([step, text]) => {
       const go = el("button", { type: "button", text, "data-step": step, title: `Go to step ${step}`, on: { click: () => this.player.goTo(step) } });
       return el("li", {}, go);
     });
-    const more = [ghost?.rows.has(index) ? this.#ghostWords(index) : "", seedClouds.get(index)?.sentence ?? ""].filter(Boolean);
+    const more = [this.#ghostWords(index), seedClouds.get(index)?.sentence ?? ""].filter(Boolean);
     return [...lines, ...more.map((text) => el("li", { class: "is-plain", text }))];
   }
 
+  /** @param {number} index */
   #ghostWords(index) {
     const { ghost, items, classes, last } = this.journey;
-    const row = ghost.rows.get(index);
-    const gaps = Array.from({ length: last + 1 }, (_, step) => ghost.difference([index], step));
+    const row = ghost?.rows.get(index);
+    if (!ghost || row === undefined) return "";
+    const gaps = Array.from({ length: last + 1 }, (_, step) => ghost.difference([index], step) ?? 0);
     const widest = gaps.indexOf(Math.max(...gaps));
     const [before, share] = ghost.answers[row];
     const [now, shareNow] = items[index].top[0];
@@ -168,10 +193,13 @@ export class Report {
     return lines.map((text) => el("li", { class: "is-plain", text }));
   }
 
-  /** Mark the sentence that the step has reached last. */
+  /**
+   * Mark the sentence that the step has reached last.
+   * @param {number} step
+   */
   showStep(step) {
     let reached = null;
-    for (const button of this.words.querySelectorAll("button")) {
+    for (const button of Array.from(this.words.querySelectorAll("button"))) {
       button.classList.remove("is-now");
       if (Number(button.dataset.step) <= step) reached = button;
     }

@@ -1,12 +1,16 @@
 // Small multiples: the map at a few steps side by side, without any motion.
 
-import { el, fitCanvas } from "./dom.js";
+import { brush, el, fitCanvas } from "./dom.js";
 import { MapPainter } from "./map.js";
 import { View } from "./view.js";
 
-/** The steps where something happens, with their names: the start, the hand-over, where half have decided, the end. */
+/**
+ * The steps where something happens, with their names: the start, the hand-over, where half have decided, the end.
+ * @param {Journey} journey
+ */
 function stillSteps(journey) {
   const { handOver, decided, last } = journey;
+  /** @type {[number, string][]} */
   const named = [[0, "as seen"], [handOver, "at the categories"], [last, "at the words"]];
   if (decided > 0 && decided !== handOver && decided !== last) named.push([decided, "half have decided"]);
   return named.sort((a, b) => a[0] - b[0]).map(([step, name]) => ({ step, name }));
@@ -17,12 +21,15 @@ export class Stills {
   constructor(player) {
     this.player = player;
     this.element = el("div", { class: "sp-stills", role: "group", "aria-label": "Still pictures of the journey", "data-testid": "stills", hidden: true });
-    /** A painter of its own, for a small view: all else is the player's. */
+    /** @type {Shown} a painter of its own, for a small view: all else is the player's */
     this.shown = Object.create(player, {
       view: { get: () => this.view }, hovered: { value: -1 }, invalidate: { value: () => this.invalidate() },
     });
     this.painter = new MapPainter(this.shown);
-    this.panels = [];
+    /** @type {{step: number, canvas: HTMLCanvasElement, panel: HTMLElement}[]} */ this.panels = [];
+    /** @type {Journey} */ this.journey;
+    /** @type {View|undefined} */ this.view = undefined;
+    /** @type {number|undefined} */ this.request = undefined;
   }
 
   /** @param {Journey} journey */
@@ -68,7 +75,7 @@ export class Stills {
     const box = this.panels[0].canvas.getBoundingClientRect();
     if (box.width < 2) return;
     const { map } = this.player.view;
-    if (this.view?.map !== map || this.view.width !== box.width || this.view.height !== box.height) {
+    if (!this.view || this.view.map !== map || this.view.width !== box.width || this.view.height !== box.height) {
       this.view = new View(map);
       this.view.frame(box.width, box.height, { top: 2, bottom: 2 });
     }
@@ -77,13 +84,16 @@ export class Stills {
     for (const { step, canvas } of this.panels) {
       this.painter.drawMoving(step);
       fitCanvas(canvas, box.width, box.height);
-      const ctx = canvas.getContext("2d");
+      const ctx = brush(canvas);
       ctx.drawImage(this.painter.moving, 0, 0);
     }
     this.showStep(this.player.step);
   }
 
-  /** Mark the panel that is nearest to a step. */
+  /**
+   * Mark the panel that is nearest to a step.
+   * @param {number} step
+   */
   showStep(step) {
     const gaps = this.panels.map((panel) => Math.abs(panel.step - step));
     const nearest = gaps.indexOf(Math.min(...gaps));

@@ -5,6 +5,7 @@ import { css } from "./look.js";
 import { el } from "./dom.js";
 import { neighborTiles } from "./neighbors.js";
 
+/** @type {Object<number, string>} */
 const FLAG_WORDS = { 1: "The map exaggerates the last step: the features hardly moved.", [-1]: "The map hides the last step: the features jumped." };
 const MOST_THUMBNAILS = 40; // of the pictures at a word
 
@@ -13,10 +14,11 @@ export class Tooltip {
   constructor(player) {
     this.player = player;
     this.element = el("div", { class: "sp-tooltip", role: "tooltip", "data-testid": "tooltip", hidden: true });
-    /** What it speaks of. @type {{kind: "item"|"text"|"center", index: number, anchor?: Element}|null} */
+    /** @type {Hit|null} what it speaks of */
     this.subject = null;
   }
 
+  /** @param {Hit} subject */
   show(subject) {
     this.subject = subject;
     this.refresh();
@@ -33,9 +35,10 @@ export class Tooltip {
     const { kind, index } = this.subject;
     this.element.replaceChildren(...(kind === "item" ? this.#item(index) : this.#landmark(kind, index)));
     this.element.hidden = false;
-    this.#place();
+    this.#place(this.subject);
   }
 
+  /** @param {Hit["kind"]} kind @param {number} index */
   #landmark(kind, index) {
     const { journey } = this.player;
     const one = kind === "text" ? journey.classes[index] : journey.centers[index];
@@ -43,7 +46,10 @@ export class Tooltip {
     return [el("div", {}, ...parts, ...(kind === "text" ? this.#arrivals(index) : []))];
   }
 
-  /** The pictures whose path ends at a word, the surest first. */
+  /**
+   * The pictures whose path ends at a word, the surest first.
+   * @param {number} word
+   */
   #arrivals(word) {
     const { items } = this.player.journey;
     const here = this.player.map.heads.itemsAt(word);
@@ -53,6 +59,7 @@ export class Tooltip {
     return [el("p", { class: "sp-tip-what", text: `${here.length} ${here.length === 1 ? "picture ends" : "pictures end"} here${more}` }), el("div", { class: "sp-arrivals" }, ...tiles)];
   }
 
+  /** @param {number} index */
   #item(index) {
     const { journey, step, theme } = this.player;
     const { classes, curveClasses } = journey;
@@ -65,9 +72,10 @@ export class Tooltip {
       return el("li", {}, dot, el("span", { text: style.name }), el("span", { class: "sp-value", text: numberText(value) }));
     });
     const [answer, probability] = item.top[0];
+    /** @param {string} text */
     const note = (text) => el("p", { class: "sp-tip-what", text });
     return [
-      item.thumbnail ? el("img", { src: item.thumbnail, alt: "" }) : null,
+      ...(item.thumbnail ? [el("img", { src: item.thumbnail, alt: "" })] : []),
       el(
         "div", {}, el("strong", { text: item.name }),
         note(`step ${step}: nearest words`), el("ol", {}, ...rows),
@@ -76,10 +84,13 @@ export class Tooltip {
         note(`answer: “${classes[answer].name}” with ${Math.round(probability * 100)} %`),
         ...(item.nearest === answer ? [] : [note(`this path ends at “${classes[item.nearest].name}”: it is one draw of several possible ones`)]),
       ),
-    ].filter(Boolean);
+    ];
   }
 
-  /** How far the map can be trusted where an item is now. */
+  /**
+   * How far the map can be trusted where an item is now.
+   * @param {number} index
+   */
   #trust(index) {
     const { view, step } = this.player;
     const { map } = view;
@@ -89,11 +100,14 @@ export class Tooltip {
     return [`${count} nearest neighbours are neighbours on the map, too`, ...(flag ? [FLAG_WORDS[flag]] : [])];
   }
 
-  /** Above its subject where there is room, else below, and always within the player. */
-  #place() {
+  /**
+   * Above its subject where there is room, else below, and always within the player.
+   * @param {Hit} subject
+   */
+  #place(subject) {
     const { element, player } = this;
     const root = player.root.getBoundingClientRect();
-    const box = this.subject.anchor?.getBoundingClientRect();
+    const box = subject.anchor?.getBoundingClientRect();
     let x, y, gap;
     if (box) {
       [x, y, gap] = [box.left + box.width / 2 - root.left, box.top - root.top, 8];
@@ -101,7 +115,7 @@ export class Tooltip {
       const stage = player.parts.mapStage.getBoundingClientRect();
       const { heads, landmarks } = player.map;
       const places = { item: heads.places, text: landmarks.textPoints, center: landmarks.centerPoints };
-      const point = places[this.subject.kind][this.subject.index];
+      const point = places[subject.kind][subject.index];
       [x, y, gap] = [stage.left - root.left + point.x, stage.top - root.top + point.y, heads.headRadius + 10];
     }
     const width = element.offsetWidth, height = element.offsetHeight;

@@ -2,7 +2,7 @@
 
 import { clamp, mix } from "./numbers.js";
 import { css } from "./look.js";
-import { fitCanvas } from "./dom.js";
+import { brush, fitCanvas } from "./dom.js";
 import { addFlag, paintFlags } from "./flags.js";
 import { depthFade } from "./scene.js";
 
@@ -17,6 +17,9 @@ export class Trails {
     /** What has long been passed: drawn once, for as long as nothing but time changes. */
     this.settled = document.createElement("canvas");
     this.settledTo = -1;
+    /** Strength of each path segment, 1 (faintest) to SHADES; and which ones an item has, as bits. */
+    this.shades = new Uint8Array(0);
+    this.usedShades = new Uint8Array(0);
   }
 
   get player() {
@@ -33,11 +36,11 @@ export class Trails {
 
   /** @param {Journey} journey */
   load(journey) {
-    /** Strength of each path segment, 1 (faintest) to SHADES; and which ones an item has, as bits. */
     this.shades = new Uint8Array(journey.items.length * journey.last);
     this.usedShades = new Uint8Array(journey.items.length);
   }
 
+  /** @param {number} width @param {number} height */
   resize(width, height) {
     fitCanvas(this.settled, width, height);
     this.settledTo = -1;
@@ -61,13 +64,20 @@ export class Trails {
     }
   }
 
-  /** Strength of the segment under a fractional state, 0 to 1. */
+  /**
+   * Strength of the segment under a fractional state, 0 to 1.
+   * @param {number} item @param {number} position
+   */
   #strengthAt(item, position) {
     const { last } = this.journey;
     return this.shades[item * last + clamp(Math.floor(position), 0, last - 1)] / SHADES;
   }
 
-  /** One stroke for each strength that an item's path has between two states; noising jumps are left out. */
+  /**
+   * One stroke for each strength that an item's path has between two states; noising jumps are left out.
+   * @param {CanvasRenderingContext2D} ctx @param {number} item @param {number} from @param {number} to @param {Color} color
+   * @param {number} alpha
+   */
   #strokeShaded(ctx, item, from, to, color, alpha) {
     const { paths } = this.scene;
     const first = item * this.journey.last;
@@ -80,7 +90,11 @@ export class Trails {
     }
   }
 
-  /** The noising jumps that begin between two states, dotted. */
+  /**
+   * The noising jumps that begin between two states, dotted.
+   * @param {CanvasRenderingContext2D} ctx @param {number} item @param {number} from @param {number} to @param {Color} color
+   * @param {number} alpha
+   */
   #strokeJumps(ctx, item, from, to, color, alpha) {
     const { paths } = this.scene;
     ctx.lineCap = "round";
@@ -95,7 +109,10 @@ export class Trails {
     ctx.setLineDash([]);
   }
 
-  /** Where each item will go: the whole path, faint; the past is drawn over it. */
+  /**
+   * Where each item will go: the whole path, faint; the past is drawn over it.
+   * @param {CanvasRenderingContext2D} ctx
+   */
   drawFuture(ctx) {
     const { theme } = this.player;
     const { items, last } = this.journey;
@@ -112,7 +129,10 @@ export class Trails {
     });
   }
 
-  /** How an item's past is drawn. */
+  /**
+   * How an item's past is drawn.
+   * @param {number} item
+   */
   #pen(item) {
     const { theme } = this.player;
     const { classes, items } = this.journey;
@@ -131,7 +151,11 @@ export class Trails {
     return Math.max(3, this.journey.last * 0.16);
   }
 
-  /** The past of all items, wider than the future. @param {number[]} order of items, the last on top */
+  /**
+   * The past of all items, wider than the future.
+   * @param {number[]} order of items, the last on top
+   * @param {CanvasRenderingContext2D} ctx @param {number[]} order @param {number} position
+   */
   drawPast(ctx, order, position) {
     this.#settle(BLOCK * Math.max(0, Math.floor((position - this.#tail) / BLOCK)));
     if (this.settledTo > 0) {
@@ -141,10 +165,13 @@ export class Trails {
     for (const item of order) this.#drawTail(ctx, item, position);
   }
 
-  /** Add what was passed since the last frame to the settled picture; begin it anew after a jump back. */
+  /**
+   * Add what was passed since the last frame to the settled picture; begin it anew after a jump back.
+   * @param {number} to
+   */
   #settle(to) {
     if (to === this.settledTo) return;
-    const ctx = this.settled.getContext("2d");
+    const ctx = brush(this.settled);
     const { density } = this.painter;
     ctx.setTransform(density, 0, 0, density, 0, 0);
     if (to < this.settledTo || this.settledTo < 0) {
@@ -156,6 +183,7 @@ export class Trails {
     for (; this.settledTo < to; this.settledTo += BLOCK) for (const item of order) this.#drawOld(ctx, item, this.settledTo, this.settledTo + BLOCK);
   }
 
+  /** @param {CanvasRenderingContext2D} ctx @param {number} item @param {number} from @param {number} to */
   #drawOld(ctx, item, from, to) {
     const { color, strength, old, thin } = this.#pen(item);
     ctx.lineJoin = "round";
@@ -166,10 +194,12 @@ export class Trails {
     this.#strokeJumps(ctx, item, from, to, color, 0.6 * strength);
   }
 
+  /** @param {CanvasRenderingContext2D} ctx @param {number} item @param {number} position */
   #drawTail(ctx, item, position) {
     const { theme } = this.player;
     const { paths } = this.scene;
     const { vivid, color, strength, old, thin } = this.#pen(item);
+    /** @param {number} from @param {number} to @param {number} alpha @param {number} width */
     const stroke = (from, to, alpha, width) => {
       ctx.strokeStyle = css(color, alpha * strength);
       ctx.lineWidth = width * thin;
@@ -194,7 +224,10 @@ export class Trails {
     this.#strokeJumps(ctx, item, this.settledTo, position, color, 0.6 * strength);
   }
 
-  /** Marks on passed steps where map and features disagree: an axis break where the map jumps, a ring where it stands still. */
+  /**
+   * Marks on passed steps where map and features disagree: an axis break where the map jumps, a ring where it stands still.
+   * @param {CanvasRenderingContext2D} ctx @param {number} position
+   */
   drawFlags(ctx, position) {
     const { items } = this.journey;
     const { map } = this.player.view;

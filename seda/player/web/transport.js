@@ -9,6 +9,8 @@ export class Transport {
   /** @param {Player} player */
   constructor(player) {
     this.player = player;
+    /** @type {Journey} */ this.journey;
+    /** @type {boolean|undefined} as the button shows it */ this.playing = undefined;
     /** Whether the thumb is held. */ this.scrubbing = false;
     this.play = el("button", { type: "button", class: "sp-button sp-play", "data-testid": "play", on: { click: () => player.toggle() } });
     this.scrub = el("input", {
@@ -41,11 +43,16 @@ export class Transport {
     );
   }
 
-  /** Place the two segments so that they end exactly under the thumb's way. @param {Journey} journey */
+  /**
+   * Place the two segments so that they end exactly under the thumb's way.
+   * @param {Journey} journey
+   * @param {Journey} journey
+   */
   load(journey) {
     this.journey = journey;
     this.scrub.max = String(journey.last);
     this.playing = undefined;
+    /** @param {HTMLElement} part @param {number} from @param {number} to */
     const place = (part, from, to) => {
       part.style.setProperty("--sp-from", String(from / journey.last));
       part.style.setProperty("--sp-to", String(to / journey.last));
@@ -73,7 +80,10 @@ export class Transport {
     this.player.stepBy(0);
   }
 
-  /** Each frame. */
+  /**
+   * Each frame.
+   * @param {number} position
+   */
   showPosition(position) {
     const { last, handOver } = this.journey;
     if (!this.scrubbing) this.scrub.value = String(position);
@@ -87,7 +97,10 @@ export class Transport {
     this.play.title = playing ? "Pause (space)" : "Play (space)";
   }
 
-  /** When the step has changed. */
+  /**
+   * When the step has changed.
+   * @param {number} step @param {string} caption
+   */
   showStep(step, caption) {
     this.scrub.setAttribute("aria-valuetext", caption);
     this.names.forEach((name, i) => name.classList.toggle("is-now", this.journey.stages[step] === i + 1));

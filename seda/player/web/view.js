@@ -2,28 +2,46 @@
 
 import { clamp } from "./numbers.js";
 
-/** @typedef {{top: number, bottom: number}} Insets room that controls take from the map, px */
+/** @typedef {{top: number, bottom: number}} Insets  room that controls take from the map, px */
+/** @typedef {{zoom: number, panX: number, panY: number, yaw: number, pitch: number}} Pose */
+/**
+ * @typedef {{x: number, y: number, at: number[], scale: number[], half: number[], radius: number}} Fit  the point of the screen that
+ *   shows the map's middle (`at`, in map units), pixels a unit along both axes; half and radius: how far a solid map reaches
+ */
 
 const MAX_ZOOM = 40;
 
 const EYE = 3.4; // distance of the eye from a solid map's middle, in its radii: a gentle perspective
 const SMALL = 330; // px: narrower views are panels among others
+/** @type {Pose} */
 export const HOME = { zoom: 1, panX: 0, panY: 0, yaw: -0.55, pitch: 0.32 };
+
+const FLAT = { half: [0, 0, 0], radius: 0 }; // what only a solid map has
 
 /**
  * One map's way to the screen: a fit to all of it, then zoom, pan, and for a solid map two angles. Flat maps have the
  * same scale on both axes; a timeline fills the width.
  */
 export class View {
-  /** @param {MapData} map @param {View} [like] an earlier view of the map, whose zoom and turn are taken over */
+  /**
+   * @param {MapData} map
+   * @param {Pose & {width: number, height: number}} [like] an earlier view of the map, whose zoom and turn are taken over
+   */
   constructor(map, like) {
     this.map = map;
-    const { zoom, panX, panY, yaw, pitch, width = 1, height = 1 } = like ?? HOME;
-    Object.assign(this, { zoom, panX, panY, yaw, pitch, width, height });
-    this.fit = null;
+    const { zoom, panX, panY, yaw, pitch } = like ?? HOME;
+    this.zoom = zoom;
+    this.panX = panX;
+    this.panY = panY;
+    this.yaw = yaw;
+    this.pitch = pitch;
+    this.width = like?.width ?? 1;
+    this.height = like?.height ?? 1;
+    /** @type {Insets} */ this.insets = { top: 0, bottom: 0 };
+    /** @type {Fit} set with the first frame */ this.fit = { ...FLAT, x: 0, y: 0, at: [0, 0], scale: [1, 1] };
   }
 
-  /** @param {Insets} insets */
+  /** @param {Insets} insets @param {number} width @param {number} height */
   frame(width, height, insets) {
     this.panX *= this.width > 1 ? width / this.width : 1;
     this.panY *= this.width > 1 ? width / this.width : 1;
@@ -53,13 +71,17 @@ export class View {
     return Math.max(48, this.width - this.toX(1) - 54);
   }
 
-  /** The box's middle shows the map's middle (`at`, in map units), `scale` pixels a unit. */
+  /**
+   * The box's middle shows the map's middle (`at`, in map units), `scale` pixels a unit.
+   * @param {Frame} room
+   */
   #flatFit({ left, right, top, bottom }) {
     const { low, high } = this.map.bounds;
     const scale = Math.max(1e-6, Math.min((right - left) / Math.max(high[0] - low[0], 1e-6), (bottom - top) / Math.max(high[1] - low[1], 1e-6)));
-    return { x: (left + right) / 2, y: (top + bottom) / 2, at: [(low[0] + high[0]) / 2, (low[1] + high[1]) / 2], scale: [scale, scale] };
+    return { ...FLAT, x: (left + right) / 2, y: (top + bottom) / 2, at: [(low[0] + high[0]) / 2, (low[1] + high[1]) / 2], scale: [scale, scale] };
   }
 
+  /** @param {Frame} room */
   #timelineFit({ top, bottom }) {
     const { low, high } = this.map.bounds;
     const right = clamp(this.width * 0.25, 96, 260), left = clamp(this.width * 0.03, 10, 34);
@@ -67,12 +89,15 @@ export class View {
     const axis = 22, head = 20; // px: the steps at the foot, the names of the stages on top
     const span = Math.max(high[1] - low[1], 1e-6);
     return {
-      x: (left + this.width - right) / 2, y: (top + head + bottom - axis) / 2, at: [(from + 1) / 2, (low[1] + high[1]) / 2],
+      ...FLAT, x: (left + this.width - right) / 2, y: (top + head + bottom - axis) / 2, at: [(from + 1) / 2, (low[1] + high[1]) / 2],
       scale: [(this.width - right - left) / (1 - from), (bottom - axis - top - head) / span],
     };
   }
 
-  /** So that turning sideways moves nothing out of sight. */
+  /**
+   * So that turning sideways moves nothing out of sight.
+   * @param {Frame} room
+   */
   #solidFit({ left, right, top, bottom }) {
     const { low, high } = this.map.bounds;
     const at = low.map((value, axis) => (value + high[axis]) / 2);
@@ -88,11 +113,15 @@ export class View {
     return { x: this.fit.x + this.panX, y: this.fit.y + this.panY };
   }
 
-  /** Screen x and y of a point of a flat map or a timeline. */
+  /**
+   * Screen x and y of a point of a flat map or a timeline.
+   * @param {number} x
+   */
   toX(x) {
     return this.middle.x + (x - this.fit.at[0]) * this.fit.scale[0] * this.zoom;
   }
 
+  /** @param {number} y */
   toY(y) {
     return this.middle.y - (y - this.fit.at[1]) * this.fit.scale[1] * this.zoom;
   }
@@ -128,7 +157,10 @@ export class View {
     }
   }
 
-  /** Zoom by a factor around a screen point. */
+  /**
+   * Zoom by a factor around a screen point.
+   * @param {number} factor @param {number} x @param {number} y
+   */
   zoomAt(factor, x, y) {
     const zoom = clamp(this.zoom * factor, 1, MAX_ZOOM);
     const ratio = zoom / this.zoom;
@@ -146,7 +178,10 @@ export class View {
     this.panY = clamp(this.panY, -this.height * reach, this.height * reach);
   }
 
-  /** Turn a solid map; it stays upright. */
+  /**
+   * Turn a solid map; it stays upright.
+   * @param {number} yaw @param {number} pitch
+   */
   orbit(yaw, pitch) {
     this.yaw += yaw;
     this.pitch = clamp(this.pitch + pitch, -1.45, 1.45);
