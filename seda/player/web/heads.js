@@ -2,23 +2,14 @@
 
 import { clamp, mix, TAU } from "./numbers.js";
 import { blend, css, symbolPath } from "./look.js";
-import { berth, bounded, closeness, REACH, relax } from "./gather.js";
+import { belonging, gatherAt, layHeads } from "./placing.js";
 import { depthFade } from "./scene.js";
 import { brush } from "./dom.js";
 
 const CROWDED = 24; // items; with more, pictures travel smaller and gather in mosaics with a count
-const ON_THE_WAY = 0.9; // radii that pictures on the way may give way by
 const COUNTED = 4; // pictures at one mark from which on a crowded map says how many they are
-const TURN_OVER = 1.5; // states after the hand-over until a picture belongs to its word rather than to its category
-
-/**
- * How much larger a head is drawn by its depth on a solid map.
- * @param {Spot} point
- */
-const headScale = (point) => clamp(point.size, 0.7, 1.3);
 
 /** @typedef {HTMLCanvasElement & {radius: number, reach: number}} HeadSprite  of its picture, and half of its side, px of the page */
-/** @typedef {{berths: Map<number, Berth>, of: ({mark: number, place: number}|null)[]}} Gathered  by mark, and by item */
 
 /** @type {Gathered} before a view has come */
 const NOWHERE = { berths: new Map(), of: [] };
@@ -106,89 +97,36 @@ export class Heads {
   }
 
   /**
-   * @param {Spot[]} marks @param {number} state @param {number} core
+   * @param {Spot[]} marks @param {number} state that their pictures are at @param {number} core what a mark itself takes
    * @returns {Gathered}
    */
   #gatherAt(marks, state, core) {
     const { items } = this.journey;
     const { view } = this.player;
-    const radius = this.headRadius, near = 2 * radius;
-    // Among many, a picture that has arrived is a little larger than on its way, wherever it is.
-    const own = this.crowded ? Math.min(radius, this.travelRadius * 1.3) : radius;
-    /** @type {Map<number, number[]>} */ const groups = new Map();
-    /** @type {Gathered["of"]} */ const of = items.map(() => null);
-    items.forEach((item, index) => {
-      const end = this.painter.scene.paths.pointAt(index, state);
-      let best = -1, gap = near;
-      marks.forEach((mark, i) => {
-        const distance = Math.hypot(mark.x - end.x, mark.y - end.y);
-        if (distance < gap) [best, gap] = [i, distance];
-      });
-      if (best >= 0) groups.set(best, [...(groups.get(best) ?? []), index]);
-    });
-    const frame = { left: 3, right: view.width - 3, top: view.insets.top - 4, bottom: view.height - view.insets.bottom + 2 };
-    /** @type {Disc[]} */ const taken = [];
-    /** @type {Gathered["berths"]} */ const berths = new Map();
-    // The large groups choose first; within a group the surest picture is the first.
-    for (const [mark, unsorted] of [...groups].sort(([a, inA], [b, inB]) => inB.length - inA.length || a - b)) {
-      const members = unsorted.sort((a, b) => items[b].top[0][1] - items[a].top[0][1] || a - b);
-      const others = marks.filter((_, i) => i !== mark);
-      const stars = others.map(({ x, y }) => ({ x, y, radius: core * 0.8 }));
-      const found = berth(marks[mark], members.length, {
-        radius: own * headScale(marks[mark]), reach: REACH * radius * headScale(marks[mark]), least: view.small ? 2.5 : 4, core, others, taken: [...taken, ...stars], frame,
-        toward: view.map.timeline ? 0 : undefined, rows: view.map.timeline,
-      });
-      for (const place of found.places) taken.push({ ...place, radius: found.radius });
-      berths.set(mark, found);
-      members.forEach((item, place) => {
-        of[item] = { mark, place };
-      });
-    }
-    return { berths, of };
-  }
-
-  /**
-   * How much a picture belongs to its category's place and to its word's, 0 to 1 each.
-   * @param {number} item @param {Point} point @param {number} position
-   */
-  #belongs(item, point, position) {
-    const { handOver, last } = this.journey;
     const radius = this.headRadius;
-    const turned = clamp((position - handOver) / Math.min(TURN_OVER, Math.max(last - handOver, 1)), 0, 1);
-    /** @param {Gathered} gathered @param {number} share */
-    const to = ({ berths, of }, share) => {
-      const at = of[item], found = at && berths.get(at.mark);
-      if (!found || share <= 0) return 0;
-      const { mark } = found;
-      return share * closeness(Math.hypot(point.x - mark.x, point.y - mark.y), 0.3 * radius, 2.6 * radius);
-    };
-    return { category: to(this.categories, 1 - turned), word: to(this.words, turned) };
+    const ends = items.map((_, item) => this.painter.scene.paths.pointAt(item, state));
+    return gatherAt(ends, items.map((item) => item.top[0][1]), marks, {
+      radius, core, least: view.small ? 2.5 : 4, timeline: view.map.timeline,
+      // Among many, a picture that has arrived is a little larger than on its way, wherever it is.
+      own: this.crowded ? Math.min(radius, this.travelRadius * 1.3) : radius,
+      frame: { left: 3, right: view.width - 3, top: view.insets.top - 4, bottom: view.height - view.insets.bottom + 2 },
+    });
+  }
+
+  /** @returns {Way} */
+  get #way() {
+    const { handOver, last } = this.journey;
+    return { words: this.words, categories: this.categories, radius: this.headRadius, travel: this.travelRadius, handOver, last };
   }
 
   /**
-   * Where all heads are drawn at a position, and how large: at their true points, moved by at most REACH radii. A function of
-   * the position and of the view alone.
-   * @param {Spot[]} points @param {number} position
+   * Put all heads where they are drawn at a position.
+   * @param {Spot[]} points true ones @param {number} position
    */
   lay(points, position) {
-    const travel = this.travelRadius;
-    const radii = points.map((point) => travel * headScale(point));
-    const offsets = relax(points, radii, ON_THE_WAY);
-    points.forEach((point, item) => {
-      const { category, word } = this.#belongs(item, point, position);
-      const offset = offsets[item];
-      for (const { berths, of, share } of [{ ...this.categories, share: category }, { ...this.words, share: word }]) {
-        const at = of[item], found = at && berths.get(at.mark);
-        if (!found || share <= 0) continue;
-        const { radius, places } = found, { place } = at;
-        offset.x = mix(offset.x, places[place].x - point.x, share);
-        offset.y = mix(offset.y, places[place].y - point.y, share);
-        radii[item] = mix(radii[item], radius, share);
-      }
-      bounded(offset, REACH * this.headRadius * headScale(point));
-      this.places[item] = { x: point.x + offset.x, y: point.y + offset.y };
-      this.radii[item] = radii[item];
-    });
+    const discs = layHeads(points, position, this.#way);
+    this.places = discs.map(({ x, y }) => ({ x, y }));
+    this.radii = discs.map(({ radius }) => radius);
   }
 
   /** What the heads cover now. */
@@ -275,8 +213,9 @@ export class Heads {
    */
   #arrived(points, position) {
     /** @type {Map<Berth, number>} */ const counts = new Map();
+    const way = this.#way;
     points.forEach((point, item) => {
-      const { category, word } = this.#belongs(item, point, position);
+      const { category, word } = belonging(item, point, position, way);
       const { berths, of } = word > category ? this.words : this.categories;
       if (Math.max(category, word) < 0.6) return;
       const at = of[item], found = at && berths.get(at.mark);

@@ -39,16 +39,24 @@ export class Lasso {
   end() {
     const points = this.points;
     this.cancel();
-    if (!points) return null;
-    const xs = points.map(({ x }) => x), ys = points.map(({ y }) => y);
-    if (Math.max(Math.max(...xs) - Math.min(...xs), Math.max(...ys) - Math.min(...ys)) < LEAST) return null;
-    return (point) => encloses(points, point);
+    return points && region(points);
   }
 
   cancel() {
     this.points = null;
     this.line.setAttribute("points", "");
   }
+}
+
+/**
+ * The inside of a line that was drawn.
+ * @param {Point[]} points
+ * @returns {((point: Point) => boolean)|null} whether a point lies inside; null where the line is so small that it was a click
+ */
+export function region(points) {
+  const xs = points.map(({ x }) => x), ys = points.map(({ y }) => y);
+  if (Math.max(Math.max(...xs) - Math.min(...xs), Math.max(...ys) - Math.min(...ys)) < LEAST) return null;
+  return (point) => encloses(points, point);
 }
 
 /**

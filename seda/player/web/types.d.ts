@@ -26,6 +26,8 @@ type Pose = import("./view.js").Pose;
 type Paths = import("./paths.js").Paths;
 type Berth = import("./gather.js").Berth;
 type Frame = import("./gather.js").Frame;
+type Gathered = import("./placing.js").Gathered;
+type Way = import("./placing.js").Way;
 type Place = import("./labels.js").Place;
 type Box = import("./labels.js").Box;
 
