@@ -101,6 +101,7 @@ class Aligner(nn.Module):
 
     @property
     def device(self) -> torch.device:
+        """Where its weights are, and what it is given has to be."""
         return self.class_centers.device
 
     @torch.inference_mode()

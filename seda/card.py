@@ -81,6 +81,7 @@ class AlignerCard:
         return self.suggested or self.class_names
 
     def to_dict(self) -> dict[str, Any]:
+        """As card.json holds it."""
         values = dict(vars(self))
         return values | {"model": self.model.to_dict(), "training": self.training.to_dict()}
 
@@ -106,6 +107,8 @@ class CardData(OpenSchema):
 
 
 class PathAccuracy(OpenSchema):
+    """Top-1 accuracy (0..1) of the nearest class text at chosen steps of a path, with the ends of its confidence band."""
+
     split: Line
     count: Count
     steps: Annotated[tuple[Count, ...], Field(max_length=1000)]

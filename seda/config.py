@@ -62,6 +62,10 @@ PATH_FAMILIES: dict[str, PathFamily] = {
 
 
 def check_range(name: str, value: float, low: float, high: float) -> None:
+    """
+    Raises:
+        ConfigError: the value is not within low..high, which are allowed both, or no number.
+    """
     if not low <= value <= high:
         raise ConfigError(f"{name} is {value}; allowed is {low} to {high}.")
 
@@ -73,6 +77,7 @@ class Config:
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "allow_inf_nan": False}
 
     def to_dict(self) -> dict[str, Any]:
+        """As a card holds it."""
         return asdict(self)
 
     @classmethod
@@ -208,6 +213,7 @@ class ModelConfig(Config):
 
     @property
     def feature_norm(self) -> float:
+        """Length of every scaled feature: the scale, or the square root of the width where there is none."""
         return self.scale or self.dim**0.5
 
 

@@ -57,6 +57,8 @@ class MapCard(OpenSchema):
 
 
 class MapFile(Schema):
+    """The header of map-NAME.safetensors."""
+
     format: Literal["seda-map"]
     version: Literal[2]
     kind: Literal["umap", "timeline", "pca", "umap-learn"]

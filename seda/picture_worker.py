@@ -13,6 +13,7 @@ from seda.picture_apart import CPU_SECONDS, MEMORY, STAND_IN
 
 
 def main() -> None:
+    """Decode the picture on standard input; to standard output, a line of JSON (size, or what is wrong) and the pixels."""
     _limit()
     from seda.images import decode
 

@@ -100,6 +100,7 @@ class FittedTipAdapter:
         return self.keys.size + self.zero_shot.parameters
 
     def zero_shot_scores(self, image_features: np.ndarray) -> np.ndarray:
+        """Scores without the cache: cosines of pictures to class texts x ZERO_SHOT_SCALE, float32 [n, k]."""
         return (ZERO_SHOT_SCALE * self.zero_shot.class_scores(image_features)).astype(np.float32)
 
     def class_scores(self, image_features: np.ndarray) -> np.ndarray:

@@ -80,6 +80,7 @@ def index_path(out: Path, dataset: str, shots: str, seed: int) -> Path:
 
 
 def write_cell(out: Path, cell: Cell) -> Path:
+    """Write a cell into the folder of results, beside and renamed; its path."""
     return write_json(cell_path(out, *cell.key), asdict(cell))
 
 

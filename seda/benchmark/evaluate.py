@@ -47,6 +47,7 @@ class Evaluation:
     state_accuracy_end: float
 
     def to_dict(self) -> dict[str, Any]:
+        """As the card and `evaluate --json` hold it."""
         return asdict(self)
 
 

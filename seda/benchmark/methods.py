@@ -42,6 +42,7 @@ class Method:
     needs: str = ""
 
     def is_defined_for(self, texts: ClassTextFeatures) -> bool:
+        """Whether the texts offer what the method needs: a space that pictures share, or an encoder's own head."""
         offered = {"": True, "shared space": texts.shared_space, "head": texts.head is not None}
         return offered[self.needs]
 

@@ -44,6 +44,7 @@ class Naming:
     recall_10: float
 
     def to_dict(self) -> dict[str, Any]:
+        """As the card holds it."""
         return asdict(self)
 
 

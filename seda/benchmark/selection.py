@@ -55,10 +55,12 @@ def peers(cells: Iterable[Cell]) -> list[str]:
 
 
 def shots_of(cells: Iterable[Cell]) -> list[str]:
+    """Numbers of shots among the cells, the smallest first, all of them last."""
     return sorted({cell.shots for cell in cells}, key=shots_order)
 
 
 def few_shots(cells: Iterable[Cell]) -> list[Cell]:
+    """The cells that were not fitted on everything."""
     return [cell for cell in cells if cell.shots != FULL]
 
 
@@ -68,10 +70,12 @@ def largest_few(cells: Sequence[Cell]) -> str:
 
 
 def of(cells: Iterable[Cell], method: str) -> list[Cell]:
+    """The cells of a method."""
     return [cell for cell in cells if cell.method == method]
 
 
 def at(cells: Iterable[Cell], shots: str) -> list[Cell]:
+    """The cells of a number of shots."""
     return [cell for cell in cells if cell.shots == shots]
 
 
@@ -107,4 +111,5 @@ def title(dataset: str) -> str:
 
 
 def shots_words(shots: str) -> str:
+    """A number of shots for the reader."""
     return shots if shots == FULL else "1 shot" if shots == "1" else f"{shots} shots"

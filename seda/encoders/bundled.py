@@ -78,10 +78,12 @@ class BundledEncoder:
 
     @property
     def name(self) -> str:
+        """Under which `load_encoder` finds it."""
         return "bundled" if self._framing == "crop" else f"bundled:{self._framing}"
 
     @property
     def description(self) -> str:
+        """How it looks at pictures and which models it is, for the card."""
         looks = {
             "crop": f"{IMAGE_SIZE} px centre crops (bicubic, whole shorter side)",
             "whole": f"whole pictures at {IMAGE_SIZE} px (bicubic; on a square of their border's colour, and squeezed)",

@@ -45,10 +45,14 @@ _REMEDY = (
 
 
 class ActKwargs(Schema):
+    """Of GELU."""
+
     approximate: Literal["none", "tanh"] = "none"
 
 
 class NormKwargs(Schema):
+    """Of LayerNorm."""
+
     eps: Annotated[float, Field(ge=1e-12, le=0.1)] = 1e-5
 
 
@@ -79,6 +83,8 @@ class Attention(Schema):
 
 
 class VisionConfig(Attention):
+    """open_clip's CLIPVisionCfg."""
+
     layers: Layers | tuple[Layers, Layers, Layers, Layers] = 12
     width: Width = 768
     head_width: Width = 64
@@ -101,6 +107,8 @@ class VisionConfig(Attention):
 
 
 class TextConfig(Attention):
+    """open_clip's CLIPTextCfg."""
+
     context_length: Annotated[int, Field(ge=4, le=MAX_TOKENS)] = 77
     vocab_size: Annotated[int, Field(ge=1, le=2_000_000)] = 49408
     hf_tokenizer_name: Annotated[str, Field(max_length=1000)] | None = None  # its tokenizer.json lies in the folder
@@ -123,12 +131,16 @@ class TextConfig(Attention):
 
 
 class MultimodalConfig(TextConfig):
+    """open_clip's MultimodalCfg, of CoCa."""
+
     dim_head: Width = 64
     n_queries: Annotated[int, Field(ge=1, le=1024)] = 256
     attn_pooler_heads: Heads = 8
 
 
 class ModelLayout(Schema):
+    """`model_cfg` of open_clip_config.json."""
+
     embed_dim: Width
     vision_cfg: VisionConfig
     text_cfg: TextConfig
@@ -146,6 +158,8 @@ Spread = Annotated[float, Field(gt=1e-6, le=1000)]
 
 
 class Preprocessing(Schema):
+    """`preprocess_cfg` of open_clip_config.json."""
+
     mean: tuple[Channel, Channel, Channel]
     std: tuple[Spread, Spread, Spread]
     size: Pixels | tuple[Pixels, Pixels] | None = None

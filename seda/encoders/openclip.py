@@ -145,6 +145,7 @@ class Checkpoint:
 
     @property
     def folder(self) -> Path:
+        """Where configuration and tokenizer lie beside the weights."""
         return self.weights.parent
 
 

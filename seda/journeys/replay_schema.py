@@ -81,6 +81,8 @@ Names = tuple[Line, ...]
 
 
 class Settings(OpenSchema):
+    """How a journey was made; further settings stay as they are."""
+
     aligner: Line = ""
     encoder: Annotated[str, Field(max_length=1000)] = ""
     encoder_fingerprint: Line = ""
@@ -94,6 +96,8 @@ class Settings(OpenSchema):
 
 
 class About(OpenSchema):
+    """What a map says of itself."""
+
     kind: Line
     label: Line = ""
     n_neighbors: Count | None = None
@@ -101,22 +105,30 @@ class About(OpenSchema):
 
 
 class MapEntry(Schema):
+    """A map; its points are arrays of the same file."""
+
     name: Annotated[str, Field(min_length=1, max_length=64)]
     about: About
 
 
 class Sheet(Schema):
+    """How the neighbours' pictures lie on their contact sheet; tile is in pixels."""
+
     columns: Annotated[int, Field(ge=0, le=4096)]
     tile: Annotated[int, Field(ge=0, le=4096)]
 
 
 class GhostEntry(Schema):
+    """The journey before, that this one is compared with."""
+
     class_names: Annotated[Names, Field(min_length=1, max_length=LIMITS["k2"])]
     changes: Annotated[tuple[Text, ...], Field(max_length=100)]
     maps: Annotated[Names, Field(min_length=1, max_length=MAX_MAPS)]
 
 
 class CloudEntry(Schema):
+    """An item that was repeated with other seeds."""
+
     item: Annotated[int, Field(ge=0, lt=LIMITS["n"])]
     maps: Annotated[Names, Field(min_length=1, max_length=MAX_MAPS)]
 

@@ -55,6 +55,7 @@ class FeatureScaler(nn.Module):
 
     @property
     def input_dim(self) -> int:
+        """Width D of the features that it takes."""
         return len(self.mean)
 
     @torch.no_grad()

@@ -17,4 +17,5 @@ class TimestepEncoder(nn.Module):
         self.mlp = TimestepEmbedding(self.FREQUENCIES, width)
 
     def forward(self, timesteps: Tensor) -> Tensor:
+        """Timesteps [n] to embeddings [n, width]."""
         return self.mlp(self.frequencies(timesteps))

@@ -216,6 +216,7 @@ def check_points(points: np.ndarray) -> None:
 
 
 def identical(points: np.ndarray) -> bool:
+    """Whether all points [n, d] are one and the same, so that there is nothing to fit."""
     return bool((points == points[0]).all())
 
 

@@ -70,6 +70,7 @@ class FrozenMap:
 
 
 def map_path(folder: Path | str, name: str) -> Path:
+    """The file of a map in an aligner's folder."""
     return Path(folder) / f"map-{name}.safetensors"
 
 

@@ -55,6 +55,7 @@ class KeptFit:
 
     @classmethod
     def of(cls, path: Path, config: Config, arrays: Mapping[str, np.ndarray]) -> KeptFit:
+        """The file for a fit of exactly these settings and arrays; of others it takes nothing."""
         return cls(path, fingerprint({"config": asdict(config), "torch": torch.__version__, **arrays}))
 
     def resume(

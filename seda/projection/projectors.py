@@ -29,10 +29,12 @@ class Projector(Protocol):
     kind: ClassVar[str]
 
     @property
-    def dim(self) -> int: ...
+    def dim(self) -> int:
+        """Width d of the points that it takes."""
 
     @property
-    def dimensions(self) -> int: ...
+    def dimensions(self) -> int:
+        """Of the map: 2 or 3."""
 
     def place(self, points: np.ndarray, progress: np.ndarray | None = None) -> np.ndarray:
         """Positions float32 [n, q] of finite points float32 [n, d] in scaled units.
@@ -45,7 +47,8 @@ class Projector(Protocol):
         """All that `from_arrays` needs."""
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self: ...
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self:
+        """Back from what `arrays` gave."""
 
 
 class MapNetwork(nn.Module):
@@ -69,6 +72,7 @@ class MapNetwork(nn.Module):
         nn.init.zeros_(self.network[-1].bias)
 
     def forward(self, points: Tensor) -> Tensor:
+        """Points [n, d] to places on the map [n, q]."""
         centred = points - self.mean
         return centred @ self.axes + self.network(centred / self.input_scale)
 

@@ -88,27 +88,9 @@ def refit_map(
             f"The map {frozen.label} is not refitted; a parametric map or a timeline is.",
             remedy="Look at another map, or fit this one anew: `python -m seda map fit`.",
         )
-    held_reference = reference[:: thinning(len(reference), MAX_HELD)]
-    old = np.concatenate([held_reference, anchors]).astype(np.float32)
-    known = {row.tobytes() for row in anchors.astype(np.float32)}
-    fresh = np.array([row for row in new_texts.astype(np.float32) if row.tobytes() not in known], np.float32)
-    material = MapMaterial(
-        held_reference, np.concatenate([anchors, fresh.reshape(-1, old.shape[1])]), paths, len(paths)
-    )
-    check_points(material.points)
-
-    fitted = MapConfig.from_dict(frozen.card.get("config", {}))
-    steps = round(config.steps * STEPS_SHARE.get(frozen.name, 1.0))
-    fitted = replace(
-        fitted,
-        seed=config.seed,
-        steps=steps,
-        learning_rate=config.learning_rate,
-        weight_decay=0.0,
-        straight_weight=config.path_weight * fitted.straight_weight,
-        jump_weight=config.path_weight * fitted.jump_weight,
-        gather_weight=0.0,
-    )
+    old = np.concatenate([reference[:: thinning(len(reference), MAX_HELD)], anchors]).astype(np.float32)
+    material = _material(old, anchors, new_texts, paths)
+    fitted = _refit_config(frozen, config)
     network = deepcopy(parametric.network).requires_grad_(True)
     held = _Held(network, old, config)
 
@@ -127,6 +109,31 @@ def refit_map(
         refitted = replace(projector, height=refitted)
     card = {**frozen.card, "drift": held.report(), "refitted": config.to_dict()}
     return FrozenMap(frozen.name, refitted, place_reference(refitted, reference), card)
+
+
+def _material(old: np.ndarray, anchors: np.ndarray, new_texts: np.ndarray, paths: np.ndarray) -> MapMaterial:
+    """The old points, reference before anchors, the class texts that are none of them, and the paths."""
+    known = {row.tobytes() for row in anchors.astype(np.float32)}
+    fresh = np.array([row for row in new_texts.astype(np.float32) if row.tobytes() not in known], np.float32)
+    fixed = np.concatenate([anchors, fresh.reshape(-1, old.shape[1])])
+    material = MapMaterial(old[: len(old) - len(anchors)], fixed, paths, len(paths))
+    check_points(material.points)
+    return material
+
+
+def _refit_config(frozen: FrozenMap, config: RefitConfig) -> MapConfig:
+    """How the map was fitted, with this refit's steps, and its weights of the paths."""
+    fitted = MapConfig.from_dict(frozen.card.get("config", {}))
+    return replace(
+        fitted,
+        seed=config.seed,
+        steps=round(config.steps * STEPS_SHARE.get(frozen.name, 1.0)),
+        learning_rate=config.learning_rate,
+        weight_decay=0.0,
+        straight_weight=config.path_weight * fitted.straight_weight,
+        jump_weight=config.path_weight * fitted.jump_weight,
+        gather_weight=0.0,
+    )
 
 
 class _Held:

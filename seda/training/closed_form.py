@@ -56,7 +56,8 @@ def fit_center_posterior(
     count = posterior.bias.shape[1]
     x, y = features.double().numpy(), labels.numpy()
     smallest = int(np.bincount(y, minlength=count).min())
-    penalties = PENALTIES if smallest >= FOLDED else FEW_PENALTIES
+    folded = smallest >= FOLDED
+    penalties = PENALTIES if folded else FEW_PENALTIES
     within = _within(x, y, count)
     if np.abs(within).max(initial=0) <= 1e-9 * np.abs(x).max(initial=0):  # means of equal numbers are not exact
         raise DataError(
@@ -67,35 +68,45 @@ def fit_center_posterior(
 
     def heads(rows: _Rows, labels: np.ndarray) -> list[_Head]:
         """The Gaussian's, a ridge's for each penalty, and the zero-shot one where there is one."""
-        found = [_gaussian(rows, labels, count, shrinkage), *_ridges(rows, labels, count, penalties)]
-        return found if zero_shot is None else [*found, zero_shot]
+        one = _gaussian(rows, labels, count, shrinkage)
+        return [one, *_ridges(rows, labels, count, penalties), *([] if zero_shot is None else [zero_shot])]
 
-    everything = _Rows.of(x)
-    fitted = heads(everything, y)
-    if smallest >= FOLDED:
+    fitted = heads(everything := _Rows.of(x), y)
+    if folded:
         fold = _folds(y, min(FOLDS, smallest), seed)
         judged, answers = np.empty((len(fitted), len(y), count)), y
-        for index in range(fold.max() + 1):
-            out, inside = fold == index, fold != index
-            judged[:, out] = _scores(heads(everything.without(x[out], x[inside]), y[inside]), x[out])
+        for out in (fold == index for index in range(fold.max() + 1)):
+            judged[:, out] = _scores(heads(everything.without(x[out], x[~out]), y[~out]), x[out])
     else:
         judged, answers = _scores(fitted, validation_features.double().numpy()), validation_labels.numpy()
     best = min(range(1, 1 + len(penalties)), key=lambda index: fit_temperature(judged[index], answers)[1])
-    kept = [0, best] if zero_shot is None else [0, best, len(fitted) - 1]
+    kept = [0, best, *([] if zero_shot is None else [len(fitted) - 1])]
     fitted, judged = [fitted[index] for index in kept], judged[kept]
-    unseen = judged if smallest >= FOLDED else _scores(fitted, x)
-    weight, bias = (np.stack(part) for part in zip(*fitted, strict=True))
-    temperatures = np.array([fit_temperature(scores, answers)[0] for scores in judged])
-    cooled = torch.from_numpy(judged / temperatures[:, None, None])
+    temperatures = np.array([fit_temperature(scores, answers)[0] for scores in judged])[:, None, None]
+    unseen = judged if folded else _scores(fitted, x)
+    shares, sharpness = _settle(posterior, fitted, temperatures, torch.from_numpy(judged / temperatures), answers)
+    return pooled(torch.from_numpy(unseen / temperatures), sharpness, shares).float()
+
+
+def _settle(
+    posterior: CenterPosterior, fitted: Sequence[_Head], temperatures: np.ndarray, cooled: Tensor, answers: np.ndarray
+) -> tuple[Tensor | None, float]:
+    """Write the read-outs that were kept into the belief; the shares of three, which the answers choose, and its sharpness.
+
+    Args:
+        temperatures: [h, 1, 1] of each read-out.
+        cooled: [h, n, c] scores of items with answers [n], over the temperatures.
+    """
     shares = None
-    if zero_shot is not None:
+    if len(fitted) > 2:  # a zero-shot one is among them
         shares = min(SHARES, key=lambda shares: fit_temperature(pooled(cooled, 1.0, shares).numpy(), answers)[1])
         posterior.shares.copy_(shares)
     sharpness = 1 / fit_temperature(pooled(cooled, 1.0, shares).numpy(), answers)[0]
-    posterior.weight.copy_(torch.from_numpy(weight / temperatures[:, None, None]))
-    posterior.bias.copy_(torch.from_numpy(bias / temperatures[:, None]))
+    weight, bias = (np.stack(part) for part in zip(*fitted, strict=True))
+    posterior.weight.copy_(torch.from_numpy(weight / temperatures))
+    posterior.bias.copy_(torch.from_numpy(bias / temperatures[:, 0]))
     posterior.sharpness.fill_(sharpness)
-    return pooled(torch.from_numpy(unseen / temperatures[:, None, None]), sharpness, shares).float()
+    return shares, sharpness
 
 
 def _scores(heads: Sequence[_Head], x: np.ndarray) -> np.ndarray:

@@ -144,66 +144,91 @@ def fit_aligner(
         FileFormatError: the checkpoint belongs to another training.
         Stopped: on_batch returned True; epochs that were finished are in the checkpoint.
     """
+    model = _fitting(data, model)
+    training, validation = split or split_validation(data.labels, config.validation_share, config.seed)
+    trainer = _Trainer(data, config, model, training, validation)
+    folder = None if checkpoint_dir is None else Path(checkpoint_dir)
+    course = _Course(trainer, folder, checkpoint_seconds, _identity(data, config, model, split))
+    stopped = bool(course.history) and not train_further
+    while not stopped and not course.is_over:
+        event = course.run_epoch(on_batch)
+        stopped = bool(on_epoch and on_epoch(event)) or not train_further
+    aligner = trainer.finish(course.best)
+    metrics = trainer.validation_metrics() | {
+        "validation_count": len(validation),
+        "training_count": len(training),
+        "epochs": len(course.history),
+        "best_epoch": best_epoch(course.history) + 1,
+    }
+    return TrainingResult(aligner, metrics, stopped)
+
+
+def _fitting(data: TrainingSet, model: ModelConfig | None) -> ModelConfig:
+    """The sizes of the data, or those that were asked for, where they are the same."""
     image_dim, text_dim = data.image_features.shape[1], data.class_text_features.shape[2]
     model = model or ModelConfig(dim=text_dim, image_dim=image_dim, **data.space)
     if (model.image_dim, model.dim) != (image_dim, text_dim):
         raise ConfigError(
             f"The model is made for widths {model.image_dim} and {model.dim}, not {image_dim} and {text_dim}."
         )
-    training, validation = split or split_validation(data.labels, config.validation_share, config.seed)
-    trainer = _Trainer(data, config, model, training, validation)
-    optimizer = torch.optim.AdamW(
-        trainer.aligner.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
-    )
+    return model
 
-    identity = fingerprint(
+
+def _identity(
+    data: TrainingSet, config: TrainingConfig, model: ModelConfig, split: tuple[Tensor, Tensor] | None
+) -> str:
+    """The same for a training that would come to the same."""
+    arrays = (*(split or ()), data.image_text_features)
+    return fingerprint(
         [
             config.to_dict(),
             model.to_dict(),
             data.image_features.numpy(),
             data.labels.numpy(),
             data.class_text_features.numpy(),
-            *(part.numpy() for part in (*(split or ()), data.image_text_features) if part is not None),
+            *(part.numpy() for part in arrays if part is not None),
         ]
     )
-    folder = None if checkpoint_dir is None else Path(checkpoint_dir)
-    history: list[Epoch] = []
-    best = trainer.weights()
-    if folder is not None and (folder / FILE).is_file():
-        best, progress = read_checkpoint(folder, trainer.aligner, optimizer, identity)
-        history = [Epoch.from_dict(values) for values in progress["history"]]
 
-    stopped, saved_at = bool(history) and not train_further, float("-inf")
-    while not stopped and len(history) < config.max_epochs and _epochs_without_gain(history) < config.patience:
-        epoch = len(history)
-        loss = trainer.run_epoch(optimizer, epoch, on_batch)
-        nll, accuracy = trainer.validate()
-        history.append(Epoch(loss, nll, accuracy))
-        if best_epoch(history) == epoch:
-            best = trainer.weights()
-        over = len(history) >= config.max_epochs or _epochs_without_gain(history) >= config.patience
-        if folder is not None and (over or time.monotonic() - saved_at >= checkpoint_seconds):
-            progress = {"identity": identity, "history": [one.to_dict() for one in history]}
-            write_checkpoint(folder, trainer.aligner, best, optimizer, progress)
-            saved_at = time.monotonic()
-        event = TrainingEvent(
-            epoch + 1, config.max_epochs, loss, nll, accuracy, best_epoch(history) + 1, tuple(history)
+
+class _Course:
+    """The epochs so far, the best weights among them, and the checkpoint that keeps both.
+
+    Raises:
+        FileFormatError: the checkpoint belongs to another training.
+    """
+
+    def __init__(self, trainer: _Trainer, folder: Path | None, seconds: float, identity: str) -> None:
+        self._trainer, self._folder, self._seconds, self._identity = trainer, folder, seconds, identity
+        config = trainer.config
+        self._optimizer = torch.optim.AdamW(
+            trainer.aligner.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
         )
-        stopped = bool(on_epoch and on_epoch(event)) or not train_further
+        self.history: list[Epoch] = []
+        self.best = trainer.weights()
+        self._saved_at = float("-inf")
+        if folder is not None and (folder / FILE).is_file():
+            self.best, progress = read_checkpoint(folder, trainer.aligner, self._optimizer, identity)
+            self.history = [Epoch.from_dict(values) for values in progress["history"]]
 
-    aligner = trainer.finish(best)
-    probabilities = trainer.validation_probabilities()
-    labels = data.labels[validation].numpy()
-    metrics = {
-        "validation_top1_accuracy": top1_accuracy(probabilities, labels),
-        "validation_nll": negative_log_likelihood(probabilities, labels),
-        "validation_ece": expected_calibration_error(probabilities, labels),
-        "validation_count": len(validation),
-        "training_count": len(training),
-        "epochs": len(history),
-        "best_epoch": best_epoch(history) + 1,
-    }
-    return TrainingResult(aligner, metrics, stopped)
+    @property
+    def is_over(self) -> bool:
+        config, history = self._trainer.config, self.history
+        return len(history) >= config.max_epochs or _epochs_without_gain(history) >= config.patience
+
+    def run_epoch(self, on_batch: Callable[[int, int, int], object] | None) -> TrainingEvent:
+        epoch = len(self.history)
+        loss = self._trainer.run_epoch(self._optimizer, epoch, on_batch)
+        nll, accuracy = self._trainer.validate()
+        self.history.append(Epoch(loss, nll, accuracy))
+        if best_epoch(self.history) == epoch:
+            self.best = self._trainer.weights()
+        if self._folder is not None and (self.is_over or time.monotonic() - self._saved_at >= self._seconds):
+            progress = {"identity": self._identity, "history": [one.to_dict() for one in self.history]}
+            write_checkpoint(self._folder, self._trainer.aligner, self.best, self._optimizer, progress)
+            self._saved_at = time.monotonic()
+        best, history = best_epoch(self.history) + 1, tuple(self.history)
+        return TrainingEvent(epoch + 1, self._trainer.config.max_epochs, loss, nll, accuracy, best, history)
 
 
 def _epochs_without_gain(history: Sequence[Epoch]) -> int:
@@ -404,9 +429,15 @@ class _Trainer:
         ]
 
     @torch.no_grad()
-    def validation_probabilities(self) -> np.ndarray:
-        """Of the answer [m, c]."""
-        return self.translator_choices()[0].logits(self.aligner.translator.prior).softmax(-1).numpy()
+    def validation_metrics(self) -> dict[str, float]:
+        """Of the answer, which the aligner gives as it is now."""
+        probabilities = self.translator_choices()[0].logits(self.aligner.translator.prior).softmax(-1).numpy()  # [m, c]
+        labels = self.validation_labels.numpy()
+        return {
+            "validation_top1_accuracy": top1_accuracy(probabilities, labels),
+            "validation_nll": negative_log_likelihood(probabilities, labels),
+            "validation_ece": expected_calibration_error(probabilities, labels),
+        }
 
     @torch.no_grad()
     def validate(self) -> tuple[float, float]:

@@ -27,10 +27,12 @@ class Epoch:
     validation_accuracy: float
 
     def to_dict(self) -> dict[str, float]:
+        """As the history's file holds it."""
         return {"loss": self.training_loss, "nll": self.validation_nll, "accuracy": self.validation_accuracy}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
+        """Back from `to_dict`."""
         return cls(float(values["loss"]), float(values["nll"]), float(values["accuracy"]))
 
 

@@ -7,9 +7,10 @@ Openclipart, each picture with its name. Photographs choose four weights and are
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -124,8 +125,29 @@ def pretrain_open_vocabulary(
     metrics = {**metrics, CROSSFIT_WEIGHTS: crossfit.translator.word_posterior.weights.tolist()}
     report("fitting", 2, 2, "")
 
-    card = AlignerCard(
-        name=out_dir.name,
+    card = _card(out_dir.name, encoder, aligner, vocabulary, metrics, drawn, judged, (pairs, photos))
+    reference, pictures = _reference(aligner, pairs, photos, words)
+    pretrained = save_for_maps(aligner, card, reference, out_dir)
+    _drawings(drawn, pairs, pictures).save(pretrained.folder)
+    scores = fit_and_save_maps(pretrained, map_config, report)
+    finish_aligner(out_dir, replace(card, metrics={**card.metrics, "maps": scores}))
+    return load_aligner(out_dir)
+
+
+def _card(
+    name: str,
+    encoder: BundledEncoder,
+    aligner: Aligner,
+    vocabulary: Vocabulary,
+    metrics: Mapping[str, Any],
+    drawn: Sequence[ImageDataset],
+    judged: ImageDataset,
+    features: tuple[Sequence[FeatureSet], FeatureSet],
+) -> AlignerCard:
+    """What it is, what it was made of, and the sets that judge it; features are those of the drawings and the photographs."""
+    pairs, photos = features
+    return AlignerCard(
+        name=name,
         description=f"Any photo, any words: {len(vocabulary.names):,} categories of ImageNet, and "
         f"{sum(map(len, pairs)):,} drawings with their names, carried over to words by how words are like each other.",
         encoder=encoder.name,
@@ -147,18 +169,16 @@ def pretrain_open_vocabulary(
         versions=package_versions(),
         suggested=SUGGESTED,
     )
-    reference, pictures = _reference(aligner, pairs, photos, words)
-    chosen = np.concatenate([np.full(len(part), which) for which, part in enumerate(pairs)])[pictures]
+
+
+def _drawings(drawn: Sequence[ImageDataset], pairs: Sequence[FeatureSet], chosen: np.ndarray) -> ReferencePictures:
+    """The small pictures of chosen drawings [m], counted through all sets."""
+    owner = np.concatenate([np.full(len(part), which) for which, part in enumerate(pairs)])[chosen]
     starts = np.cumsum([0, *map(len, pairs[:-1])])
-    drawings = ReferencePictures.from_images(
+    return ReferencePictures.from_images(
         next(iter(drawn[which].images("train", [index - starts[which]])))
-        for which, index in zip(chosen, pictures, strict=True)
+        for which, index in zip(owner, chosen, strict=True)
     )
-    pretrained = save_for_maps(aligner, card, reference, out_dir)
-    drawings.save(pretrained.folder)
-    scores = fit_and_save_maps(pretrained, map_config, report)
-    finish_aligner(out_dir, replace(card, metrics={**card.metrics, "maps": scores}))
-    return load_aligner(out_dir)
 
 
 def _file_name(encoder: BundledEncoder, dataset: ImageDataset, split: str) -> str:

@@ -103,15 +103,9 @@ def train_aligner(
     _check_reference_count(reference_count)
     report = on_progress or (lambda *_: None)
     features = encode_split(
-        dataset,
-        "train",
-        encoder,
-        limit=limit,
-        seed=None,
+        dataset, "train", encoder, limit=limit, seed=None, cache=feature_cache, engine=engine,
         on_progress=lambda done, total: report("encoding images", done, total, ""),
-        cache=feature_cache,
-        engine=engine,
-    )
+    )  # fmt: skip
     report("encoding texts", 0, 1, "")
     texts = _encode_phrasings(encoder, class_phrasings(dataset.class_names, dataset.other_words))
     material = _Material(

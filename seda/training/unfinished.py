@@ -65,6 +65,7 @@ class TrainingRecord:
     done: bool = False
 
     def to_dict(self) -> dict[str, Any]:
+        """As the record's file holds it."""
         return asdict(self) | {"config": self.config.to_dict()}
 
     def asks_for_the_same(self, other: TrainingRecord) -> bool:

@@ -23,7 +23,7 @@ noise: Bishop, "Training with noise is equivalent to Tikhonov regularization", 1
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -147,12 +147,7 @@ def pretrain_from_words(
     encoder, out_dir, report = _paired(encoder), Path(out_dir), on_progress or (lambda *_: None)
     own = parse_class_texts(words, at_least=0).names
     names = vocabulary(own)
-    images = _sample_pictures() if pictures is None else pictures
-    if len(images) < MIN_PICTURES:
-        raise DataError(
-            f"{len(images)} pictures came to measure the modality gap; at least {MIN_PICTURES} are needed.",
-            remedy="Give more of them, without labels, or none: then the program's samples are taken.",
-        )
+    images = _enough(_sample_pictures() if pictures is None else pictures)
     measured = _encode_pictures(encoder, images, report)
     prompts = _encode_prompts(encoder, names, report)
     material = Material(torch.nn.functional.normalize(prompts, dim=2), measured, encoder.logit_scale)
@@ -162,24 +157,48 @@ def pretrain_from_words(
     _tell(report, "fitting", 1, 2)
     metrics = settle_weights(aligner, material, seed)
     _tell(report, "fitting", 2, 2)
-    card = AlignerCard(
-        name=out_dir.name,
-        description=_description(encoder, len(names), len(own), len(images), pictures is None),
+    card = _card(out_dir.name, encoder, aligner, metrics, own, names, len(images), pictures is None, seed)
+    pretrained = save_for_maps(aligner, card, _reference(aligner, material, prompts[:, 0], seed), out_dir)
+    scores = fit_and_save_maps(pretrained, map_config or MapConfig.for_pictures(MAPS_AS), report)
+    finish_aligner(out_dir, replace(card, metrics={**card.metrics, "maps": scores}))
+    return load_aligner(out_dir)
+
+
+def _card(
+    name: str,
+    encoder: PairedEncoder,
+    aligner: Aligner,
+    metrics: Mapping[str, Any],
+    own: tuple[str, ...],
+    names: tuple[str, ...],
+    pictures: int,
+    samples: bool,
+    seed: int,
+) -> AlignerCard:
+    """What it is and what it was made of: how many pictures, and whether they are the program's samples."""
+    return AlignerCard(
+        name=name,
+        description=_description(encoder, len(names), len(own), pictures, samples),
         encoder=encoder.name,
         encoder_fingerprint=encoder.fingerprint,
         class_names=names,
         template=TEMPLATES[0],
         model=aligner.config,
         training=TrainingConfig(seed=seed),
-        data=_data(encoder, names, own, len(images), pictures is None),
+        data=_data(encoder, names, own, pictures, samples),
         metrics=metrics,
         versions=package_versions(),
         suggested=tuple(dict.fromkeys([*own, *(() if len(own) > 1 else SUGGESTED)])),
     )
-    pretrained = save_for_maps(aligner, card, _reference(aligner, material, prompts[:, 0], seed), out_dir)
-    scores = fit_and_save_maps(pretrained, map_config or MapConfig.for_pictures(MAPS_AS), report)
-    finish_aligner(out_dir, replace(card, metrics={**card.metrics, "maps": scores}))
-    return load_aligner(out_dir)
+
+
+def _enough(images: Sequence[Image]) -> Sequence[Image]:
+    if len(images) < MIN_PICTURES:
+        raise DataError(
+            f"{len(images)} pictures came to measure the modality gap; at least {MIN_PICTURES} are needed.",
+            remedy="Give more of them, without labels, or none: then the program's samples are taken.",
+        )
+    return images
 
 
 def vocabulary(own: Sequence[str] = ()) -> tuple[str, ...]:

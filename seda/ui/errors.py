@@ -26,6 +26,7 @@ def plain(text: str) -> str:
 
 
 def show_error(error: SedaError) -> None:
+    """What came, what is allowed, what to do."""
     remedy = f"\n\n{plain(error.remedy)}" if error.remedy else ""
     st.error(plain(error.message) + remedy, icon=":material/error:")
 
@@ -40,6 +41,7 @@ def errors_on_screen() -> Iterator[None]:
 
 
 def show_notes(notes: Iterable[str]) -> None:
+    """What is no error and still has to be known."""
     for note in notes:
         st.info(plain(note), icon=":material/info:")
 

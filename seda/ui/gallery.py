@@ -83,10 +83,12 @@ def first_kind(card: AlignerCard | None) -> str:
 
 
 def kind_of(sample: Sample) -> str:
+    """The folder that a sample lies in."""
     return sample.key.partition("/")[0]
 
 
 def kind_name(kind: str) -> str:
+    """A kind for the screen."""
     return KINDS.get(kind) or plain(kind)
 
 

@@ -40,6 +40,7 @@ class ReadPicture:
 
     @classmethod
     def of(cls, file: PictureFile) -> ReadPicture:
+        """Read an upload, and make it small."""
         try:
             small = read_image(file.content, file.name)
         except ImageError as error:

@@ -153,6 +153,7 @@ class Shown:
 
     @property
     def settings(self) -> Settings:
+        """How it was made, for a link."""
         return settings_of(self.journey, self.aligner)
 
 
@@ -241,9 +242,11 @@ class AppState:
         self.sampling = within_limits(settings.sampling)
 
     def ask(self, request: Request) -> None:
+        """Leave a request, which the page's next run does."""
         self.pending, self.problem, self.stopped = request, None, False
 
     def stop(self) -> None:
+        """Take the request back."""
         self.stopped = self.pending is not None
         self.pending = None
 

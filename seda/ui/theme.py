@@ -94,6 +94,7 @@ _STYLE = Template("""
 
 
 def apply_style() -> None:
+    """The style sheet that goes beyond Streamlit's theme."""
     st.html(
         _STYLE.substitute(
             on_light=ON_PRIMARY["light"],

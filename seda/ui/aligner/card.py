@@ -110,6 +110,7 @@ def _is_short(value: Any) -> bool:
 
 
 def show_classes(card: AlignerCard) -> None:
+    """The names of the categories; many of them folded."""
     made = "words it was made of" if WORDS_ALONE in card.data else "categories it was trained on"
     st.subheader(f"The {len(card.class_names):,} {made}", anchor=False)
     names = "  ·  ".join(plain(name) for name in card.class_names)
@@ -123,6 +124,7 @@ def show_classes(card: AlignerCard) -> None:
 
 
 def show_data(card: AlignerCard) -> None:
+    """What it was trained on."""
     alone = WORDS_ALONE in card.data
     st.subheader("Made of words alone" if alone else "Training data", anchor=False)
     hidden = (EVALUATION, VALIDATION, WORDS_ALONE, _ENCODER)
@@ -131,6 +133,7 @@ def show_data(card: AlignerCard) -> None:
 
 
 def show_provenance(card: AlignerCard) -> None:
+    """Encoder, sizes, versions, and the command that trains it again."""
     st.subheader("Encoder", anchor=False)
     _table({"name": card.encoder, "fingerprint": card.encoder_fingerprint, "preprocessing": _preprocessing(card)})
     st.subheader("Sizes and versions", anchor=False)

@@ -98,6 +98,7 @@ class Rules:
     limits: Limits | None
 
     def allows(self, part: str) -> bool:
+        """Whether a part of the program, such as TRAIN, is open to this visitor."""
         return part in self.opened
 
     def require(self, part: str, error: type[SedaError]) -> None:

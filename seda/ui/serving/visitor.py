@@ -25,6 +25,7 @@ KEY = "seda.visitor"  # for a browser without cookies: as long as the session la
 
 
 def new_secret() -> str:
+    """For a cookie; 256 random bits."""
     return secrets.token_urlsafe(32)
 
 
@@ -42,6 +43,7 @@ def own_home() -> Path:
 
 
 def home_of(secret: str) -> Path:
+    """Where a browser's own trainings lie; its secret is not in the name."""
     return aligner_home() / VISITORS / hashlib.sha256(secret.encode()).hexdigest()[:32]
 
 

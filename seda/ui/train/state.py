@@ -37,6 +37,7 @@ class ClassDraft:
 
     @property
     def pictures(self) -> tuple[ReadPicture, ...]:
+        """All of the class, those from before first."""
         return self.kept + self.uploaded
 
     @property
@@ -46,6 +47,7 @@ class ClassDraft:
 
     @property
     def upload(self) -> UploadedClass:
+        """As the training takes it."""
         return UploadedClass(self.name, tuple((one.file.name, one.file.content) for one in self.pictures))
 
 
@@ -168,6 +170,7 @@ class TrainState:
     said: str = ""
 
     def ask(self, request: LoadRequest | TrainRequest) -> None:
+        """Leave a request, which the page's next run does; what was said of the last one goes."""
         self.pending, self.stopped, self.finished = request, None, None
         self.problem = self.encoder_problem = None
         self.new = True
@@ -185,10 +188,12 @@ class TrainState:
         self.confirm, self.said = "", said
 
     def add_class(self, name: str = "", kept: tuple[ReadPicture, ...] = ()) -> None:
+        """Begin another class."""
         self.classes.append(ClassDraft(self.next_key, name, kept))
         self.next_key += 1
 
     def remove_class(self, key: int) -> None:
+        """Take a class away, with its pictures."""
         self.classes = [draft for draft in self.classes if draft.key != key]
 
 
