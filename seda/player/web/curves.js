@@ -94,7 +94,8 @@ export class CurvePainter {
   }
 
   get area() {
-    return { left: 40, right: this.width - (this.width < 300 ? 82 : 106), top: 22, bottom: this.height - 28 - (this.strips.length ? STRIP : 0) };
+    const room = this.strips.length ? STRIP : 0;
+    return { left: 40, right: this.width - (this.width < 300 ? 82 : 106), top: 22, bottom: this.height - 28 - room };
   }
 
   /** @param {number} position */

@@ -196,7 +196,9 @@ export class Landmarks {
     const density = this.painter.density;
     this.names = names.flatMap((name) => {
       const place = this.places.get(name.key);
-      return place ? [{ ...name, place, at: { x: name.point.x, y: name.point.y }, sprite: this.#sprite(name, place, density), covered: 0 }] : [];
+      if (!place) return [];
+      const { x, y } = name.point;
+      return [{ ...name, place, at: { x, y }, sprite: this.#sprite(name, place, density), covered: 0 }];
     });
   }
 

@@ -73,7 +73,10 @@ export class Theme {
   }
 }
 
-/** @param {CanvasRenderingContext2D} ctx @param {number} x @param {number} y @param {number} radius @param {number} corners @param {number} turn */
+/**
+ * @param {CanvasRenderingContext2D} ctx @param {number} x @param {number} y @param {number} radius
+ * @param {number} corners @param {number} turn
+ */
 function polygon(ctx, x, y, radius, corners, turn) {
   for (let i = 0; i < corners; i++) {
     const angle = turn + (i * TAU) / corners;

@@ -29,7 +29,7 @@ export class MapInput {
     on(this.stage, "pointercancel", (event) => this.#cancel(event));
     // A finger that is lifted leaves too; what it has tapped stays named.
     on(this.stage, "pointerleave", (event) => event.pointerType === "mouse" && player.hover(null));
-    on(this.stage, "dblclick", (event) => !this.#onControl(event) && player.resetZoom());
+    on(this.stage, "dblclick", (event) => !this.#onControl(event) && player.camera.reset());
   }
 
   /** @param {Event} event */
@@ -44,7 +44,7 @@ export class MapInput {
     if (player.stillsShown || (event.deltaY > 0 && player.view.zoom <= 1)) return;
     event.preventDefault();
     const { x, y } = localTo(this.stage, event);
-    player.zoomBy(Math.exp(-clamp(event.deltaY, -120, 120) * (event.ctrlKey ? 0.012 : 0.0028)), x, y);
+    player.camera.zoomBy(Math.exp(-clamp(event.deltaY, -120, 120) * (event.ctrlKey ? 0.012 : 0.0028)), x, y);
   }
 
   /** @param {PointerEvent} event */
@@ -71,7 +71,7 @@ export class MapInput {
     }
     this.travelled += Math.hypot(now.x - before.x, now.y - before.y);
     if (this.lasso.drawing) this.lasso.extend(now);
-    else if (pointers.size === 1 && this.travelled > CLICK) player.moveMap(now.x - before.x, now.y - before.y, event.shiftKey);
+    else if (pointers.size === 1 && this.travelled > CLICK) player.camera.move(now.x - before.x, now.y - before.y, event.shiftKey);
     else if (pointers.size === 2) this.#pinch(event.pointerId, before, now);
     pointers.set(event.pointerId, now);
   }
@@ -81,7 +81,7 @@ export class MapInput {
     const other = [...this.pointers].find(([id]) => id !== moving)?.[1];
     if (!other) return;
     const gap = Math.hypot(before.x - other.x, before.y - other.y) || 1;
-    this.player.zoomBy(Math.hypot(now.x - other.x, now.y - other.y) / gap, (now.x + other.x) / 2, (now.y + other.y) / 2);
+    this.player.camera.zoomBy(Math.hypot(now.x - other.x, now.y - other.y) / gap, (now.x + other.x) / 2, (now.y + other.y) / 2);
   }
 
   /** @param {PointerEvent} event */

@@ -153,7 +153,8 @@ export class MapData {
     const low = new Array(this.dims).fill(Infinity), high = new Array(this.dims).fill(-Infinity);
     /** @param {Float32Array} states */
     const inner = (states) => innerCorners(states, this.dims, 0.02);
-    const paths = [this.solid ? inner(this.states) : this.states, ...(this.ghost ? [inner(this.ghost.states)] : []), ...[...this.seeds.values()].map(inner)];
+    const before = this.ghost ? [inner(this.ghost.states)] : [];
+    const paths = [this.solid ? inner(this.states) : this.states, ...before, ...[...this.seeds.values()].map(inner)];
     const marks = [this.texts, this.ghost?.texts ?? [], this.centers];
     for (const points of [...paths, ...marks, innerCorners(this.reference, this.dims, 0.01)]) {
       for (let i = 0; i < points.length; i++) {

@@ -177,7 +177,10 @@ function blur(grid, columns, rows, radius) {
   return source;
 }
 
-/** @param {Float32Array} source @param {number} length @param {number} lines @param {number} radius @param {number} step @param {number} lineStep */
+/**
+ * @param {Float32Array} source @param {number} length @param {number} lines @param {number} radius
+ * @param {number} step @param {number} lineStep
+ */
 function boxBlur(source, length, lines, radius, step, lineStep) {
   const target = new Float32Array(source.length);
   for (let line = 0; line < lines; line++) {

@@ -39,7 +39,7 @@ export class Transport {
         iconButton("forward", "One step forward", "step-forward", () => player.stepBy(1)),
       ),
       el("div", { class: "sp-track" }, ...this.stages, this.handOver, this.scrub),
-      el("div", { class: "sp-extras" }, this.speed, this.loop, iconButton("full", "Full screen (f)", "full-screen", () => player.toggleFullScreen())),
+      el("div", { class: "sp-extras" }, this.speed, this.loop, iconButton("full", "Full screen (f)", "full-screen", () => player.layout.toggleFullScreen())),
     );
   }
 

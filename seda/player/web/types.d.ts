@@ -10,9 +10,10 @@ type Styled = import("./payload.js").Styled;
 type Item = import("./payload.js").Item;
 type Neighbor = import("./payload.js").Neighbor;
 
-type Player = import("./player.js").ThePlayer;
+type Player = import("./player_state.js").Player;
 type ViewState = import("./player.js").ViewState;
 type Options = import("./player.js").Options;
+type Host = import("./player.js").Host;
 type Hit = import("./map.js").Hit;
 type Shown = import("./map.js").Shown;
 type Morph = import("./map.js").Morph;

@@ -78,7 +78,8 @@ export class View {
   #flatFit({ left, right, top, bottom }) {
     const { low, high } = this.map.bounds;
     const scale = Math.max(1e-6, Math.min((right - left) / Math.max(high[0] - low[0], 1e-6), (bottom - top) / Math.max(high[1] - low[1], 1e-6)));
-    return { ...FLAT, x: (left + right) / 2, y: (top + bottom) / 2, at: [(low[0] + high[0]) / 2, (low[1] + high[1]) / 2], scale: [scale, scale] };
+    const at = [(low[0] + high[0]) / 2, (low[1] + high[1]) / 2];
+    return { ...FLAT, x: (left + right) / 2, y: (top + bottom) / 2, at, scale: [scale, scale] };
   }
 
   /** @param {Frame} room */

@@ -1,0 +1,69 @@
+// What the keyboard does.
+
+import { styleKey } from "./legend.js";
+
+/** Keys of the whole player; a control that has the focus keeps its own. */
+export class Keyboard {
+  /** @param {Player} player @param {Listen} on */
+  constructor(player, on) {
+    this.player = player;
+    on(player.root, "keydown", (event) => this.#onKey(event));
+    // Before anything on the page has the focus, keys are for the player.
+    on(document, "keydown", (event) => event.composedPath()[0] === document.body && this.#onKey(event));
+  }
+
+  /** @param {KeyboardEvent} event */
+  #onKey(event) {
+    const { player } = this;
+    const target = event.composedPath()[0];
+    if (event.ctrlKey || event.metaKey || event.altKey || target instanceof HTMLSelectElement) return;
+    const pressed = target instanceof HTMLButtonElement || (target instanceof HTMLElement && target.tagName === "SUMMARY");
+    const onScrub = target === player.transport.scrub;
+    /** @type {Object<string, [number, number]>} */
+    const turns = { ArrowRight: [14, 0], ArrowLeft: [-14, 0], ArrowUp: [0, -14], ArrowDown: [0, 14] };
+    if (event.shiftKey && turns[event.key]) {
+      event.preventDefault();
+      player.moveMap(...turns[event.key]);
+      return;
+    }
+    /** @type {Object<string, (() => void)|null>} */
+    const actions = {
+      " ": pressed ? null : () => player.toggle(),
+      ArrowRight: () => player.stepBy(1),
+      ArrowLeft: () => player.stepBy(-1),
+      ArrowUp: onScrub ? () => player.stepBy(1) : null,
+      ArrowDown: onScrub ? () => player.stepBy(-1) : null,
+      PageUp: onScrub ? () => player.stepBy(5) : null,
+      PageDown: onScrub ? () => player.stepBy(-5) : null,
+      Home: () => player.goTo(0),
+      End: () => player.goTo(player.journey.last),
+      h: () => player.goTo(player.journey.handOver),
+      "+": () => player.camera.zoomBy(1.4),
+      "-": () => player.camera.zoomBy(1 / 1.4),
+      0: () => player.camera.reset(),
+      m: () => player.showMap((player.mapIndex + 1) % player.journey.maps.length),
+      t: () => player.layout.toggleTrust(),
+      f: () => player.layout.toggleFullScreen(),
+      w: () => player.camera.follow(!player.camera.following),
+      c: () => player.layout.toggleSide(),
+      g: () => player.toggleGhost(),
+      l: () => player.toggleLasso(),
+      s: () => player.showStills(!player.stillsShown),
+      Escape: () => this.#escape(),
+    };
+    const action = actions[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+    // A key that is held repeats where it moves something, and never switches to and fro.
+    if (!action || (event.repeat && !/^(Arrow|Page|[+-])/.test(event.key))) return;
+    event.preventDefault();
+    action();
+  }
+
+  #escape() {
+    const { player } = this;
+    player.hover(null);
+    if (player.lassoing) player.toggleLasso();
+    const highlighted = player.legend.rows.find(({ style }) => styleKey(style) === player.highlight);
+    if (highlighted) player.toggleHighlight(highlighted.style);
+    player.clearSelection();
+  }
+}
