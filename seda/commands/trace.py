@@ -10,7 +10,7 @@ from seda.commands.shared.exit_status import ANSWERED, UNANSWERED
 from seda.commands.shared.inputs import class_texts, find_pictures, read_pictures, say_left_out
 from seda.commands.shared.loading import load_workbench
 from seda.commands.shared.options import Commands, add_inputs, add_sampling, sampling_config
-from seda.errors import ConfigError
+from seda.export import FORMATS, export_format, write_export
 from seda.images import NamedImage
 from seda.storage import check_target, readable
 
@@ -22,7 +22,7 @@ def add(commands: Commands) -> None:
     add_inputs(parser)
     parser.add_argument(
         "--out", required=True, metavar="FILE", type=Path,
-        help=".html plays offline in a browser, .csv is a table, .safetensors is a replay that the app opens",
+        help=" ".join(f"{suffix}: {form.help}" for suffix, form in FORMATS.items()),
     )  # fmt: skip
     parser.add_argument("--loop", action="store_true", help="let an .html play again and again, as at a stand")
     parser.add_argument(
@@ -33,13 +33,7 @@ def add(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Trace the pictures that can be read and write them in the form of --out's suffix."""
-    from seda.export import SUFFIXES
-
-    if arguments.out.suffix.lower() not in SUFFIXES:
-        raise ConfigError(
-            f"--out is {arguments.out.name!r}; it ends with one of {', '.join(SUFFIXES)}.",
-            remedy="Choose the form by the file's suffix, such as journey.html.",
-        )
+    export_format(arguments.out)
     check_target(arguments.out)
     names = class_texts(arguments).names
     sampling = sampling_config(arguments)
@@ -51,7 +45,6 @@ def run(arguments: argparse.Namespace) -> int:
     workbench = load_workbench(arguments)
     terminal.say_all(workbench.notes_on(names))
 
-    from seda.export import write_export
     from seda.journeys.tracing import trace_images
 
     images = [NamedImage(readable(Path(item.name).name), item.image) for item in images]  # folders are not shared

@@ -12,8 +12,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from seda.card import DEFAULT_ALIGNER
+from seda.cli import make_parser
 from seda.config import SAMPLERS, SamplingConfig
 from seda.errors import FingerprintError
+from seda.export import FORMATS, ExportFormat, export_format
 from seda.journeys.journey import Journey
 from seda.projection import refit
 from seda.ui import cache
@@ -356,3 +358,12 @@ def test_a_new_sampler_is_on_the_page_and_a_path_family_switches_off_what_it_ign
     app = open_app()
     assert app.selectbox(key="trajectories.sampler").disabled and app.slider(key="trajectories.strength").disabled
     assert not app.slider(key="trajectories.eta").disabled
+
+
+def test_every_form_of_file_has_its_button(open_app, monkeypatch):
+    new = ExportFormat("Notes", "Only what was said.", "text/plain", "notes", lambda journey, loop: b"said")
+    monkeypatch.setitem(FORMATS, ".txt", new)
+    labels = [button.proto.label for button in open_app().get("download_button")]
+    assert labels == [form.label for form in FORMATS.values()]
+    told = make_parser().parse_args(["trace", "a.png", "--classes", "a,b", "--out", "a.txt"])
+    assert export_format(told.out) is new

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from seda.errors import ConfigError
-from seda.export import to_csv, write_export
+from seda.export import FORMATS, write_export
+from seda.export.csv import to_csv
 from seda.journeys.journey import Journey
 from seda.player import player_payload, to_html
 from seda.player.payload import MAP_NOTES
@@ -81,3 +82,16 @@ def test_a_page_holds_the_apps_font_and_loops_when_asked(tmp_path):
     assert 'data-loop="true"' in page and '@font-face { font-family: "Source Sans"' in page
     assert "font-src data:" in page and "http" not in page.split("<script")[0].replace("http-equiv", "")
     assert 'data-loop="false"' in write_export(toy_journey(), tmp_path / "b.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_every_form(suffix, tmp_path):
+    form, journey = FORMATS[suffix], toy_journey()
+    path = write_export(journey, tmp_path / f"A Journey{suffix.upper()}")
+    assert path.read_bytes() == form.encode(journey, False) and path.stat().st_size > 1000
+    assert form.label and form.help.endswith(".") and "/" in form.media_type and form.icon
+    if suffix == ".csv":
+        assert path.read_bytes().startswith(b"\xef\xbb\xbf")  # a spreadsheet reads accents, from the app too
+    if suffix == ".safetensors":
+        stored = Journey.load(path).trajectory.states  # as 16 bit numbers
+        np.testing.assert_allclose(stored, journey.trajectory.states, atol=2e-3)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import streamlit as st
 
-from seda.journeys.journey import Journey
+from seda.export import FORMATS
 from seda.journeys.trajectory import MapPositions
 from seda.ui.errors import errors_on_screen, plain, show_error, show_failures, show_notes
 from seda.ui.state import PLAYER_KEY, AppState, RefitRequest, SeedRequest, Shown, begin_widget, read_widget
@@ -151,18 +152,11 @@ def show_details(state: AppState) -> None:
         with st.expander("Details", icon=":material/info:"):
             for line in filter(None, (_settings_line(shown), shown.seeds_took, _drift_line(shown))):
                 st.caption(plain(line))
-        st.download_button(
-            "Web page", lambda: _html(journey), "journey.html", "text/html", key="trajectories.html",
-            on_click="ignore", icon=":material/web:", help="One HTML file that plays without server and network.",
-        )  # fmt: skip
-        st.download_button(
-            "Table", lambda: _csv(journey), "journey.csv", "text/csv", key="trajectories.csv", on_click="ignore",
-            icon=":material/table:", help="Every step of every way as CSV.",
-        )  # fmt: skip
-        st.download_button(
-            "Replay", journey.to_bytes, "journey.safetensors", "application/octet-stream", key="trajectories.file",
-            on_click="ignore", icon=":material/save:", help="Opens again on this page, without computing anything.",
-        )  # fmt: skip
+        for suffix, form in FORMATS.items():
+            st.download_button(
+                form.label, partial(form.encode, journey, False), f"journey{suffix}", form.media_type,
+                key=f"trajectories{suffix}", on_click="ignore", icon=f":material/{form.icon}:", help=form.help,
+            )  # fmt: skip
 
 
 def _settings_line(shown: Shown) -> str:
@@ -211,15 +205,3 @@ def _drift_line(shown: Shown) -> str:
     if not parts:
         return ""
     return "Refitted for these class texts. Old points have moved, of the map's width: " + "; ".join(parts) + "."
-
-
-def _html(journey: Journey) -> str:
-    from seda.player import to_html
-
-    return to_html(journey)
-
-
-def _csv(journey: Journey) -> str:
-    from seda.export import to_csv
-
-    return to_csv(journey)
