@@ -19,7 +19,8 @@ from seda.data.corruptions import shifts_of
 from seda.data.feature_file import FeatureFile
 from seda.data.feature_set import FeatureSet
 from seda.data.features import chosen_indices, encode_split
-from seda.encoders.base import Encoder, shares_space
+from seda.encoders.base import Encoder
+from seda.encoders.families import shares_space
 from seda.errors import ConfigError
 from seda.evaluation.alignment import (
     centroid_gap,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol, TypeGuard
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -57,16 +57,3 @@ class PairedEncoder(Encoder, Protocol):
 
     logit_scale: float
     logit_bias: float | None
-
-
-def shares_space(encoder: Encoder) -> TypeGuard[PairedEncoder]:
-    """Whether cosines between its pictures and its texts mean something.
-
-    open_clip's models are trained on pairs of picture and text; the towers of the bundled encoders never met.
-    """
-    return names_pair(encoder.name)
-
-
-def names_pair(name: str) -> bool:
-    """The same by an encoder's name, before it is loaded."""
-    return name.startswith("open_clip:")

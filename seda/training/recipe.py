@@ -28,7 +28,8 @@ from seda.data.base import ImageDataset
 from seda.data.feature_file import FeatureFile
 from seda.data.feature_set import FeatureSet
 from seda.data.features import chosen_indices, encode_split
-from seda.encoders.base import Encoder, shares_space
+from seda.encoders.base import Encoder
+from seda.encoders.families import shares_space
 from seda.errors import ConfigError, DataError
 from seda.evaluation.trajectories import accuracy_along_path, bootstrap_band, decisions
 from seda.journeys.reference_pictures import FILE as PICTURES_FILE

@@ -36,7 +36,8 @@ from seda.aligner import Aligner, PretrainedAligner, ReferenceFeatures, load_ali
 from seda.card import OWN_PICTURES, SAMPLE_PICTURES, WORDS_ALONE, AlignerCard
 from seda.class_texts import fill_template, parse_class_texts
 from seda.config import ModelConfig, TrainingConfig
-from seda.encoders.base import Encoder, PairedEncoder, shares_space
+from seda.encoders.base import Encoder, PairedEncoder
+from seda.encoders.families import shares_space
 from seda.errors import DataError, EncoderError, FileFormatError, Stopped, StorageError
 from seda.images import find_images, read_image
 from seda.making import finish_aligner

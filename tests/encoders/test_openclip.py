@@ -18,7 +18,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from seda.encoders import download, load_encoder, openclip
-from seda.encoders.base import shares_space
+from seda.encoders.families import shares_space
 from seda.encoders.openclip import OpenClipName, _settings
 from seda.encoders.openclip_list import list_open_clip
 from seda.errors import EncoderError, Stopped, WeightsError

@@ -10,6 +10,7 @@ import streamlit as st
 
 from seda.card import EVALUATION, NAMING, OWN_PICTURES, VALIDATION, WORDS_ALONE, AlignerCard
 from seda.data.uploaded_pictures import UploadedPictures
+from seda.encoders.families import looks_of
 from seda.ui.errors import plain
 from seda.ui.serving.rules import without_paths
 
@@ -146,14 +147,7 @@ def show_provenance(card: AlignerCard) -> None:
 
 
 def _preprocessing(card: AlignerCard) -> str:
-    if card.encoder == "bundled:whole":
-        return (
-            "224 px, the whole picture on a square of its border's colour and squeezed to a square, mean of both; "
-            "texts by all-MiniLM-L6-v2"
-        )
-    if card.encoder == "bundled":
-        return "224 px centre crop, bicubic, values to -1 … 1; texts by all-MiniLM-L6-v2"
-    return str(card.data.get(_ENCODER) or "the checkpoint's own")
+    return looks_of(card.encoder) or str(card.data.get(_ENCODER) or "the checkpoint's own")
 
 
 def _command(card: AlignerCard) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from seda.encoders.families import FAMILIES
 from seda.errors import EncoderError
 from seda.storage import local_path
 from seda.ui import cache
@@ -14,16 +15,14 @@ from seda.ui.errors import plain, show_error
 from seda.ui.serving.rules import HUB as DOWNLOADS
 from seda.ui.serving.rules import PATHS, rules
 from seda.ui.state import begin_widget, read_widget, set_widget
-from seda.ui.train.state import BUNDLED, HUB, LOCAL, OPEN_CLIP, WHOLE, EncoderChoice, EncoderFacts
+from seda.ui.train.state import HUB, LOCAL, OPEN_CLIP, EncoderChoice, EncoderFacts
 
 if TYPE_CHECKING:
     from seda.encoders.openclip_list import OpenClipInfo
 
 FIRST = "open_clip:ViT-B-32/laion2b_s34b_b79k"  # chosen here: small, and no account is needed
-_BUNDLED = {BUNDLED: "bundled", WHOLE: "bundled:whole"}
+NAMED = {form.label: form for family in FAMILIES.values() for form in family.forms if form.label}
 _ABOUT = {
-    BUNDLED: "EfficientNet-Lite0 looks at the middle of each picture, all-MiniLM-L6-v2 reads the words. Needs no network.",
-    WHOLE: "EfficientNet-Lite0 looks at the whole picture, all-MiniLM-L6-v2 reads the words. Needs no network.",
     LOCAL: "Weights of your own, on the machine that this page is served from.",
     HUB: "Weights with an open_clip_config.json in a repository of the hub, downloaded once.",
 }
@@ -31,7 +30,7 @@ _ABOUT = {
 
 def choose_encoder(choice: EncoderChoice) -> tuple[str, str]:
     """Draw the choice. Returns the name, as `load_encoder` takes it, "" while something is missing; and a sentence on it."""
-    kinds = [BUNDLED, WHOLE, OPEN_CLIP, LOCAL, HUB]
+    kinds = [*NAMED, OPEN_CLIP, LOCAL, HUB]
     if not rules().allows(PATHS):
         kinds.remove(LOCAL)
     if not rules().allows(DOWNLOADS):
@@ -42,8 +41,8 @@ def choose_encoder(choice: EncoderChoice) -> tuple[str, str]:
         "Encoder", kinds, required=True, label_visibility="collapsed",
         key=begin_widget("train.encoder.kind", choice.kind),
     )  # fmt: skip
-    if choice.kind in _BUNDLED:
-        return _BUNDLED[choice.kind], _ABOUT[choice.kind]
+    if form := NAMED.get(choice.kind):
+        return form.name, form.description
     if choice.kind == OPEN_CLIP:
         name = _choose_published(choice)
         return name, _about_published(name)
@@ -57,7 +56,7 @@ def check_open(name: str) -> None:
     """
     from seda.encoders import local_weights
 
-    if name in _BUNDLED.values():
+    if name in {form.name for form in NAMED.values()}:
         return
     if local_weights(name) is not None or "@" in name or "local-dir:" in name:
         rules().require(PATHS, EncoderError)

@@ -10,7 +10,7 @@ from seda.card import aligner_home, encoders_in_use
 from seda.class_texts import parse_class_texts
 from seda.config import SamplingConfig, TrainingConfig
 from seda.data.uploaded_pictures import UploadedPictures
-from seda.encoders.base import names_pair
+from seda.encoders.families import names_pair
 from seda.errors import DataError, EncoderError, SedaError
 from seda.images import find_images
 from seda.training import unfinished

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from seda.card import AlignerCard
 from seda.data.uploaded_pictures import UploadedClass, UploadedPictures
+from seda.encoders.families import FAMILIES
 from seda.errors import SedaError
 from seda.journeys.reference_pictures import ReferencePictures
 from seda.training.history import Epoch
@@ -13,7 +14,7 @@ from seda.training.unfinished import TrainingRecord
 from seda.ui.pictures import ReadPicture
 from seda.ui.state import begin_widget, read_widget
 
-BUNDLED, WHOLE, OPEN_CLIP = "Bundled", "Bundled, whole pictures", "open_clip"
+OPEN_CLIP = "open_clip"
 LOCAL, HUB = "Local file", "Hugging Face hub"
 FOLDER = "folder"  # beside UPLOADS, DATASET and WORDS: where pictures come from, on the screen
 _KEY = "train.state"
@@ -56,13 +57,13 @@ class EncoderChoice:
     """Which encoder, as chosen.
 
     Attributes:
-        kind: BUNDLED, WHOLE, OPEN_CLIP, LOCAL or HUB.
+        kind: label of a form of seda/encoders/families.py, OPEN_CLIP, LOCAL or HUB.
         family, model, tag: of open_clip; "" until they are first looked at.
         path: of a local file or folder, as typed.
         repository: ORG/REPO, as typed.
     """
 
-    kind: str = BUNDLED
+    kind: str = FAMILIES["bundled"].forms[0].label
     family: str = ""
     model: str = ""
     tag: str = ""
