@@ -54,7 +54,9 @@ def test_joined_they_are_one_script():
         assert name == ENTRY or any(
             name == source for text in MODULES.values() for _, source in _IMPORTED.findall(text)
         )
-    positions = {name: script.index(MODULES[name].splitlines()[0]) for name in MODULES}
+    positions = {
+        name: re.search(rf"(const|class|function) {next(iter(declared(name)))}\b", script).start() for name in MODULES
+    }
     for name, text in MODULES.items():
         assert all(positions[source] < positions[name] for _, source in _IMPORTED.findall(text))
 

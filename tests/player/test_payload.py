@@ -5,6 +5,7 @@ import dataclasses
 import io
 import itertools
 import json
+import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -19,6 +20,7 @@ from seda.evaluation.trajectories import commitment_step, decisions
 from seda.journeys.journey import Journey
 from seda.picture_bounds import bare_png
 from seda.player import payload as module
+from seda.player.files import FOLDER, player_script
 from seda.player.payload import encoded_payload, player_payload
 from tests.toy import toy_journey
 
@@ -362,3 +364,35 @@ def test_payloads_of_the_last_journeys_are_remembered(monkeypatch):
     payloads = [player_payload(journey) for journey in journeys]
     assert len(module._kept) == 2 and player_payload(journeys[2]) is payloads[2]
     assert player_payload(journeys[0]) is not payloads[0] and player_payload(journeys[0]) == payloads[0]
+
+
+def _typedefs() -> dict[str, set[str]]:
+    """The names of each part, as seda/player/web/payload.js expects them."""
+    text = re.sub(r"\n \* +", " ", (FOLDER / "payload.js").read_text(encoding="utf-8"))
+    found = {}
+    for body, name in re.findall(r"@typedef \{\{(.*?)\}\} (\w+)", text):
+        while (outer := re.sub(r"<[^<>]*>|\{[^{}]*\}", "", body)) != body:  # only the outermost names
+            body = outer
+        found[name] = set(re.findall(r"(\w+):", body))
+    return found
+
+
+def test_both_sides_know_the_same_parts():
+    payload, known = player_payload(_everything()), _typedefs()
+    for name, part in {
+        "Payload": payload,
+        "Item": payload["items"][0],
+        "Styled": payload["classes"][0],
+        "MapPart": payload["maps"][0],
+        "NeighborPart": payload["neighbors"],
+        "SimilarityPart": payload["similarities"],
+        "GhostPart": payload["ghost"],
+        "CloudPart": payload["clouds"][0],
+    }.items():
+        assert set(part) == known[name], name
+
+
+def test_the_pages_script_has_no_comments():
+    script = player_script()
+    assert not re.search(r"^\s*(//|/\*\*.*\*/$)", script, re.MULTILINE) and "@typedef" not in script
+    assert "export function mount" in script and "export default function" in script

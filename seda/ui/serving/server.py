@@ -6,6 +6,7 @@ import logging
 
 from starlette.middleware import Middleware
 
+from seda.device import share_arenas
 from seda.ui.serving.gate import App, Gate, Message, Receive, Send
 from seda.ui.serving.rules import server_settings
 
@@ -74,6 +75,7 @@ def middleware() -> list[Middleware]:
         ConfigError: a setting of the operator's cannot be used: better no server than one that is open by mistake.
     """
     server_settings()
+    share_arenas()
     log = logging.getLogger("seda.refused")
     if not log.handlers:
         handler = logging.StreamHandler()
