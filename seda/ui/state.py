@@ -32,7 +32,10 @@ PLAYER_KEY = "trajectories.player"
 # Where the side panel takes pictures from, as the visitor reads it.
 ON_SCREEN, UPLOAD, SAMPLES = "On screen", "Upload", "Samples"
 
-MAX_VISITED = 8  # pictures; chosen here: 64 items make 10 MB
+MAX_VISITED = 8  # pictures
+VISITED_BYTES = (
+    10_000_000  # of all their paths; chosen here: four pictures of 12 items. Sessions outlive their visitors
+)
 
 
 @dataclass(frozen=True)
@@ -224,11 +227,15 @@ class AppState:
         self.shown, self.problem, self.stopped, self.kept_address = shown, None, False, None
 
     def remember(self, address: str) -> None:
-        """Keep what is shown for a return to its address; the latest MAX_VISITED are kept."""
+        """Keep what is shown for a return to its address: the latest MAX_VISITED in VISITED_BYTES, the one before in any case."""
         self.visited.pop(address, None)
         self.visited[address] = self.shown
-        while len(self.visited) > MAX_VISITED:
+        while len(self.visited) > 2 and (len(self.visited) > MAX_VISITED or self._visited_bytes() > VISITED_BYTES):
             del self.visited[next(iter(self.visited))]
+
+    def _visited_bytes(self) -> int:
+        trajectories = {id(path): path for path in (shown.journey.trajectory for shown in self.visited.values())}
+        return sum(one.states.nbytes + one.x_0.nbytes for one in trajectories.values())
 
     def hold_view(self) -> None:
         """Let the player start where it last stood: it is about to be drawn anew."""

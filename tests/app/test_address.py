@@ -245,6 +245,29 @@ def test_only_so_many_pictures_are_kept(changed):
     assert list(state.visited) == [str(number) for number in range(MAX_VISITED, 2 * MAX_VISITED)]
 
 
+def test_large_pictures_are_kept_less_often(changed, monkeypatch):
+    state = state_of(changed)
+    journey = state.shown.journey
+    size = 2 * journey.trajectory.states.nbytes
+    monkeypatch.setattr("seda.ui.state.VISITED_BYTES", 3 * size)
+
+    def visit(number: int, *, anew: bool) -> None:
+        path = replace(journey.trajectory, states=journey.trajectory.states.copy()) if anew else journey.trajectory
+        state.shown = replace(state.shown, journey=replace(journey, trajectory=path))
+        state.remember(str(number))
+
+    state.visited.clear()
+    for number in range(5):  # the same paths, shown in other ways
+        visit(number, anew=False)
+    assert len(state.visited) == 5
+    for number in range(5, 10):
+        visit(number, anew=True)
+    assert list(state.visited) == ["7", "8", "9"]
+    monkeypatch.setattr("seda.ui.state.VISITED_BYTES", 1)
+    visit(10, anew=True)
+    assert list(state.visited) == ["9", "10"]  # there is always a way back
+
+
 def test_what_a_links_run_has_to_say_is_shown(open_app, monkeypatch):
     def fail(*args):
         raise StorageError("The disk is full.")
