@@ -4,7 +4,9 @@ import streamlit as st
 
 from seda.ui.errors import errors_on_screen
 from seda.ui.frame import stand_in_frame
-from seda.ui.search.search import choose, search_state, show_found
+from seda.ui.search.choose import choose
+from seda.ui.search.results import show_found
+from seda.ui.search.state import search_state
 from seda.ui.state import app_state
 from seda.ui.theme import reading_column
 

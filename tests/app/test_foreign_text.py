@@ -63,7 +63,7 @@ KNOWN = {
     "caption=CAPTION_OPACITY, smallest=SMALLEST)": "the operator's colours",
     "ui/uploads.py: look.html": "escaped where it is made",
     "ui/gallery.py: sample.name": "of the samples that come with the program",
-    "search/search.py: f'**{rank}.** {score(hit.score)}{mark}  \\n{plain(name)}'": "a score is a number as text",
+    "search/results.py: f'**{rank}.** {score(hit.score)}{mark}  \\n{plain(name)}'": "a score is a number as text",
 }
 
 

@@ -21,7 +21,8 @@ from streamlit.testing.v1 import AppTest
 from seda.search import SAMPLES
 from seda.ui import cache
 from seda.ui.gallery import first_kind, kind_of
-from seda.ui.search.search import EXAMPLES, PICTURE, SearchState
+from seda.ui.search.choose import EXAMPLES
+from seda.ui.search.state import PICTURE, SearchState
 from seda.ui.state import UPLOAD
 from seda.ui.uploads import MAX_PICTURES
 from tests.app.conftest import press, said, state_of, type_classes
