@@ -164,12 +164,15 @@ def trained_aligner(
     if key in found:
         return found[key]
     start = time.perf_counter()
-    count, own_texts = len(train), (train.image_text_features, validation.image_text_features)
+    count, own, own_held_out = len(train), train.image_text_features, validation.image_text_features
+    if own is not None:
+        assert own_held_out is not None, "Training and validation images come from one set."
+        own = np.concatenate([own, own_held_out])
     data = TrainingSet(
         torch.from_numpy(np.concatenate([train.image_features, validation.image_features])),
         torch.from_numpy(np.concatenate([train.labels, validation.labels])),
         torch.from_numpy(texts.phrasings),
-        None if own_texts[0] is None else torch.from_numpy(np.concatenate(own_texts)),
+        None if own is None else torch.from_numpy(own),
         texts.shared_space,
     )
     split = torch.arange(count), torch.arange(count, len(data.labels))

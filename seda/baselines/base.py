@@ -7,8 +7,8 @@ validation features, and never the test split. Every method is written anew from
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from dataclasses import Field, dataclass
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -102,7 +102,8 @@ class Fitted(Protocol):
         parameters: numbers that it keeps from training.
     """
 
-    parameters: int
+    @property
+    def parameters(self) -> int: ...
 
     def class_scores(self, image_features: np.ndarray) -> np.ndarray:
         """Scores [n, k] of features [n, D]: logits up to one temperature, which the benchmark fits on validation data."""
@@ -126,6 +127,8 @@ class RanksErrors(Protocol):
 
 class Baseline(Protocol):
     """A method with its hyper-parameters chosen."""
+
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]  # it is a dataclass
 
     def fit(self, train: LabelledFeatures, texts: ClassTextFeatures, validation: LabelledFeatures) -> Fitted:
         """Fit to training data. Validation data may stop a training early; it is never trained on.

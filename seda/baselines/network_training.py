@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from seda.training.augmentation import noised as noised  # for the baselines, which take all their training from here
+
+_Module = TypeVar("_Module", bound=nn.Module)
 
 BATCH = 256  # images
 MIN_STEPS = 300  # chosen here: few shots make epochs of one step; twice what SeDA gets
@@ -32,7 +35,7 @@ class Schedule:
     seed: int = 0
 
 
-def seeded(seed: int, make: Callable[[], nn.Module]) -> nn.Module:
+def seeded(seed: int, make: Callable[[], _Module]) -> _Module:
     """A module whose initial weights follow the seed; the global generator is given back as it was."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

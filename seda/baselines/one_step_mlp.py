@@ -91,15 +91,18 @@ class OneStepMlp:
 class _Network(nn.Module):
     """Shapes: n images, D their width, h hidden width, k classes, d text width."""
 
+    targets: Tensor
+
     def __init__(self, width: int, config: OneStepMlp, targets: Tensor) -> None:
         super().__init__()
-        self.hidden = nn.Sequential(nn.Linear(width, config.hidden), nn.GELU())
+        entry = nn.Linear(width, config.hidden)
+        self.hidden = nn.Sequential(entry, nn.GELU())
         self.output = nn.Sequential(nn.Dropout(config.dropout), nn.Linear(config.hidden, targets.shape[1]))
         self.scale = nn.Parameter(torch.tensor(SCALE).log())
         self.centers = nn.Parameter(torch.zeros(len(targets), config.hidden), requires_grad=config.center_weight > 0)
         self.register_buffer("targets", targets)
         with torch.no_grad():  # prepared features have length 1: bring them to unit variance a dimension
-            self.hidden[0].weight.mul_(config.start * width**0.5)
+            entry.weight.mul_(config.start * width**0.5)
 
     def predicted(self, hidden: Tensor) -> Tensor:
         return normalize(self.output(hidden), dim=1)

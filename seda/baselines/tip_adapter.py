@@ -75,6 +75,8 @@ class TipAdapter:
 class _Cache(nn.Module):
     """Keys [n, D], trained; values [n, k], fixed."""
 
+    values: Tensor
+
     def __init__(self, keys: Tensor, values: Tensor, config: TipAdapter) -> None:
         super().__init__()
         self.keys, self.config = nn.Parameter(keys.clone()), config

@@ -144,7 +144,8 @@ def read_packed(path: Path) -> list[Cell]:
     import pandas as pd
 
     try:
-        rows = pd.read_parquet(path, columns=_FIELDS).to_dict("records")
+        packed = pd.read_parquet(path, columns=_FIELDS).to_dict("records")
+        rows = [{name: row[name] for name in _FIELDS} for row in packed]
         return [
             Cell(**row | {"figures": json.loads(row["figures"]), "setting": json.loads(row["setting"]), "right": row["right"].hex()})
             for row in rows

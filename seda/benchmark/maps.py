@@ -6,7 +6,7 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypedDict, cast
 
 import numpy as np
 
@@ -26,13 +26,22 @@ from seda.projection.projectors import NeighborProjector, Projector
 PLACED = 3200  # points that are placed for the timing: 64 images x 2 x 25 steps
 REPEATS = 5  # of placing; the median counts
 
+
+class _Changes(TypedDict, total=False):
+    straight_weight: float
+    jump_weight: float
+    gather_weight: float
+    temporal_weight: float
+    paths_per_step: int
+
+
 # row -> (map, what its configuration has other than the default)
-PARAMETRIC = {
+PARAMETRIC: dict[str, tuple[str, _Changes]] = {
     "parametric": ("umap-2d", {}),
     "parametric 3-D": ("umap-3d", {}),
     "timeline": ("timeline", {}),
 }
-TRADE_OFF = {
+TRADE_OFF: dict[str, tuple[str, _Changes]] = {
     "parametric, no path terms": ("umap-2d", {"straight_weight": 0.0, "jump_weight": 0.0, "gather_weight": 0.0}),
     "parametric, neither path terms nor temporal edges": ("umap-2d", {"paths_per_step": 0, "temporal_weight": 0.0}),
     "parametric, temporal weight 0": ("umap-2d", {"temporal_weight": 0.0}),
@@ -101,7 +110,8 @@ def _score(
             model = _Umap(prepared.material.points, seed)
             umap_fits[seed] = model, time.perf_counter() - start
         model, fit_s = umap_fits[seed]
-        projector: Projector = model if name == UMAP_LEARN else model.frozen
+        # of a projector only its places are looked at, and umap-learn's transform has no more
+        projector = cast(Projector, model) if name == UMAP_LEARN else model.frozen
         reference_at = model.frozen.positions[: len(prepared.material.reference)]
     else:
         which, changes = (PARAMETRIC | TRADE_OFF).get(name) or (PCA[name], {})

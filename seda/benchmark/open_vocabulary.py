@@ -17,9 +17,10 @@ from seda.config import SamplingConfig
 from seda.data.feature_set import FeatureSet
 from seda.data.features import find_features
 from seda.data.named_pictures import OTHER
-from seda.encoders.base import Encoder
+from seda.encoders.base import Encoder, has_head
 from seda.errors import DataError
 from seda.evaluation.alignment import recall_of_scores
+from seda.training.word_closed_forms import word_posterior_of
 
 # image features [n, D] and text features [k, d] to scores [n, k]
 Scores = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -129,7 +130,7 @@ def _features(name: str, file: str) -> FeatureSet:
 
 def _named(aligner: PretrainedAligner, task: NamingTask) -> np.ndarray:
     """Log probabilities [n, k] of the aligner."""
-    posterior, texts = aligner.aligner.translator.word_posterior, torch.from_numpy(task.texts)
+    posterior, texts = word_posterior_of(aligner.aligner), torch.from_numpy(task.texts)
     own, found = posterior.weights, np.empty((len(task.labels), len(texts)), np.float32)
     for chosen_by in np.unique(task.chosen_by):
         rows = task.chosen_by == chosen_by
@@ -147,6 +148,7 @@ def _baselines(aligner: PretrainedAligner, encoder: Encoder) -> dict[str, Scores
     """ConSE with so many names, plain and centred on the names' mean, and the map that was fitted to pairs, alone."""
     from open_clip import IMAGENET_CLASSNAMES
 
+    assert has_head(encoder), "The open vocabulary is made for an encoder with a classifier."
     weight, bias = (part.numpy() for part in encoder.imagenet_head)
     names = encoder.encode_texts(IMAGENET_CLASSNAMES).numpy()
     mean = names.mean(0)
@@ -161,7 +163,7 @@ def _baselines(aligner: PretrainedAligner, encoder: Encoder) -> dict[str, Scores
 
     def ridge(image_features: np.ndarray, texts: np.ndarray) -> np.ndarray:
         model = aligner.aligner
-        posterior = model.translator.word_posterior
+        posterior = word_posterior_of(model)
         condition = model.condition_scaler(torch.from_numpy(image_features).to(model.device))
         mapped = torch.nn.functional.normalize(condition @ posterior.maps[1] + posterior.map_bias[1], dim=1)
         directions = torch.nn.functional.normalize(model.text_scaler(torch.from_numpy(texts).to(model.device)), dim=1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -151,7 +152,7 @@ def _shift(cells: Sequence[Cell]) -> _Found:
     panels = []
     for kind, names in kinds.items():
         ticks = [(0.0, "clean"), *((strength, f"{strength:g}" if len(names) > 1 else kind) for strength in names)]
-        lines = _all_lines(cells, lambda group, names=names: _series(group, {0.0: "top1_accuracy", **names}), named)
+        lines = _all_lines(cells, partial(_series, names={0.0: "top1_accuracy", **names}), named)
         panels.append(Panel(kind, lines, ticks, "strength" if len(names) > 1 else "", "accuracy on test images"))
     ours = of(cells, OURS)
     parts = [
@@ -262,8 +263,9 @@ def _against_the_named(cells: Sequence[Cell], shots: Sequence[str]) -> list[Line
     right = {(cell.method, cell.shots, cell.seed): cell.figures["top1_accuracy"] for cell in cells}
     means = {}
     for part, seed in {key[1:] for key in right}:
-        accuracies = [right.get((name, part, seed)) for name in named]
-        if None not in accuracies:
+        found = [right.get((name, part, seed)) for name in named]
+        accuracies = [accuracy for accuracy in found if accuracy is not None]
+        if len(accuracies) == len(named):
             means[part, seed] = float(np.mean(accuracies))
 
     def points(group: Sequence[Cell]) -> dict[float, tuple[float, float]]:

@@ -6,6 +6,7 @@ import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, NotRequired, TypedDict
 
 import numpy as np
 from matplotlib import rc_context
@@ -14,6 +15,9 @@ from matplotlib.figure import Figure
 
 from seda.benchmark.differences import Difference
 from seda.figures.palette import DARKER, HUES, LIGHTER
+
+if TYPE_CHECKING:
+    from matplotlib.typing import RcKeyType
 
 INK, QUIET, FAINT = "#1F2933", "#66717D", "#C9CFD6"  # text; secondary text and controls; what is not named
 OURS_COLOR, BEHIND_COLOR = HUES[1], HUES[0]  # vermillion and blue stay apart for colour-blind eyes
@@ -26,7 +30,7 @@ COLORS = {
 SPARE = (DARKER[6], DARKER[7], DARKER[2], DARKER[0])
 MARKERS = "osD^vPX"
 LABEL_GAP = 0.052  # between two labels, as a share of a panel's height
-STYLE = {
+STYLE: dict[RcKeyType, object] = {
     "font.family": "DejaVu Sans", "font.size": 11, "text.color": INK,
     "axes.edgecolor": FAINT, "axes.labelcolor": QUIET, "xtick.color": QUIET, "ytick.color": QUIET,
     "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "axes.axisbelow": True, "grid.color": "#EDF0F3",
@@ -164,8 +168,14 @@ def _colors(lines: Sequence[Line]) -> dict[str, str]:
     return found
 
 
+class _Stroke(TypedDict):
+    color: str
+    linewidth: float
+    linestyle: NotRequired[tuple[float, tuple[float, ...]]]
+
+
 def _draw_panel(axes: Axes, panel: Panel, colors: dict[str, str]) -> None:
-    quiet = {
+    quiet: dict[str, _Stroke] = {
         "other": {"color": FAINT, "linewidth": 1},
         "control": {"color": QUIET, "linewidth": 0.9, "linestyle": (0, (4, 3))},
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from seda.data.corruptions import shifts_of
 from seda.data.feature_file import FeatureFile
 from seda.data.feature_set import FeatureSet
 from seda.data.features import chosen_indices, encode_split
-from seda.encoders.base import Encoder
+from seda.encoders.base import Encoder, HeadedEncoder, has_head
 from seda.encoders.families import shares_space
 from seda.errors import ConfigError
 from seda.evaluation.alignment import (
@@ -134,7 +135,7 @@ def load_data(
     train, test = (
         encode_split(
             dataset, split, encoder, limit=limit, seed=None,
-            on_progress=lambda done, total, split=split: report(f"encoding {dataset.name}, {split}", done, total),
+            on_progress=partial(report, f"encoding {dataset.name}, {split}"),
         )
         for split, limit in (("train", config.train_limit), ("test", None))
     )  # fmt: skip
@@ -143,13 +144,13 @@ def load_data(
         # the same images as above: both take the first of one permutation
         name: encode_split(
             look, "test", encoder, limit=config.test_limit,
-            on_progress=lambda done, total, look=look: report(f"encoding {look.name}, test", done, total),
+            on_progress=partial(report, f"encoding {look.name}, test"),
         )
         for name, look in (shifts_of(dataset) if config.shift else {}).items()
     }  # fmt: skip
     encoded = _encode_classes(encoder, dataset.class_names, dataset.other_words)
     wanted = config.methods is None or "conse" in config.methods
-    head = _named_head(encoder) if wanted and hasattr(encoder, "imagenet_head") else None
+    head = _named_head(encoder) if wanted and has_head(encoder) else None
     texts = ClassTextFeatures(encoded, shared_space=shares_space(encoder), head=head)
     return BenchmarkData(dataset.name, train, test, texts, shifted)
 
@@ -180,7 +181,7 @@ def _encode_classes(encoder: Encoder, names: Sequence[str], other_words: Mapping
     return encoded.reshape(len(phrasings), -1, encoded.shape[1])
 
 
-def _named_head(encoder: Encoder) -> NamedHead:
+def _named_head(encoder: HeadedEncoder) -> NamedHead:
     from open_clip import IMAGENET_CLASSNAMES
 
     weight, bias = encoder.imagenet_head

@@ -7,6 +7,7 @@ import io
 import math
 import statistics
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -234,9 +235,7 @@ def _calibration(cells: Sequence[Cell]) -> str:
         "nll": "Negative log-likelihood, nats",
         "brier": "Brier score",
     }
-    return "\n\n".join(
-        _folded(title, _by_shots(cells, lambda group, name=name: _mean(group, name))) for name, title in titles.items()
-    )
+    return "\n\n".join(_folded(title, _by_shots(cells, partial(_mean, name=name))) for name, title in titles.items())
 
 
 def _shift(cells: Sequence[Cell]) -> str:

@@ -100,7 +100,9 @@ def conditions(cells: Iterable[Cell], figure: str = "top1_accuracy") -> dict[str
     """Kinds of shift -> strength -> the figure's name in the cells ("top1_accuracy/noise-3"); strength 1 where none is said."""
     found: dict[str, dict[float, str]] = {}
     for name in sorted({name for cell in cells for name in cell.figures if name.startswith(f"{figure}/")}):
-        kind, strength = re.fullmatch(r"(.+?)(?:-([0-9.]+))?", name.removeprefix(f"{figure}/")).groups()
+        parts = re.fullmatch(r"(.+?)(?:-([0-9.]+))?", name.removeprefix(f"{figure}/"))
+        assert parts is not None, f"{name} names no condition."
+        kind, strength = parts.groups()
         found.setdefault(kind, {})[float(strength or 1)] = name
     return {kind: dict(sorted(names.items())) for kind, names in found.items()}
 

@@ -65,6 +65,7 @@ def fit_best(
         temperature, nll = fit_temperature(fitted.class_scores(validation.image_features), validation.labels)
         if best is None or nll < best[0]:
             best = nll, temperature, fitted, setting
+    assert best is not None, "There is a setting at least."
     nll, temperature, fitted, setting = best
     seconds = time.perf_counter() - start + saved
     return Tuned(fitted, asdict(setting), temperature, nll, len(settings[:budget]), seconds)

@@ -25,10 +25,17 @@ class ImageDataset(Protocol):
         other_words: further words for a class by its name, for training on more than one phrasing; may be empty.
     """
 
-    name: str
-    class_names: tuple[str, ...]
-    source: str
-    other_words: Mapping[str, Sequence[str]]
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def class_names(self) -> tuple[str, ...]: ...
+
+    @property
+    def source(self) -> str: ...
+
+    @property
+    def other_words(self) -> Mapping[str, Sequence[str]]: ...
 
     def fingerprint(self, split: str) -> str:
         """16 hexadecimal digits over images, labels and class names of the split."""

@@ -99,7 +99,7 @@ def corrupt(picture: Image.Image, kind: str, strength: int, chance: np.random.Ge
     if kind == "noise":
         pixels = pixels + chance.normal(scale=255 * amount, size=pixels.shape)
     else:
-        share, least = amount
+        share, least = BLUR[strength - 1]
         width = max(share * min(picture.size), least)
         pixels = gaussian_filter(pixels, (width, width, 0)[: pixels.ndim], mode="nearest")
     return Image.fromarray(np.clip(np.round(pixels), 0, 255).astype(np.uint8))

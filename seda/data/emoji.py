@@ -24,6 +24,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -94,9 +95,10 @@ class Emoji:
         self._artist, self._data_dir = artist, data_dir
         self.name = f"emoji:{artist}"
         self.source = SOURCES[artist]
-        self._folder = find_package(artist, data_dir)
-        if self._folder is None:
+        folder = find_package(artist, data_dir)
+        if folder is None:
             raise missing_package(artist, data_dir)
+        self._folder = folder
         classes = _classes(_read(self._folder))
         if len(classes) < 2:
             raise DataError(
@@ -228,7 +230,7 @@ def _read(folder: Path) -> list[_Emoji]:
     return emoji
 
 
-def _is_used(entry: Mapping[str, object]) -> bool:
+def _is_used(entry: Mapping[str, Any]) -> bool:
     codes = entry["unified"].split("-")
     return (
         all(entry[f"has_img_{artist}"] for artist in ARTISTS)

@@ -7,6 +7,7 @@ all of its machines see; else they are processes on this machine.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from typing import Any
@@ -15,6 +16,7 @@ import numpy as np
 
 from seda.data.base import ImageDataset
 from seda.data.features import Shard, encode_images_of
+from seda.encoders.base import Encoder
 from seda.errors import ConfigError, DataError, FingerprintError, SedaError, StorageError
 from seda.storage import write_arrays
 
@@ -60,7 +62,7 @@ class RayEngine:
         started = not ray.is_initialized()
         if started:
             ray.init(
-                num_cpus=self._workers, include_dashboard=False, log_to_driver=False, logging_level="ERROR",
+                num_cpus=self._workers, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR,
                 runtime_env={"env_vars": {"OMP_NUM_THREADS": "1"}},
             )  # fmt: skip
         try:
@@ -87,7 +89,8 @@ class RayEngine:
         actor = ray.remote(num_cpus=1, num_gpus=gpus)(Worker)
         device = "cuda" if gpus else self._device  # Ray shows each worker its own GPU alone
         idle = [actor.remote(shared, split, encoder, fingerprint, device) for _ in range(count)]
-        waiting, running = list(reversed(shards)), {}
+        waiting = list(reversed(shards))
+        running: dict[Any, Any] = {}  # worker by its answer to be; Ray's own kinds of both
         while waiting or running:
             while idle and waiting:
                 worker, shard = idle.pop(), waiting.pop()
@@ -113,7 +116,8 @@ class Worker:
 
     def __init__(self, dataset: ImageDataset, split: str, encoder: str, fingerprint: str, device: str) -> None:
         self._dataset, self._split, self._device = dataset, split, device
-        self._name, self._fingerprint, self._encoder = encoder, fingerprint, None
+        self._name, self._fingerprint = encoder, fingerprint
+        self._encoder: Encoder | None = None
 
     def encode(self, path: str, indices: np.ndarray) -> int | tuple[type[SedaError], str, str]:
         """Write one shard; the number of its images, or an error as its class, message and remedy.
@@ -130,7 +134,7 @@ class Worker:
         except SedaError as error:
             return type(error), error.message, error.remedy
 
-    def _loaded(self) -> Any:
+    def _loaded(self) -> Encoder:
         """
         Raises:
             FingerprintError: the encoder here is another than the one of the call.

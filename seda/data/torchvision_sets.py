@@ -240,7 +240,8 @@ def download(name: str) -> Path:
     info, root = SETS[name], cache_dir() / "data"
     if not is_reachable(info.server):
         raise DataError(f"{name} is not on this machine and cannot be downloaded.", remedy=_ways_on(name))
-    for split in sorted({part for parts in info.splits.values() for part in parts}) or [None]:
+    splits: list[str | None] = [*sorted({part for parts in info.splits.values() for part in parts})]
+    for split in splits or [None]:
         _read(name, root, split=split, download=True)
     return root
 
@@ -276,11 +277,11 @@ def _parts(reads: Sequence[Any], root: Path) -> _Split:
     labels_of: list[int] = []
     for read in reads:
         if hasattr(read, "samples"):
-            found, labels = [path for path, _ in read.samples], [label for _, label in read.samples]
+            found, their_labels = [path for path, _ in read.samples], [label for _, label in read.samples]
         else:
-            found, labels = getattr(read, "_image_files", None) or read._images, read._labels
+            found, their_labels = getattr(read, "_image_files", None) or read._images, read._labels
         files += [Path(path).relative_to(root) for path in found]
-        labels_of += labels
+        labels_of += their_labels
     return _Split(np.array(labels_of, np.int64), None, tuple(files))
 
 

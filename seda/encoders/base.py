@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeGuard
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -22,11 +22,20 @@ class Encoder(Protocol):
         description: one sentence for the screen, preprocessing included.
     """
 
-    name: str
-    image_dim: int
-    text_dim: int
-    fingerprint: str
-    description: str
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def image_dim(self) -> int: ...
+
+    @property
+    def text_dim(self) -> int: ...
+
+    @property
+    def fingerprint(self) -> str: ...
+
+    @property
+    def description(self) -> str: ...
 
     def encode_images(self, images: Sequence[Image]) -> Tensor:
         """Features of RGB pictures, float32 [n, image_dim] on the CPU, in order."""
@@ -55,5 +64,24 @@ class PairedEncoder(Encoder, Protocol):
         logit_bias: what was added then, where each pair was judged alone (SigLIP); None where the pairs of a batch competed.
     """
 
-    logit_scale: float
-    logit_bias: float | None
+    @property
+    def logit_scale(self) -> float: ...
+
+    @property
+    def logit_bias(self) -> float | None: ...
+
+
+class HeadedEncoder(Encoder, Protocol):
+    """An encoder whose image model came with a classifier.
+
+    Attributes:
+        imagenet_head: weight [1000, D] and bias [1000] on its image features.
+    """
+
+    @property
+    def imagenet_head(self) -> tuple[Tensor, Tensor]: ...
+
+
+def has_head(encoder: Encoder) -> TypeGuard[HeadedEncoder]:
+    """Whether its image model came with a classifier."""
+    return hasattr(encoder, "imagenet_head")

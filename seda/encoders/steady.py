@@ -6,7 +6,7 @@ import gc
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from seda.encoders.base import Encoder
 
 logger = logging.getLogger(__name__)
+_Items = TypeVar("_Items", Tensor, Sequence[str])
 
 
 class SteadyEncoder:
@@ -63,7 +64,7 @@ class SteadyEncoder:
         """Features of texts, float32 [n, text_dim] on the CPU, in order."""
         return self._encode(lambda encoder, part: encoder.encode_texts(part), texts)
 
-    def _encode(self, encode: Callable[[Encoder, Sequence[Any]], Tensor], items: Sequence[Any]) -> Tensor:
+    def _encode(self, encode: Callable[[Encoder, _Items], Tensor], items: _Items) -> Tensor:
         if len(items) == 0:
             return encode(self._encoder, items)
         parts: list[Tensor] = []

@@ -100,6 +100,7 @@ def _settle(
     shares = None
     if len(fitted) > 2:  # a zero-shot one is among them
         shares = min(SHARES, key=lambda shares: fit_temperature(pooled(cooled, 1.0, shares).numpy(), answers)[1])
+        assert posterior.shares is not None, "A belief of three read-outs has shares."
         posterior.shares.copy_(shares)
     sharpness = 1 / fit_temperature(pooled(cooled, 1.0, shares).numpy(), answers)[0]
     weight, bias = (np.stack(part) for part in zip(*fitted, strict=True))

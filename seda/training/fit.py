@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict
 
 import numpy as np
 import torch
@@ -30,6 +31,13 @@ TEMPERATURES = np.geomspace(0.25, 4.0, 81)
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the network's part in a prior
 
 
+class Space(TypedDict):
+    """How images and texts lie to each other, as ModelConfig takes it."""
+
+    unit_features: bool
+    zero_shot: bool
+
+
 @dataclass(frozen=True)
 class TrainingSet:
     """Features to train on. The test split never comes here.
@@ -49,7 +57,7 @@ class TrainingSet:
     shared_space: bool = False
 
     @property
-    def space(self) -> dict[str, bool]:
+    def space(self) -> Space:
         """What a ModelConfig has to say of how images and texts lie to each other."""
         one_width = self.image_features.shape[1] == self.class_text_features.shape[2]
         # activations that are never negative are bent first, and then a cosine is not linear in them
@@ -259,9 +267,10 @@ class _Trainer:
         )  # fmt: skip
         self.phrases = aligner.text_scaler(phrases.flatten(0, 1)).view(phrases.shape)  # [c, p, d]
         own = data.image_text_features
-        self.own_texts, self.validation_own_texts = (
-            (None, None) if own is None else (aligner.text_scaler(own[part]) for part in (training, validation))
-        )  # [n, d], [m, d]
+        self.own_texts: Tensor | None = None if own is None else aligner.text_scaler(own[training])  # [n, d]
+        self.validation_own_texts: Tensor | None = (
+            None if own is None else aligner.text_scaler(own[validation])
+        )  # [m, d]
         aligner.translator.category_texts.copy_(self.phrases)
         if own is not None:
             aligner.translator.log_nearness.data.fill_(float(np.log(LOOSE_NEARNESS)))
@@ -351,12 +360,12 @@ class _Trainer:
         if not inside.any():
             return loss
         translator = aligner.translator
-        if carried is not None:
+        if carried is not None and carried_mixed is not None:  # both or neither
             carried, carried_mixed = (translator.carry_over(part, texts) for part in (carried, carried_mixed))
         both = inside & inside[partner]
         if both.any():
             given = translator.condition(mixed, blend(semantic))
-            logits = translator.prior(given[both], texts, None if carried is None else carried_mixed[both])
+            logits = translator.prior(given[both], texts, None if carried_mixed is None else carried_mixed[both])
             loss = loss + soft_cross_entropy(logits, target[both], target[partner][both], share[both])
         candidates = translator.candidates(
             condition[inside], semantic[inside], texts, 1.0, None if carried is None else carried[inside]
@@ -500,11 +509,11 @@ def settle_prior(prior: ClassPrior, choices: Sequence[Choice]) -> None:
         losses = []
         for share in SHARES:
             prior.residual_share.fill_(share)
-            losses.append(sum(choice.losses(prior) for choice in choices))
+            losses.append(sum((choice.losses(prior) for choice in choices), torch.zeros(())))
         best = min(range(len(SHARES)), key=lambda index: float(losses[index].mean()))
         gain = losses[0] - losses[best]
         confirmed = float(gain.mean()) > float(gain.std()) / len(gain) ** 0.5
         prior.residual_share.fill_(SHARES[best] if confirmed else 0.0)
     logits = choices[0].logits(prior)
-    losses = [float(cross_entropy(logits / t, choices[0].labels)) for t in TEMPERATURES]
-    prior.temperature.fill_(float(np.float16(TEMPERATURES[int(np.argmin(losses))])))
+    cooled = [float(cross_entropy(logits / t, choices[0].labels)) for t in TEMPERATURES]
+    prior.temperature.fill_(float(np.float16(TEMPERATURES[int(np.argmin(cooled))])))

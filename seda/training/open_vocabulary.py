@@ -7,7 +7,7 @@ Openclipart, each picture with its name. Photographs choose four weights and are
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,7 @@ from seda.training.word_closed_forms import (
     set_head,
     set_least_fit,
     untrained_aligner,
+    word_posterior_of,
 )
 
 ENCODER = "bundled:whole"
@@ -105,7 +106,9 @@ def pretrain_open_vocabulary(
 
     def encoded(dataset: ImageDataset, split: str) -> FeatureSet:
         about = f"encoding {dataset.name}"
-        return encode_split(dataset, split, encoder, seed=None, on_progress=lambda *done: report(about, *done, ""))
+        return encode_split(
+            dataset, split, encoder, seed=None, on_progress=lambda done, count: report(about, done, count, "")
+        )
 
     pairs, photos = [encoded(dataset, "train") for dataset in drawn], encoded(judged, "train")
     for dataset in drawn[:2]:
@@ -121,8 +124,10 @@ def pretrain_open_vocabulary(
     report("fitting", 1, 2, "")
     crossfit = copy.deepcopy(aligner)
     settle_weights(crossfit, pairs[:2], pairs[2], other_photos, groups)
-    metrics = settle_weights(aligner, pairs[:2], pairs[2], photos, groups)
-    metrics = {**metrics, CROSSFIT_WEIGHTS: crossfit.translator.word_posterior.weights.tolist()}
+    metrics: dict[str, Any] = {
+        **settle_weights(aligner, pairs[:2], pairs[2], photos, groups),
+        CROSSFIT_WEIGHTS: word_posterior_of(crossfit).weights.tolist(),
+    }
     report("fitting", 2, 2, "")
 
     card = _card(out_dir.name, encoder, aligner, vocabulary, metrics, drawn, judged, (pairs, photos))
@@ -139,7 +144,7 @@ def _card(
     encoder: BundledEncoder,
     aligner: Aligner,
     vocabulary: Vocabulary,
-    metrics: Mapping[str, Any],
+    metrics: dict[str, Any],
     drawn: Sequence[ImageDataset],
     judged: ImageDataset,
     features: tuple[Sequence[FeatureSet], FeatureSet],
@@ -224,7 +229,7 @@ def closed_forms(vocabulary: Vocabulary, words: Tensor, pairs: Sequence[FeatureS
 
     set_head(aligner, vocabulary.head_weight, vocabulary.head_bias)
     aligner.translator.log_nearness.fill_(float(np.log(NEARNESS)))
-    posterior = aligner.translator.word_posterior
+    posterior = word_posterior_of(aligner)
     posterior.words.copy_(aligner.text_scaler(words))
     posterior.members.copy_(members)
     posterior.steps.copy_(steps)
@@ -267,7 +272,7 @@ def settle_weights(
     held = [*_unseen_names(aligner, named, more), *_photo_lists(aligner, photos, groups)]
     readings = [readings_of(aligner, one) for one in held]
     weights = most_likely_weights(held, readings)
-    aligner.translator.word_posterior.weights.copy_(weights)
+    word_posterior_of(aligner).weights.copy_(weights)
     refused = _settle_least_fit(aligner, held[-2])
     losses = losses_of(weights, held, readings)
     return {
@@ -303,7 +308,8 @@ def _unseen_names(aligner: Aligner, named: Sequence[FeatureSet], more: FeatureSe
     conditions = [aligner.condition_scaler(part) for part in features]
     other = aligner.condition_scaler(torch.from_numpy(more.image_features))
     other_own = torch.from_numpy(more.image_text_features) - mean
-    from_centers = aligner.translator.word_posterior.maps[0], aligner.translator.word_posterior.map_bias[0]
+    posterior = word_posterior_of(aligner)
+    from_centers = posterior.maps[0], posterior.map_bias[0]
     found = []
     for index in range(FOLDS):
         inside, out = fold != index, fold == index
@@ -312,13 +318,11 @@ def _unseen_names(aligner: Aligner, named: Sequence[FeatureSet], more: FeatureSe
             torch.cat([*(own[inside] - mean for _ in conditions), other_own]),
             PAIRS_PENALTY,
         )
-        maps = tuple(torch.stack(part) for part in zip(from_centers, fitted, strict=True))
+        weights, biases = (torch.stack(part) for part in zip(from_centers, fitted, strict=True))
+        share, maps = 1 / FOLDS / len(named), (weights, biases)
         for condition in conditions:
-            found.append(
-                Held(
-                    condition[out], belief_of(aligner, condition[out]), texts, label[out], 1 / FOLDS / len(named), maps
-                )
-            )
+            belief = belief_of(aligner, condition[out])
+            found.append(Held(condition[out], belief, texts, label[out], share, maps))
     return found
 
 
@@ -349,7 +353,7 @@ def _reference(
     reference = ReferenceFeatures(
         features=aligner.image_scaler(drawn[cloud]).half().float(),
         labels=belief.argmax(1),
-        texts=words[aligner.translator.word_posterior.members[:, 0]].unsqueeze(1).half().float(),
+        texts=words[word_posterior_of(aligner).members[:, 0]].unsqueeze(1).half().float(),
         fit_images=torch.cat([drawn[paths], shown[: FIT_PATHS // 2]]).half().float(),
         held_out_images=shown[FIT_PATHS // 2 :][:SCORED_PATHS].half().float(),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypedDict
 
 import torch
 from torch import Tensor
@@ -12,11 +13,20 @@ from seda.aligner import Aligner
 from seda.config import ModelConfig
 from seda.models.word_posterior import WordPosterior
 
+
+class _Sizes(TypedDict):
+    width: int
+    heads: int
+    blocks: int
+    prior_width: int
+    power: float
+
+
 # The networks are as small as they may be: they are not trained, and the closed forms answer alone
-MODEL = {"width": 32, "heads": 2, "blocks": 1, "prior_width": 8, "power": 1.0}
+MODEL: _Sizes = {"width": 32, "heads": 2, "blocks": 1, "prior_width": 8, "power": 1.0}
 WRONGLY_REFUSED = 0.1  # chosen here: a warning that cries wolf is not read
 # What the screen begins with
-SUGGESTED = ("cat", "dog", "bird", "insect", "flower", "fruit", "food or drink", "vehicle", "person")
+SUGGESTED: tuple[str, ...] = ("cat", "dog", "bird", "insect", "flower", "fruit", "food or drink", "vehicle", "person")
 SUGGESTED += ("building", "musical instrument", "landscape")
 FIRST_WEIGHTS = (1.0, 2.0, 3.0, 8.0)  # of the readings, where the search begins
 
@@ -52,6 +62,13 @@ def untrained_aligner(model: ModelConfig, class_count: int) -> Aligner:
     return aligner
 
 
+def word_posterior_of(aligner: Aligner) -> WordPosterior:
+    """Of an aligner for any words, which has one."""
+    posterior = aligner.translator.word_posterior
+    assert posterior is not None, "The aligner is not one for any words."
+    return posterior
+
+
 def set_head(aligner: Aligner, weight: Tensor, bias: Tensor) -> None:
     """Make stage 1's belief softmax(W u + b) of unscaled features u, with W [c, D] and b [c]."""
     scaler = aligner.condition_scaler
@@ -78,7 +95,7 @@ def ridge(x: Tensor, y: Tensor, penalty: float) -> tuple[Tensor, Tensor]:
 @torch.no_grad()
 def readings_of(aligner: Aligner, held: Held) -> Tensor:
     """The word posterior's readings [n, k, 4] of held-out pictures."""
-    posterior: WordPosterior = aligner.translator.word_posterior
+    posterior = word_posterior_of(aligner)
     kept = posterior.maps, posterior.map_bias
     if held.maps is not None:
         posterior.maps, posterior.map_bias = held.maps
@@ -99,10 +116,11 @@ def most_likely_weights(held: Sequence[Held], readings: Sequence[Tensor], *, sig
 
     def loss() -> Tensor:
         weights = free if signed else free.square()
-        total = sum(
+        losses = (
             one.weight * torch.nn.functional.cross_entropy(read @ weights, one.labels)
             for one, read in zip(held, readings, strict=True)
         )
+        total = sum(losses, torch.zeros(()))
         optimizer.zero_grad()
         total.backward()
         return total
@@ -123,8 +141,7 @@ def losses_of(weights: Tensor, held: Sequence[Held], readings: Sequence[Tensor])
 @torch.no_grad()
 def fit_of(aligner: Aligner, condition: Tensor, belief: Tensor, texts: Tensor) -> Tensor:
     """How well the best of the texts fits each picture [n], see `WordPosterior.fit`."""
-    translator = aligner.translator
-    return translator.word_posterior.fit(condition, belief, translator.log_nearness.exp(), texts)
+    return word_posterior_of(aligner).fit(condition, belief, aligner.translator.log_nearness.exp(), texts)
 
 
 def set_least_fit(aligner: Aligner, right: Tensor, wrong: Tensor) -> dict[str, float]:
@@ -137,7 +154,7 @@ def set_least_fit(aligner: Aligner, right: Tensor, wrong: Tensor) -> dict[str, f
         the shares of both errors, for the card.
     """
     least = float(right.quantile(WRONGLY_REFUSED).half())
-    aligner.translator.word_posterior.least_fit.fill_(least)
+    word_posterior_of(aligner).least_fit.fill_(least)
     refused, accepted = (right < least).float().mean(), (wrong >= least).float().mean()
     return {"validation_wrongly_refused": float(refused), "validation_wrongly_accepted": float(accepted)}
 

@@ -23,7 +23,7 @@ noise: Bishop, "Training with noise is equivalent to Tikhonov regularization", 1
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -58,6 +58,7 @@ from seda.training.word_closed_forms import (
     set_head,
     set_least_fit,
     untrained_aligner,
+    word_posterior_of,
 )
 
 if TYPE_CHECKING:
@@ -169,7 +170,7 @@ def _card(
     name: str,
     encoder: PairedEncoder,
     aligner: Aligner,
-    metrics: Mapping[str, Any],
+    metrics: dict[str, Any],
     own: tuple[str, ...],
     names: tuple[str, ...],
     pictures: int,
@@ -242,7 +243,8 @@ def closed_forms(material: Material, *, gap: bool = True) -> Aligner:
     penalty = len(x) * material.noise_variance / float(x.square().sum(1).mean())
     denoising = ridge(_as_conditions(aligner, x), clean.repeat_interleave(collapsed.shape[1], 0), penalty)
 
-    posterior = aligner.translator.word_posterior
+    posterior = word_posterior_of(aligner)
+    assert posterior.text_mean is not None, "Its features have length 1."
     posterior.text_mean.copy_(aligner.text_scaler.mean)
     posterior.words.copy_(aligner.text_scaler(material.prompts[:, 0]))
     posterior.members.copy_(torch.arange(count)[:, None])
@@ -294,7 +296,7 @@ def settle_weights(aligner: Aligner, material: Material, seed: int = 0) -> dict[
     weights = weights * (own / pooled) if min(own, pooled) > 0 else _OWN
     weights = (material.logit_scale * weights).half().float()
     for made in (aligner, *(fold.aligner for fold in folds)):
-        made.translator.word_posterior.weights.copy_(weights)
+        word_posterior_of(made).weights.copy_(weights)
         round_to_half(made)
     fits = [part for fold, one in zip(folds, held, strict=True) for part in _fits(fold.aligner, one)]
     right = torch.cat([(read @ weights).argmax(1) == one.labels for read, one in zip(readings, held, strict=True)])
