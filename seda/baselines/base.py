@@ -103,7 +103,8 @@ class Fitted(Protocol):
     """
 
     @property
-    def parameters(self) -> int: ...
+    def parameters(self) -> int:
+        """Numbers that it keeps from training."""
 
     def class_scores(self, image_features: np.ndarray) -> np.ndarray:
         """Scores [n, k] of features [n, D]: logits up to one temperature, which the benchmark fits on validation data."""

@@ -26,16 +26,20 @@ class ImageDataset(Protocol):
     """
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """How a user asks for it."""
 
     @property
-    def class_names(self) -> tuple[str, ...]: ...
+    def class_names(self) -> tuple[str, ...]:
+        """In the order of the labels."""
 
     @property
-    def source(self) -> str: ...
+    def source(self) -> str:
+        """Where it comes from."""
 
     @property
-    def other_words(self) -> Mapping[str, Sequence[str]]: ...
+    def other_words(self) -> Mapping[str, Sequence[str]]:
+        """Further words for a class, by its name."""
 
     def fingerprint(self, split: str) -> str:
         """16 hexadecimal digits over images, labels and class names of the split."""

@@ -23,19 +23,24 @@ class Encoder(Protocol):
     """
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """How a user asks for it."""
 
     @property
-    def image_dim(self) -> int: ...
+    def image_dim(self) -> int:
+        """Width of image features."""
 
     @property
-    def text_dim(self) -> int: ...
+    def text_dim(self) -> int:
+        """Width of text features."""
 
     @property
-    def fingerprint(self) -> str: ...
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits."""
 
     @property
-    def description(self) -> str: ...
+    def description(self) -> str:
+        """One sentence for the screen."""
 
     def encode_images(self, images: Sequence[Image]) -> Tensor:
         """Features of RGB pictures, float32 [n, image_dim] on the CPU, in order."""
@@ -65,10 +70,12 @@ class PairedEncoder(Encoder, Protocol):
     """
 
     @property
-    def logit_scale(self) -> float: ...
+    def logit_scale(self) -> float:
+        """1 / temperature."""
 
     @property
-    def logit_bias(self) -> float | None: ...
+    def logit_bias(self) -> float | None:
+        """None where the pairs of a batch competed."""
 
 
 class HeadedEncoder(Encoder, Protocol):
@@ -79,7 +86,8 @@ class HeadedEncoder(Encoder, Protocol):
     """
 
     @property
-    def imagenet_head(self) -> tuple[Tensor, Tensor]: ...
+    def imagenet_head(self) -> tuple[Tensor, Tensor]:
+        """Weight and bias."""
 
 
 def has_head(encoder: Encoder) -> TypeGuard[HeadedEncoder]:

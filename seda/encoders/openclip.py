@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import huggingface_hub
 import open_clip
@@ -37,11 +37,6 @@ from seda.encoders.foreign_config import check_fits, read_foreign_config
 from seda.encoders.json_tokenizer import JsonTokenizer
 from seda.errors import EncoderError, FileFormatError, WeightsError
 from seda.storage import cache_dir, fingerprint, local_path, sha256_file, write_json
-
-if TYPE_CHECKING:
-    from typing import TypeAlias
-
-    _Towers: TypeAlias = open_clip.CLIP | open_clip.CustomTextCLIP
 
 ENCODER_VERSION = 2  # raise it when the code below gives other features for the same weights and preprocessing
 BATCH_SIZE = 32  # images or texts; chosen here: a batch of ViT-L at 336 px stays below 1 GB
@@ -560,7 +555,7 @@ def _vocab_size(model: torch.nn.Module) -> int:
     return int(found or 0)
 
 
-def _load(checkpoint: Checkpoint) -> tuple[_Towers, Any]:
+def _load(checkpoint: Checkpoint) -> tuple[open_clip.CLIP, Any]:
     """The model in eval mode with these weights, and its preprocessing of one picture.
 
     Raises:
@@ -568,7 +563,7 @@ def _load(checkpoint: Checkpoint) -> tuple[_Towers, Any]:
     """
     stated = {f"image_{key}": value for key, value in checkpoint.preprocessing.items()}
 
-    def create() -> tuple[_Towers, Any, Any]:
+    def create() -> tuple[open_clip.CLIP, Any, Any]:
         with _as_open_clip_takes_it(checkpoint) as model:
             return open_clip.create_model_and_transforms(
                 model,
@@ -609,7 +604,7 @@ def _as_open_clip_takes_it(checkpoint: Checkpoint) -> Iterator[str]:
         yield f"local-dir:{ours}"
 
 
-def _without_padding(model: _Towers, tokens: Tensor) -> tuple[_Towers, Tensor]:
+def _without_padding(model: open_clip.CLIP, tokens: Tensor) -> tuple[open_clip.CLIP, Tensor]:
     """Model and tokens [b, l] cut at the end of the longest text, where what comes after it changes nothing: the text tower of
     CLIP proper looks back only, and is read at each text's end. A prompt is a sixth of the 77 tokens. Others come back as they are."""
     looks_back = isinstance(model, open_clip.CLIP) and model.attn_mask is not None and model.text_pool_type == "argmax"

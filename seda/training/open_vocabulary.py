@@ -106,9 +106,7 @@ def pretrain_open_vocabulary(
 
     def encoded(dataset: ImageDataset, split: str) -> FeatureSet:
         about = f"encoding {dataset.name}"
-        return encode_split(
-            dataset, split, encoder, seed=None, on_progress=lambda done, count: report(about, done, count, "")
-        )
+        return encode_split(dataset, split, encoder, seed=None, on_progress=lambda i, n: report(about, i, n, ""))
 
     pairs, photos = [encoded(dataset, "train") for dataset in drawn], encoded(judged, "train")
     for dataset in drawn[:2]:
