@@ -85,6 +85,8 @@ class Aligner(nn.Module):
     the aligner was trained on, k class texts that a user chose.
     """
 
+    class_centers: Tensor
+
     def __init__(self, config: ModelConfig, class_count: int, phrasings: int = 1) -> None:
         super().__init__()
         self.config = config

@@ -62,7 +62,8 @@ class ArrayLayout:
         if info.kind not in kinds or len(info.shape) != len(letters):
             wanted = " or ".join(kinds)
             raise ValueError(f"{name:.80} is {info.kind} {list(info.shape)}; {wanted} [{', '.join(letters)}] is needed")
-        owner = pattern.fullmatch(name)[1] if pattern.groups else ""
+        found = pattern.fullmatch(name) if pattern.groups else None
+        owner = found[1] if found else ""
         for letter, size in zip(letters, info.shape, strict=True):
             letter, _, less = letter.partition("-")
             size += int(less or 0)

@@ -230,7 +230,7 @@ def _turn(image: Image.Image) -> Image.Transpose | None:
     if block and read_tags(block) is None:
         return None
     try:
-        return _TURNS.get(image.getexif().get(ExifTags.Base.Orientation))
+        return _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
     except (Exception, Warning):  # parsers of a damaged block raise SyntaxError, struct.error, KeyError and more
         return None
 

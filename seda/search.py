@@ -78,8 +78,8 @@ class Gallery:
 
     def take(self, places: Sequence[int]) -> Gallery:
         """Some of the images, in the order of their places."""
-        names, labels, seeds = ([part[place] for place in places] for part in (self.names, self.labels, self.seeds))
-        return Gallery(tuple(names), tuple(labels), self.features[list(places)], tuple(seeds))
+        names, labels = (tuple(part[place] for place in places) for part in (self.names, self.labels))
+        return Gallery(names, labels, self.features[list(places)], tuple(self.seeds[place] for place in places))
 
 
 def encode_gallery(

@@ -13,7 +13,7 @@ from seda.aligner import PretrainedAligner
 from seda.class_texts import fill_template
 from seda.config import SamplingConfig
 from seda.data.feature_set import FeatureSet
-from seda.encoders.base import Encoder
+from seda.encoders.base import TextEncoder
 from seda.evaluation.classification import (
     brier_score,
     expected_calibration_error,
@@ -53,7 +53,7 @@ class Evaluation:
 
 def evaluate_aligner(
     aligner: PretrainedAligner,
-    encoder: Encoder,
+    encoder: TextEncoder,
     features: FeatureSet,
     sampling: SamplingConfig | None = None,
     *,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from seda.aligner import PretrainedAligner
     from seda.data.base import ImageDataset
     from seda.data.feature_file import FeatureFile
-    from seda.encoders.base import Encoder
+    from seda.encoders.base import TextEncoder
 
 
 def add(commands: Commands) -> None:
@@ -50,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
     if EVALUATION in card.data and not arguments.dataset:
         return _evaluate_naming(aligner, device, arguments.json)
     dataset: ImageDataset | FeatureFile
-    encoder: Encoder
+    encoder: TextEncoder
     if file := feature_file(name):
         dataset = read_feature_file(file, needs_test=arguments.split == "test")
         features = dataset.test if arguments.split == "test" else dataset.train
@@ -58,9 +58,9 @@ def run(arguments: argparse.Namespace) -> int:
         aligner.check_encoder(dataset.encoder, features.encoder_fingerprint)
         encoder = FileTexts(dataset)
     else:
-        dataset, encoder = load_dataset(name, arguments.data_dir), load_encoder(card.encoder, device)
+        dataset, encoder = load_dataset(name, arguments.data_dir), (loaded := load_encoder(card.encoder, device))
         features = encode_split(
-            dataset, arguments.split, encoder, limit=arguments.limit,
+            dataset, arguments.split, loaded, limit=arguments.limit,
             on_progress=lambda done, total: terminal.progress("encoding images", done, total),
         )  # fmt: skip
     figures = evaluate_aligner(

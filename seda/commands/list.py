@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
         rows = [
             (entry["name"], "" if entry["available"] else "(not here)", entry["description"]) for entry in listing[part]
         ]
-        terminal.print_table(rows or [("none",)], indent="  ")
+        terminal.print_table(rows or [("none", "", "")], indent="  ")
         print()
     print(f"Device: {listing['device']}")
     return ANSWERED

@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
     query = search.clean_query(arguments.query) if image is None else str(image)
     sources = _sources(arguments.paths, query, image)
     errors = {name: str(file) for name, (file, _) in sources.items() if isinstance(file, DataError)}
-    readable = {name: entry for name, entry in sources.items() if name not in errors}
+    readable = {name: (file, label) for name, (file, label) in sources.items() if not isinstance(file, DataError)}
     workbench = load_workbench(arguments)
     gallery, failures = search.encode_gallery(
         [(name, file) for name, (file, _) in readable.items()], [label for _, label in readable.values()], workbench,
@@ -89,8 +89,8 @@ def _sources(paths: Sequence[str], query: str, image: Path | None) -> Sources:
     """What is searched: the query where it is an image, and the paths, or the samples where neither came."""
     from seda import search
 
-    sources: Sources = {} if image is None else {query: (image, *search.read_labels(image.parent, [image]))}
-    for path in paths or ([search.SAMPLES] if image is None else []):
+    sources: Sources = {} if image is None else {query: (image, search.read_labels(image.parent, [image])[0])}
+    for path in paths or ([str(search.SAMPLES)] if image is None else []):
         part = list(find_pictures([str(path)]))
         truth = search.read_labels(Path(os.path.expanduser(path)), [Path(name) for name, _ in part])
         sources |= {name: (file, label) for (name, file), label in zip(part, truth, strict=True)}
@@ -138,8 +138,8 @@ def _print_result(result: dict[str, Any]) -> None:
     terminal.print_table(rows)
     if result["recall"]:
         print()
-        rows = [("recall", "before", "after", "by chance", "queries")]
+        table = [("recall", "before", "after", "by chance", "queries")]
         for name, figures in result["recall"].items():
-            shares = [f"{figures[key]:.3f}" for key in ("before", "after", "chance")]
-            rows.append((name.replace("_", " "), *shares, str(figures["queries"])))
-        terminal.print_table(rows)
+            before, after, chance = (f"{figures[key]:.3f}" for key in ("before", "after", "chance"))
+            table.append((name.replace("_", " "), before, after, chance, str(figures["queries"])))
+        terminal.print_table(table)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from functools import cache
+from typing import Any, Protocol
 
 import diffusers
 import torch
-from diffusers import SchedulerMixin
 from torch import Tensor
 
 from seda.config import SAMPLERS, SamplingConfig
@@ -18,7 +19,27 @@ NUM_TRAIN_TIMESTEPS = SamplingConfig.SCHEDULE_LENGTH
 BETA_SCHEDULE = "squaredcos_cap_v2"
 
 
-def make_scheduler(sampler: str) -> SchedulerMixin:
+class Scheduler(Protocol):
+    """What is used of diffusers' schedulers, which share no type that says it.
+
+    Attributes:
+        config: how it was built.
+        alphas_cumprod: float32 [NUM_TRAIN_TIMESTEPS], abar_t.
+        timesteps: int64, those of the last `set_timesteps`, from large to small.
+    """
+
+    config: Mapping[str, Any]
+    alphas_cumprod: Tensor
+    timesteps: Tensor
+
+    def set_timesteps(self, num_inference_steps: int) -> None:
+        """Choose the timesteps."""
+
+    def step(self, model_output: Tensor, timestep: Tensor, sample: Tensor, **options: Any) -> Any:
+        """The state after one timestep, as `prev_sample` of the result."""
+
+
+def make_scheduler(sampler: str) -> Scheduler:
     """A diffusers scheduler whose model output is x_0 (prediction_type "sample") and which never clips.
 
     Pixel defaults clamp to +-1: on features of standard deviation 3 that alone was an error of 1.5.
@@ -34,7 +55,7 @@ def make_scheduler(sampler: str) -> SchedulerMixin:
 
 
 @cache
-def _scheduler(sampler: str) -> SchedulerMixin:
+def _scheduler(sampler: str) -> Scheduler:
     common = {
         "num_train_timesteps": NUM_TRAIN_TIMESTEPS,
         "beta_schedule": BETA_SCHEDULE,
@@ -48,7 +69,7 @@ def _scheduler(sampler: str) -> SchedulerMixin:
     return getattr(diffusers, known.scheduler)(**common, **known.options)
 
 
-def check_scheduler(scheduler: SchedulerMixin) -> None:
+def check_scheduler(scheduler: Scheduler) -> None:
     """Refuse a scheduler that would damage features.
 
     Raises:
@@ -66,7 +87,7 @@ def check_scheduler(scheduler: SchedulerMixin) -> None:
         )
 
 
-def inference_timesteps(scheduler: SchedulerMixin, sampling: SamplingConfig) -> Tensor:
+def inference_timesteps(scheduler: Scheduler, sampling: SamplingConfig) -> Tensor:
     """Set the scheduler up and return the timesteps to run: exactly num_inference_steps, from strength down to 0.
 
     As in diffusers' image-to-image pipelines, the whole schedule is divided finely enough that its last
@@ -80,7 +101,7 @@ def inference_timesteps(scheduler: SchedulerMixin, sampling: SamplingConfig) -> 
     return scheduler.timesteps[first:]
 
 
-def add_noise(scheduler: SchedulerMixin, features: Tensor, noise: Tensor, timestep: int | Tensor) -> Tensor:
+def add_noise(scheduler: Scheduler, features: Tensor, noise: Tensor, timestep: int | Tensor) -> Tensor:
     """sqrt(abar_t) features + sqrt(1 - abar_t) noise, [n, d], at one timestep or one per row [n].
 
     Written out because diffusers' add_noise broadcasts noise [1, d] to all rows without a word, and DPM-Solver++'s reads

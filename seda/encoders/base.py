@@ -10,7 +10,22 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-class Encoder(Protocol):
+class TextEncoder(Protocol):
+    """What reads texts alone, such as the texts of a feature file: those of `Encoder`'s members that this takes."""
+
+    @property
+    def name(self) -> str:
+        """How a user asks for it."""
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits."""
+
+    def encode_texts(self, texts: Sequence[str]) -> Tensor:
+        """Features of texts, float32 [n, text_dim] on the CPU, in order."""
+
+
+class Encoder(TextEncoder, Protocol):
     """Images and texts to features, in two spaces whose widths may differ.
 
     Attributes:
@@ -23,20 +38,12 @@ class Encoder(Protocol):
     """
 
     @property
-    def name(self) -> str:
-        """How a user asks for it."""
-
-    @property
     def image_dim(self) -> int:
         """Width of image features."""
 
     @property
     def text_dim(self) -> int:
         """Width of text features."""
-
-    @property
-    def fingerprint(self) -> str:
-        """16 hexadecimal digits."""
 
     @property
     def description(self) -> str:
@@ -53,9 +60,6 @@ class Encoder(Protocol):
 
     def encode_views(self, views: Tensor) -> Tensor:
         """Features of prepared views [n, 3, h, w], float32 [n, image_dim] on the CPU, in order."""
-
-    def encode_texts(self, texts: Sequence[str]) -> Tensor:
-        """Features of texts, float32 [n, text_dim] on the CPU, in order."""
 
     def unread_texts(self, texts: Sequence[str]) -> list[str]:
         """Those with letters or signs that its text model was not made for, in order: their features mean little."""

@@ -90,7 +90,7 @@ def _with_same_ghost(journey: Journey, earlier: Journey, names: Sequence[str]) -
     """The journey with the ghost of an earlier run of the very same, on the maps of these names."""
     ghost = earlier.ghost
     kept = [] if ghost is None else [name for name in ghost.states if name in names or _is_of_words(journey, name)]
-    if not kept:
+    if ghost is None or not kept:
         return journey
     states, texts = ({name: part[name] for name in kept} for part in (ghost.states, ghost.texts))
     return replace(journey, ghost=replace(ghost, states=states, texts=texts))

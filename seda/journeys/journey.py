@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from seda.errors import ConfigError, FileFormatError, ShapeError
 from seda.journeys.replay_schema import FORMAT, FORMAT_VERSION, MAX_THUMBNAIL, REMEDY, check_replay
 from seda.journeys.trajectory import MAP_ARRAYS, MapPositions, Trajectory, check_stages
 from seda.storage import arrays_from_bytes, arrays_to_bytes, read_arrays, write_bytes
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 
 @dataclass(frozen=True, eq=False)
@@ -336,7 +339,7 @@ def _check_indices(what: str, indices: np.ndarray, count: int, lowest: int = 0) 
         raise ShapeError(f"{what} must be indices below {count}.")
 
 
-def _arrays(prefix: str, record: object) -> dict[str, np.ndarray]:
+def _arrays(prefix: str, record: DataclassInstance) -> dict[str, np.ndarray]:
     """The arrays of a dataclass, and those in its mappings, under a prefix."""
     found: dict[str, np.ndarray] = {}
     for field in fields(record):
@@ -367,10 +370,14 @@ def _neighbors(arrays: Mapping[str, np.ndarray], about: Mapping[str, Any] | None
 def _ghost(arrays: Mapping[str, np.ndarray], about: Mapping[str, Any] | None) -> Ghost | None:
     if about is None:
         return None
-    single = ("items", "stages", "answers", "answer_probabilities", "differences")
     return Ghost(
-        **{name: arrays[f"ghost.{name}"] for name in single},
-        **{name: _by_map(arrays, f"ghost.{name}", about["maps"]) for name in ("states", "texts")},
+        items=arrays["ghost.items"],
+        stages=arrays["ghost.stages"],
+        answers=arrays["ghost.answers"],
+        answer_probabilities=arrays["ghost.answer_probabilities"],
+        differences=arrays["ghost.differences"],
+        states=_by_map(arrays, "ghost.states", about["maps"]),
+        texts=_by_map(arrays, "ghost.texts", about["maps"]),
         class_names=tuple(about["class_names"]),
         changes=tuple(about["changes"]),
     )

@@ -39,7 +39,7 @@ def nearest_points(
         found = (products[:, sample] / lengths).topk(t)
         indices.append(found.indices)
         cosines.append((found.values / norms).clamp(-1, 1))
-    return tuple(torch.cat(part).numpy() for part in (nearest, indices, cosines))
+    return torch.cat(nearest).numpy(), torch.cat(indices).numpy(), torch.cat(cosines).numpy()
 
 
 def shown_neighbors(

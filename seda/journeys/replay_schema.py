@@ -171,10 +171,10 @@ def check_replay(name: str, infos: Mapping[str, ArrayInfo], metadata: Mapping[st
         raise FileFormatError(
             f"{name} does not say how it was made (its settings are {metadata.get('settings')!r:.60}).", remedy=REMEDY
         )
-    check(ReplayMetadata, metadata, f"{name} is an incomplete replay file", remedy=REMEDY)
-    known = {"n": len(metadata["item_names"]), "k": len(metadata["class_names"]), "c": len(metadata["center_names"])}
-    if metadata["ghost"]:
-        known["k2"] = len(metadata["ghost"]["class_names"])
+    replay: ReplayMetadata = check(ReplayMetadata, metadata, f"{name} is an incomplete replay file", remedy=REMEDY)
+    known = {"n": len(replay.item_names), "k": len(replay.class_names), "c": len(replay.center_names)}
+    if replay.ghost:
+        known["k2"] = len(replay.ghost.class_names)
     try:
         LAYOUT.check(infos, known)
         states = sum(

@@ -270,8 +270,8 @@ def place_trajectory(
     landmarks, landmark_progress = workbench.landmarks
     points = np.concatenate([states, trajectory.class_text_features, trajectory.class_centers, landmarks])
     way = np.linspace(0, 1, s, dtype=np.float32)
-    progress = [np.tile(way, n), np.ones(k), np.full(c, way[trajectory.hand_over]), landmark_progress]
-    progress = np.concatenate(progress).astype(np.float32)
+    parts = np.tile(way, n), np.ones(k), np.full(c, way[trajectory.hand_over]), landmark_progress
+    progress = np.concatenate(parts).astype(np.float32)
     pool = np.r_[n * s : n * s + k, n * s + k + c : len(points)]  # as in _pool
     every = thinning(len(workbench.aligner.reference.features), MAX_REFERENCE)
 

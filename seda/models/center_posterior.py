@@ -18,6 +18,11 @@ class CenterPosterior(nn.Module):
     or one where it is a classifier's head that came with the encoder.
     """
 
+    weight: Tensor
+    bias: Tensor
+    sharpness: Tensor
+    shares: Tensor | None
+
     def __init__(self, condition_dim: int, class_count: int, read_outs: int = 2) -> None:
         super().__init__()
         self.register_buffer("weight", torch.zeros(read_outs, condition_dim, class_count))

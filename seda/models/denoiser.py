@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -51,6 +52,9 @@ class ClassPrior(nn.Module):
 
     Shapes: n items, k candidates, d their width.
     """
+
+    residual_share: Tensor
+    temperature: Tensor
 
     def __init__(self, condition_dim: int, dim: int, hidden: int, dropout: float) -> None:
         super().__init__()
@@ -130,13 +134,19 @@ class AnchorDenoiser(nn.Module):
             log_prior = (guidance * log_prior).log_softmax(-1)
         embedded = self.condition_in(condition)
         texts = self.bank_in(bank if self.reads_bank else bank[:0])
-        tokens = tuple(block.tokens(embedded, texts) for block in self.blocks)
+        tokens = tuple(block.tokens(embedded, texts) for block in self._interactions())
         return Candidates(anchors, log_prior, source, embedded, tokens)
 
     def embed_time(self, timesteps: Tensor) -> Modulations:
         """What m timesteps [m] do to each block, [m, 6 width] each; a run needs it once for all of its steps."""
         time = self.time(timesteps)
-        return tuple(block.modulate(time) for block in self.blocks)
+        return tuple(block.modulate(time) for block in self._interactions())
+
+    def _interactions(self) -> Iterator[FeatureInteraction]:
+        """The blocks; a ModuleList knows no more of them than that they are modules."""
+        for block in self.blocks:
+            assert isinstance(block, FeatureInteraction)
+            yield block
 
     def forward(
         self, x_t: Tensor, time: Modulations, alpha_bar: Tensor, alpha_bar_start: Tensor, run: Candidates

@@ -33,6 +33,12 @@ class FeatureScaler(nn.Module):
     Xu, "Free Lunch for Few-shot Learning: Distribution Calibration", ICLR 2021, eq. 3.
     """
 
+    mean: Tensor
+    projection: Tensor | None
+    power: Tensor
+    typical_norm: Tensor
+    typical_length: Tensor
+
     def __init__(
         self,
         input_dim: int,

@@ -33,6 +33,15 @@ class WordPosterior(nn.Module):
     Source: ConSE, Norouzi et al., arXiv:1312.5650.
     """
 
+    text_mean: Tensor | None
+    words: Tensor
+    members: Tensor
+    steps: Tensor
+    maps: Tensor
+    map_bias: Tensor
+    weights: Tensor
+    least_fit: Tensor
+
     def __init__(
         self, condition_dim: int, dim: int, class_count: int, words: int, per_category: int, unit_texts: bool = False
     ) -> None:

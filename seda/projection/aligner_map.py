@@ -49,7 +49,7 @@ DIMENSIONS = {"umap-2d": 2, "umap-3d": 3, "timeline": 1, "pca-2d": 2, "pca-3d": 
 # three dimensions leave more room and one leaves little to learn: fewer steps reach what more would
 STEPS_SHARE = {"umap-3d": 0.5, "timeline": 0.4}
 # nothing can be gone around in one dimension: gentle terms and steps keep more neighbours
-OWN_SETTINGS: dict[str, dict[str, float]] = {
+OWN_SETTINGS: dict[str, dict[str, Any]] = {
     "timeline": {"learning_rate": 2e-3, "straight_weight": 0.1, "jump_weight": 0.01, "gather_weight": 0.0}
 }
 
@@ -138,12 +138,13 @@ def fit_aligner_maps(
         Stopped: on_progress returned True.
     """
     names = SHIPPED if names is None else names
-    maps = {} if keep_in is None else {name: kept_map(keep_in, name, pretrained, config) for name in names}
-    if all(maps.get(name) is not None for name in names):
+    kept = {} if keep_in is None else {name: kept_map(keep_in, name, pretrained, config) for name in names}
+    maps = {name: frozen for name, frozen in kept.items() if frozen is not None}
+    if all(name in maps for name in names):
         return {name: maps[name] for name in names}
     prepared = aligner_material(pretrained, config, on_progress=on_progress, keep_in=keep_in)
     for name in names:
-        if maps.get(name) is None:
+        if name not in maps:
             keep_at = None if keep_in is None else keep_in / f"{name}.part"
             maps[name] = with_scores(
                 fit_map(name, prepared, config, on_progress=on_progress, keep_at=keep_at), prepared
@@ -193,7 +194,7 @@ def fit_map(
     """Fit one map, without scores in its card; see `fit_aligner_maps` and, for keep_at, `fit_parametric`."""
     config, dimensions = own_config(name, config), DIMENSIONS[name]
     report = None if on_progress is None else (lambda done, total: on_progress(name, done, total))
-    reference, notes = prepared.material.reference, []
+    reference, notes = prepared.material.reference, list[str]()
     projector: Projector
     if name.startswith("pca"):
         projector = fit_pca(prepared.material.points, dimensions)
@@ -202,11 +203,10 @@ def fit_map(
         model = fit_umap_learn(points.astype(np.float32), config)
         projector = NeighborProjector(points, model.embedding_, model.n_neighbors)
     else:
-        projector, notes = fit_parametric(
+        fitted, notes = fit_parametric(
             prepared.material, config, graph=prepared.graph, on_progress=report, keep_at=keep_at
         )
-    if name == "timeline":
-        projector = _timeline(projector, prepared.material.points)
+        projector = _timeline(fitted, prepared.material.points) if name == "timeline" else fitted
     card = {**prepared.about, "config": config.to_dict(), "notes": notes}
     return FrozenMap(name, projector, place_reference(projector, reference), card)
 

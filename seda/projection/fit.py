@@ -327,8 +327,8 @@ def _turn(network: MapNetwork, points: np.ndarray) -> None:
         (turn * turn.gather(1, turn.abs().argmax(1, keepdim=True)).sign()).float().T
     )  # a direction's sign is arbitrary
     network.axes.copy_(network.axes @ turn)
-    network.network[-1].weight.copy_(turn.T @ network.network[-1].weight)
-    network.network[-1].bias.copy_(turn.T @ network.network[-1].bias)
+    for part in network.network[-1].parameters():  # weight and bias
+        part.copy_(turn.T @ part)
 
 
 class _Edges:

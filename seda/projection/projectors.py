@@ -60,16 +60,19 @@ class MapNetwork(nn.Module):
     Shapes: n points, d their width, q dimensions of the map.
     """
 
+    mean: Tensor
+    axes: Tensor
+    input_scale: Tensor
+
     def __init__(self, dim: int, dimensions: int = 2, width: int = 128) -> None:
         super().__init__()
         self.register_buffer("mean", torch.zeros(dim))
         self.register_buffer("axes", torch.zeros(dim, dimensions))
         self.register_buffer("input_scale", torch.ones(()))
-        self.network = nn.Sequential(
-            nn.Linear(dim, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU(), nn.Linear(width, dimensions)
-        )
-        nn.init.zeros_(self.network[-1].weight)
-        nn.init.zeros_(self.network[-1].bias)
+        last = nn.Linear(width, dimensions)
+        self.network = nn.Sequential(nn.Linear(dim, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU(), last)
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
 
     def forward(self, points: Tensor) -> Tensor:
         """Points [n, d] to places on the map [n, q]."""

@@ -16,7 +16,7 @@ from seda.evaluation.maps import thinning
 from seda.projection.aligner_map import STEPS_SHARE, Progress, place_reference
 from seda.projection.fit import MapConfig, MapMaterial, check_points, fuzzy_graph, train
 from seda.projection.frozen import FrozenMap
-from seda.projection.projectors import ParametricProjector, TimelineProjector
+from seda.projection.projectors import ParametricProjector, Projector, TimelineProjector
 
 MAX_HELD = 5_000  # reference points that a refit looks at; chosen here: it is meant to take seconds
 
@@ -104,9 +104,8 @@ def refit_map(
         check=held.check,
     )
     network.load_state_dict(held.last_inside)
-    refitted = ParametricProjector(network.eval().requires_grad_(False))
-    if isinstance(projector, TimelineProjector):
-        refitted = replace(projector, height=refitted)
+    moved = ParametricProjector(network.eval().requires_grad_(False))
+    refitted: Projector = replace(projector, height=moved) if isinstance(projector, TimelineProjector) else moved
     card = {**frozen.card, "drift": held.report(), "refitted": config.to_dict()}
     return FrozenMap(frozen.name, refitted, place_reference(refitted, reference), card)
 

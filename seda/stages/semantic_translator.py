@@ -29,6 +29,7 @@ class SemanticTranslator(Stage):
     """
 
     number = 2
+    category_texts: Tensor
 
     def __init__(self, config: ModelConfig, class_count: int, phrasings: int) -> None:
         super().__init__(config, condition_dim=config.image_dim + config.dim)

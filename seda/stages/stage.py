@@ -15,6 +15,7 @@ class Stage(AnchorDenoiser):
     """A denoiser that knows its noise schedule."""
 
     number: int
+    alphas_cumprod: Tensor
 
     def __init__(self, config: ModelConfig, condition_dim: int) -> None:
         super().__init__(config, condition_dim)

@@ -24,7 +24,7 @@ from seda.data.feature_set import FeatureSet
 from seda.data.features import encode_split, feature_file_name
 from seda.data.named_pictures import OTHER, clip_art, emoji_things, photographs
 from seda.data.wordnet import WORDS_PER_CATEGORY, CategoryWord, WordNet, imagenet_words
-from seda.encoders.bundled import BundledEncoder
+from seda.encoders.base import Encoder, HeadedEncoder, has_head
 from seda.errors import EncoderError
 from seda.journeys.reference_pictures import ReferencePictures
 from seda.making import finish_aligner
@@ -77,7 +77,7 @@ class Vocabulary:
 
 
 def pretrain_open_vocabulary(
-    encoder: BundledEncoder,
+    encoder: Encoder,
     out_dir: Path | str,
     *,
     data_dir: Path | str | None = None,
@@ -96,7 +96,7 @@ def pretrain_open_vocabulary(
         DataError: a source is missing; says how to install it.
         StorageError: out_dir cannot be written.
     """
-    if encoder.name != ENCODER:
+    if encoder.name != ENCODER or not has_head(encoder):
         raise EncoderError(f"The open vocabulary is made for {ENCODER!r}; {encoder.name!r} came.")
     report = on_progress or (lambda *_: None)
     wordnet, out_dir = WordNet(), Path(out_dir)
@@ -139,7 +139,7 @@ def pretrain_open_vocabulary(
 
 def _card(
     name: str,
-    encoder: BundledEncoder,
+    encoder: HeadedEncoder,
     aligner: Aligner,
     vocabulary: Vocabulary,
     metrics: dict[str, Any],
@@ -184,11 +184,11 @@ def _drawings(drawn: Sequence[ImageDataset], pairs: Sequence[FeatureSet], chosen
     )
 
 
-def _file_name(encoder: BundledEncoder, dataset: ImageDataset, split: str) -> str:
+def _file_name(encoder: HeadedEncoder, dataset: ImageDataset, split: str) -> str:
     return feature_file_name(encoder.fingerprint, dataset.fingerprint(split), split)
 
 
-def imagenet_vocabulary(encoder: BundledEncoder, wordnet: WordNet) -> Vocabulary:
+def imagenet_vocabulary(encoder: HeadedEncoder, wordnet: WordNet) -> Vocabulary:
     """The head's categories with open_clip's names and WordNet's words."""
     from open_clip import IMAGENET_CLASSNAMES
 
