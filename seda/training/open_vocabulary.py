@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seda.aligner import Aligner, PretrainedAligner, ReferenceFeatures, load_aligner, package_versions
+from seda.aligner import Aligner, PretrainedAligner, ReferenceFeatures, package_versions
 from seda.card import CROSSFIT_WEIGHTS, EVALUATION, VALIDATION, AlignerCard
 from seda.config import ModelConfig, TrainingConfig
 from seda.data.base import ImageDataset
@@ -27,9 +27,8 @@ from seda.data.wordnet import WORDS_PER_CATEGORY, CategoryWord, WordNet, imagene
 from seda.encoders.base import Encoder, HeadedEncoder, has_head
 from seda.errors import EncoderError
 from seda.journeys.reference_pictures import ReferencePictures
-from seda.making import finish_aligner
 from seda.projection.fit import MapConfig
-from seda.training.recipe import Progress, fit_and_save_maps, save_for_maps
+from seda.training.recipe import Progress, finish_with_maps, save_for_maps
 from seda.training.word_closed_forms import (
     MODEL,
     SUGGESTED,
@@ -132,9 +131,7 @@ def pretrain_open_vocabulary(
     reference, pictures = _reference(aligner, pairs, photos, words)
     pretrained = save_for_maps(aligner, card, reference, out_dir)
     _drawings(drawn, pairs, pictures).save(pretrained.folder)
-    scores = fit_and_save_maps(pretrained, map_config, report)
-    finish_aligner(out_dir, replace(card, metrics={**card.metrics, "maps": scores}))
-    return load_aligner(out_dir)
+    return finish_with_maps(pretrained, card, out_dir, map_config, report)
 
 
 def _card(

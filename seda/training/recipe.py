@@ -299,6 +299,15 @@ def _check_texts_differ(material: _Material) -> None:
         )
 
 
+def finish_with_maps(
+    pretrained: PretrainedAligner, card: AlignerCard, out_dir: Path, config: MapConfig | None, report: Progress
+) -> PretrainedAligner:
+    """Fit the maps of what `save_for_maps` gave, write the card with their scores, and put all in its place."""
+    scores = fit_and_save_maps(pretrained, config, report)
+    finish_aligner(out_dir, replace(card, metrics={**card.metrics, "maps": scores}))
+    return load_aligner(out_dir)
+
+
 def fit_and_save_maps(
     pretrained: PretrainedAligner, config: MapConfig | None, report: Progress
 ) -> dict[str, dict[str, float]]:

@@ -32,7 +32,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seda.aligner import Aligner, PretrainedAligner, ReferenceFeatures, load_aligner, package_versions
+from seda.aligner import Aligner, PretrainedAligner, ReferenceFeatures, package_versions
 from seda.card import OWN_PICTURES, SAMPLE_PICTURES, WORDS_ALONE, AlignerCard
 from seda.class_texts import fill_template, parse_class_texts
 from seda.config import ModelConfig, TrainingConfig
@@ -40,10 +40,9 @@ from seda.encoders.base import Encoder, PairedEncoder
 from seda.encoders.families import shares_space
 from seda.errors import DataError, EncoderError, FileFormatError, Stopped, StorageError
 from seda.images import find_images, read_image
-from seda.making import finish_aligner
 from seda.projection.fit import MapConfig
 from seda.storage import cache_dir, fingerprint, read_arrays, write_arrays
-from seda.training.recipe import Progress, fit_and_save_maps, save_for_maps
+from seda.training.recipe import Progress, finish_with_maps, save_for_maps
 from seda.training.word_closed_forms import (
     MODEL,
     SUGGESTED,
@@ -161,9 +160,7 @@ def pretrain_from_words(
     _tell(report, "fitting", 2, 2)
     card = _card(out_dir.name, encoder, aligner, metrics, own, names, len(images), pictures is None, seed)
     pretrained = save_for_maps(aligner, card, _reference(aligner, material, prompts[:, 0], seed), out_dir)
-    scores = fit_and_save_maps(pretrained, map_config or MapConfig.for_pictures(MAPS_AS), report)
-    finish_aligner(out_dir, replace(card, metrics={**card.metrics, "maps": scores}))
-    return load_aligner(out_dir)
+    return finish_with_maps(pretrained, card, out_dir, map_config or MapConfig.for_pictures(MAPS_AS), report)
 
 
 def _card(
