@@ -421,6 +421,7 @@ class Killer:
     def kill(self, times: int) -> dict[str, Any]:
         folder = self.new_folder()
         whole = self.live(folder)
+        self.say(f"undisturbed, {whole.ended - whole.begun:.1f} s, {len(whole.changes)} changes of the disk")
         if not whole.done:
             return {"kills": 0, "failed": 1, "problems": [f"undisturbed: {whole.failed}"], "reached": False}
         self.work.check(folder, self.options)
@@ -447,6 +448,7 @@ class Killer:
             problems += self.problems(folder, life)
             if life.done or life.failed:
                 finished += life.done
+                self.say(f"run {finished} came to its end" if life.done else life.failed)
                 others += life.done and self.work.outcome(folder) != outcome
                 shutil.rmtree(folder)
                 folder, known, waiting = self.new_folder(), frozenset(), None
@@ -460,6 +462,7 @@ class Killer:
                 }
             )
             waiting = rows[-1]
+            self.say(f"kill {len(rows)} of {times} after {rows[-1]['at_s']:.1f} s, at {rows[-1]['before'] or 'the start'}")
             if self.name == "download" and not renewed and self.rng.random() < RENEWED:
                 self.renew()
                 renewed = 2
@@ -480,6 +483,9 @@ class Killer:
             "rows": rows,
             "reached": not problems and max(lost, default=0.0) <= MOST_LOST,
         }
+
+    def say(self, what: str) -> None:
+        print(f"{self.name}: {what}", file=sys.stderr, flush=True)
 
     def moment(self, lasts: float, changes: int) -> dict[str, Any]:
         at_once = self.rng.random() < AT_ONCE
