@@ -204,8 +204,7 @@ def find_aligner(name_or_dir: str | Path) -> Path:
     Raises:
         AlignerError: there is none.
     """
-    home = aligner_home()
-    if (folder := named_aligner(str(name_or_dir), *sorted(home.glob(f"{VISITORS}/*")))) is not None:
+    if (folder := named_aligner(str(name_or_dir), *visitor_homes())) is not None:
         return folder
     folder = local_path(name_or_dir, AlignerError)
     if local_path(folder / CARD_FILE, AlignerError).is_file():
@@ -214,6 +213,11 @@ def find_aligner(name_or_dir: str | Path) -> Path:
         f"There is no aligner {str(name_or_dir)!r:.100}; known are {', '.join(list_aligners()) or 'none'}.",
         remedy="Give one of these names, or a folder that `python -m seda train` wrote.",
     )
+
+
+def visitor_homes() -> list[Path]:
+    """The homes of those who trained in the app, for who may see all of them: the operator."""
+    return sorted(aligner_home().glob(f"{VISITORS}/*"))
 
 
 def named_aligner(name: str, *homes: Path) -> Path | None:

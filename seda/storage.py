@@ -5,6 +5,7 @@ Only safetensors and JSON are read back; nothing here can execute code from a fi
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import io
@@ -14,8 +15,8 @@ import os
 import shutil
 import stat
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -33,6 +34,8 @@ MAX_ARRAYS = 5_000
 MAX_DIMENSIONS = 6
 # O_NONBLOCK: opening a pipe that nobody writes to would wait for ever
 _READ = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+MKSTEMP_SIGNS = 8  # that tempfile puts behind a prefix
+LEFT_OVER = 3600.0  # seconds; chosen here: nobody writes a file for as long
 MAX_NAME = 255  # bytes of a file's or a folder's name, as Linux, macOS and Windows have it
 
 
@@ -62,7 +65,9 @@ def write_bytes(path: Path | str, data: bytes) -> Path:
     beside: Path | None = None
     try:
         private = make_folder(path.parent)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name[:50]}.", dir=path.parent)
+        begins = f".{path.name[:50]}."
+        _sweep(path.parent, begins)
+        handle, name = tempfile.mkstemp(prefix=begins, dir=path.parent)
         beside = Path(name)
         with os.fdopen(handle, "wb") as file:
             file.write(data)
@@ -79,6 +84,15 @@ def write_bytes(path: Path | str, data: bytes) -> Path:
             remedy="Free some space or choose another folder, then try again.",
         ) from error
     return path
+
+
+def _sweep(folder: Path, begins: str) -> None:
+    """Delete what a process that was killed while it wrote a file has left beside it."""
+    for entry in os.scandir(folder):
+        if entry.name.startswith(begins) and len(entry.name) == len(begins) + MKSTEMP_SIGNS:
+            with contextlib.suppress(OSError):  # another process was faster, or it is not ours
+                if entry.is_file(follow_symlinks=False) and time.time() - entry.stat().st_mtime > LEFT_OVER:
+                    os.unlink(entry.path)
 
 
 def check_target(path: Path | str, *, folder: bool = False) -> Path:
@@ -179,7 +193,7 @@ def read_plain_file(path: Path | str, max_bytes: int) -> bytes:
     return content
 
 
-@contextmanager
+@contextlib.contextmanager
 def open_plain_file(path: Path | str) -> Iterator[BinaryIO]:
     """A file for reading; see `read_plain_file`."""
     try:

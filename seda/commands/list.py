@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from seda.card import list_aligners, read_card
+from seda.card import list_aligners, read_card, visitor_homes
 from seda.commands.shared import terminal
 from seda.commands.shared.exit_status import ANSWERED
 from seda.commands.shared.options import Commands, add_json
@@ -34,7 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     listing: dict[str, Any] = {
         "encoders": [vars(info) for info in list_encoders()],
-        "aligners": [_describe_aligner(name) for name in list_aligners()],
+        "aligners": [_describe_aligner(name) for name in list_aligners(*visitor_homes())],
         "datasets": [vars(info) for info in list_datasets()],
         "device": best_device(),
     }

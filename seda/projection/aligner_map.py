@@ -174,13 +174,15 @@ def own_config(name: str, config: MapConfig | None = None) -> MapConfig:
 
 
 def check_names(names: Sequence[str]) -> None:
-    """Refuse names of maps that are not known, before anything is computed.
+    """Refuse names of maps that are not known or come twice, before anything is computed.
 
     Raises:
         ConfigError: names them, and the known ones.
     """
     if unknown := sorted(set(names) - set(DIMENSIONS)):
         raise ConfigError(f"There is no map {', '.join(unknown)}; known are {', '.join(DIMENSIONS)}.")
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ConfigError(f"The map {', '.join(twice)} is named twice.", remedy="Name each once.")
 
 
 def fit_map(

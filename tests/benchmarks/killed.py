@@ -462,7 +462,9 @@ class Killer:
                 }
             )
             waiting = rows[-1]
-            self.say(f"kill {len(rows)} of {times} after {rows[-1]['at_s']:.1f} s, at {rows[-1]['before'] or 'the start'}")
+            self.say(
+                f"kill {len(rows)} of {times} after {rows[-1]['at_s']:.1f} s, at {rows[-1]['before'] or 'the start'}"
+            )
             if self.name == "download" and not renewed and self.rng.random() < RENEWED:
                 self.renew()
                 renewed = 2

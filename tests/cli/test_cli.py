@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from functools import partial
@@ -254,6 +255,8 @@ def test_train_then_evaluate_a_folder(capsys, tmp_path, monkeypatch):
     assert "umap-learn" in load_maps(out)
     assert main(["map", "fit", "--aligner", str(out), "--maps", "tsne"]) == WRONG_CALL
     assert "There is no map tsne; known are umap-2d" in capsys.readouterr().err
+    assert main(["map", "fit", "--aligner", str(out), "--maps", "pca-2d,timeline,pca-2d"]) == WRONG_CALL
+    assert "The map pca-2d is named twice" in capsys.readouterr().err
 
 
 def test_map_score_prints_a_row_for_every_projector(capsys, aligner_dir, monkeypatch):
@@ -291,6 +294,13 @@ def test_list(capsys):
     assert listing["device"] in ("cpu", "cuda", "mps")
     assert main(["list"]) == ANSWERED
     assert "bundled" in capsys.readouterr().out
+
+
+def test_list_has_what_visitors_kept(capsys, aligner_dir, tmp_path, monkeypatch):
+    monkeypatch.setenv("SEDA_ALIGNERS", str(tmp_path))
+    shutil.copytree(aligner_dir, tmp_path / ".visitors" / "0f" / "my-cups")
+    listed = {entry["name"]: entry["available"] for entry in answer(capsys, "list", "--json")["aligners"]}
+    assert listed["my-cups"]
 
 
 def test_help_does_not_import_torch():
