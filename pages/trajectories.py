@@ -27,7 +27,7 @@ show_messages(state)
 progress = st.container()
 if state.shown is not None:
     with errors_on_screen():
-        show_picture(state)
+        show_picture(state, state.shown)
         show_details(state)
 with errors_on_screen():
     show_examples(state)

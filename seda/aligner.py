@@ -28,6 +28,7 @@ from seda.device import check_device
 from seda.diffusion.sampling import DenoisingPath, StepEvent
 from seda.errors import FileFormatError, FingerprintError, ShapeError
 from seda.evaluation.maps import thinning
+from seda.journeys.settings import TraceSettings
 from seda.journeys.trajectory import Trajectory
 from seda.models.scaler import FeatureScaler
 from seda.stages import SemanticLearner, SemanticTranslator
@@ -270,17 +271,18 @@ class PretrainedAligner:
             item_names=tuple(item_names),
             class_names=tuple(class_names),
             center_names=tuple(self.card.class_names[index] for index in shown),
-            settings={
-                "aligner": self.card.name,
-                "encoder": self.card.encoder,
-                "encoder_fingerprint": self.card.encoder_fingerprint,
-                "template": self.card.template if template is None else template,
-                "sampling": sampling.to_dict(),
-                "scale": self.card.model.feature_norm,
-                "versions": package_versions(),
-                **({"vocabulary": "open", "center_indices": shown} if self.card.model.words else {}),
-                **({} if run.fit is None else {"hints": self.hints(run)}),
-            },
+            settings=TraceSettings(
+                aligner=self.card.name,
+                encoder=self.card.encoder,
+                encoder_fingerprint=self.card.encoder_fingerprint,
+                template=self.card.template if template is None else template,
+                sampling=sampling,
+                scale=self.card.model.feature_norm,
+                versions=package_versions(),
+                vocabulary="open" if self.card.model.words else "",
+                center_indices=tuple(shown) if self.card.model.words else (),
+                hints=() if run.fit is None else tuple(self.hints(run)),
+            ),
         )
 
     def hints(self, run: Alignment) -> list[str]:

@@ -20,7 +20,7 @@ LAYERS = (
      "seda.map_schema", "seda.picture_apart", "seda.picture_bounds", "seda.picture_worker", "seda.schema", "seda.storage"),
     ("seda.diffusion", "seda.models"),
     ("seda.stages",),
-    ("seda.journeys.trajectory", "seda.evaluation"),
+    ("seda.journeys.settings", "seda.journeys.trajectory", "seda.evaluation"),
     ("seda.aligner",),
     ("seda.data", "seda.encoders", "seda.projection"),
     ("seda.journeys", "seda.search"),

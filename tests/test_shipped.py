@@ -139,7 +139,7 @@ def test_the_stored_journey_is_what_the_shipped_aligner_draws(workbench):
     assert list(stored.maps) == list(placed)
     for name, positions in stored.maps.items():
         np.testing.assert_allclose(placed[name].states, positions.states, atol=0.05)
-    assert stored.trajectory.settings["encoder_fingerprint"] == workbench.encoder.fingerprint
+    assert stored.trajectory.settings.encoder_fingerprint == workbench.encoder.fingerprint
     again = retrace(stored, stored.trajectory.class_names, workbench, SamplingConfig())
     np.testing.assert_allclose(again.trajectory.states, stored.trajectory.states, atol=0.02)
     same = again.neighbors.indices[..., 0] == stored.neighbors.indices[..., 0]

@@ -8,8 +8,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from seda.config import SamplingConfig
 from seda.journeys.ghosts import with_ghost
 from seda.journeys.journey import Journey, Neighbors, SeedCloud
+from seda.journeys.settings import TraceSettings
 from seda.journeys.trajectory import MapPositions, Trajectory
 
 NAMES = ("coat", "sneaker", "bag", "dress", "sandal", "shirt", "trouser", "pullover", "ankle boot", "T-shirt")
@@ -68,7 +70,9 @@ def toy_journey(
         item_names=tuple(f"{names[label]} {i // classes + 1}.png" for i, label in enumerate(labels)),
         class_names=names,
         center_names=center_names or names,
-        settings={"aligner": "toy", "encoder": "none", "sampling": {"num_inference_steps": steps, "seed": seed}},
+        settings=TraceSettings(
+            aligner="toy", encoder="none", sampling=SamplingConfig(num_inference_steps=steps, seed=seed)
+        ),
     )
     reference_labels = rng.integers(0, classes, size=reference).astype(np.int16)
     cloud = centers[reference_labels] + rng.normal(size=(reference, WIDTH)) * ([0.55, 0.4] + [0.5] * (WIDTH - 2))
@@ -147,7 +151,7 @@ def _earlier(journey: Journey, space: _Space, steps: int) -> Journey:
         item_seeds=now.item_seeds[:kept],
         item_names=now.item_names[:kept],
         class_names=(f"winter {now.class_names[0]}", *now.class_names[1:]),
-        settings={**now.settings, "sampling": {"num_inference_steps": steps, "seed": 99}},
+        settings=now.settings.model_copy(update={"sampling": SamplingConfig(num_inference_steps=steps, seed=99)}),
     )
     maps = space.moved(earlier.states, texts).maps(tuple(journey.maps), earlier.hand_over)
     return replace(journey, trajectory=earlier, maps=maps, thumbnails=journey.thumbnails[:kept], neighbors=None)

@@ -150,14 +150,14 @@ def resample(states: np.ndarray, stages: np.ndarray, wanted: np.ndarray) -> np.n
 def changes_between(here: Trajectory, there: Trajectory) -> tuple[str, ...]:
     """What the run `here` does otherwise than the run `there`, as parts of a sentence; empty where nothing."""
     changes = _text_changes(there.class_names, here.class_names)
-    before, after = there.settings.get("template"), here.settings.get("template")
+    before, after = there.settings.template, here.settings.template
     if before != after:
         changes.append(f"template {quoted(str(before))} → {quoted(str(after))}")
-    before, after = (trajectory.sampling for trajectory in (there, here))
     for key, label in SETTINGS.items():
-        if before.get(key) != after.get(key):
+        earlier, now = (getattr(trajectory.settings.sampling, key, None) for trajectory in (there, here))
+        if earlier != now:
             noise = " (other noise)" if key == "seed" else ""
-            changes.append(f"{label} {_shown(before.get(key))} → {_shown(after.get(key))}{noise}")
+            changes.append(f"{label} {_shown(earlier)} → {_shown(now)}{noise}")
     return tuple(changes)
 
 

@@ -12,7 +12,9 @@ import numpy as np
 
 from seda.errors import ConfigError, FileFormatError, ShapeError
 from seda.journeys.replay_schema import FORMAT, FORMAT_VERSION, MAX_THUMBNAIL, REMEDY, check_replay
+from seda.journeys.settings import TraceSettings
 from seda.journeys.trajectory import MAP_ARRAYS, MapPositions, Trajectory, check_stages
+from seda.schema import check
 from seda.storage import arrays_from_bytes, arrays_to_bytes, read_arrays, write_bytes
 
 if TYPE_CHECKING:
@@ -259,7 +261,7 @@ class Journey:
             "item_names": trajectory.item_names,
             "class_names": trajectory.class_names,
             "center_names": trajectory.center_names,
-            "settings": dict(trajectory.settings),
+            "settings": trajectory.settings.to_dict(),
             # a list, because the order of the maps counts and a JSON object is written sorted
             "maps": [{"name": name, "about": dict(positions.about)} for name, positions in self.maps.items()],
             "reference_total": self.reference_total,
@@ -302,7 +304,7 @@ class Journey:
                 item_names=tuple(metadata["item_names"]),
                 class_names=tuple(metadata["class_names"]),
                 center_names=tuple(metadata["center_names"]),
-                settings=metadata["settings"],
+                settings=check(TraceSettings, metadata["settings"], f"The settings of {name}"),
             )
             _check_finite(arrays)
             return cls(

@@ -17,6 +17,7 @@ from seda.array_layout import ArrayLayout
 from seda.class_texts import MAX_TEXTS
 from seda.config import SamplingConfig
 from seda.errors import FileFormatError
+from seda.journeys.settings import TraceSettings
 from seda.schema import Count, Line, OpenSchema, Schema, Text, check
 from seda.storage import ArrayInfo
 
@@ -80,21 +81,6 @@ LAYOUT = ArrayLayout(
 Names = tuple[Line, ...]
 
 
-class Settings(OpenSchema):
-    """How a journey was made; further settings stay as they are."""
-
-    aligner: Line = ""
-    encoder: Annotated[str, Field(max_length=1000)] = ""
-    encoder_fingerprint: Line = ""
-    template: Text = ""
-    scale: Annotated[float, Field(ge=0, le=1e6)] = 0.0
-    vocabulary: Line = ""
-    center_indices: Annotated[tuple[Count, ...], Field(max_length=LIMITS["c"])] = ()
-    hints: Annotated[tuple[Line, ...], Field(max_length=LIMITS["n"])] = ()
-    sampling: SamplingConfig | None = None
-    versions: dict[Line, Line] = Field(default_factory=dict)
-
-
 class About(OpenSchema):
     """What a map says of itself."""
 
@@ -143,7 +129,7 @@ class ReplayMetadata(Schema):
     item_names: Annotated[Names, Field(min_length=1, max_length=LIMITS["n"])]
     class_names: Annotated[Names, Field(min_length=1, max_length=LIMITS["k"])]
     center_names: Annotated[Names, Field(max_length=LIMITS["c"])]
-    settings: Settings
+    settings: TraceSettings
     maps: Annotated[tuple[MapEntry, ...], Field(min_length=1, max_length=MAX_MAPS)]
     reference_total: Count
     neighbors: Sheet | None

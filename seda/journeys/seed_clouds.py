@@ -57,7 +57,7 @@ def seed_cloud(
     sampling = sampling_of(journey)
     seeds = [(sampling.seed + number) % (SamplingConfig.MAX_SEED + 1) for number in range(count)]
     own = int(trajectory.item_seeds[item])
-    template = str(trajectory.settings.get("template", aligner.card.template))
+    template = aligner.card.template if trajectory.settings.template is None else trajectory.settings.template
     runs = aligner.trace(
         torch.from_numpy(trajectory.image_features[item : item + 1]).expand(count, -1),
         workbench.encode_class_texts(trajectory.class_names, template),

@@ -169,7 +169,7 @@ def retrace(
         SedaError: as `trace_images`.
     """
     earlier, aligner = journey.trajectory, workbench.aligner
-    aligner.check_encoder(str(earlier.settings.get("encoder")), str(earlier.settings.get("encoder_fingerprint")))
+    aligner.check_encoder(earlier.settings.encoder, earlier.settings.encoder_fingerprint)
     template = aligner.card.template if template is None else template
     trajectory = aligner.trace(
         torch.from_numpy(earlier.image_features),
@@ -212,7 +212,7 @@ def _shown_labels(trajectory: Trajectory, labels: np.ndarray) -> np.ndarray:
     if not trajectory.open_vocabulary:
         return labels.astype(np.int16)
     shown = np.full(int(labels.max(initial=0)) + 1, -1, np.int16)
-    for index, center in enumerate(trajectory.settings["center_indices"]):
+    for index, center in enumerate(trajectory.settings.center_indices):
         if center < len(shown):
             shown[center] = index
     return shown[labels]
@@ -384,10 +384,10 @@ def on_own_maps(journey: Journey, workbench: Workbench) -> Journey:
 def _is_traced_with(journey: Journey, aligner: PretrainedAligner) -> bool:
     found, centers = journey.trajectory.class_centers, aligner.aligner.class_centers.cpu().numpy()
     if journey.trajectory.open_vocabulary:  # those that were shown
-        indices = journey.trajectory.settings.get("center_indices")
-        if not isinstance(indices, list) or not all(type(i) is int and 0 <= i < len(centers) for i in indices):
+        indices = journey.trajectory.settings.center_indices
+        if any(index >= len(centers) for index in indices):
             return False
-        centers = centers[indices]
+        centers = centers[list(indices)]
     return found.shape == centers.shape and np.allclose(found, centers, atol=1e-3)
 
 
@@ -398,25 +398,22 @@ def check_traced_with(journey: Journey, aligner: PretrainedAligner) -> None:
     """
     if not _is_traced_with(journey, aligner):
         raise FingerprintError(
-            f"The journey was traced with the aligner {journey.trajectory.settings.get('aligner')!r}, not with this "
+            f"The journey was traced with the aligner {journey.trajectory.settings.aligner!r}, not with this "
             f"{aligner.card.name!r}.",
             remedy="Choose that aligner, or trace the pictures again.",
         )
 
 
 def sampling_of(journey: Journey) -> SamplingConfig:
-    """How a journey was drawn, from its settings.
+    """How a journey was drawn.
 
     Raises:
-        ConfigError: the settings do not say, or say what is not allowed; a replay may hold anything.
+        ConfigError: its settings do not say.
     """
-    values = journey.trajectory.settings.get("sampling")
-    if not isinstance(values, Mapping):
-        raise ConfigError(
-            f"The journey does not say how it was drawn (its sampling is {values!r:.80}).",
-            remedy="Trace the pictures again.",
-        )
-    return SamplingConfig.from_dict(values)
+    sampling = journey.trajectory.settings.sampling
+    if sampling is None:
+        raise ConfigError("The journey does not say how it was drawn.", remedy="Trace the pictures again.")
+    return sampling
 
 
 def content_seed(item: NamedImage) -> int:

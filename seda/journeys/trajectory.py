@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from seda.errors import ConfigError, ShapeError
+from seda.journeys.settings import TraceSettings
 
 MAP_KINDS = ("umap", "pca", "timeline", "umap-learn", "words")
 MAP_LABELS = {  # maps that an aligner or a journey may have, in the order of the screen
@@ -53,7 +54,7 @@ class Trajectory:
         item_names: n file or sample names.
         class_names: k class texts, as typed.
         center_names: c names of the training classes whose centers span the semantic space, or of those that are shown.
-        settings: JSON values that say how this was made (aligner, encoder, sampling).
+        settings: how this was made.
 
     Shapes: n items, s states, d feature width, D width of image features, k class texts, c category centers.
     """
@@ -70,7 +71,7 @@ class Trajectory:
     item_names: tuple[str, ...]
     class_names: tuple[str, ...]
     center_names: tuple[str, ...]
-    settings: Mapping[str, Any]
+    settings: TraceSettings
 
     def __post_init__(self) -> None:
         n, s, d = self.states.shape
@@ -95,24 +96,15 @@ class Trajectory:
         check_stages(self.stages)
 
     @property
-    def sampling(self) -> Mapping[str, Any]:
-        """How it was drawn, from the settings; empty where they do not say: a replay may hold anything."""
-        told = self.settings.get("sampling") if isinstance(self.settings, Mapping) else None
-        return told if isinstance(told, Mapping) else {}
-
-    @property
     def open_vocabulary(self) -> bool:
         """Whether the centers are those that these paths came near, of many more."""
-        return isinstance(self.settings, Mapping) and self.settings.get("vocabulary") == "open"
+        return self.settings.vocabulary == "open"
 
     @property
     def hints(self) -> tuple[str, ...]:
         """For each item the category that it looks like most where none of the class texts fits it, else ""."""
-        told = self.settings.get("hints") if isinstance(self.settings, Mapping) else None
-        count = len(self.item_names)
-        if not isinstance(told, list | tuple) or len(told) != count or not all(isinstance(one, str) for one in told):
-            return ("",) * count
-        return tuple(told)
+        told, count = self.settings.hints, len(self.item_names)
+        return told if len(told) == count else ("",) * count  # a replay may hold anything
 
     @property
     def hand_over(self) -> int:

@@ -149,7 +149,7 @@ def _build(journey: Journey) -> dict[str, Any]:
         "similarities": similarity_part,
         "ghost": None if journey.ghost is None else _ghost_part(journey, journey.ghost),
         "clouds": [_cloud_part(journey, cloud, similarity_part["classes"]) for cloud in journey.clouds],
-        "settings": _settings(trajectory.settings),
+        "settings": _settings(trajectory.settings.to_dict()),
     }
     payload["neighbors"] = _neighbor_part(journey.neighbors, PAYLOAD_LENGTH - _length(payload))
     # Over the finished content: whatever is drawn differently gets another identity in the browser.

@@ -28,7 +28,7 @@ def choose_samples(state: AppState) -> None:
     if state.samples is None:
         state.samples = tuple(sample.key for sample in available if kind_of(sample) == first)[:SAMPLES_AT_FIRST]
     kinds = sample_kinds()
-    kind = first
+    kind: str | None = first
     if len(kinds) > 1:
         kind = st.pills(
             "Kind of samples", kinds, required=True, label_visibility="collapsed",
@@ -56,7 +56,8 @@ def choose_samples(state: AppState) -> None:
 
 def _tick(state: AppState, kind: str, everything: bool) -> None:
     """Tick all samples of a kind, as far as MAX_PICTURES go, or none of them; those of other kinds stay."""
-    others = [sample.key for sample in cache.samples() if sample.key in state.samples and kind_of(sample) != kind]
+    chosen = state.samples or ()
+    others = [sample.key for sample in cache.samples() if sample.key in chosen and kind_of(sample) != kind]
     own = [sample.key for sample in cache.samples() if kind_of(sample) == kind]
     ticked = own[: max(MAX_PICTURES - len(others), 0)] if everything else []
     for key in own:

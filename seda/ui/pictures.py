@@ -19,7 +19,8 @@ from seda.ui.state import PictureFile
 
 THUMBNAIL = 112  # px; shown at half of it
 TILE = 96  # px, of a picture in a strip
-_In, _Out = TypeVar("_In"), TypeVar("_Out")
+_In = TypeVar("_In")
+_Out = TypeVar("_Out")
 # a phone photo takes a third of a second of one core; chosen here: two threads on a small machine, half of a large one
 _readers = ThreadPoolExecutor(max(2, (os.cpu_count() or 2) // 2), "seda-pictures")
 

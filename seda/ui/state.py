@@ -229,7 +229,8 @@ class AppState:
     def remember(self, address: str) -> None:
         """Keep what is shown for a return to its address: the latest MAX_VISITED in VISITED_BYTES, the one before in any case."""
         self.visited.pop(address, None)
-        self.visited[address] = self.shown
+        if self.shown is not None:
+            self.visited[address] = self.shown
         while len(self.visited) > 2 and (len(self.visited) > MAX_VISITED or self._visited_bytes() > VISITED_BYTES):
             del self.visited[next(iter(self.visited))]
 

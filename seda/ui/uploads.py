@@ -129,9 +129,8 @@ def _show(state: AppState, page: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(f"{len(looks)} picture{'s' if len(looks) > 1 else ''}", width="content")
         st.button("Remove all", key=f"{page}.forget", type="tertiary", on_click=_remove_all, args=(state,))
-    height = 236 if len(looks) > MANY else "content"
     with (
-        st.container(height=height, border=False, key=f"{page}.tiles"),
+        st.container(height=236 if len(looks) > MANY else "content", border=False, key=f"{page}.tiles"),
         st.container(horizontal=True, gap="xsmall"),
     ):
         for place, look in enumerate(looks):

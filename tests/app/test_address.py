@@ -93,7 +93,7 @@ def test_a_link_brings_samples_settings_and_view_back(open_app):
     assert (state.shown.origin, state.shown.source.kind) == ("run", SAMPLES)
     assert state.shown.journey.trajectory.item_names == ("green disc 101", "red square 100")
     assert state.shown.start == PlayerState(3, (1,), "umap-3d")
-    assert state.shown.journey.trajectory.settings["template"] == "a drawn {}"
+    assert state.shown.journey.trajectory.settings.template == "a drawn {}"
     assert "template “a drawn {}”" in said(app, "caption")
     assert app.segmented_control(key="trajectories.source").value == "Samples"
     assert app.text_input(key="trajectories.template").value == "a drawn {}"
@@ -359,7 +359,7 @@ def test_the_template_is_used_checked_and_told(changed):
     changed.text_input(key="trajectories.template").set_value("a photo of a {}").run()
     press(changed)
     after = state_of(changed).shown.journey
-    assert after.trajectory.settings["template"] == "a photo of a {}"
+    assert after.trajectory.settings.template == "a photo of a {}"
     assert (before.trajectory.class_text_features != after.trajectory.class_text_features).any()
     assert changed.query_params["template"] == "a photo of a {}"
     changed.text_input(key="trajectories.template").set_value("a photo").run()

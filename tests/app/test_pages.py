@@ -18,6 +18,7 @@ from seda.errors import FingerprintError
 from seda.export import FORMATS, ExportFormat, export_format
 from seda.journeys.journey import Journey
 from seda.projection import refit
+from seda.storage import arrays_from_bytes, arrays_to_bytes
 from seda.ui import cache
 from seda.ui.state import TraceRequest
 from seda.ui.trajectories.links import SAMPLES, Source
@@ -218,17 +219,18 @@ def test_replays_that_make_no_sense_are_said(open_app):
     moved = replace(journey.positions, about={**journey.positions.about, "drift": {"median": "far"}})
     timeless = toy_journey(seed=1)
     timeless.trajectory.stages[:] = 0
-    odd = replace(journey.trajectory, settings={"sampling": "none", "scale": [1]})
+    arrays, metadata = arrays_from_bytes(journey.to_bytes(), "it")
+    odd = arrays_to_bytes(arrays, metadata | {"settings": {"sampling": "none", "scale": [1]}})
     app = open_app()
     for number, (broken, words) in enumerate(
         [
-            (replace(journey, maps={"umap-2d": nowhere}), "not finite"),
-            (timeless, "incomplete replay"),
-            (replace(journey, maps={"umap-2d": moved}), ""),
-            (replace(journey, trajectory=odd), "settings.scale"),
+            (replace(journey, maps={"umap-2d": nowhere}).to_bytes(), "not finite"),
+            (timeless.to_bytes(), "incomplete replay"),
+            (replace(journey, maps={"umap-2d": moved}).to_bytes(), ""),
+            (odd, "settings.scale"),
         ]
     ):
-        app.file_uploader(key="trajectories.replay").set_value((f"{number}.safetensors", broken.to_bytes(), "")).run()
+        app.file_uploader(key="trajectories.replay").set_value((f"{number}.safetensors", broken, "")).run()
         assert words in errors(app)
     assert state_of(app).shown.origin == "replay"
 
@@ -266,7 +268,7 @@ def test_another_sampler_and_seed_change_the_path(after_a_run):
     after_a_run.number_input(key="trajectories.seed").set_value(5).run()
     press(after_a_run)
     after = state_of(after_a_run).shown.journey
-    assert after.trajectory.settings["sampling"]["seed"] == 5
+    assert after.trajectory.settings.sampling.seed == 5
     assert (before.positions.states != after.positions.states).any()
     caption = said(after_a_run, "caption")
     assert "sampler ddpm" in caption and "seed 5" in caption and "reference points" in caption
@@ -310,8 +312,7 @@ def test_the_number_of_chosen_samples_is_that_of_the_boxes(open_app):
 
 def test_a_replay_without_settings_is_said_when_it_is_repeated(after_a_run):
     journey = state_of(after_a_run).shown.journey
-    told = {name: value for name, value in journey.trajectory.settings.items() if name != "sampling"}
-    odd = replace(journey.trajectory, settings=told)
+    odd = replace(journey.trajectory, settings=journey.trajectory.settings.model_copy(update={"sampling": None}))
     content = replace(journey, trajectory=odd).to_bytes()
     after_a_run.file_uploader(key="trajectories.replay").set_value(("odd.safetensors", content, "")).run()
     state_of(after_a_run).view = PlayerState(2, (0,), "pca-2d")
@@ -334,7 +335,7 @@ def test_pictures_of_another_encoder_are_looked_at_anew_or_asked_for(open_app):
     """Two aligners with encoders of their own: samples are read again; a stored example has no pictures to read."""
     journey = state_of(open_app()).shown.journey
     other = SimpleNamespace(encoder=SimpleNamespace(fingerprint="f" * 16, name="other"))
-    same = SimpleNamespace(encoder=SimpleNamespace(fingerprint=journey.trajectory.settings["encoder_fingerprint"]))
+    same = SimpleNamespace(encoder=SimpleNamespace(fingerprint=journey.trajectory.settings.encoder_fingerprint))
     keys = tuple(sample.key for sample in cache.samples())[:2]
     request = TraceRequest(journey, Source(SAMPLES, keys), "a, b", "", "other", SamplingConfig())
     assert _seen_anew(request, same) is request
@@ -351,7 +352,7 @@ def test_a_new_sampler_is_on_the_page_and_a_path_family_switches_off_what_it_ign
     sampler.set_value("new").run()
     assert app.slider(key="trajectories.eta").disabled
     press(use_samples(app))
-    assert errors(app) == "" and state_of(app).shown.journey.trajectory.settings["sampling"]["sampler"] == "new"
+    assert errors(app) == "" and state_of(app).shown.journey.trajectory.settings.sampling.sampler == "new"
     card = cache.card("open-vocabulary")
     bridge = replace(card, model=replace(card.model, path="bridge"))
     monkeypatch.setattr(cache, "card", lambda name: bridge)

@@ -700,6 +700,7 @@ def configuration(config: dict[str, Any], rng: random.Random) -> dict[str, Any]:
 def _replay(kind: str) -> bytes:
     from dataclasses import replace
 
+    from seda.journeys.settings import TraceSettings
     from tests.toy import toy_journey
 
     if kind == "as large as may be":
@@ -710,7 +711,9 @@ def _replay(kind: str) -> bytes:
     if kind == "names":
         trajectory = replace(
             journey.trajectory, item_names=tuple(NAMES[n % len(NAMES)] for n in range(200)), class_names=NAMES[:4], center_names=NAMES[4:8],
-            settings={name: name for name in NAMES} | {"hints": [NAMES[n % len(NAMES)] for n in range(200)]},
+            settings=TraceSettings.model_construct(
+                **{name: name for name in NAMES}, hints=tuple(NAMES[n % len(NAMES)] for n in range(200))
+            ),
         )  # fmt: skip
         return replace(journey, trajectory=trajectory, title=NAMES[3], note=NAMES[1] * 20).to_bytes()
     if kind == "sheet":

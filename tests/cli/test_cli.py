@@ -210,8 +210,8 @@ def test_trace_writes_page_table_and_replay(capsys, aligner_dir, pictures, tmp_p
     journey = Journey.load(tmp_path / "journey.safetensors")
     assert journey.trajectory.states.shape[:2] == (6, 2 * 4 + 3)
     assert journey.trajectory.class_names == ("<i>x</i>", *CLASSES)
-    assert journey.trajectory.settings["sampling"]["sampler"] == "ddpm"
-    assert journey.trajectory.settings["template"] == "a drawing of a {}"
+    assert journey.trajectory.settings.sampling.sampler == "ddpm"
+    assert journey.trajectory.settings.template == "a drawing of a {}"
     assert journey.neighbors.indices.shape == (6, 2 * 4 + 3, 6) and journey.neighbors.sheet
     assert "<i>x</i>" not in (tmp_path / "journey.html").read_text(encoding="utf-8")
 

@@ -15,6 +15,7 @@ from seda.evaluation.sentences import (
     quoted,
     statistic,
 )
+from seda.journeys.settings import TraceSettings
 from seda.journeys.trajectory import Trajectory
 from tests.toy import toy_journey
 
@@ -35,7 +36,7 @@ def path(*nearest: int, answer=ANSWER, names=NAMES) -> Trajectory:
         class_probabilities=np.array([answer], np.float32), class_text_features=np.eye(3, dtype=np.float32)[: len(names)],
         class_centers=np.eye(3, dtype=np.float32)[::-1].copy(), image_features=np.zeros((1, 4), np.float32),
         item_seeds=np.zeros(1, np.int64), item_names=("a",), class_names=names, center_names=("Bag", "Coat", "Shirt"),
-        settings={},
+        settings=TraceSettings(),
     )  # fmt: skip
 
 

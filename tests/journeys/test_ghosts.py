@@ -5,12 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from seda.config import SamplingConfig
 from seda.journeys.ghosts import changes_between, matching_items, resample, with_ghost
 from seda.journeys.journey import Journey
+from seda.journeys.settings import TraceSettings
 from seda.journeys.trajectory import Trajectory
 from tests.toy import toy_journey
 
-SAMPLING = {"sampler": "ddim", "num_inference_steps": 8, "strength": 0.6, "eta": 0.0, "guidance": 3.0, "seed": 0}
+SAMPLING = SamplingConfig("ddim", num_inference_steps=8, strength=0.6, eta=0.0, guidance=3.0, seed=0)
 
 
 def change(journey: Journey, **changes) -> Journey:
@@ -18,7 +20,7 @@ def change(journey: Journey, **changes) -> Journey:
 
 
 def settings(journey: Journey, template: str = "{}", **sampling) -> Journey:
-    return change(journey, settings={"template": template, "sampling": SAMPLING | sampling})
+    return change(journey, settings=TraceSettings(template=template, sampling=replace(SAMPLING, **sampling)))
 
 
 def pair(**changes) -> tuple[Journey, Journey]:
@@ -142,4 +144,4 @@ def test_what_differs_is_said():
         "guidance 2.5 → 3",
         "seed 3 → 0 (other noise)",
     )
-    assert "sampler unknown → ddim" in changes(replace(now, settings={"sampling": "none"}))
+    assert "sampler unknown → ddim" in changes(replace(now, settings=TraceSettings()))

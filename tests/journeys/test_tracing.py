@@ -15,8 +15,10 @@ from seda.images import read_images
 from seda.journeys.journey import Journey
 from seda.journeys.reference_pictures import FILE, ReferencePictures
 from seda.journeys.seed_clouds import MAX_CLOUDS, seed_cloud, spread, with_cloud
+from seda.journeys.settings import TraceSettings
 from seda.journeys.tracing import Workbench, refit_journey, retrace, sampling_of, trace_images
 from seda.projection import load_maps, refit
+from seda.schema import check
 from tests.tiny import CLASSES
 
 NAMES = (*CLASSES, "a toy")
@@ -40,7 +42,7 @@ def journey(workbench, images):
 
 def settings(journey: Journey, **changes) -> Journey:
     trajectory = journey.trajectory
-    return replace(journey, trajectory=replace(trajectory, settings={**trajectory.settings, **changes}))
+    return replace(journey, trajectory=replace(trajectory, settings=trajectory.settings.model_copy(update=changes)))
 
 
 def assert_same_paths(found: Journey, expected: Journey):
@@ -71,9 +73,9 @@ def test_another_encoder_is_refused(journey, workbench):
 
 
 def test_the_template_is_used_written_down_and_checked_first(journey, workbench, images):
-    assert journey.trajectory.settings["template"] == "a drawing of a {}"
+    assert journey.trajectory.settings.template == "a drawing of a {}"
     own = trace_images(images, NAMES, workbench, SAMPLING)
-    assert own.trajectory.settings["template"] == workbench.aligner.card.template == "{}"
+    assert own.trajectory.settings.template == workbench.aligner.card.template == "{}"
     assert not np.allclose(own.trajectory.class_text_features, journey.trajectory.class_text_features, atol=0.1)
     with pytest.raises(ClassTextError, match=r"holds \{\} 0 times"):
         trace_images([], NAMES, workbench, SAMPLING, template="a photo")
@@ -124,7 +126,7 @@ def test_each_seed_of_a_cloud_is_a_run_of_its_own(journey, workbench, images):
     np.testing.assert_allclose(cloud.high, np.quantile(cosines, 0.9, axis=0), atol=1e-4)
     states = np.stack([run.states[4] for run in runs])
     apart = np.sqrt(np.mean([np.square(one - states.mean(0)).sum(-1) for one in states], axis=0))
-    np.testing.assert_allclose(cloud.spread, apart / journey.trajectory.settings["scale"], atol=1e-4)
+    np.testing.assert_allclose(cloud.spread, apart / journey.trajectory.settings.scale, atol=1e-4)
     assert cloud.spread[0] == pytest.approx(0, abs=1e-5) and cloud.spread.max() > 0.1
     assert cloud.ends.tolist() == [int(run.class_similarities()[4, -1].argmax()) for run in runs]
     assert cloud.answers.tolist() == [int(run.class_probabilities[4].argmax()) for run in runs]
@@ -168,14 +170,13 @@ def test_how_a_journey_was_drawn(journey):
     assert sampling_of(journey) == SAMPLING
     with pytest.raises(ConfigError, match="does not say how it was drawn"):
         sampling_of(settings(journey, sampling=None))
-    with pytest.raises(ConfigError, match="unknown settings"):
-        sampling_of(settings(journey, sampling={"speed": 3}))
-    with pytest.raises(ConfigError):
-        sampling_of(settings(journey, sampling={"seed": "x"}))
-    for name, value in {"seed": 0.5, "num_inference_steps": 5.0, "eta": True}.items():
-        with pytest.raises(ConfigError, match=f"{name} is {value}"):
-            sampling_of(settings(journey, sampling={name: value}))
-    assert sampling_of(settings(journey, sampling={"strength": 1})).strength == 1
+    told = {"aligner": "tiny", "later": [1], "sampling": {"strength": 1}}
+    assert check(TraceSettings, told, "it").sampling.strength == 1
+    assert check(TraceSettings, told, "it").to_dict()["later"] == [1]  # of a later version
+    wrong = {"seed": 0.5, "num_inference_steps": 5.0, "eta": True, "strength": 2.0, "speed": 3, "sampler": "none"}
+    for name, value in wrong.items():
+        with pytest.raises(FileFormatError, match=f"{name}|{value}"):
+            check(TraceSettings, {"sampling": {name: value}}, "it")
 
 
 def test_spread_of_points_on_an_axis():

@@ -21,11 +21,11 @@ def choose(state: AppState, search: SearchState) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         search.direction = st.segmented_control(
             "Search", [WORDS, PICTURE], required=True, key=begin_widget("search.direction", search.direction)
-        )
+        ) or search.direction  # fmt: skip
         search.place = st.segmented_control(
             "Among", [SAMPLES, UPLOAD], required=True, key=begin_widget("search.place", search.place),
-            format_func={SAMPLES: "Samples", UPLOAD: "Uploads of this session"}.get,
-        )  # fmt: skip
+            format_func=lambda place: "Samples" if place == SAMPLES else "Uploads of this session",
+        ) or search.place  # fmt: skip
         if search.place == SAMPLES:
             _choose_kinds(state, search)
     if search.place == UPLOAD:

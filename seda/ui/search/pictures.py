@@ -48,14 +48,15 @@ def forget_gone(state: AppState, search: SearchState) -> None:
 
 
 def _read(key: str, files: Sequence[PictureFile], labels: Sequence[str]) -> Pictures:
-    read, failures = [], []
+    read: list[tuple[PictureFile, str, str]] = []
+    failures: list[ImageFailure] = []
     for file, label, look in zip(files, labels, one_by_one(_thumbnail, files), strict=True):
         if isinstance(look, ImageError):
             failures.append(ImageFailure(file.name, str(look)))
         else:
             read.append((file, label, look))
-    columns = zip(*read, strict=True) if read else ((), (), ())
-    return Pictures(key, *(tuple(column) for column in columns), tuple(failures))
+    files, labels, thumbnails = zip(*read, strict=True) if read else ((), (), ())
+    return Pictures(key, files, labels, thumbnails, tuple(failures))
 
 
 def _thumbnail(file: PictureFile) -> str | ImageError:

@@ -65,7 +65,7 @@ def _show_pictures(found: Found, hits: Sequence[Hit], score: Callable[[float], s
 
 
 def _show_words(found: Found, hits: Sequence[Hit], score: Callable[[float], str]) -> None:
-    label = found.pictures.labels[found.picture]
+    label = "" if found.picture is None else found.pictures.labels[found.picture]
     rows = []
     for rank, hit in enumerate(hits, start=1):
         word = found.scores.words[hit.index]

@@ -9,12 +9,13 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from typing import Any
+from typing import Any, cast
 
 from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse
 from streamlit import get_option, runtime
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 
 from seda.card import aligner_home
 from seda.storage import free_mb
@@ -145,7 +146,8 @@ class Gate:
 
 def _held(session: str) -> tuple[int, int]:
     """Number and bytes of the files that Streamlit holds for a session."""
-    files = runtime.get_instance().uploaded_file_mgr.file_storage.get(session, {})
+    manager = cast(MemoryUploadedFileManager, runtime.get_instance().uploaded_file_mgr)  # of Streamlit's own server
+    files = manager.file_storage.get(session, {})
     return len(files), sum(len(file.data) for file in list(files.values()))
 
 

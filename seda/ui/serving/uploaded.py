@@ -43,5 +43,7 @@ def show_lost(key: str) -> None:
 def _listed(
     files: UploadedFile | DeletedFile | Sequence[UploadedFile | DeletedFile] | None,
 ) -> Sequence[UploadedFile | DeletedFile]:
-    # a placeholder is a tuple, too
-    return files if isinstance(files, list) else [] if files is None else [files]
+    if files is None:
+        return []
+    # a placeholder is a sequence, too
+    return files if isinstance(files, Sequence) and not isinstance(files, DeletedFile) else [files]

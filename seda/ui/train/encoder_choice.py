@@ -40,7 +40,7 @@ def choose_encoder(choice: EncoderChoice) -> tuple[str, str]:
     choice.kind = st.segmented_control(
         "Encoder", kinds, required=True, label_visibility="collapsed",
         key=begin_widget("train.encoder.kind", choice.kind),
-    )  # fmt: skip
+    ) or choice.kind  # fmt: skip
     if form := NAMED.get(choice.kind):
         return form.name, form.description
     if choice.kind == OPEN_CLIP:

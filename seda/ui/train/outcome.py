@@ -45,9 +45,8 @@ def _about(record: TrainingRecord) -> list[str]:
     return [f"encoder {record.encoder}", what, f"seed {record.config.seed}"]
 
 
-def show_stopped(train: TrainState) -> None:
+def show_stopped(train: TrainState, request: TrainRequest) -> None:
     """A training that waits: go on, take what is there, or give up."""
-    request = train.stopped
     record = request.record
     history = read_history(folder_of(record.name, own_home()))
     show_heading(record)
@@ -116,9 +115,8 @@ def _discard(train: TrainState, name: str) -> None:
         train.problem, train.confirm = error, ""
 
 
-def show_finished(state: AppState, train: TrainState) -> None:
+def show_finished(state: AppState, train: TrainState, finished: Finished) -> None:
     """The card's headline figures, and what becomes of the aligner."""
-    finished = train.finished
     card, record = finished.card, finished.request.record
     show_heading(record)
     took = f" It took {finished.seconds:.0f} s." if finished.seconds >= 1 else ""
@@ -140,9 +138,9 @@ def show_finished(state: AppState, train: TrainState) -> None:
             if finished.request.uploads is not None
             else "Keeps it, and lets samples travel to its class texts.",
         ):  # fmt: skip
-            _to_the_picture(state, train)
+            _to_the_picture(state, train, finished)
         if not finished.kept:
-            st.button("Keep", icon=":material/save:", key="train.keep", on_click=_keep, args=(train,))
+            st.button("Keep", icon=":material/save:", key="train.keep", on_click=_keep, args=(train, finished))
             train.shared = st.toggle(
                 "For everyone", key=begin_widget("train.shared", train.shared),
                 help="Off: the aligner is yours, in this browser. On: everyone who uses this server can use it, with its class "
@@ -159,11 +157,10 @@ def show_finished(state: AppState, train: TrainState) -> None:
     show_history(st.empty(), finished.history, max(record.config.max_epochs, 1), "train.chart")
 
 
-def _keep(train: TrainState) -> bool:
-    """Whether it lies in the aligners' home now."""
-    finished = train.finished
+def _keep(train: TrainState, finished: Finished) -> None:
+    """Let it lie in the aligners' home; where that fails, the state says why."""
     if finished.kept:
-        return True
+        return
     try:
         unfinished.keep(
             finished.request.record.name,
@@ -173,9 +170,8 @@ def _keep(train: TrainState) -> bool:
         )
     except SedaError as error:
         train.problem = error
-        return False
+        return
     train.finished, train.problem, train.confirm = replace(finished, kept=True), None, ""
-    return True
 
 
 def _add_pictures(finished: Finished, folder: Path) -> None:
@@ -190,11 +186,12 @@ def _another(train: TrainState) -> None:
     train.clear()
 
 
-def _to_the_picture(state: AppState, train: TrainState) -> None:
+def _to_the_picture(state: AppState, train: TrainState, finished: Finished) -> None:
     """Let the uploads that it was trained on, or samples, travel on the trajectories page to its class texts."""
-    if not _keep(train):
+    _keep(train, finished)
+    if train.problem is not None:
         st.rerun()
-    card, uploads = train.finished.card, train.finished.request.uploads
+    card, uploads = finished.card, finished.request.uploads
     state.aligner, state.template, state.class_text = card.name, "", ", ".join(card.first_classes)
     if uploads is not None:
         state.uploads = tuple(PictureFile(*file) for file in uploads.files[:MAX_PICTURES])

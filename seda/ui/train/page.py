@@ -38,19 +38,19 @@ def show_train(state: AppState, train: TrainState) -> None:
     choosing = not isinstance(train.pending, TrainRequest) and train.finished is None and train.stopped is None
     # the same place: while a training runs, the controls are gone and not only grey
     with st.container(key="train.choose") if choosing else st.empty():
-        if choosing and train.again is None:
-            _choose(train)
+        if choosing and train.again is not None:
+            _upload_again(train, train.again)
         elif choosing:
-            _upload_again(train)
+            _choose(train)
     if not choosing and train.problem is not None:
         show_error(train.problem)
     if isinstance(train.pending, TrainRequest):
         show_heading(train.pending.record)
         run_pending(train)
     elif train.finished is not None:
-        show_finished(state, train)
+        show_finished(state, train, train.finished)
     elif train.stopped is not None:
-        show_stopped(train)
+        show_stopped(train, train.stopped)
 
 
 def _choose(train: TrainState) -> None:
@@ -188,9 +188,8 @@ def _config(train: TrainState, count: int) -> TrainingConfig:
     return TrainingConfig.for_pictures(count, seed=train.seed, epochs=train.epochs)
 
 
-def _upload_again(train: TrainState) -> None:
+def _upload_again(train: TrainState, record: TrainingRecord) -> None:
     """Before a training on uploads goes on in a new session, whose memory does not have them."""
-    record = train.again
     show_heading(record)
     st.info(
         "Uploads are never kept on the server. To go on, upload the same pictures to the same classes again.",

@@ -47,7 +47,7 @@ def choose_pictures(train: TrainState, *, words_possible: bool, words_first: boo
     source = train.source if train.source in options else options[0]
     set_widget(_SOURCE_KEY, source)
     st.segmented_control(
-        "Pictures", options, required=True, label_visibility="collapsed", format_func=_SOURCES.get, key=_SOURCE_KEY,
+        "Pictures", options, required=True, label_visibility="collapsed", format_func=lambda source: _SOURCES[source], key=_SOURCE_KEY,
         on_change=_remember_source, args=(train,),
     )  # fmt: skip
     if source == UPLOADS:

@@ -220,7 +220,7 @@ def _train_on_pictures(request: TrainRequest, folder: Path, screen: _Screen) -> 
     record, uploads = request.record, request.record.kind == UPLOADS
     pictures: list[ReferencePictures] = []
     screen.report(0.02, "Reading the pictures")
-    dataset = request.uploads if uploads else load_dataset(record.dataset)
+    dataset = load_dataset(record.dataset) if request.uploads is None else request.uploads
     count = dataset.count("train")
     limit = record.limit if 0 < record.limit < count else None
 

@@ -69,7 +69,7 @@ def _pictures(state: AppState) -> None:
     state.pictures_from = st.segmented_control(
         "Pictures", [ON_SCREEN, UPLOAD, SAMPLES], required=True, label_visibility="collapsed", width="stretch",
         key=begin_widget("trajectories.source", state.pictures_from),
-    )  # fmt: skip
+    ) or state.pictures_from  # fmt: skip
     if state.pictures_from == SAMPLES:
         choose_samples(state)
     elif state.pictures_from == UPLOAD:
@@ -124,7 +124,7 @@ def choose_aligner(state: AppState, key: str) -> None:
     state.aligner = st.selectbox(
         "Aligner", names, key=begin_widget(key, state.aligner), accept_new_options=open_paths,
         help=f"The trained model that moves the pictures to the words.{folders}",
-    )  # fmt: skip
+    ) or state.aligner  # fmt: skip
 
 
 def _template(state: AppState) -> None:
@@ -169,7 +169,9 @@ def _sampling(state: AppState) -> None:
         help="Number that fixes all noise: the same seed gives the same ways.",
     )  # fmt: skip
     # rounded: a slider's steps add up to .6500000000000001, and links tell what is on the screen exactly
-    state.sampling = SamplingConfig(sampler, steps, round(strength, 4), round(eta, 4), round(guidance, 4), seed)
+    state.sampling = SamplingConfig(
+        sampler, int(steps), round(strength, 4), round(eta, 4), round(guidance, 4), int(seed)
+    )
 
 
 def renew_panel(state: AppState) -> None:

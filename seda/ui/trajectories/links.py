@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 from urllib.parse import urlencode
 
 from seda.class_texts import fill_template, parse_class_texts, quoted
@@ -113,30 +112,20 @@ class Link:
 
 
 def settings_of(journey: Journey, aligner: str = "") -> Settings:
-    """What a journey was traced with; a replay may hold anything, so what makes no sense becomes the default.
+    """What a journey was traced with; the defaults where it does not say.
 
     Args:
         journey: from a run or a file.
         aligner: name or folder that it was chosen by; the name in the journey where it is empty.
     """
-    told = journey.trajectory.settings if isinstance(journey.trajectory.settings, Mapping) else {}
-    template = told.get("template")
+    told = journey.trajectory.settings
+    template = told.template or ""
     return Settings(
-        aligner or str(told.get("aligner", "")),
+        aligner or told.aligner,
         journey.trajectory.class_names,
-        template if isinstance(template, str) and template.count("{}") == 1 else "{}",
-        _sampling_of(told.get("sampling")),
+        template if template.count("{}") == 1 else "{}",  # a replay may hold anything
+        told.sampling or SamplingConfig(),
     )
-
-
-def _sampling_of(told: Any) -> SamplingConfig:
-    try:
-        default = SamplingConfig()
-        return SamplingConfig(
-            **{field: type(getattr(default, field))(told[field]) for field in SAMPLING.values()},
-        )
-    except (SedaError, LookupError, TypeError, ValueError, OverflowError):
-        return SamplingConfig()
 
 
 def within_limits(sampling: SamplingConfig) -> SamplingConfig:

@@ -49,17 +49,16 @@ def bring_into_view(state: AppState) -> None:
         st.html(_INTO_VIEW.format(state.raised), unsafe_allow_javascript=True)
 
 
-def show_picture(state: AppState) -> None:
+def show_picture(state: AppState, shown: Shown) -> None:
     """The player, and below it where the picture comes from and what can be done with it."""
     if read_widget(PLAYER_KEY) is None:  # drawn anew, as after a look at another page
         state.hold_view()
-    _picture(state)
+    _picture(state, shown)
 
 
 @st.fragment
-def _picture(state: AppState) -> None:
+def _picture(state: AppState, shown: Shown) -> None:
     """A fragment, so that the player's reports do not interrupt a run."""
-    shown = state.shown
     with errors_on_screen():
         view = show_player(
             shown.journey, key=PLAYER_KEY, height=PLAYER_HEIGHT, start=shown.start, address=state.kept_address is None
@@ -162,20 +161,22 @@ def show_details(state: AppState) -> None:
 def _settings_line(shown: Shown) -> str:
     """How the picture was made, in one line."""
     trajectory = shown.journey.trajectory
-    settings = trajectory.settings if isinstance(trajectory.settings, Mapping) else {}  # a replay may hold anything
-    sampling = trajectory.sampling
-    sampler = sampling.get("sampler")
-    scale, template = settings.get("scale"), settings.get("template")
+    settings, sampling = trajectory.settings, trajectory.settings.sampling
+    drawn: dict[str, Any] = {}
+    if sampling is not None:
+        drawn = {
+            "sampler": f"{sampling.sampler}, eta {sampling.eta}" if sampling.sampler == "ddim" else sampling.sampler,
+            "steps per stage": sampling.num_inference_steps,
+            "noise strength": sampling.strength,
+            "guidance": sampling.guidance,
+            "seed": sampling.seed,
+        }
     parts = {
-        "template": f"“{template}”" if template not in (None, "{}") else None,
-        "sampler": f"{sampler}, eta {sampling.get('eta')}" if sampler == "ddim" else sampler,
-        "steps per stage": sampling.get("num_inference_steps"),
-        "noise strength": sampling.get("strength"),
-        "guidance": sampling.get("guidance"),
-        "seed": sampling.get("seed"),
-        "feature scale": f"{scale:.3g}" if isinstance(scale, float) else scale,
-        "aligner": settings.get("aligner"),
-        "encoder": settings.get("encoder"),
+        "template": f"“{settings.template}”" if settings.template not in (None, "{}") else None,
+        **drawn,
+        "feature scale": None if settings.scale is None else f"{settings.scale:.3g}",
+        "aligner": settings.aligner or None,
+        "encoder": settings.encoder or None,
         "reference points": f"{shown.journey.reference_total:,}",
         "device": shown.device or None,
         "took": f"{shown.seconds:.1f} s" if shown.seconds else None,

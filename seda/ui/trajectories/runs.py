@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -107,7 +108,6 @@ def _workbench(aligner: str, share: float, report: Report) -> Workbench:
 
 def _trace(request: TraceRequest, earlier: Shown | None, report: Report) -> Shown:
     texts = parse_class_texts(request.class_text)
-    again = isinstance(request.pictures, Journey)
     check_cells(request.count, len(texts.names), request.sampling.num_inference_steps)
     images, failures = _images(request, report)  # before the models: a wrong file is said at once
     workbench = _workbench(request.aligner, 0.05, report)
@@ -117,11 +117,12 @@ def _trace(request: TraceRequest, earlier: Shown | None, report: Report) -> Show
     from seda.journeys.tracing import retrace, trace_images
 
     started = time.perf_counter()
-    count = request.count if again else len(images)
-    looking = "" if again else f"Looking at {_pictures(count)}. "
+    earlier_paths = request.pictures if isinstance(request.pictures, Journey) else None
+    count = len(images) if earlier_paths is None else request.count
+    looking = f"Looking at {_pictures(count)}. " if earlier_paths is None else ""
     report(0.1, f"{looking}Reading {len(texts.names)} words")
-    journey = (retrace if again else trace_images)(
-        request.pictures if again else images,
+    start_run = partial(trace_images, images) if earlier_paths is None else partial(retrace, earlier_paths)
+    journey = start_run(
         texts.names,
         workbench,
         request.sampling,
@@ -167,13 +168,13 @@ def _seen_anew(request: TraceRequest, workbench: Workbench) -> TraceRequest:
     if not isinstance(request.pictures, Journey):
         return request
     made_with = request.pictures.trajectory.settings
-    if made_with.get("encoder_fingerprint") == workbench.encoder.fingerprint:
+    if made_with.encoder_fingerprint == workbench.encoder.fingerprint:
         return request
     if request.source.kind == SAMPLES and (files := cache.sample_files(request.source.names)):
         return replace(request, pictures=files)
     raise FingerprintError(
         f"The aligner {request.aligner!r} looks at pictures with the encoder {workbench.encoder.name!r}; these were looked at "
-        f"with {made_with.get('encoder')!r:.60}.",
+        f"with {made_with.encoder!r:.60}.",
         remedy="Choose the pictures again, under Samples or Upload, and press Run.",
     )
 
