@@ -14,7 +14,7 @@ import torch
 from seda import device
 from seda.device import alone, batch_size, best_device, encoder_precision, is_out_of_memory
 from seda.encoders import load_encoder
-from seda.encoders.steady import SteadyEncoder
+from seda.encoders.gpu_batches import GpuEncoder
 
 
 @pytest.fixture(autouse=True)
@@ -43,8 +43,8 @@ class Greedy:
         return self.encode_views(torch.tensor(texts))[:, :1]
 
 
-def steady(encoder, on_cpu=lambda: pytest.fail("the CPU is not needed")):
-    return SteadyEncoder(encoder, "cuda", on_cpu)
+def on_gpu(encoder, on_cpu=lambda: pytest.fail("the CPU is not needed")):
+    return GpuEncoder(encoder, "cuda", on_cpu)
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def steady(encoder, on_cpu=lambda: pytest.fail("the CPU is not needed")):
 )
 def test_batches_are_halved_until_they_fit_and_stay_small(caplog, error):
     encoder = Greedy(5, error)
-    found = steady(encoder).encode_views(torch.arange(40.0))
+    found = on_gpu(encoder).encode_views(torch.arange(40.0))
     assert found[:, 0].tolist() == list(range(40)) and found.dtype == torch.float32
     assert encoder.sizes == [40, 20, 10] + [5] * 8
     assert caplog.records[-1].getMessage() == "cuda has no memory for 10 at a time; going on with 5."
@@ -65,12 +65,12 @@ def test_batches_are_halved_until_they_fit_and_stay_small(caplog, error):
 
 def test_what_does_not_fit_alone_goes_on_on_the_cpu(caplog):
     cpu = Greedy(1000)
-    encoder = steady(Greedy(0), lambda: cpu)
+    encoder = on_gpu(Greedy(0), lambda: cpu)
     with caplog.at_level(logging.WARNING):
         assert encoder.encode_views(torch.arange(3.0))[:, 1].tolist() == [0, -1, -2]
     assert cpu.sizes == [3] and "going on with the CPU, which is slower" in caplog.text
     assert encoder.encode_texts([7]).tolist() == [[7]] and cpu.sizes == [3, 1]
-    full = steady(Greedy(0), lambda: Greedy(0))  # the computer itself is full: there is nowhere to go on
+    full = on_gpu(Greedy(0), lambda: Greedy(0))  # the computer itself is full: there is nowhere to go on
     with pytest.raises(torch.OutOfMemoryError):
         full.encode_views(torch.arange(3.0))
 
@@ -82,7 +82,7 @@ def test_parts_that_were_done_are_not_done_again():
             return super().encode_views(views)
 
     encoder = Tiring(8)
-    guarded = steady(encoder)
+    guarded = on_gpu(encoder)
     guarded._size = 8
     assert guarded.encode_views(torch.arange(24.0))[:, 0].tolist() == list(range(24))
     assert encoder.sizes == [8, 8, 8, 4, 2, 2, 2, 2]
@@ -98,7 +98,7 @@ def test_threads_that_fail_together_move_on_together():
             return super().encode_views(views)
 
     loaded = []
-    encoder = steady(Full(0), lambda: loaded.append(Greedy(1000)) or loaded[-1])
+    encoder = on_gpu(Full(0), lambda: loaded.append(Greedy(1000)) or loaded[-1])
     with ThreadPoolExecutor(2) as pool:
         found = [pool.submit(encoder.encode_views, torch.full((1,), float(number))) for number in range(2)]
         assert [each.result(timeout=30)[0, 0].item() for each in found] == [0, 1]
@@ -132,14 +132,14 @@ def test_only_mps_computes_for_one_thread_at_a_time():
 def test_other_errors_are_not_hidden():
     error = RuntimeError("mat1 and mat2 shapes cannot be multiplied")
     with pytest.raises(RuntimeError, match="mat1"):
-        steady(Greedy(0, error)).encode_views(torch.arange(4.0))
+        on_gpu(Greedy(0, error)).encode_views(torch.arange(4.0))
     assert is_out_of_memory(RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"))
     assert is_out_of_memory(RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"))
     assert not is_out_of_memory(ValueError("out of memory"))
 
 
 def test_everything_else_is_the_encoders_own():
-    encoder = steady(Greedy(9))
+    encoder = on_gpu(Greedy(9))
     assert (encoder.name, encoder.fingerprint, encoder.extra, encoder.image_dim) == ("greedy", "f", "its own", 2)
     assert not hasattr(encoder, "imagenet_head")
     assert encoder.encode_views(torch.zeros(0)).shape == encoder.encode_images([]).shape == (0, 2)
@@ -148,7 +148,7 @@ def test_everything_else_is_the_encoders_own():
 def test_the_encoders_own_batches_make_room_for_these():
     encoder = Greedy(9)
     encoder.batch_size = 32
-    assert steady(encoder).wanted_batch == encoder.batch_size == 256
+    assert on_gpu(encoder).wanted_batch == encoder.batch_size == 256
 
 
 def test_batches_follow_the_free_memory(monkeypatch):
@@ -186,10 +186,10 @@ def test_only_encoders_on_cuda_compute_in_bf16(monkeypatch):
 
 
 def test_encoders_on_a_gpu_are_guarded_and_those_on_the_cpu_are_not(monkeypatch):
-    assert not isinstance(load_encoder("bundled", "cpu"), SteadyEncoder)
+    assert not isinstance(load_encoder("bundled", "cpu"), GpuEncoder)
     monkeypatch.setattr("seda.encoders.check_device", lambda _: None)
     guarded = load_encoder("bundled", "cuda")
-    assert isinstance(guarded, SteadyEncoder) and guarded.fingerprint == load_encoder("bundled").fingerprint
+    assert isinstance(guarded, GpuEncoder) and guarded.fingerprint == load_encoder("bundled").fingerprint
 
 
 HOLDS_ON = """

@@ -143,10 +143,10 @@ def load_data(
     shifted = {
         # the same images as above: both take the first of one permutation
         name: encode_split(
-            look, "test", encoder, limit=config.test_limit,
-            on_progress=partial(report, f"encoding {look.name}, test"),
+            changed, "test", encoder, limit=config.test_limit,
+            on_progress=partial(report, f"encoding {changed.name}, test"),
         )
-        for name, look in (shifts_of(dataset) if config.shift else {}).items()
+        for name, changed in (shifts_of(dataset) if config.shift else {}).items()
     }  # fmt: skip
     encoded = _encode_classes(encoder, dataset.class_names, dataset.other_words)
     wanted = config.methods is None or "conse" in config.methods

@@ -63,7 +63,7 @@ def load_encoder(name: str, device: str = "cpu", *, on_progress: OnProgress = No
     check_device(device)
     if device == "cpu":
         return _build(name, device, on_progress)
-    from seda.encoders.steady import SteadyEncoder
+    from seda.encoders.gpu_batches import GpuEncoder
 
     try:
         encoder = _build(name, device, on_progress)
@@ -75,7 +75,7 @@ def load_encoder(name: str, device: str = "cpu", *, on_progress: OnProgress = No
         release(device)
         logger.warning("%s has no memory for the weights of %s; going on with the CPU, which is slower.", device, name)
         return _build(name, "cpu", on_progress)
-    return SteadyEncoder(encoder, device, lambda: _build(name, "cpu", on_progress))
+    return GpuEncoder(encoder, device, lambda: _build(name, "cpu", on_progress))
 
 
 def fetch_weights(name: str, on_progress: OnProgress = None) -> None:

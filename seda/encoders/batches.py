@@ -38,8 +38,8 @@ def encode_batches(encoder: Encoder, count: int, read: Callable[[int], Image]) -
     Raises:
         whatever `read` and the encoder raise.
     """
-    steady = getattr(encoder, "wanted_batch", 0)  # known where the device is a GPU
-    size, threads = max(BATCH, steady), min(os.cpu_count() or 1, THREADS_GPU if steady else THREADS_CPU)
+    wanted = getattr(encoder, "wanted_batch", 0)  # known where the device is a GPU
+    size, threads = max(BATCH, wanted), min(os.cpu_count() or 1, THREADS_GPU if wanted else THREADS_CPU)
 
     def prepared(place: int) -> Tensor:
         return encoder.prepare_image(read(place))

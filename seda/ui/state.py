@@ -172,7 +172,7 @@ class AppState:
         upload_ids: Streamlit's names of the files that were taken out of its uploaders.
         upload_round: how often the uploaders began anew.
         upload_notes: sentences on the files that came last.
-        looks: uploads as they are shown, by sha256.
+        read_uploads: uploads as they are shown, by sha256.
         samples: keys of the chosen samples; None until they are first looked at.
         class_text: as typed; None until the aligner's own classes fill it.
         template: as typed; empty for the aligner's own.
@@ -199,7 +199,7 @@ class AppState:
     upload_ids: frozenset[str] = frozenset()
     upload_round: int = 0
     upload_notes: tuple[str, ...] = ()
-    looks: dict[str, ReadPicture] = field(default_factory=dict)
+    read_uploads: dict[str, ReadPicture] = field(default_factory=dict)
     samples: tuple[str, ...] | None = None
     class_text: str | None = None
     template: str = ""

@@ -125,40 +125,40 @@ def _folders(files: Sequence[UploadedFile]) -> str:
 
 def _show(state: AppState, page: str) -> None:
     """The grid, how many there are, and what cannot be read."""
-    looks = look_at(state)
+    read = read_uploads(state)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(f"{len(looks)} picture{'s' if len(looks) > 1 else ''}", width="content")
+        st.caption(f"{len(read)} picture{'s' if len(read) > 1 else ''}", width="content")
         st.button("Remove all", key=f"{page}.forget", type="tertiary", on_click=_remove_all, args=(state,))
     with (
-        st.container(height=236 if len(looks) > MANY else "content", border=False, key=f"{page}.tiles"),
+        st.container(height=236 if len(read) > MANY else "content", border=False, key=f"{page}.tiles"),
         st.container(horizontal=True, gap="xsmall"),
     ):
-        for place, look in enumerate(looks):
+        for place, picture in enumerate(read):
             with st.container(width=48, gap=None, key=f"{page}.tile.{place}"):
-                st.html(look.html)
+                st.html(picture.html)
                 st.button(
-                    f"Remove {plain(look.file.name)}", icon=":material/close:", type="tertiary",
-                    key=f"{page}.remove.{place}", on_click=_remove, args=(state, look.file),
+                    f"Remove {plain(picture.file.name)}", icon=":material/close:", type="tertiary",
+                    key=f"{page}.remove.{place}", on_click=_remove, args=(state, picture.file),
                 )  # fmt: skip
-    for look in looks:
-        if look.problem:
-            st.caption(f":material/broken_image: {plain(look.problem)}")
+    for picture in read:
+        if picture.problem:
+            st.caption(f":material/broken_image: {plain(picture.problem)}")
 
 
-def look_at(state: AppState) -> list[ReadPicture]:
+def read_uploads(state: AppState) -> list[ReadPicture]:
     """The uploads as they can be shown, each read once; what is gone is forgotten."""
-    missing = [picture for picture in state.uploads if picture.sha256 not in state.looks]
-    found = dict(state.looks)
+    missing = [picture for picture in state.uploads if picture.sha256 not in state.read_uploads]
+    found = dict(state.read_uploads)
     if missing:
         bar = st.progress(0.0, "Looking at the pictures")
-        for done, look in enumerate(one_by_one(ReadPicture.of, missing), start=1):
-            found[look.file.sha256] = look
-            if look.problem:
+        for done, picture in enumerate(one_by_one(ReadPicture.of, missing), start=1):
+            found[picture.file.sha256] = picture
+            if picture.problem:
                 log_refusal("picture", "ImageError")
             bar.progress(done / len(missing), plain(f"Looking at the pictures: {done} of {len(missing)}"))
         bar.empty()
-    state.looks = {picture.sha256: found[picture.sha256] for picture in state.uploads}
-    return [state.looks[picture.sha256] for picture in state.uploads]
+    state.read_uploads = {picture.sha256: found[picture.sha256] for picture in state.uploads}
+    return [state.read_uploads[picture.sha256] for picture in state.uploads]
 
 
 def _remove(state: AppState, picture: PictureFile) -> None:
@@ -168,5 +168,5 @@ def _remove(state: AppState, picture: PictureFile) -> None:
 
 def _remove_all(state: AppState) -> None:
     """Streamlit's uploaders begin anew, too: they hold the files as long as they are there."""
-    state.uploads, state.upload_notes, state.looks = (), (), {}
+    state.uploads, state.upload_notes, state.read_uploads = (), (), {}
     state.upload_round += 1

@@ -74,7 +74,7 @@ def test_more_files_come_to_those_that_are_here_and_all_can_be_removed(app):
     upload(app, files(range(3, 4)))
     assert len(names(app)) == 4
     press(app, "trajectories.forget")
-    assert names(app) == [] and tiles(app) == [] and state_of(app).looks == {}
+    assert names(app) == [] and tiles(app) == [] and state_of(app).read_uploads == {}
     upload(app, files(range(1)))  # as if it had never been here
     assert names(app) == ["000.png"] and said(app, "info") == ""
 

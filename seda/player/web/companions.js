@@ -1,7 +1,7 @@
 // What travels beside the paths: the ghost of an earlier run, and the paths of other seeds.
 
 import { TAU } from "./numbers.js";
-import { blend, css } from "./look.js";
+import { blend, css } from "./drawing.js";
 
 /** The earlier run of the same pictures, dashed; a hollow ring marks where it is now. */
 export class GhostPainter {

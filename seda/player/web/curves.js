@@ -1,7 +1,7 @@
 // The projection-free twin of the map.
 
 import { clamp, mix, numberText, TAU, ticks } from "./numbers.js";
-import { css, symbolPath } from "./look.js";
+import { css, symbolPath } from "./drawing.js";
 import { brush, el, fitCanvas } from "./dom.js";
 import { fitText, spreadLabels } from "./labels.js";
 

@@ -1,7 +1,7 @@
 // Marks on a path where map and features disagree.
 
 import { TAU } from "./numbers.js";
-import { css } from "./look.js";
+import { css } from "./drawing.js";
 import { brush } from "./dom.js";
 
 /**

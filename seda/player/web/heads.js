@@ -1,7 +1,7 @@
 // The items themselves: round pictures, each at its true point up to a stated bound.
 
 import { clamp, mix, TAU } from "./numbers.js";
-import { blend, css, symbolPath } from "./look.js";
+import { blend, css, symbolPath } from "./drawing.js";
 import { belonging, gatherAt, layHeads } from "./placing.js";
 import { depthFade } from "./scene.js";
 import { brush } from "./dom.js";

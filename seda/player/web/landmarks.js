@@ -1,7 +1,7 @@
 // Category centers and class texts with their names.
 
 import { clamp, mix } from "./numbers.js";
-import { blend, css, starPath, symbolPath } from "./look.js";
+import { blend, css, starPath, symbolPath } from "./drawing.js";
 import { brush, fitCanvas } from "./dom.js";
 import { depthFade } from "./scene.js";
 import { covers, fitText, isRightToLeft, placeNames, spreadLabels, wrap } from "./labels.js";

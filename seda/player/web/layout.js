@@ -1,7 +1,7 @@
 // The player's elements: how they stand on the page, how large they are, and what they say of the journey and of its map.
 
 import { scoreText, thinningText } from "./numbers.js";
-import { Theme } from "./look.js";
+import { Theme } from "./drawing.js";
 import { el, iconButton } from "./dom.js";
 import { paintTrustKey } from "./flags.js";
 import { paintSwatch } from "./legend.js";

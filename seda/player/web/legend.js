@@ -1,7 +1,7 @@
 // The classes with their colours, shapes and values; pressing one highlights it.
 
 import { clamp, numberText } from "./numbers.js";
-import { css, symbolPath } from "./look.js";
+import { css, symbolPath } from "./drawing.js";
 import { brush, el } from "./dom.js";
 
 /**

@@ -1,10 +1,10 @@
 // All that is drawn on the map, in order: what stands still, then what moves above it.
 
 import { mix, TAU } from "./numbers.js";
-import { blend, css } from "./look.js";
+import { blend, css } from "./drawing.js";
 import { brush, el, fitCanvas } from "./dom.js";
 import { Scene } from "./scene.js";
-import { Ground } from "./ground.js";
+import { Background } from "./background.js";
 import { Trails } from "./trails.js";
 import { Landmarks } from "./landmarks.js";
 import { Heads } from "./heads.js";
@@ -27,13 +27,13 @@ export class MapPainter {
     this.player = player;
     this.base = document.createElement("canvas");
     this.moving = el("canvas", { class: "sp-layer", "data-testid": "map-canvas", "aria-hidden": "true" });
-    this.ground = new Ground(this);
+    this.background = new Background(this);
     this.trails = new Trails(this);
     this.landmarks = new Landmarks(this);
     this.heads = new Heads(this);
     this.ghost = new GhostPainter(this);
     this.seeds = new SeedPainter(this);
-    this.parts = [this.ground, this.trails, this.landmarks, this.heads];
+    this.parts = [this.background, this.trails, this.landmarks, this.heads];
     this.density = 1;
     /** @type {Journey} */ this.journey;
     /** @type {Scene} */ this.scene;
@@ -83,10 +83,10 @@ export class MapPainter {
     const ctx = brush(this.base, OPAQUE);
     this.#drawBackdrop(ctx);
     ctx.setTransform(this.density, 0, 0, this.density, 0, 0);
-    if (morph) this.ground.drawFrame(ctx, morph.view, 1 - morph.ease);
-    this.ground.drawFrame(ctx, view, morph ? morph.ease : 1);
-    if (morph) this.ground.drawMorphing(ctx, morph);
-    else this.ground.draw(ctx, moving);
+    if (morph) this.background.drawFrame(ctx, morph.view, 1 - morph.ease);
+    this.background.drawFrame(ctx, view, morph ? morph.ease : 1);
+    if (morph) this.background.drawMorphing(ctx, morph);
+    else this.background.draw(ctx, moving);
     this.seeds.drawPaths(ctx);
     this.ghost.drawPaths(ctx);
     this.trails.drawFuture(ctx);

@@ -1,7 +1,7 @@
 // The training pictures nearest to an item in feature space, at the step that is shown.
 
 import { numberText } from "./numbers.js";
-import { css } from "./look.js";
+import { css } from "./drawing.js";
 import { el } from "./dom.js";
 
 /**

@@ -7,7 +7,7 @@
 
 import { clamp } from "./numbers.js";
 import { Journey } from "./payload.js";
-import { Theme } from "./look.js";
+import { Theme } from "./drawing.js";
 import { Clock } from "./clock.js";
 import { View } from "./view.js";
 import { Camera } from "./camera.js";

@@ -1,7 +1,7 @@
 // What the pointer is over, in words.
 
 import { clamp, numberText } from "./numbers.js";
-import { css } from "./look.js";
+import { css } from "./drawing.js";
 import { el } from "./dom.js";
 import { neighborTiles } from "./neighbors.js";
 

@@ -1,7 +1,7 @@
 // Paths of the items: faint where they will go, solid where they have been.
 
 import { clamp, mix } from "./numbers.js";
-import { css } from "./look.js";
+import { css } from "./drawing.js";
 import { brush, fitCanvas } from "./dom.js";
 import { addFlag, paintFlags } from "./flags.js";
 import { depthFade } from "./scene.js";

@@ -50,11 +50,11 @@ def forget_gone(state: AppState, search: SearchState) -> None:
 def _read(key: str, files: Sequence[PictureFile], labels: Sequence[str]) -> Pictures:
     read: list[tuple[PictureFile, str, str]] = []
     failures: list[ImageFailure] = []
-    for file, label, look in zip(files, labels, one_by_one(_thumbnail, files), strict=True):
-        if isinstance(look, ImageError):
-            failures.append(ImageFailure(file.name, str(look)))
+    for file, label, thumbnail in zip(files, labels, one_by_one(_thumbnail, files), strict=True):
+        if isinstance(thumbnail, ImageError):
+            failures.append(ImageFailure(file.name, str(thumbnail)))
         else:
-            read.append((file, label, look))
+            read.append((file, label, thumbnail))
     files, labels, thumbnails = zip(*read, strict=True) if read else ((), (), ())
     return Pictures(key, files, labels, thumbnails, tuple(failures))
 

@@ -183,7 +183,7 @@ def _take(draft: ClassDraft, files: Sequence[PictureFile]) -> None:
     if tuple(files) != tuple(picture.file for picture in draft.uploaded):
         known = {(picture.file.name, picture.file.content): picture for picture in draft.uploaded}
         new = [file for file in files if (file.name, file.content) not in known]
-        known |= {(look.file.name, look.file.content): look for look in one_by_one(ReadPicture.of, new)}
+        known |= {(read.file.name, read.file.content): read for read in one_by_one(ReadPicture.of, new)}
         draft.uploaded = tuple(known[file.name, file.content] for file in files)
 
 

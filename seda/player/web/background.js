@@ -1,7 +1,7 @@
 // What lies under the paths: clouds, reference points, and what shows that a map moves.
 
 import { clamp } from "./numbers.js";
-import { css, symbolPath } from "./look.js";
+import { css, symbolPath } from "./drawing.js";
 import { brush, fitCanvas } from "./dom.js";
 import { Clouds, depthFade } from "./scene.js";
 
@@ -9,8 +9,8 @@ const MOVING_REFERENCE = 3000; // reference points drawn while the view turns; a
 
 /** @typedef {HTMLCanvasElement & {reach: number}} PointSprite  reach: half of its side, px of the page */
 
-/** The still ground of a map, kept as a picture that moves along while the view does. */
-export class Ground {
+/** What lies still below the paths of a map, kept as a picture that moves along while the view does. */
+export class Background {
   /** @param {MapPainter} painter */
   constructor(painter) {
     this.painter = painter;

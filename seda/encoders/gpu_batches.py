@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 _Items = TypeVar("_Items", Tensor, Sequence[str])
 
 
-class SteadyEncoder:
+class GpuEncoder:
     """See `Encoder`: one on a GPU, in batches that fit into its memory, and on the CPU where not even one picture does.
 
     Everything else is the encoder's own. Features differ from those of the CPU by bf16's rounding, about .01 of their
