@@ -17,9 +17,9 @@ from seda.encoders import load_encoder
 from seda.errors import FingerprintError
 from seda.journeys.journey import Journey
 from seda.journeys.tracing import Workbench
+from seda.map_forms import OF_WORDS
 from seda.projection import aligner_map
 from seda.projection.fit import MapConfig
-from seda.projection.words import WORD_MAPS
 from seda.ui.aligner.card import _command
 from tests.local_clip import LAYOUT, NAMES, drawn, image_folder, random_weights, write_clip, write_model
 
@@ -109,7 +109,7 @@ def test_journeys_of_both_aligners(request, capsys, tmp_path, held_out, which):
         assert main([*call, "--out", str(tmp_path / name)]) == ANSWERED
     assert "red circle" in (tmp_path / "journey.html").read_text()
     journey = Journey.load(tmp_path / "journey.safetensors")
-    drawn = {name for name in aligner_map.SHIPPED if not name.startswith("pca")} | set(WORD_MAPS)
+    drawn = {name for name in aligner_map.FITTED_ALWAYS if not name.startswith("pca")} | set(OF_WORDS)
     assert set(journey.maps) == drawn and np.isfinite(journey.trajectory.states).all()
     assert journey.trajectory.open_vocabulary == (which == "from_words")
     ends = journey.trajectory.states[:, -1] @ journey.trajectory.class_text_features.T

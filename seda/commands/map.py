@@ -11,6 +11,7 @@ from seda.card import read_card
 from seda.commands.shared import terminal
 from seda.commands.shared.exit_status import ANSWERED
 from seda.commands.shared.options import Commands, add_aligner, add_json, seed, seed_count
+from seda.map_forms import FITTED, FITTED_ALWAYS
 
 
 def add(commands: Commands) -> None:
@@ -27,8 +28,8 @@ def _add_fit(parts: Commands) -> None:
         run=run_fit, when_stopped=" The old maps are still there; the same command goes on where this one ended."
     )
     parser.add_argument(
-        "--maps", metavar="A,B", help="which: umap-2d, umap-3d, timeline, pca-2d, pca-3d, umap-learn; default: all but the last"
-    )  # fmt: skip
+        "--maps", metavar="A,B", help=f"which: {', '.join(FITTED)}; default: {', '.join(FITTED_ALWAYS)}"
+    )
     parser.add_argument("--seed", type=seed, default=0, help="of the fit; default %(default)s")
     add_aligner(parser)
     add_json(parser)
@@ -56,12 +57,12 @@ def run_fit(arguments: argparse.Namespace) -> int:
     from seda.aligner import WEIGHTS_FILE, load_aligner
     from seda.benchmark.maps import ROW_OF, place_ms
     from seda.making import finish_maps, maps_folder
-    from seda.projection.aligner_map import SHIPPED, aligner_material, check_names, fit_map, kept_map, with_scores
+    from seda.projection.aligner_map import aligner_material, check_names, fit_map, kept_map, with_scores
     from seda.projection.fit import MapConfig
     from seda.projection.frozen import map_path
     from seda.storage import sha256_file
 
-    names = tuple(name.strip() for name in arguments.maps.split(",")) if arguments.maps else SHIPPED
+    names = tuple(name.strip() for name in arguments.maps.split(",")) if arguments.maps else FITTED_ALWAYS
     check_names(names)
     config = MapConfig(seed=arguments.seed)
     pretrained = load_aligner(arguments.aligner, check_maps=False)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from seda.journeys.trajectory import MAP_LABELS
+from seda.map_forms import MAPS
 
 
 def map_table(scores: Mapping[str, Mapping[str, float]]) -> pd.DataFrame:
@@ -19,9 +19,9 @@ def map_table(scores: Mapping[str, Mapping[str, float]]) -> pd.DataFrame:
         "straightness": "straightness",
         "jump_p99": "jumps",
     }
-    names = [name for name in MAP_LABELS if name in scores]
+    names = [name for name in MAPS if name in scores]
     columns = {title: [scores[name].get(key) for name in names] for key, title in measures.items()}
-    return pd.DataFrame({"map": [MAP_LABELS[name] for name in names], **columns})
+    return pd.DataFrame({"map": [MAPS[name].label for name in names], **columns})
 
 
 def naming_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:

@@ -22,7 +22,8 @@ from seda.images import NamedImage, thumbnail_png
 from seda.journeys.journey import Journey
 from seda.journeys.neighbors import nearest_points, shown_neighbors
 from seda.journeys.reference_pictures import ReferencePictures
-from seda.journeys.trajectory import MAP_LABELS, MapPositions, Trajectory
+from seda.journeys.trajectory import MapPositions, Trajectory
+from seda.map_forms import MAPS
 from seda.projection import FrozenMap
 from seda.projection.words import word_maps
 
@@ -235,7 +236,7 @@ def maps_of(trajectory: Trajectory, workbench: Workbench) -> dict[str, FrozenMap
     own = {name: frozen for name, frozen in workbench.maps.items() if frozen.projector.kind != "pca"}
     reference = workbench.aligner.reference.features.cpu().numpy()
     found = own | word_maps(trajectory, reference)
-    return {name: found[name] for name in MAP_LABELS if name in found}
+    return {name: found[name] for name in MAPS if name in found}
 
 
 def _scored(

@@ -21,18 +21,8 @@ import numpy as np
 
 from seda.errors import ConfigError, ShapeError
 from seda.journeys.settings import TraceSettings
+from seda.map_forms import MAP_KINDS
 
-MAP_KINDS = ("umap", "pca", "timeline", "umap-learn", "words")
-MAP_LABELS = {  # maps that an aligner or a journey may have, in the order of the screen
-    "umap-2d": "UMAP",
-    "umap-3d": "UMAP 3-D",
-    "timeline": "Timeline",
-    "words-2d": "Words",
-    "words-3d": "Words 3-D",
-    "pca-2d": "PCA",
-    "pca-3d": "PCA 3-D",
-    "umap-learn": "umap-learn",
-}
 MAP_ARRAYS = ("states", "texts", "centers", "reference", "neighbors_kept", "step_flags")
 
 

@@ -27,6 +27,7 @@ from seda.figures.palette import class_style, style_indices
 from seda.images import png_url
 from seda.journeys.journey import Ghost, Journey, Neighbors, SeedCloud
 from seda.journeys.trajectory import MapPositions
+from seda.map_forms import MAP_KINDS
 from seda.picture_bounds import bare_png, bounds_of
 from seda.storage import fingerprint
 
@@ -51,24 +52,6 @@ MAX_SHEET_SIDE = 4096  # pixels of a contact sheet; every browser decodes that
 MAX_PICTURES = 65_536  # training pictures; their numbers are sent as 16 bits
 NAME_LENGTH = 200  # characters
 MAX_KEPT = 64  # payloads in memory, 3 MB each at most; chosen here: every session plays one or two
-
-# What may be read from distances, by the kind of map: the line below it.
-_NEIGHBOR_NOTE = (
-    "Near one another mostly means alike; how far apart groups lie, and in which direction, means little on this map."
-)
-MAP_NOTES = {
-    "umap": _NEIGHBOR_NOTE,
-    "umap-learn": _NEIGHBOR_NOTE,
-    "pca": "A straight shadow of the feature space: what lies far apart is far apart, what lies close may still differ.",
-    "words": (
-        "A straight shadow, seen from where these words differ most: the nearer to a word, the more like it. What the pictures "
-        "differ in besides does not show."
-    ),
-    "timeline": (
-        "Left to right are the steps, only the height is a map: level mostly means alike, yet crossing lines need not meet. "
-        "Where words lie close the height is stretched; its order is kept."
-    ),
-}
 
 
 class _Kept:
@@ -270,7 +253,7 @@ def _map_part(name: str, positions: MapPositions, every: int) -> dict[str, Any]:
         "dims": q,
         "scores": _scores(about.get("scores")),
         "n_neighbors": neighbors if isinstance(neighbors, int) and neighbors > 0 else 0,
-        "note": MAP_NOTES[positions.kind],
+        "note": MAP_KINDS[positions.kind],
         "states": _base64(positions.states, "<f4"),
         "texts": _base64(positions.texts, "<f4"),
         "centers": _base64(positions.centers, "<f4"),

@@ -17,6 +17,7 @@ from seda.config import SamplingConfig
 from seda.diffusion.sampling import StepEvent
 from seda.errors import ConfigError, FileFormatError
 from seda.evaluation.maps import map_scores
+from seda.map_forms import FITTED, FITTED_ALWAYS, MAPS
 from seda.projection.fit import (
     ONE_AT_A_TIME,
     MapConfig,
@@ -43,15 +44,6 @@ FIT_SAMPLINGS = (
 )
 GRAPH_PATHS = 90
 SCORE_SAMPLING = SamplingConfig(seed=3)
-
-SHIPPED = ("umap-2d", "umap-3d", "timeline", "pca-2d", "pca-3d")  # fitted for every aligner; umap-learn when asked for
-DIMENSIONS = {"umap-2d": 2, "umap-3d": 3, "timeline": 1, "pca-2d": 2, "pca-3d": 3, "umap-learn": 2}
-# three dimensions leave more room and one leaves little to learn: fewer steps reach what more would
-STEPS_SHARE = {"umap-3d": 0.5, "timeline": 0.4}
-# nothing can be gone around in one dimension: gentle terms and steps keep more neighbours
-OWN_SETTINGS: dict[str, dict[str, Any]] = {
-    "timeline": {"learning_rate": 2e-3, "straight_weight": 0.1, "jump_weight": 0.01, "gather_weight": 0.0}
-}
 
 TRACING = "paths"  # what is under way before the first map
 # told (name of the map or TRACING, steps done, of how many); return True to stop
@@ -129,7 +121,7 @@ def fit_aligner_maps(
     Args:
         pretrained: the aligner.
         config: how parametric maps are fitted; `dimensions` is the map's own.
-        names: of the maps; None for SHIPPED.
+        names: of the maps; None for FITTED_ALWAYS.
         on_progress: told how far it is; return True to stop.
         keep_in: folder that each map is saved in as soon as it is fitted. Those that lie there of a call that was ended are
             not fitted again: they are the aligner's of exactly these weights, or the caller deletes them.
@@ -137,7 +129,7 @@ def fit_aligner_maps(
         ProjectionError: fewer than three points, or points that are not finite.
         Stopped: on_progress returned True.
     """
-    names = SHIPPED if names is None else names
+    names = FITTED_ALWAYS if names is None else names
     kept = {} if keep_in is None else {name: kept_map(keep_in, name, pretrained, config) for name in names}
     maps = {name: frozen for name, frozen in kept.items() if frozen is not None}
     if all(name in maps for name in names):
@@ -166,11 +158,11 @@ def kept_map(folder: Path, name: str, pretrained: PretrainedAligner, config: Map
 
 def own_config(name: str, config: MapConfig | None = None) -> MapConfig:
     """How one map is fitted where `config` says how maps are."""
-    config = config or MapConfig()
-    if name.startswith("pca") or name == "umap-learn":
+    config, form = config or MapConfig(), MAPS[name]
+    if form.kind not in ("umap", "timeline"):
         return config
-    steps = round(config.steps * STEPS_SHARE.get(name, 1.0))
-    return replace(config, dimensions=DIMENSIONS[name], steps=steps, **OWN_SETTINGS.get(name, {}))
+    settings: dict[str, Any] = dict(form.settings)
+    return replace(config, dimensions=form.dimensions, steps=round(config.steps * form.steps_share), **settings)
 
 
 def check_names(names: Sequence[str]) -> None:
@@ -179,8 +171,8 @@ def check_names(names: Sequence[str]) -> None:
     Raises:
         ConfigError: names them, and the known ones.
     """
-    if unknown := sorted(set(names) - set(DIMENSIONS)):
-        raise ConfigError(f"There is no map {', '.join(unknown)}; known are {', '.join(DIMENSIONS)}.")
+    if unknown := sorted(set(names) - set(FITTED)):
+        raise ConfigError(f"There is no map {', '.join(unknown)}; known are {', '.join(FITTED)}.")
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise ConfigError(f"The map {', '.join(twice)} is named twice.", remedy="Name each once.")
 
@@ -194,13 +186,13 @@ def fit_map(
     keep_at: Path | None = None,
 ) -> FrozenMap:
     """Fit one map, without scores in its card; see `fit_aligner_maps` and, for keep_at, `fit_parametric`."""
-    config, dimensions = own_config(name, config), DIMENSIONS[name]
+    config, form = own_config(name, config), MAPS[name]
     report = None if on_progress is None else (lambda done, total: on_progress(name, done, total))
     reference, notes = prepared.material.reference, list[str]()
     projector: Projector
-    if name.startswith("pca"):
-        projector = fit_pca(prepared.material.points, dimensions)
-    elif name == "umap-learn":
+    if form.kind == "pca":
+        projector = fit_pca(prepared.material.points, form.dimensions)
+    elif form.kind == "umap-learn":
         points = prepared.material.points.astype(np.float16)  # as they are saved
         model = fit_umap_learn(points.astype(np.float32), config)
         projector = NeighborProjector(points, model.embedding_, model.n_neighbors)
@@ -208,7 +200,7 @@ def fit_map(
         fitted, notes = fit_parametric(
             prepared.material, config, graph=prepared.graph, on_progress=report, keep_at=keep_at
         )
-        projector = _timeline(fitted, prepared.material.points) if name == "timeline" else fitted
+        projector = _timeline(fitted, prepared.material.points) if form.kind == "timeline" else fitted
     card = {**prepared.about, "config": config.to_dict(), "notes": notes}
     return FrozenMap(name, projector, place_reference(projector, reference), card)
 

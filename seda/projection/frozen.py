@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from seda.errors import FileFormatError, ProjectionError
-from seda.journeys.trajectory import MAP_LABELS
+from seda.map_forms import MAPS
 from seda.map_schema import check_map
 from seda.projection.projectors import PROJECTORS, Projector
 from seda.storage import read_arrays, write_arrays
@@ -28,7 +28,7 @@ class FrozenMap:
     """A fitted map with the positions of its reference points.
 
     Attributes:
-        name: a key of MAP_LABELS.
+        name: a key of MAPS.
         projector: places points.
         reference: float32 [m, q], positions of the aligner's reference features, in their order.
         card: JSON values: how it was fitted, its trust measures, the aligner's fingerprint, notes on fallbacks.
@@ -42,7 +42,7 @@ class FrozenMap:
     @property
     def label(self) -> str:
         """Name for the screen."""
-        return MAP_LABELS.get(self.name, self.name)
+        return MAPS[self.name].label if self.name in MAPS else self.name
 
     def place(self, points: np.ndarray, progress: np.ndarray | None = None) -> np.ndarray:
         """Positions float32 [n, q] of points [n, d], scaled units; see `Projector.place`.
@@ -80,7 +80,7 @@ def load_maps(folder: Path | str) -> dict[str, FrozenMap]:
     Raises:
         FileFormatError: the default map is missing, or one is damaged or of another version.
     """
-    names = [name for name in MAP_LABELS if name == DEFAULT_MAP or map_path(folder, name).is_file()]
+    names = [name for name in MAPS if name == DEFAULT_MAP or map_path(folder, name).is_file()]
     return {name: load_map(folder, name) for name in names}
 
 

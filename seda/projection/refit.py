@@ -13,7 +13,8 @@ from torch import Tensor
 from seda.config import Config
 from seda.errors import ConfigError
 from seda.evaluation.maps import thinning
-from seda.projection.aligner_map import STEPS_SHARE, Progress, place_reference
+from seda.map_forms import MAPS
+from seda.projection.aligner_map import Progress, place_reference
 from seda.projection.fit import MapConfig, MapMaterial, check_points, fuzzy_graph, train
 from seda.projection.frozen import FrozenMap
 from seda.projection.projectors import ParametricProjector, Projector, TimelineProjector
@@ -126,7 +127,7 @@ def _refit_config(frozen: FrozenMap, config: RefitConfig) -> MapConfig:
     return replace(
         fitted,
         seed=config.seed,
-        steps=round(config.steps * STEPS_SHARE.get(frozen.name, 1.0)),
+        steps=round(config.steps * MAPS[frozen.name].steps_share),
         learning_rate=config.learning_rate,
         weight_decay=0.0,
         straight_weight=config.path_weight * fitted.straight_weight,

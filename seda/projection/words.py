@@ -13,10 +13,10 @@ from typing import ClassVar
 import numpy as np
 
 from seda.journeys.trajectory import Trajectory
+from seda.map_forms import OF_WORDS
 from seda.projection.frozen import FrozenMap
 from seda.projection.projectors import PcaProjector
 
-WORD_MAPS = {"words-2d": 2, "words-3d": 3}  # name: dimensions
 RADIUS = 5.0  # of the words around the middle, map units; as wide as the other maps
 FLAT = 1e-4  # of the largest singular value: an axis below it has no direction of its own
 
@@ -60,7 +60,7 @@ def _directions(points: np.ndarray, count: int) -> np.ndarray:
 def word_maps(trajectory: Trajectory, reference: np.ndarray) -> dict[str, FrozenMap]:
     """A trajectory's own maps by name, with reference features float32 [m, d] placed on them."""
     maps = {}
-    for name, dimensions in WORD_MAPS.items():
+    for name, dimensions in OF_WORDS.items():
         projector = fit_words(trajectory, dimensions)
         maps[name] = FrozenMap(name, projector, projector.place(reference).astype(np.float32), {})
     return maps

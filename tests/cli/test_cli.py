@@ -20,9 +20,9 @@ from seda.card import read_card
 from seda.cli import ANSWERED, UNANSWERED, WRONG_CALL, main
 from seda.data.torchvision_sets import SETS
 from seda.journeys.journey import Journey
+from seda.map_forms import FITTED_ALWAYS
 from seda.projection import aligner_map, load_maps
 from seda.projection import fit as projection_fit
-from seda.projection.aligner_map import SHIPPED
 from tests.tiny import CLASSES, PER_CLASS, image_folder
 
 LIST = ", ".join(CLASSES)
@@ -244,7 +244,7 @@ def test_train_then_evaluate_a_folder(capsys, tmp_path, monkeypatch):
     before = load_maps(out)
     (out / "map-timeline.safetensors").write_bytes(b"broken")  # a new fit does not need the old maps
     rows = answer(capsys, "map", "fit", "--aligner", out, "--json")
-    assert [row["map"] for row in rows] == list(SHIPPED)
+    assert [row["map"] for row in rows] == list(FITTED_ALWAYS)
     for name, frozen in load_maps(out).items():
         np.testing.assert_array_equal(frozen.reference, before[name].reference)
     assert rows[0]["projector"] == "parametric" and rows[0]["place_ms"] > 0 and rows[0]["fit_s"] > 0

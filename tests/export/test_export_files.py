@@ -13,8 +13,8 @@ from seda.errors import ConfigError
 from seda.export import FORMATS, write_export
 from seda.export.csv import to_csv
 from seda.journeys.journey import Journey
+from seda.map_forms import MAP_KINDS
 from seda.player import player_payload, to_html
-from seda.player.payload import MAP_NOTES
 from tests.toy import toy_journey
 
 HOSTILE = ("<img src=x onerror=alert(1)>", "</script><script>alert(2)</script>", "<!--<script>", "a & b")
@@ -29,7 +29,7 @@ def test_page_holds_the_payload_and_nothing_that_runs_from_names():
     assert [one["name"] for one in payload["classes"]] == list(HOSTILE)
     assert payload["similarities"] == player_payload(journey)["similarities"]
     assert page.count("<script") == 2 and "alert(3)</script>" not in page
-    assert f"needs JavaScript to play. {MAP_NOTES['umap']}" in page
+    assert f"needs JavaScript to play. {MAP_KINDS['umap']}" in page
 
 
 def test_page_asks_for_nothing_from_outside():

@@ -10,9 +10,9 @@ import pytest
 from seda.errors import FileFormatError, ProjectionError, Stopped
 from seda.evaluation.maps import jump_p99, trustworthiness
 from seda.evaluation.trajectories import straightness
+from seda.map_forms import FITTED
 from seda.projection import FrozenMap, load_map, load_maps
 from seda.projection.aligner_map import (
-    DIMENSIONS,
     AlignerMaterial,
     fit_map,
     place_paths,
@@ -47,10 +47,10 @@ PROGRESS = np.linspace(0, 1, 50, dtype=np.float32)
 
 @pytest.fixture(scope="module")
 def maps() -> dict[str, FrozenMap]:
-    return {name: fit_map(name, PREPARED, CONFIG) for name in DIMENSIONS}
+    return {name: fit_map(name, PREPARED, CONFIG) for name in FITTED}
 
 
-@pytest.mark.parametrize("name", DIMENSIONS)
+@pytest.mark.parametrize("name", FITTED)
 def test_a_point_lands_at_the_same_place_alone_and_in_any_batch(maps, name):
     points = RNG.normal(size=(50, DIM)).astype(np.float32) * 5
     together = maps[name].place(points, PROGRESS)
@@ -108,7 +108,7 @@ def test_the_same_seed_gives_the_same_map(maps):
     assert np.abs(other.reference - maps["umap-2d"].reference).max() > 0.01
 
 
-@pytest.mark.parametrize("name", DIMENSIONS)
+@pytest.mark.parametrize("name", FITTED)
 def test_save_then_load_is_equal(maps, name, tmp_path):
     maps[name].save(tmp_path)
     loaded = load_map(tmp_path, name)

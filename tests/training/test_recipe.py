@@ -13,8 +13,9 @@ from seda.errors import ConfigError, DataError, FingerprintError
 from seda.images import NamedImage
 from seda.journeys.reference_pictures import ReferencePictures
 from seda.journeys.tracing import Workbench, maps_of, trace_images
+from seda.map_forms import FITTED_ALWAYS
 from seda.projection import load_maps
-from seda.projection.aligner_map import SHIPPED, fit_aligner_maps
+from seda.projection.aligner_map import fit_aligner_maps
 from seda.projection.fit import MapConfig
 from seda.training.recipe import train_aligner
 from tests.tiny import CLASSES, picture
@@ -88,7 +89,7 @@ def test_it_writes_a_whole_aligner_and_never_reads_the_test_split(tmp_path, monk
     assert sorted(path.name for path in (tmp_path / "shapes").iterdir()) == [
         "aligner.safetensors",
         "card.json",
-        *sorted(f"map-{name}.safetensors" for name in SHIPPED),
+        *sorted(f"map-{name}.safetensors" for name in FITTED_ALWAYS),
         "reference-pictures.safetensors",
     ]
     maps = load_maps(loaded.folder)

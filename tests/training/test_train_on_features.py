@@ -66,7 +66,7 @@ def test_it_writes_a_whole_aligner_without_pictures(tmp_path, monkeypatch):
     (tmp_path / "a" / recipe.PICTURES_FILE).write_bytes(b"another training's")
     train(file(tmp_path), tmp_path / "a")
     assert load_aligner(tmp_path / "a").card.metrics["maps"]
-    assert set(load_maps(tmp_path / "a")) == set(aligner_map.SHIPPED)
+    assert set(load_maps(tmp_path / "a")) == set(aligner_map.FITTED_ALWAYS)
     assert not (tmp_path / "a" / recipe.PICTURES_FILE).exists()
 
 

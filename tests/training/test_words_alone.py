@@ -190,7 +190,7 @@ def test_maps_are_fitted_to_prompts_and_scored_on_pictures(tmp_path, monkeypatch
     monkeypatch.undo()
     monkeypatch.setenv("SEDA_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(open_clip, "IMAGENET_CLASSNAMES", list(WORDS[:50]))
-    monkeypatch.setattr(aligner_map, "SHIPPED", ("pca-2d",))
+    monkeypatch.setattr(aligner_map, "FITTED_ALWAYS", ("pca-2d",))
     monkeypatch.setattr(aligner_map, "identical", lambda _: True)  # no neighbour graph is needed
     (tmp_path / "made").mkdir()
     (tmp_path / "made" / "reference-pictures.safetensors").write_bytes(b"another aligner's")
