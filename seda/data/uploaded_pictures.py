@@ -24,11 +24,15 @@ class UploadedClass:
 
     Attributes:
         name: as typed.
-        pictures: (file name, content) of each, not yet read.
+        pictures: (file name, content) of each.
+        read: whether all of them were read already; `unreadable` are those that could not be, and are not among the pictures.
+        unreadable: why each could not be read.
     """
 
     name: str
     pictures: tuple[tuple[str, bytes], ...] = field(repr=False)
+    read: bool = False
+    unreadable: tuple[ImageFailure, ...] = ()
 
 
 class UploadedPictures:
@@ -50,13 +54,14 @@ class UploadedPictures:
     def __init__(self, classes: Sequence[UploadedClass]) -> None:
         self.class_names = _class_names(classes)
         self.other_words: Mapping[str, Sequence[str]] = {}
-        self.failures: tuple[ImageFailure, ...] = ()
+        self.failures = tuple(failure for one in classes for failure in one.unreadable)
         self.copies: tuple[str, ...] = ()
         self._files: list[tuple[str, bytes, str, int]] = []  # name, content, its sha256, label
         first: dict[str, tuple[str, int]] = {}  # by content: name and label
         for label, one in enumerate(classes):
             for name, content in one.pictures:
-                self._add(name, content, label, first)
+                if one.read or self._is_readable(name, content):
+                    self._add(name, content, label, first)
         self._check()
 
     def fingerprint(self, split: str) -> str:
@@ -88,12 +93,15 @@ class UploadedPictures:
     def _of(self, split: str) -> list[tuple[str, bytes, str, int]]:
         return self._files if split == "train" else []
 
-    def _add(self, name: str, content: bytes, label: int, first: dict[str, tuple[str, int]]) -> None:
+    def _is_readable(self, name: str, content: bytes) -> bool:
         try:
             read_image(content, name)
         except ImageError as error:
             self.failures += (ImageFailure(name, str(error)),)
-            return
+            return False
+        return True
+
+    def _add(self, name: str, content: bytes, label: int, first: dict[str, tuple[str, int]]) -> None:
         sha256 = hashlib.sha256(content).hexdigest()
         known, of_label = first.setdefault(sha256, (name, label))
         if of_label != label:

@@ -32,12 +32,13 @@ class ReadPicture:
     Attributes:
         file: as it came.
         thumbnail: data URL; empty where the picture cannot be read.
-        problem: why it cannot be read; "" where it can.
+        problem, remedy: why it cannot be read, and what to do; "" where it can.
     """
 
     file: PictureFile
     thumbnail: str = field(default="", repr=False)
     problem: str = ""
+    remedy: str = ""
 
     @classmethod
     def of(cls, file: PictureFile) -> ReadPicture:
@@ -45,7 +46,7 @@ class ReadPicture:
         try:
             small = read_image(file.content, file.name)
         except ImageError as error:
-            return cls(file, problem=error.message)
+            return cls(file, problem=error.message, remedy=error.remedy)
         small.thumbnail((THUMBNAIL, THUMBNAIL), Image.Resampling.LANCZOS)
         return cls(file, _jpeg_url(small))
 

@@ -583,7 +583,8 @@ def main() -> int:
                     arguments.times
                 )
                 print(
-                    f"{name}: {figures[name]['kills']} kills in {time.monotonic() - start:.0f} s",
+                    f"{name}: {figures[name]['kills']} kills in {time.monotonic() - start:.0f} s\n"
+                    + show({name: figures[name]}),
                     file=sys.stderr,
                     flush=True,
                 )

@@ -1,12 +1,14 @@
 """Uploads by class as a data set in memory."""
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from seda.data.uploaded_pictures import UploadedClass, UploadedPictures
 from seda.errors import ClassTextError, DataError
+from seda.images import ImageFailure
 from tests.tiny import CLASSES, picture
 
 
@@ -32,6 +34,13 @@ def test_all_pictures_are_training_data_in_their_order():
     ]
     with pytest.raises(DataError, match="split 'validation' is not known"):
         data.count("validation")
+
+
+def test_what_was_read_is_not_read_again(monkeypatch):
+    monkeypatch.setattr("seda.data.uploaded_pictures.read_image", lambda *_: pytest.fail("it is read again"))
+    broken = ImageFailure("x.png", "x.png is no picture.")
+    classes = [replace(uploaded(label), read=True, unreadable=(broken,) * label) for label in (0, 1)]
+    assert UploadedPictures(classes).failures == (broken,)
 
 
 def test_the_fingerprint_is_over_contents_labels_and_names():

@@ -8,6 +8,7 @@ from seda.card import AlignerCard
 from seda.data.uploaded_pictures import UploadedClass, UploadedPictures
 from seda.encoders.families import FAMILIES
 from seda.errors import SedaError
+from seda.images import ImageFailure
 from seda.journeys.reference_pictures import ReferencePictures
 from seda.training.history import Epoch
 from seda.training.unfinished import TrainingRecord
@@ -49,7 +50,11 @@ class ClassDraft:
     @property
     def upload(self) -> UploadedClass:
         """As the training takes it."""
-        return UploadedClass(self.name, tuple((one.file.name, one.file.content) for one in self.pictures))
+        pictures = tuple((one.file.name, one.file.content) for one in self.pictures if not one.problem)
+        unreadable = tuple(
+            ImageFailure(one.file.name, f"{one.problem} {one.remedy}".strip()) for one in self.pictures if one.problem
+        )
+        return UploadedClass(self.name, pictures, read=True, unreadable=unreadable)
 
 
 @dataclass
