@@ -744,7 +744,7 @@ class Child:
 
     def end(self) -> None:
         self.process.kill()
-        self.process.wait()
+        self.process.communicate()  # closes what was spoken through
 
 
 def attack(kind: str, count: int, seed: int, seconds: float | None, keep: Path | None) -> dict[str, Any]:

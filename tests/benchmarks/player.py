@@ -50,6 +50,7 @@ from tests.browser.conftest import find_chromium  # noqa: E402
 from tests.browser.served import served  # noqa: E402
 
 POINTS = 20_000
+MANY, STEPS = 64, 50  # pictures, and steps of each stage
 REPLAYS = 10
 
 # What each figure is called on the screen, its unit, and its bar: the most, or with a minus sign the least.
@@ -186,9 +187,9 @@ def write_journeys(folder: Path) -> float:
     """Write 64.safetensors, 16.safetensors and 20k.safetensors; returns the payload of the first in MB."""
     aligner = load_aligner("fashion-mnist")
     workbench = Workbench(aligner, load_encoder("bundled"), load_maps(aligner.folder))
-    images, names = pictures(64), aligner.card.class_names
-    many = trace_images(images, names, workbench, SamplingConfig(num_inference_steps=50))
-    few = trace_images(images[:16], names, workbench, SamplingConfig(num_inference_steps=25))
+    images, names = pictures(MANY), aligner.card.class_names
+    many = trace_images(images, names, workbench, SamplingConfig(num_inference_steps=STEPS))
+    few = trace_images(images[: MANY // 4], names, workbench, SamplingConfig(num_inference_steps=STEPS // 2))
     for name, journey in {"64": many, "16": few, "20k": over_many_points(many, workbench)}.items():
         journey.save(folder / f"{name}.safetensors")
     return len(json.dumps(player_payload(many)).encode()) / 1e6

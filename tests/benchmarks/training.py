@@ -25,6 +25,7 @@ from seda.encoders import load_encoder
 from seda.training import TrainingSet, fit_aligner
 from seda.training.phrases import class_phrasings
 
+DATASET = "fashion-mnist"
 POOL, IMAGES = 14_000, 10_000  # those of the shipped aligner lie in the cache
 
 
@@ -32,7 +33,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    dataset, encoder = load_dataset("fashion-mnist"), load_encoder("bundled")
+    dataset, encoder = load_dataset(DATASET), load_encoder("bundled")
     features = encode_split(dataset, "train", encoder, limit=POOL, seed=None)
     images, labels = torch.from_numpy(features.image_features)[:IMAGES], torch.from_numpy(features.labels)[:IMAGES]
     phrasings = class_phrasings(dataset.class_names, dataset.other_words)

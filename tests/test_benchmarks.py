@@ -1,0 +1,61 @@
+"""Each script of tests/benchmarks, small: it runs to its end and prints figures. What they say is not looked at here."""
+
+import json
+import sys
+
+import pytest
+
+from tests.benchmarks import attack, killed, load, map_fit, player, training
+
+
+def printed(monkeypatch, capsys, script, *options):
+    """What a script prints as JSON, and its exit status."""
+    monkeypatch.setattr(sys, "argv", [script.__name__, *options, "--json"])
+    status = script.main()
+    return json.loads(capsys.readouterr().out), status
+
+
+@pytest.mark.slow
+def test_attack(monkeypatch, capsys):
+    found, status = printed(monkeypatch, capsys, attack, "--kinds", "class_lists,configurations", "--minutes", "0.05")
+    assert status == 0 and found["holes"] == 0 and found["class_lists"]["files"] > 0
+
+
+@pytest.mark.slow
+def test_killed(monkeypatch, capsys):
+    found, status = printed(monkeypatch, capsys, killed, "--only", "keep", "--times", "2")
+    assert status == 0 and found["keep"]["kills"] == 2
+
+
+@pytest.mark.slow
+def test_load(monkeypatch, capsys):
+    found, _ = printed(monkeypatch, capsys, load, "--sessions", "2", "--runs", "2")
+    assert found["sessions"]["failed"] == found["runs"]["failed"] == found["tracebacks"] == 0
+    assert [row["place"] for row in found["runs"]["rows"]] == [1, 2]
+
+
+@pytest.mark.slow
+def test_map_fit(monkeypatch, capsys, aligner_dir):
+    monkeypatch.setattr(map_fit, "load_aligner", lambda name, load=map_fit.load_aligner: load(aligner_dir))
+    monkeypatch.setattr(map_fit, "MapConfig", lambda make=map_fit.MapConfig: make(steps=30))
+    rows, _ = printed(monkeypatch, capsys, map_fit, "--points", "150", "300")
+    assert [row["points"] for row in rows] == [150, 300]
+
+
+@pytest.mark.slow
+def test_training(monkeypatch, capsys, tmp_path):
+    monkeypatch.setenv("SEDA_CACHE", str(tmp_path))
+    for name, value in {"POOL": 330, "IMAGES": 320, "DATASET": "digits"}.items():
+        monkeypatch.setattr(training, name, value)
+    monkeypatch.setattr("seda.baselines.aligner_methods.MIN_STEPS", 10)
+    rows, _ = printed(monkeypatch, capsys, training)
+    assert [row["name"] for row in rows] == ["full", "16 shots"]
+
+
+@pytest.mark.slow
+def test_journeys_of_the_player(monkeypatch, tmp_path):
+    """What is played; tests/browser plays."""
+    for name, value in {"MANY": 4, "STEPS": 4, "POINTS": 100}.items():
+        monkeypatch.setattr(player, name, value)
+    assert 0 < player.write_journeys(tmp_path) < 3
+    assert {path.stem for path in tmp_path.iterdir()} == {"64", "16", "20k"}
