@@ -3,7 +3,7 @@
 from seda.diffusion.closed_form import bridge_log_weights, posterior_log_weights
 from seda.diffusion.paths import PATHS, PathFamily, Walk
 from seda.diffusion.sampling import DenoisingPath, StepEvent, denoise, item_generators
-from seda.diffusion.schedule import make_scheduler
+from seda.diffusion.schedule import alphas_cumprod
 
 __all__ = [
     "PATHS",
@@ -11,9 +11,9 @@ __all__ = [
     "PathFamily",
     "StepEvent",
     "Walk",
+    "alphas_cumprod",
     "bridge_log_weights",
     "denoise",
     "item_generators",
-    "make_scheduler",
     "posterior_log_weights",
 ]

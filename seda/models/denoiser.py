@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -61,7 +62,7 @@ class ClassPrior(nn.Module):
         self.network = nn.Sequential(
             nn.Linear(condition_dim, hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, dim)
         )
-        self.log_scale = nn.Parameter(torch.tensor(10.0).log())
+        self.log_scale = nn.Parameter(torch.tensor(math.log(10.0)))
         self.gate = nn.Parameter(torch.zeros(()))
         # both are chosen on validation data after training
         self.register_buffer("residual_share", torch.ones(()))

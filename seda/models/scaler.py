@@ -53,8 +53,8 @@ class FeatureScaler(nn.Module):
         self.scale, self.fixed_norm, self.wanted_power, self.unit = scale, fixed_norm, power, unit
         self.missing = max(output_dim - input_dim, 0)  # dimensions that the features lack
         self.register_buffer("mean", torch.zeros(input_dim))
-        # [D, d], orthonormal columns; None stands for the identity, which would be large for nothing
-        self.register_buffer("projection", torch.eye(input_dim, output_dim) if output_dim < input_dim else None)
+        # [D, d], orthonormal columns once fitted; None stands for the identity, which would be large for nothing
+        self.register_buffer("projection", torch.zeros(input_dim, output_dim) if output_dim < input_dim else None)
         self.register_buffer("power", torch.ones(()))
         self.register_buffer("typical_norm", torch.ones(()))  # behind P
         self.register_buffer("typical_length", torch.ones(()))  # of the features as they came

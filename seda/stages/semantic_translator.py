@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -41,7 +43,7 @@ class SemanticTranslator(Stage):
             )
         else:
             self.register_buffer("category_texts", torch.zeros(class_count, phrasings, config.dim))  # scaled, [c, p, d]
-        self.log_nearness = nn.Parameter(torch.tensor(NEARNESS).log())
+        self.log_nearness = nn.Parameter(torch.tensor(math.log(NEARNESS)))
 
     def condition(self, visual_condition: Tensor, semantic: Tensor) -> Tensor:
         """[n, D + d] from the scaled visual features [n, D] and stage 1's result [n, d]."""

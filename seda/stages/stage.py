@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from torch import Tensor
 
 from seda.config import ModelConfig, SamplingConfig
-from seda.diffusion import DenoisingPath, StepEvent, denoise, item_generators, make_scheduler
+from seda.diffusion import DenoisingPath, StepEvent, alphas_cumprod, denoise, item_generators
 from seda.models.denoiser import AnchorDenoiser, Candidates
 
 
@@ -19,7 +19,7 @@ class Stage(AnchorDenoiser):
 
     def __init__(self, config: ModelConfig, condition_dim: int) -> None:
         super().__init__(config, condition_dim)
-        self.register_buffer("alphas_cumprod", make_scheduler("ddim").alphas_cumprod, persistent=False)
+        self.register_buffer("alphas_cumprod", alphas_cumprod().clone(), persistent=False)
 
     def run(
         self,

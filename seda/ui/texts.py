@@ -56,7 +56,7 @@ anywhere**. Numbers in this program are measured with this program.
 - **Stage 2, semantic translator.** The same from that center to the text features of the classes you typed.
 - **Feature interaction.** At every step the noisy state attends to the condition and to the texts of *all* candidate
   classes, never to the true one alone. So any list of classes can be used.
-- **Sampling.** DDIM, DDPM and DPM-Solver++ from diffusers, predicting the clean feature, with clipping switched off.
+- **Sampling.** DDIM without fresh noise by its own line; DDPM, DPM-Solver++ and DDIM with fresh noise by diffusers; all predicting the clean feature, with clipping switched off.
 - **The answer** comes from the translator's calibrated class probabilities. A path is one draw: with guidance 1 it ends
   in a class about as often as that class is probable, so the end of a path and the first answer may differ.
 """

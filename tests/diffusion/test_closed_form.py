@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from seda.config import SAMPLERS, SamplingConfig
-from seda.diffusion import PATHS, denoise, item_generators, make_scheduler, posterior_log_weights
+from seda.diffusion import PATHS, alphas_cumprod, denoise, item_generators, posterior_log_weights
 from seda.diffusion.closed_form import max_leftover
 from seda.diffusion.sampling import item_seed_under
-from seda.diffusion.schedule import inference_timesteps
+from seda.diffusion.schedule import ddim_timesteps
 from seda.errors import ShapeError, Stopped
 
 P = np.array([0.50, 0.20, 0.15, 0.10, 0.05])
@@ -23,12 +23,11 @@ def anchors_of(scale: float) -> torch.Tensor:
 
 def oracle(anchors: torch.Tensor, source: torch.Tensor, sampling: SamplingConfig, p=P):
     """The exact denoiser for targets m_c with probability p_c."""
-    scheduler = make_scheduler("ddim")
-    start = scheduler.alphas_cumprod[inference_timesteps(scheduler, sampling)[0]].reshape(1)
+    start = alphas_cumprod()[ddim_timesteps(sampling)[0]].reshape(1)
     log_prior = torch.from_numpy(np.log(p)).float().expand(len(source), -1)
 
     def denoiser(x_t, t):
-        alpha_bar = scheduler.alphas_cumprod[t].reshape(1)
+        alpha_bar = alphas_cumprod()[t].reshape(1)
         leftover = max_leftover(alpha_bar, start)
         return posterior_log_weights(x_t, alpha_bar, anchors, log_prior, source, leftover).exp() @ anchors
 
