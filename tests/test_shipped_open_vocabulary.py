@@ -94,7 +94,7 @@ def test_the_stored_journeys_are_what_the_aligner_draws(workbench, path):
     placed = place_trajectory(stored.trajectory, workbench, maps_of(stored.trajectory, workbench))
     for name, positions in stored.maps.items():
         np.testing.assert_allclose(placed[name].states, positions.states, atol=0.05)
-    steps = stored.trajectory.sampling["num_inference_steps"]
+    steps = stored.trajectory.settings.sampling.num_inference_steps
     again = retrace(stored, stored.trajectory.class_names, workbench, SamplingConfig(num_inference_steps=steps))
     np.testing.assert_allclose(again.trajectory.states, stored.trajectory.states, atol=0.05)
     assert again.trajectory.hints == stored.trajectory.hints
