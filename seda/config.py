@@ -20,7 +20,8 @@ class Sampler:
     Attributes:
         label: for the screen.
         help: what it does, for the screen; goes on after the label.
-        scheduler: name of its class in diffusers; it must allow prediction_type "sample".
+        scheduler: name of its class in diffusers; it must allow prediction_type "sample", and its `step` must take the states as
+            they come, in turn.
         options: of that class, beside those that all have.
         uses: settings of SamplingConfig that not every sampler uses.
     """

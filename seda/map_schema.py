@@ -61,7 +61,7 @@ class MapFile(Schema):
 
     format: Literal["seda-map"]
     version: Literal[2]
-    kind: Literal["umap", "timeline", "pca", "umap-learn"]
+    kind: str
     card: MapCard
 
 
@@ -73,6 +73,10 @@ def check_map(path: Any, remedy: str, infos: Mapping[str, ArrayInfo], metadata: 
     if metadata.get("format") != "seda-map" or metadata.get("version") != 2:
         raise FileFormatError(f"{path} is not a map of version 2.", remedy=remedy)
     check(MapFile, dict(metadata), f"{path} is incomplete", remedy=remedy)
+    if metadata["kind"] not in LAYOUTS:
+        raise FileFormatError(
+            f"{path} is incomplete: kind is {metadata['kind']!r:.60}; known are {', '.join(LAYOUTS)}.", remedy=remedy
+        )
     try:
         sizes = LAYOUTS[metadata["kind"]].check(infos)
         # a timeline's height is a map of one dimension, and its own other one is the time

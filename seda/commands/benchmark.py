@@ -12,6 +12,7 @@ from seda.commands.shared.exit_status import ANSWERED, GOES_ON
 from seda.commands.shared.inputs import feature_file
 from seda.commands.shared.loading import choose_device, load_encoder
 from seda.commands.shared.options import Commands, add_device, add_encoder, positive, seed_count, split_names
+from seda.data.datasets import USAGE
 from seda.storage import check_target
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def _add_protocol(parser: argparse.ArgumentParser) -> None:
     """What is measured: data x shots x seeds x methods."""
     parser.add_argument(
         "--data", required=True, metavar="A,B",
-        help="data sets: fashion-mnist, digits, emoji:google, emoji:twitter, torchvision:NAME, folder:DIR; or features:FILE, a "
+        help=f"data sets: {USAGE}; or features:FILE, a "
         ".safetensors, .npz or .parquet with image_features [n, D], labels [n], test [n] (1 for test images), and class_text_features "
         "[k, d] or class_names",
     )  # fmt: skip

@@ -83,7 +83,7 @@ def run_fit(arguments: argparse.Namespace) -> int:
         sums[file.name] = sha256_file(file)
         maps.append(frozen)
         times = {"place_ms": place_ms(frozen.projector, prepared.held_out), "fit_s": seconds}
-        rows.append({"projector": ROW_OF[name], "map": name, **frozen.card["scores"], **times})
+        rows.append({"projector": ROW_OF.get(name, name), "map": name, **frozen.card["scores"], **times})
     for frozen in maps:
         for note in frozen.card["notes"]:
             terminal.say(f"{frozen.name}: {note}")

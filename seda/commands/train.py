@@ -12,6 +12,7 @@ from seda.commands.shared.inputs import feature_file
 from seda.commands.shared.loading import choose_device, load_encoder
 from seda.commands.shared.options import Commands, add_device, add_encoder, positive, seed
 from seda.config import TrainingConfig
+from seda.data.datasets import USAGE
 from seda.storage import check_target
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def add(commands: Commands) -> None:
     parser.set_defaults(run=run, when_stopped=GOES_ON)
     parser.add_argument(
         "--dataset", required=True,
-        help="fashion-mnist, digits, emoji:google, emoji:twitter, torchvision:NAME, folder:DIR with one sub-folder a class, or "
+        help=f"{USAGE} with one sub-folder a class, or "
         "features:FILE (see benchmark --data; without pictures)",
     )  # fmt: skip
     add_encoder(parser)

@@ -9,13 +9,14 @@ Shapes: n items, k anchors (possible targets), d feature width.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
-from seda.config import SamplingConfig
+from seda.config import SAMPLERS, SamplingConfig
 from seda.diffusion.closed_form import bridge_log_weights, max_leftover, posterior_log_weights
 from seda.diffusion.schedule import (
     NUM_TRAIN_TIMESTEPS,
@@ -172,7 +173,10 @@ class _SchedulerWalk:
         self._scheduler = make_scheduler(sampling.sampler)
         check_scheduler(self._scheduler)
         self.timesteps = set_up(self._scheduler, sampling)
-        self._eta = {"eta": sampling.eta} if sampling.sampler == "ddim" else {}
+        self._options = {"eta": sampling.eta} if "eta" in SAMPLERS[sampling.sampler].uses else {}
+        self._draws = (
+            "generator" in inspect.signature(self._scheduler.step).parameters
+        )  # some add no noise of their own
 
     def start(self, source: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
         return add_noise(source, _item_noise(source, generators), self.timesteps[0])
@@ -181,7 +185,8 @@ class _SchedulerWalk:
         self, index: int, x_0: Tensor, x_t: Tensor, source: Tensor, generators: Sequence[torch.Generator]
     ) -> Tensor:
         t = self.timesteps[index]
-        return self._scheduler.step(x_0, t, x_t, generator=list(generators), **self._eta).prev_sample
+        drawn = {"generator": list(generators)} if self._draws else {}
+        return self._scheduler.step(x_0, t, x_t, **drawn, **self._options).prev_sample
 
 
 class BridgePath:

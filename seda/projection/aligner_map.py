@@ -45,6 +45,7 @@ FIT_SAMPLINGS = (
 GRAPH_PATHS = 90
 SCORE_SAMPLING = SamplingConfig(seed=3)
 
+PARAMETRIC = ("umap", "timeline")  # kinds that a network is fitted for
 TRACING = "paths"  # what is under way before the first map
 # told (name of the map or TRACING, steps done, of how many); return True to stop
 Progress = Callable[[str, int, int], object]
@@ -152,6 +153,8 @@ def kept_map(folder: Path, name: str, pretrained: PretrainedAligner, config: Map
         kept = load_map(folder, name)
     except FileFormatError:
         return None
+    if kept.projector.kind != MAPS[name].kind:
+        return None
     asked = {"aligner_fingerprint": pretrained.fingerprint, "config": own_config(name, config).to_dict()}
     return kept if "scores" in kept.card and {key: kept.card.get(key) for key in asked} == asked else None
 
@@ -159,7 +162,7 @@ def kept_map(folder: Path, name: str, pretrained: PretrainedAligner, config: Map
 def own_config(name: str, config: MapConfig | None = None) -> MapConfig:
     """How one map is fitted where `config` says how maps are."""
     config, form = config or MapConfig(), MAPS[name]
-    if form.kind not in ("umap", "timeline"):
+    if form.kind not in PARAMETRIC:
         return config
     settings: dict[str, Any] = dict(form.settings)
     return replace(config, dimensions=form.dimensions, steps=round(config.steps * form.steps_share), **settings)
@@ -185,7 +188,11 @@ def fit_map(
     on_progress: Progress | None = None,
     keep_at: Path | None = None,
 ) -> FrozenMap:
-    """Fit one map, without scores in its card; see `fit_aligner_maps` and, for keep_at, `fit_parametric`."""
+    """Fit one map, without scores in its card; see `fit_aligner_maps` and, for keep_at, `fit_parametric`.
+
+    Raises:
+        ConfigError: nothing here fits a map of its kind.
+    """
     config, form = own_config(name, config), MAPS[name]
     report = None if on_progress is None else (lambda done, total: on_progress(name, done, total))
     reference, notes = prepared.material.reference, list[str]()
@@ -196,11 +203,13 @@ def fit_map(
         points = prepared.material.points.astype(np.float16)  # as they are saved
         model = fit_umap_learn(points.astype(np.float32), config)
         projector = NeighborProjector(points, model.embedding_, model.n_neighbors)
-    else:
+    elif form.kind in PARAMETRIC:
         fitted, notes = fit_parametric(
             prepared.material, config, graph=prepared.graph, on_progress=report, keep_at=keep_at
         )
         projector = _timeline(fitted, prepared.material.points) if form.kind == "timeline" else fitted
+    else:
+        raise ConfigError(f"Nothing here fits a map of kind {form.kind!r}, which {name!r} is.")
     card = {**prepared.about, "config": config.to_dict(), "notes": notes}
     return FrozenMap(name, projector, place_reference(projector, reference), card)
 

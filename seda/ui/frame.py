@@ -6,8 +6,9 @@ from contextlib import suppress
 
 import streamlit as st
 
-from seda.ui.serving.rules import TRAIN, rules
-from seda.ui.serving.turns import PAGES
+from seda.ui.page_list import PAGES
+from seda.ui.serving.rules import rules
+from seda.ui.serving.turns import PAGE_TURNS
 from seda.ui.state import app_state
 from seda.ui.theme import ICON, LOGO, SIDEBAR_WIDTH, apply_style
 
@@ -20,7 +21,7 @@ with suppress(ImportError):  # an older Streamlit has another server, which keep
 
 def show_frame() -> None:
     """Run the page that the address names, within the frame, when it is its turn."""
-    with PAGES.turn():
+    with PAGE_TURNS.turn():
         app_state().framed = True
         st.set_page_config(
             page_title="SeDA Explorer", page_icon=ICON, layout="wide", initial_sidebar_state=SIDEBAR_WIDTH
@@ -28,14 +29,10 @@ def show_frame() -> None:
         st.logo(LOGO, size="large")
         apply_style()
         pages = [
-            st.Page("pages/trajectories.py", title="Trajectories", icon=":material/moving:", default=True),
-            st.Page("pages/search.py", title="Search", icon=":material/image_search:"),
-            st.Page("pages/train.py", title="Train", icon=":material/fitness_center:"),
-            st.Page("pages/aligner.py", title="Aligner", icon=":material/model_training:"),
-            st.Page("pages/method.py", title="Method", icon=":material/menu_book:"),
+            st.Page(f"pages/{page.name}.py", title=page.title, icon=f":material/{page.icon}:", default=page is PAGES[0])
+            for page in PAGES
+            if not page.right or rules().allows(page.right)
         ]
-        if not rules().allows(TRAIN):
-            pages = [page for page in pages if page.title != "Train"]
         st.navigation(pages, position="top").run()
 
 

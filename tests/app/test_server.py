@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from streamlit.web.server.app_discovery import discover_asgi_app
 
-from seda.ui.serving.server import PAGES, PageAddresses
+from seda.ui.serving.server import ADDRESSES, PageAddresses
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = b"<html><head><title>x</title></head></html>"
@@ -37,7 +37,7 @@ def answer(path: str, method: str = "GET", kind: str = "http", extra: dict | Non
     return asked, sent
 
 
-@pytest.mark.parametrize("path", [f"/{PAGES[0]}", f"/below/{PAGES[-1]}"])
+@pytest.mark.parametrize("path", [f"/{ADDRESSES[0]}", f"/below/{ADDRESSES[-1]}"])
 def test_a_page_is_told_where_the_server_is(path):
     asked, (start, body) = answer(path, extra={"extensions": {"http.response.pathsend": {}, "other": {}}})
     assert asked["headers"] == [(b"host", b"x")] and asked["extensions"] == {"other": {}}

@@ -77,7 +77,7 @@ def test_who_gives_way_or_fails_lets_the_next_begin():
 
 def test_a_run_lets_other_pages_be_drawn(monkeypatch):
     pages = Turns(LONG)
-    monkeypatch.setattr(line, "PAGES", pages)
+    monkeypatch.setattr(line, "PAGE_TURNS", pages)
     runs = Line(lambda: 1, lambda: 5)
     with pages.turn(), runs.turn("me", lambda place: None), ThreadPoolExecutor(1) as visitors:
         assert visitors.submit(_draws, pages).result(20)
@@ -91,7 +91,7 @@ def test_a_page_is_drawn_in_its_turn(open_app, monkeypatch):
             begun.append(True)
             return super().turn()
 
-    monkeypatch.setattr("seda.ui.frame.PAGES", pages := Watched(LONG))
+    monkeypatch.setattr("seda.ui.frame.PAGE_TURNS", pages := Watched(LONG))
     assert not open_app().exception
     assert begun and pages._drawing is None and turns.PATIENCE < 1
 

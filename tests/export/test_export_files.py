@@ -88,7 +88,7 @@ def test_a_page_holds_the_apps_font_and_loops_when_asked(tmp_path):
 def test_every_form(suffix, tmp_path):
     form, journey = FORMATS[suffix], toy_journey()
     path = write_export(journey, tmp_path / f"A Journey{suffix.upper()}")
-    assert path.read_bytes() == form.encode(journey, False) and path.stat().st_size > 1000
+    assert path.read_bytes() == form.encode(journey, False) and path.stat().st_size > 0
     assert form.label and form.help.endswith(".") and "/" in form.media_type and form.icon
     if suffix == ".csv":
         assert path.read_bytes().startswith(b"\xef\xbb\xbf")  # a spreadsheet reads accents, from the app too

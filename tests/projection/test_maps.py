@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from seda.errors import FileFormatError, ProjectionError, Stopped
+from seda.errors import ConfigError, FileFormatError, ProjectionError, Stopped
 from seda.evaluation.maps import jump_p99, trustworthiness
 from seda.evaluation.trajectories import straightness
-from seda.map_forms import FITTED
+from seda.map_forms import FITTED, MAPS, MapForm
 from seda.projection import FrozenMap, load_map, load_maps
 from seda.projection.aligner_map import (
     AlignerMaterial,
@@ -172,6 +172,12 @@ def test_points_that_are_not_finite_are_counted():
     broken[3, 0] = np.inf
     with pytest.raises(ProjectionError, match="1 of 123 points are not finite"):
         fit_parametric(few(broken), CONFIG)
+
+
+def test_a_map_of_an_unknown_kind_is_not_fitted_as_another(monkeypatch):
+    monkeypatch.setitem(MAPS, "new-2d", MapForm("New", "new", 2))
+    with pytest.raises(ConfigError, match="kind 'new'"):
+        fit_map("new-2d", PREPARED, CONFIG)
 
 
 def test_a_fit_reports_and_stops():

@@ -110,11 +110,7 @@ export class Frames {
     parts.caption.textContent = caption;
     parts.caption.title = journey.terms(player.step);
     player.root.dataset.step = String(player.step);
-    player.transport.showStep(player.step, caption);
-    player.neighbors.show();
-    player.report.showStep(player.step);
-    if (player.stillsShown) player.stills.showStep(player.step);
-    player.tooltip.refresh();
+    for (const part of player.companions) part.showStep?.(player.step, caption);
     if (clock.playing) player.status.announce();
   }
 

@@ -36,7 +36,8 @@ export class Layout {
     on(window, "resize", () => this.resize());
     // A colour transition of almost no length tells when Streamlit's or the system's theme has changed.
     on(this.root, "transitionend", (event) => event.target === this.root && this.restyle());
-    for (const element of [this.root, this.parts.mapStage, this.parts.curveStage]) this.sizes.observe(element);
+    const { mapStage, mapKey, mapTools, curveStage } = this.parts; // key and tools lie over the map, which leaves them room
+    for (const element of [this.root, mapStage, mapKey, mapTools, curveStage]) this.sizes.observe(element);
   }
 
   /** @param {Journey} journey */
@@ -132,10 +133,8 @@ export class Layout {
     const theme = new Theme(this.root);
     if (theme.key === player.theme.key) return;
     player.theme = theme;
-    player.legend.paint();
     this.#paintKey();
-    player.neighbors.show();
-    player.stills.invalidate();
+    for (const part of player.companions) part.restyle?.();
     player.invalidate(true);
   }
 

@@ -67,6 +67,10 @@ export class Legend {
     if (index >= 0) this.player.hover({ kind: "text", index, anchor });
   }
 
+  restyle() {
+    this.paint();
+  }
+
   /** Colours of the theme. */
   paint() {
     const { theme } = this.player;

@@ -59,6 +59,14 @@ export class NeighborCard {
     );
   }
 
+  showStep() {
+    this.show();
+  }
+
+  restyle() {
+    this.show();
+  }
+
   /** For the item and the step that are shown now. */
   show() {
     const { journey, step, inspected } = this.player;

@@ -64,6 +64,8 @@ export class Player {
     this.stills = new Stills(this);
     this.tooltip = new Tooltip(this);
     this.layout = new Layout(this);
+    /** @type {Companion[]} what shows the journey, in the order in which they are told; a new chart stands here too */
+    this.companions = [this.transport, this.legend, this.gallery, this.report, this.map, this.stills, this.layout, this.neighbors, this.tooltip];
     this.parts = this.layout.parts;
     /** @type {Host} */ this.root = this.layout.root;
     host.append(this.root);
@@ -104,7 +106,7 @@ export class Player {
     this.status.reported = "";
     this.root.dataset.fingerprint = journey.fingerprint;
     this.root.dataset.highlight = this.highlight ?? "";
-    for (const part of [this.transport, this.legend, this.gallery, this.report, this.map, this.stills, this.layout]) part.load(journey);
+    for (const part of this.companions) part.load?.(journey);
     this.layout.describeMap();
     this.legend.showHighlight();
     this.#selectionChanged(false);
@@ -315,7 +317,6 @@ export class Player {
     this.highlight = this.isDimmed(one) || this.highlight === null ? styleKey(one) : null;
     this.legend.showHighlight();
     this.root.dataset.highlight = this.highlight ?? "";
-    this.stills.invalidate();
     this.invalidate(true);
   }
 
@@ -337,7 +338,6 @@ export class Player {
     this.neighbors.show();
     this.status.describeCurves(shown);
     this.lastStep = -1;
-    this.stills.invalidate();
     this.invalidate(true);
     if (settles) this.status.settle();
   }
@@ -358,10 +358,11 @@ export class Player {
   // ---- what others do for it
 
   /**
-   * Ask for a frame; `still` also redraws the layers that do not move.
+   * Ask for a frame; `still` also redraws what does not move: the layers below the paths, and the still maps.
    * @param {boolean} [still]
    */
   invalidate(still = false) {
+    if (still) this.stills.invalidate();
     this.frames.ask(still);
   }
 

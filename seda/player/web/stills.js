@@ -95,6 +95,7 @@ export class Stills {
    * @param {number} step
    */
   showStep(step) {
+    if (this.element.hidden) return;
     const gaps = this.panels.map((panel) => Math.abs(panel.step - step));
     const nearest = gaps.indexOf(Math.min(...gaps));
     this.panels.forEach(({ panel }, i) => panel.setAttribute("aria-current", String(i === nearest)));

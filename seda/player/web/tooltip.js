@@ -29,6 +29,10 @@ export class Tooltip {
     this.element.hidden = true;
   }
 
+  showStep() {
+    this.refresh();
+  }
+
   /** With the values of the step that is shown now. */
   refresh() {
     if (!this.subject) return;

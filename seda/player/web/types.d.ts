@@ -32,6 +32,12 @@ type Way = import("./placing.js").Way;
 type Place = import("./labels.js").Place;
 type Box = import("./labels.js").Box;
 
+/** Shows the journey beside the map: told of a new one, of each step that is reached, and when colours have changed. */
+type Companion = {
+  load?(journey: Journey): void;
+  showStep?(step: number, caption: string): void;
+  restyle?(): void;
+};
 /** Red, green and blue, 0 to 255. */
 type Color = number[];
 /** On the screen, px. */

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 from seda.errors import LimitError
 from seda.ui.serving.rules import server_settings
-from seda.ui.serving.turns import PAGES
+from seda.ui.serving.turns import PAGE_TURNS
 
 AT_FRONT = 30.0  # seconds; chosen here: whose runs were interrupted for longer than that goes to the end of the line
 PATIENCE = 10.0  # seconds; chosen here: a reload of the page takes two
@@ -96,7 +96,7 @@ class Line:
         Raises:
             LimitError: there are too many before.
         """
-        PAGES.give_way()
+        PAGE_TURNS.give_way()
         while place := self.place(who):
             report(place)
             with self._guard:

@@ -7,10 +7,11 @@ import logging
 from starlette.middleware import Middleware
 
 from seda.device import share_arenas
+from seda.ui.page_list import PAGES
 from seda.ui.serving.gate import App, Gate, Message, Receive, Send
 from seda.ui.serving.rules import server_settings
 
-PAGES = ("search", "train", "aligner", "method")  # addresses of the pages of seda/ui/frame.py; the first has none
+ADDRESSES = tuple(page.name for page in PAGES[1:])  # the first page has none
 
 # Streamlit's page asks below its own address first (/search/_stcore/health), is told 404, waits, and only then asks the
 # server itself. Hosts that embed Streamlit tell it where the server is by this object; here it lies one folder up.
@@ -49,7 +50,7 @@ class PageAddresses:
 
 def _is_page(scope: Message) -> bool:
     path = scope.get("path", "")
-    return scope["type"] == "http" and scope["method"] == "GET" and path.rpartition("/")[2] in PAGES
+    return scope["type"] == "http" and scope["method"] == "GET" and path.rpartition("/")[2] in ADDRESSES
 
 
 def _plainly(scope: Message) -> Message:

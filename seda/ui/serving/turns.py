@@ -60,4 +60,4 @@ class Turns:
             awake.set()
 
 
-PAGES = Turns()
+PAGE_TURNS = Turns()

@@ -8,6 +8,7 @@ from typing import Any
 
 import streamlit as st
 
+from seda.config import SAMPLERS
 from seda.export import FORMATS
 from seda.journeys.trajectory import MapPositions
 from seda.ui.errors import errors_on_screen, plain, show_error, show_failures, show_notes
@@ -165,7 +166,9 @@ def _settings_line(shown: Shown) -> str:
     drawn: dict[str, Any] = {}
     if sampling is not None:
         drawn = {
-            "sampler": f"{sampling.sampler}, eta {sampling.eta}" if sampling.sampler == "ddim" else sampling.sampler,
+            "sampler": f"{sampling.sampler}, eta {sampling.eta}"
+            if "eta" in SAMPLERS[sampling.sampler].uses
+            else sampling.sampler,
             "steps per stage": sampling.num_inference_steps,
             "noise strength": sampling.strength,
             "guidance": sampling.guidance,
