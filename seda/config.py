@@ -34,8 +34,8 @@ class Sampler:
 
 
 @dataclass(frozen=True)
-class PathFamily:
-    """A kind of paths, see `seda.diffusion.paths`.
+class PathSettings:
+    """What of a sampling counts on a kind of paths, see `PathFamily` in `seda.diffusion.paths`.
 
     Attributes:
         ignores: settings of SamplingConfig that mean nothing on its paths.
@@ -56,9 +56,9 @@ SAMPLERS: dict[str, Sampler] = {
         {"algorithm_type": "dpmsolver++", "final_sigmas_type": "zero"},
     ),
 }  # fmt: skip
-PATH_FAMILIES: dict[str, PathFamily] = {
-    "conditional": PathFamily(),
-    "bridge": PathFamily(ignores=("sampler", "strength"), uses=("eta",)),
+PATH_FAMILIES: dict[str, PathSettings] = {
+    "conditional": PathSettings(),
+    "bridge": PathSettings(ignores=("sampler", "strength"), uses=("eta",)),
 }
 
 

@@ -18,7 +18,14 @@ from seda.errors import DataError, ImageError
 from seda.picture_bounds import bounds_of, read_tags
 from seda.storage import local_path
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")  # Pillow's JPEG reader also takes MPO, which some phones write
+PICTURE_FORMATS = (
+    "JPEG",
+    "PNG",
+    "WEBP",
+    "GIF",
+    "BMP",
+    "TIFF",
+)  # Pillow's JPEG reader also takes MPO, which some phones write
 SUFFIXES = frozenset({".jpg", ".jpeg", ".jfif", ".mpo", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"})
 MAX_FILE_BYTES = 32 * 2**20  # chosen here: phone photos have 2 to 12 MB
 MAX_PIXELS = 50_000_000  # chosen here: 150 MB as RGB; the largest common phone sensor modes have 50 million pixels
@@ -61,7 +68,7 @@ def read_image(source: Source, name: str) -> Image.Image:
         source: a path (also as str), the bytes of a file, or an open binary file (read from where it stands).
         name: how messages call the picture.
     Raises:
-        ImageError: missing, empty, larger than MAX_FILE_BYTES or MAX_PIXELS, not one of FORMATS, or damaged.
+        ImageError: missing, empty, larger than MAX_FILE_BYTES or MAX_PIXELS, not one of PICTURE_FORMATS, or damaged.
     """
     data = _read_bytes(source, name)
     bounds = bounds_of(data)
@@ -188,7 +195,7 @@ def _read_bytes(source: Source, name: str) -> bytes:
 def _open(data: bytes, name: str) -> Image.Image:
     """The picture with its header read and nothing decoded."""
     try:
-        return Image.open(io.BytesIO(data), formats=FORMATS)
+        return Image.open(io.BytesIO(data), formats=PICTURE_FORMATS)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         # Pillow's own limit lies above ours. Its warning is only raised where the caller turns warnings into errors.
         pixels = re.search(r"\((\d+) pixels\)", str(error))

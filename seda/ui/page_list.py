@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from seda.ui.serving.rules import TRAIN
+from seda.ui.serving.rules import MAY_TRAIN
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class PageForm:
 PAGES = (
     PageForm("trajectories", "Trajectories", "moving"),
     PageForm("search", "Search", "image_search"),
-    PageForm("train", "Train", "fitness_center", TRAIN),
+    PageForm("train", "Train", "fitness_center", MAY_TRAIN),
     PageForm("aligner", "Aligner", "model_training"),
     PageForm("method", "Method", "menu_book"),
 )

@@ -110,7 +110,7 @@ export class Frames {
     parts.caption.textContent = caption;
     parts.caption.title = journey.terms(player.step);
     player.root.dataset.step = String(player.step);
-    for (const part of player.companions) part.showStep?.(player.step, caption);
+    for (const part of player.displays) part.showStep?.(player.step, caption);
     if (clock.playing) player.status.announce();
   }
 

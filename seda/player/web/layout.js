@@ -134,7 +134,7 @@ export class Layout {
     if (theme.key === player.theme.key) return;
     player.theme = theme;
     this.#paintKey();
-    for (const part of player.companions) part.restyle?.();
+    for (const part of player.displays) part.restyle?.();
     player.invalidate(true);
   }
 

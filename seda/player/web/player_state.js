@@ -64,8 +64,8 @@ export class Player {
     this.stills = new Stills(this);
     this.tooltip = new Tooltip(this);
     this.layout = new Layout(this);
-    /** @type {Companion[]} what shows the journey, in the order in which they are told; a new chart stands here too */
-    this.companions = [this.transport, this.legend, this.gallery, this.report, this.map, this.stills, this.layout, this.neighbors, this.tooltip];
+    /** @type {Display[]} what shows the journey, in the order in which they are told; a new chart stands here too */
+    this.displays = [this.transport, this.legend, this.gallery, this.report, this.map, this.stills, this.layout, this.neighbors, this.tooltip];
     this.parts = this.layout.parts;
     /** @type {Host} */ this.root = this.layout.root;
     host.append(this.root);
@@ -106,7 +106,7 @@ export class Player {
     this.status.reported = "";
     this.root.dataset.fingerprint = journey.fingerprint;
     this.root.dataset.highlight = this.highlight ?? "";
-    for (const part of this.companions) part.load?.(journey);
+    for (const part of this.displays) part.load?.(journey);
     this.layout.describeMap();
     this.legend.showHighlight();
     this.#selectionChanged(false);

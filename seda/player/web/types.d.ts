@@ -33,7 +33,7 @@ type Place = import("./labels.js").Place;
 type Box = import("./labels.js").Box;
 
 /** Shows the journey beside the map: told of a new one, of each step that is reached, and when colours have changed. */
-type Companion = {
+type Display = {
   load?(journey: Journey): void;
   showStep?(step: number, caption: string): void;
   restyle?(): void;

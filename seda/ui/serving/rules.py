@@ -31,11 +31,11 @@ from seda.schema import Schema, check
 from seda.storage import MAX_JSON, cache_dir, read_plain_file
 from seda.ui.state import read_widget, set_widget
 
-TRAIN, PATHS, HUB = "train", "paths", "hub"
+MAY_TRAIN, MAY_NAME_PATHS, MAY_DOWNLOAD = "train", "paths", "hub"
 PARTS = {
-    TRAIN: "the page Train, which keeps the cores busy for minutes and writes to the disk",
-    PATHS: "folders and files of the server by their path: aligners, weights, pictures to train on",
-    HUB: "downloads by name: repositories of the hub, published weights, data sets",
+    MAY_TRAIN: "the page Train, which keeps the cores busy for minutes and writes to the disk",
+    MAY_NAME_PATHS: "folders and files of the server by their path: aligners, weights, pictures to train on",
+    MAY_DOWNLOAD: "downloads by name: repositories of the hub, published weights, data sets",
 }
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip")  # what proxies add
 _KEY = "seda.at_home"
@@ -98,7 +98,7 @@ class Rules:
     limits: Limits | None
 
     def allows(self, part: str) -> bool:
-        """Whether a part of the program, such as TRAIN, is open to this visitor."""
+        """Whether a part of the program, such as MAY_TRAIN, is open to this visitor."""
         return part in self.opened
 
     def require(self, part: str, error: type[SedaError]) -> None:
@@ -118,7 +118,7 @@ def rules() -> Rules:
     settings, at_home = server_settings(), _visitor_is_at_home()
     opened = set(PARTS if at_home else ()) if settings.open is None else set(settings.open)
     if os.environ.get("SEDA_TRAINING") == "off":
-        opened.discard(TRAIN)
+        opened.discard(MAY_TRAIN)
     return Rules(frozenset(opened), _limits(at_home))
 
 
@@ -203,7 +203,7 @@ def is_loopback(address: str) -> bool:
 
 def without_paths(text: str) -> str:
     """A message without the folders of this server, for visitors to whom its paths are not open."""
-    if ("/" not in text and "\\" not in text) or rules().allows(PATHS):
+    if ("/" not in text and "\\" not in text) or rules().allows(MAY_NAME_PATHS):
         return text
     for folder in sorted(_own_folders(), key=len, reverse=True):
         text = text.replace(folder, "…")  # it may have a space in it

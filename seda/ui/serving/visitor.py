@@ -16,7 +16,7 @@ import streamlit as st
 from seda.card import CARD_FILE, VISITORS, aligner_home, list_aligners, named_aligner
 from seda.errors import AlignerError
 from seda.storage import local_path
-from seda.ui.serving.rules import PATHS, has_server, rules
+from seda.ui.serving.rules import MAY_NAME_PATHS, has_server, rules
 from seda.ui.state import begin_widget, read_widget
 
 COOKIE = "seda_visitor"
@@ -65,13 +65,13 @@ def aligner_folder(name: str) -> Path:
     """
     if (folder := named_aligner(name, own_home())) is not None:
         return folder
-    if rules().allows(PATHS):
+    if rules().allows(MAY_NAME_PATHS):
         path = local_path(name, AlignerError).resolve()
         others = (aligner_home() / VISITORS).resolve()
         own = not path.is_relative_to(others) or path.is_relative_to(own_home().resolve())
         if own and local_path(path / CARD_FILE, AlignerError).is_file():
             return path
-    folders = ", or a folder that `python -m seda train` wrote" if rules().allows(PATHS) else ""
+    folders = ", or a folder that `python -m seda train` wrote" if rules().allows(MAY_NAME_PATHS) else ""
     raise AlignerError(
         f"There is no aligner {name!r:.100}; known are {', '.join(aligner_names()) or 'none'}.",
         remedy=f"Choose one of these{folders}.",

@@ -12,8 +12,7 @@ from seda.errors import EncoderError
 from seda.storage import local_path
 from seda.ui import cache
 from seda.ui.errors import plain, show_error
-from seda.ui.serving.rules import HUB as DOWNLOADS
-from seda.ui.serving.rules import PATHS, rules
+from seda.ui.serving.rules import MAY_DOWNLOAD, MAY_NAME_PATHS, rules
 from seda.ui.state import begin_widget, read_widget, set_widget
 from seda.ui.train.state import HUB, LOCAL, OPEN_CLIP, EncoderChoice, EncoderFacts
 
@@ -31,9 +30,9 @@ _ABOUT = {
 def choose_encoder(choice: EncoderChoice) -> tuple[str, str]:
     """Draw the choice. Returns the name, as `load_encoder` takes it, "" while something is missing; and a sentence on it."""
     kinds = [*NAMED, OPEN_CLIP, LOCAL, HUB]
-    if not rules().allows(PATHS):
+    if not rules().allows(MAY_NAME_PATHS):
         kinds.remove(LOCAL)
-    if not rules().allows(DOWNLOADS):
+    if not rules().allows(MAY_DOWNLOAD):
         kinds.remove(HUB)
         if not _models():
             kinds.remove(OPEN_CLIP)
@@ -59,9 +58,9 @@ def check_open(name: str) -> None:
     if name in {form.name for form in NAMED.values()}:
         return
     if local_weights(name) is not None or "@" in name or "local-dir:" in name:
-        rules().require(PATHS, EncoderError)
+        rules().require(MAY_NAME_PATHS, EncoderError)
     elif name not in {info.name for info in _models()}:
-        rules().require(DOWNLOADS, EncoderError)
+        rules().require(MAY_DOWNLOAD, EncoderError)
 
 
 def show_facts(facts: EncoderFacts) -> None:
@@ -100,7 +99,7 @@ def _models() -> Sequence[OpenClipInfo]:
     """Those that the visitor may choose: all published ones, or those whose weights are on this machine."""
     with st.spinner("Looking up the models of open_clip"):
         models = cache.open_clip_models()
-    return models if rules().allows(DOWNLOADS) else [info for info in models if info.cached]
+    return models if rules().allows(MAY_DOWNLOAD) else [info for info in models if info.cached]
 
 
 def _choose_published(choice: EncoderChoice) -> str:

@@ -17,7 +17,7 @@ from seda.training import unfinished
 from seda.training.unfinished import DATASET, UPLOADS, WORDS, TrainingRecord
 from seda.ui.errors import plain, show_error
 from seda.ui.serving.refusals import log_refusal
-from seda.ui.serving.rules import PATHS, TRAIN, rules
+from seda.ui.serving.rules import MAY_NAME_PATHS, MAY_TRAIN, rules
 from seda.ui.serving.visitor import aligner_folder, aligner_names, own_home
 from seda.ui.state import AppState, begin_widget
 from seda.ui.train.encoder_choice import check_open, choose_encoder, show_facts
@@ -31,7 +31,7 @@ MANY = 1_000  # images that a data set has at least
 
 def show_train(state: AppState, train: TrainState) -> None:
     """The whole page: choosing, or the training that is under way, stopped or done."""
-    rules().require(TRAIN, DataError)  # pages are asked for by anybody who speaks Streamlit's protocol
+    rules().require(MAY_TRAIN, DataError)  # pages are asked for by anybody who speaks Streamlit's protocol
     stop_where_left(train)
     if train.said:
         st.info(plain(train.said), icon=":material/info:")
@@ -118,7 +118,7 @@ def _choose_name(train: TrainState, encoder: str, source: str) -> None:
 
 
 def _where_it_lies() -> str:
-    where = f" in {aligner_home()}" if rules().allows(PATHS) else ""
+    where = f" in {aligner_home()}" if rules().allows(MAY_NAME_PATHS) else ""
     return plain(
         f"While it is trained, features of the pictures and your class names lie on the server's disk{where}, in folders that only "
         "the server's own user can enter; no other visitor sees them, and this browser finds them again by its cookie. "
@@ -175,7 +175,7 @@ def _request(train: TrainState, encoder: str, source: str) -> TrainRequest:
             "No folder is named.", remedy="Type the path of a folder with one sub-folder of pictures a class."
         )
     if source == FOLDER:
-        rules().require(PATHS, DataError)
+        rules().require(MAY_NAME_PATHS, DataError)
         name, count = f"folder:{train.folder}", len(find_images(train.folder))
     else:
         check_dataset(train.dataset)

@@ -15,7 +15,7 @@ from seda.ui.cache import Sample
 from seda.ui.errors import plain
 from seda.ui.gallery import kind_of
 from seda.ui.pictures import ReadPicture, one_by_one
-from seda.ui.serving.rules import HUB, PATHS, rules
+from seda.ui.serving.rules import MAY_DOWNLOAD, MAY_NAME_PATHS, rules
 from seda.ui.serving.uploaded import show_lost
 from seda.ui.state import PictureFile, begin_widget, read_widget, set_widget
 from seda.ui.train.state import FOLDER, ClassDraft, TrainState
@@ -42,7 +42,7 @@ def choose_pictures(train: TrainState, *, words_possible: bool, words_first: boo
     options = [WORDS, UPLOADS, FOLDER, DATASET] if words_first else [UPLOADS, FOLDER, DATASET, WORDS]
     if not words_possible:
         options.remove(WORDS)
-    if not rules().allows(PATHS):
+    if not rules().allows(MAY_NAME_PATHS):
         options.remove(FOLDER)
     source = train.source if train.source in options else options[0]
     set_widget(_SOURCE_KEY, source)
@@ -95,7 +95,7 @@ def check_dataset(name: str) -> None:
     if name not in (infos := _datasets()):
         raise DataError(f"There is no data set {name!r:.60}.", remedy="Choose one of the list.")
     if not infos[name].available:
-        rules().require(HUB, DataError)
+        rules().require(MAY_DOWNLOAD, DataError)
 
 
 def _datasets() -> dict[str, DatasetInfo]:
@@ -224,7 +224,7 @@ def _choose_folder(train: TrainState) -> None:
 
 
 def _choose_dataset(train: TrainState) -> None:
-    infos = {name: info for name, info in _datasets().items() if info.available or rules().allows(HUB)}
+    infos = {name: info for name, info in _datasets().items() if info.available or rules().allows(MAY_DOWNLOAD)}
     if train.dataset not in infos:
         train.dataset = next(iter(infos))
     train.dataset = st.selectbox(

@@ -34,7 +34,7 @@ from seda.ui import cache
 from seda.ui.errors import plain
 from seda.ui.serving.line import TRAININGS, place_text
 from seda.ui.serving.refusals import log_refusal
-from seda.ui.serving.rules import TRAIN, rules
+from seda.ui.serving.rules import MAY_TRAIN, rules
 from seda.ui.serving.visitor import own_home
 from seda.ui.state import app_state, read_widget
 from seda.ui.train.encoder_choice import check_open, load
@@ -83,7 +83,7 @@ def run_pending(train: TrainState) -> None:
     train.new = False
     screen = _Screen(bar, st.empty())
     try:
-        rules().require(TRAIN, AlignerError)
+        rules().require(MAY_TRAIN, AlignerError)
         with TRAININGS.turn(who, lambda place: screen.report(0.0, place_text(place))):
             if isinstance(request, LoadRequest):
                 check_open(request.encoder)

@@ -16,7 +16,7 @@ from seda.ui import cache
 from seda.ui.errors import errors_on_screen, plain
 from seda.ui.gallery import choose_samples
 from seda.ui.serving.refusals import log_refusal
-from seda.ui.serving.rules import PATHS, rules
+from seda.ui.serving.rules import MAY_NAME_PATHS, rules
 from seda.ui.serving.uploaded import present, show_lost
 from seda.ui.serving.visitor import aligner_names
 from seda.ui.state import (
@@ -117,7 +117,7 @@ def _use_preset(state: AppState, presets: Mapping[str, str]) -> None:
 
 def choose_aligner(state: AppState, key: str) -> None:
     """Which aligner the pages speak of; each page has a widget of its own."""
-    names, open_paths = aligner_names(), rules().allows(PATHS)
+    names, open_paths = aligner_names(), rules().allows(MAY_NAME_PATHS)
     if state.aligner not in names:
         names.append(state.aligner)
     folders = " Type a folder to use one that `python -m seda train` wrote." if open_paths else ""
