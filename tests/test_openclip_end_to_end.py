@@ -28,6 +28,8 @@ SHOWN = ("red circle", "red square", "blue ring", "green cross", "yellow triangl
 SHOTS, HELD_OUT = range(12), range(5_000, 5_010)  # seeds of drawn pictures
 normalize = torch.nn.functional.normalize
 
+pytestmark = pytest.mark.slow  # the small CLIP has to be trained first
+
 
 @pytest.fixture(scope="module", autouse=True)
 def quick(tmp_path_factory):

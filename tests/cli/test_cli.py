@@ -232,6 +232,7 @@ def short_paths(monkeypatch):
     monkeypatch.setattr(aligner_map, "SCORE_SAMPLING", SamplingConfig(num_inference_steps=6))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("short_paths")
 def test_train_then_evaluate_a_folder(capsys, tmp_path, monkeypatch):
     monkeypatch.setenv("SEDA_CACHE", str(tmp_path / "cache"))
@@ -268,6 +269,7 @@ def test_train_then_evaluate_a_folder(capsys, tmp_path, monkeypatch):
     assert "The map pca-2d is named twice" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("short_paths")
 def test_map_score_prints_a_row_for_every_projector(capsys, aligner_dir, monkeypatch):
     quick = {"steps": 40, "batch_size": 128}
