@@ -11,8 +11,10 @@ import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from playwright.sync_api import Page
+if TYPE_CHECKING:  # servers are for tests without a browser too
+    from playwright.sync_api import Page
 
 ROOT = Path(__file__).resolve().parents[2]
 # Streamlit's script has ended, and for so many ms nothing in the page has changed; what the player draws is not looked at.
