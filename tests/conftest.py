@@ -12,6 +12,8 @@ from tests.tiny import CLASSES, picture, tiny_aligner
 BROWSER = Path(__file__).parent / "browser"
 if "PYTEST_XDIST_WORKER" in os.environ:  # workers share the cores; before torch is imported
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    # numba's first parallel call sets OpenMP's number for its thread, and so torch's: trainings after a map took 60 times as long
+    os.environ.setdefault("NUMBA_NUM_THREADS", "1")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -20,6 +20,7 @@ from seda.journeys.tracing import Workbench
 from seda.map_forms import OF_WORDS
 from seda.projection import aligner_map
 from seda.projection.fit import MapConfig
+from seda.training import words_alone
 from seda.ui.aligner.card import _command
 from tests.local_clip import LAYOUT, NAMES, drawn, image_folder, random_weights, write_clip, write_model
 
@@ -27,13 +28,19 @@ SHOWN = ("red circle", "red square", "blue ring", "green cross", "yellow triangl
 SHOTS, HELD_OUT = range(12), range(5_000, 5_010)  # seeds of drawn pictures
 normalize = torch.nn.functional.normalize
 
+pytestmark = pytest.mark.slow  # the small CLIP has to be trained first
+
 
 @pytest.fixture(scope="module", autouse=True)
 def quick(tmp_path_factory):
     """A cache of its own, and maps that need neither a neighbour graph nor steps."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SEDA_CACHE", str(tmp_path_factory.mktemp("cache")))
-        patch.setattr(aligner_map, "MapConfig", partial(MapConfig, steps=0))  # the principal axes
+        # the principal axes, for training on pictures and for words alone
+        patch.setattr(aligner_map, "MapConfig", partial(MapConfig, steps=0))
+        patch.setattr(MapConfig, "for_pictures", classmethod(lambda cls, count: cls(steps=0)))
+        patch.setattr(words_alone, "FIT_PATHS", 12)
+        patch.setattr(words_alone, "SCORED_PATHS", 12)
         patch.setattr(aligner_map, "FIT_SAMPLINGS", aligner_map.FIT_SAMPLINGS[:1])
         patch.setattr(aligner_map, "identical", lambda _: True)  # no neighbour graph
         yield

@@ -66,6 +66,7 @@ def test_the_states_accuracy_rises_along_the_path(shipped, features, texts, samp
     assert to_centers[trajectory.hand_over] > 0.86
 
 
+@pytest.mark.slow
 def test_the_answer_on_all_test_images(shipped, encoder, features):
     result = evaluate_aligner(shipped, encoder, features)
     assert result.count == 10_000 and result.split == "test"

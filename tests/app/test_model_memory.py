@@ -51,6 +51,7 @@ print(json.dumps({"models": len(fingerprints), "pages": memory[cache.MODELS :]})
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/statm").is_file(), reason="the system does not tell a process's memory")
 def test_twenty_switches_of_models_leave_memory_within_a_tenth(tmp_path):
     command = [sys.executable, "-W", "ignore", "-c", SCRIPT, str(tmp_path), json.dumps(LAYOUT), str(SWITCHES)]

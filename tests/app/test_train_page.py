@@ -23,7 +23,7 @@ from seda.ui.train import runs as train_runs
 from seda.ui.train.state import EncoderChoice, TrainState
 from seda.ui.trajectories.links import SAMPLES
 from tests.app.conftest import press, said, state_of
-from tests.local_clip import write_clip
+from tests.local_clip import LAYOUT, random_weights, write_model
 from tests.tiny import CLASSES, picture
 
 PAGE = "pages/train.py"
@@ -339,11 +339,12 @@ def test_a_folder_and_an_encoder_that_was_loaded(open_train, tmp_path):
     assert state_of(app).shown.source.kind == SAMPLES
 
 
-@pytest.mark.slow
 def test_words_alone_make_an_aligner_for_a_local_encoder(open_train, tmp_path, monkeypatch):
     monkeypatch.setattr(words_alone, "FIT_PATHS", 2)
     monkeypatch.setattr(words_alone, "SCORED_PATHS", 2)
-    folder = write_clip(tmp_path / "clip")
+    plain = words_alone.vocabulary
+    monkeypatch.setattr(words_alone, "vocabulary", lambda own: plain(own)[-60:])  # the user's words are its last
+    folder = write_model(tmp_path / "clip", LAYOUT, random_weights(LAYOUT))  # no answer of it is looked at
     app = open_train()
     app.segmented_control(key="train.encoder.kind").set_value("Local file").run()
     app.text_input(key="train.encoder.path").set_value(str(folder)).run()

@@ -28,6 +28,7 @@ from seda.evaluation.classification import top1_accuracy
 from tests.baselines.toy import CLASSES, DIM, IMAGE_DIM, class_texts, drawn
 
 TRAIN, VALIDATION, TEST = drawn(8, 1), drawn(4, 2), drawn(60, 3)
+TEXTS = {shared: class_texts(shared=shared) for shared in (False, True)}
 RNG = np.random.default_rng(0)
 KNOWS_NOTHING = ("mean-shift", "collapse")
 
@@ -46,11 +47,22 @@ def accuracy(model, part=TEST):
     return top1_accuracy(model.class_scores(part.image_features), part.labels)
 
 
+@pytest.fixture(scope="module")
+def shuffled() -> tuple[LabelledFeatures, LabelledFeatures]:
+    """Pictures for training and validation whose labels say nothing; the same for all, so that trainings can be shared."""
+    train = drawn(40, 4)
+    return (
+        LabelledFeatures(train.image_features, RNG.permutation(train.labels)),
+        LabelledFeatures(VALIDATION.image_features, RNG.permutation(VALIDATION.labels)),
+    )
+
+
+# The texts are the same object for all methods: those of ours that only ask in another way share one training.
 @pytest.mark.parametrize(
-    ("name", "shared"), [(name, shared) for shared in (False, True) for name in methods_for(class_texts(shared=shared))]
+    ("name", "shared"), [(name, shared) for shared, texts in TEXTS.items() for name in methods_for(texts)]
 )
 def test_all_follow_the_protocol_and_tell_classes_apart(name, shared):
-    texts = class_texts(shared=shared)
+    texts = TEXTS[shared]
     setting = methods_for(texts)[name].settings[0]
     before = torch.get_rng_state()
     model = fitted(setting, texts=texts)
@@ -68,11 +80,9 @@ def test_all_follow_the_protocol_and_tell_classes_apart(name, shared):
 
 
 @pytest.mark.parametrize("name", [name for name in methods_for(class_texts()) if name != "conse"])
-def test_shuffled_training_labels_are_chance(name):
-    train = drawn(40, 4)
-    shuffled = LabelledFeatures(train.image_features, RNG.permutation(train.labels))
-    validation = LabelledFeatures(VALIDATION.image_features, RNG.permutation(VALIDATION.labels))
-    model = methods_for(class_texts())[name].settings[0].fit(shuffled, class_texts(), validation)
+def test_shuffled_training_labels_are_chance(name, shuffled):
+    train, validation = shuffled
+    model = methods_for(TEXTS[False])[name].settings[0].fit(train, TEXTS[False], validation)
     assert accuracy(model) < 0.6
 
 
@@ -276,7 +286,9 @@ def test_read_outs_of_seda_share_one_training_and_the_closed_form_keeps_nothing_
     assert other is not aligner and third == 0
 
 
-def test_ablations_that_only_ask_in_another_way_share_the_training():
+def test_ablations_that_only_ask_in_another_way_share_the_training(monkeypatch):
+    """How well each of them answers is seen above; who shares with whom is the same after one step."""
+    monkeypatch.setattr("seda.baselines.aligner_methods.MIN_STEPS", 1)
     texts, asked = class_texts(), SedaAligner()
     aligner, _ = trained_aligner(asked, TRAIN, texts, VALIDATION)
     for name, setting in ABLATIONS.items():
@@ -295,8 +307,6 @@ def test_ablations_that_only_ask_in_another_way_share_the_training():
             )
         )
         assert (found is aligner) == trained_alike, name
-        scores = setting.fit(TRAIN, texts, VALIDATION).class_scores(TEST.image_features)
-        assert top1_accuracy(scores, TEST.labels) > 1.5 / CLASSES, name
 
 
 def test_seda_doubts_most_where_it_is_wrong():

@@ -133,6 +133,7 @@ def test_unknown_rows_are_refused(tasks):
         measure_speed(tasks, names=["align-2x2x2"])
 
 
+@pytest.mark.slow
 def test_the_command(capsys, aligner_dir, monkeypatch):
     monkeypatch.setattr(speed, "MIN_ROUNDS", 2)
     call = ["bench", "speed", "--aligner", str(aligner_dir), "--device", "cpu", "--seconds", "0"]

@@ -35,8 +35,30 @@ def pixels(page: Page, canvas: str) -> str:
     return page.get_by_test_id(canvas).evaluate("canvas => canvas.toDataURL()")
 
 
+# Nothing asks for a frame any more, what waits for the view to rest is painted, and the browser has shown it.
+_STILL = """
+async (root) => {
+    const { frames, camera } = root.sedaPlayer, end = performance.now() + 15000;
+    for (let idle = 0; idle < 2; ) {
+        await new Promise(requestAnimationFrame);
+        idle = frames.request || performance.now() < camera.movingUntil + 40 ? 0 : idle + 1;
+        if (performance.now() > end) throw new Error("the player does not come to rest");
+    }
+}
+"""
+# In a page with this script every frame moves the player on as far as four do, at most a tenth of a second.
+FAST = """
+const plain = window.requestAnimationFrame.bind(window);
+window.requestAnimationFrame = (draw) => plain((now) => draw(4 * now));
+"""
+
+
+def still(page: Page) -> None:
+    """Wait until nothing moves in a player that does not play: flights, slides and glides have ended."""
+    root_of(page).evaluate(_STILL)
+
+
 def show(page: Page, name: str) -> None:
     page.locator(f'[data-testid="map-button"][data-name="{name}"]').click()
     expect(root_of(page)).to_have_attribute("data-map", name)
-    until(page, lambda: root_of(page).evaluate("root => root.sedaPlayer.morph === null"))
-    page.wait_for_timeout(300)  # heads come to rest
+    still(page)

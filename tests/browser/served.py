@@ -11,10 +11,34 @@ import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # servers are for tests without a browser too
+    from playwright.sync_api import Page
 
 ROOT = Path(__file__).resolve().parents[2]
+# Streamlit's script has ended, and for so many ms nothing in the page has changed; what the player draws is not looked at.
+_SETTLED = """
+async (quiet) => {
+    const start = performance.now(), app = () => document.querySelector("[data-testid=stApp]");
+    let changed = start;
+    const watch = new MutationObserver(() => { changed = performance.now(); });
+    watch.observe(document.body, { subtree: true, childList: true, attributes: true, characterData: true });
+    const state = () => app()?.getAttribute("data-test-script-state");
+    while (performance.now() - changed < quiet || state() !== "notRunning") {
+        if (performance.now() - start > 30000) throw new Error(`the page does not settle; its script is ${state()}`);
+        await new Promise((go) => setTimeout(go, 50));
+    }
+    watch.disconnect();
+}
+"""
 WAIT = 60  # seconds for the server's first answer
 QUIET = ("--server.fileWatcherType=none", "--browser.gatherUsageStats=false")  # for scripts without our config.toml
+
+
+def settled(page: Page, quiet: int = 400) -> None:
+    """Wait until a page of Streamlit's is whole: its script has ended and `quiet` ms have gone by without a change."""
+    page.evaluate(_SETTLED, quiet)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from seda.ui.theme import SIDEBAR_WIDTH
 from tests.browser.played import pause, root_of
 from tests.browser.readable import unreadable
-from tests.browser.served import ROOT, served
+from tests.browser.served import ROOT, served, settled
 from tests.tiny import picture
 
 SIZES = {"1920x1080": (1920, 1080), "1280x720": (1280, 720), "390x844": (390, 844)}
@@ -127,7 +127,7 @@ def test_upload_type_run_see(visitor: Page, server: str, artifacts: Path, tmp_pa
     expect(visitor.get_by_test_id("answer-row")).to_have_count(3)
     for name, (width, height) in SIZES.items():
         visitor.set_viewport_size({"width": width, "height": height})
-        visitor.wait_for_timeout(1200)
+        settled(visitor)
         visitor.screenshot(path=artifacts / f"app-run-{name}.png")
         assert visitor.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
@@ -300,7 +300,7 @@ def ready(page: Page, server: str, name: str) -> None:
     expect(whole.first).to_be_visible(timeout=30_000)
     if name == "aligner":  # tables arrive after the page
         expect(page.get_by_test_id("stDataFrame").first).to_be_visible(timeout=30_000)
-    page.wait_for_timeout(1500)
+    settled(page)
 
 
 @pytest.mark.parametrize("size", SIZES | ZOOMED)
@@ -315,7 +315,7 @@ def test_every_page_at_every_size(clean, server: str, artifacts: Path, size: str
             if scheme == "dark":  # as when evening comes while the page is open
                 page.emulate_media(color_scheme=scheme)
                 expect(app).not_to_have_css("background-color", light)
-                page.wait_for_timeout(500)
+                settled(page, 200)
             page.screenshot(path=artifacts / f"app-{name}-{size}-{scheme}.png")
             assert page.get_by_test_id("stException").count() == 0
             assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page
 
 from seda.export import write_export
 from seda.journeys.journey import Journey
-from tests.browser.played import pause, pixels, root_of, show, until
+from tests.browser.played import FAST, pause, pixels, root_of, show, still, until
 from tests.browser.readable import unreadable
 from tests.toy import toy_journey
 
@@ -48,13 +48,14 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture
 def at(chromium: Browser, tmp_path: Path):
-    """Open a journey, paused."""
+    """Open a journey, paused; what moves there takes a quarter of the frames, and so of the time."""
     contexts = []
 
     def open_it(journey: Journey, size: str = "1280x720") -> Page:
         width, height = SIZES[size]
         context = chromium.new_context(viewport={"width": width, "height": height})
         contexts.append(context)
+        context.add_init_script(FAST)
         page = context.new_page()
         page.goto(write_export(journey, tmp_path / "journey.html").as_uri())
         root_of(page).wait_for()
@@ -128,7 +129,7 @@ def test_a_step_is_the_same_picture_however_it_was_reached(at):
         page.mouse.move(2, 2)
 
         page.keyboard.press("End")
-        page.wait_for_timeout(300)
+        still(page)
         reached = {"end": pixels(page, "map-canvas")}
         for speed in ("1", "4") if name == "umap-2d" else ("4",):
             page.get_by_test_id("speed").select_option(speed)
@@ -136,25 +137,25 @@ def test_a_step_is_the_same_picture_however_it_was_reached(at):
             page.mouse.move(2, 2)
             until(page, lambda: root_of(page).get_attribute("data-step") == str(last), 20)
             until(page, lambda: root_of(page).get_attribute("data-playing") == "false")
-            page.wait_for_timeout(300)
+            still(page)
             reached[f"played at {speed}"] = pixels(page, "map-canvas")
         box = page.get_by_test_id("scrub").bounding_box()
         for share in (0.3, 0.8, 0.999):
             page.mouse.click(box["x"] + box["width"] * share, box["y"] + box["height"] / 2)
-            page.wait_for_timeout(500)
+            still(page)
         page.mouse.move(2, 2)
-        page.wait_for_timeout(300)
+        still(page)
         reached["scrubbed"] = pixels(page, "map-canvas")
         assert len(set(reached.values())) == 1, (name, {how: hash(picture) for how, picture in reached.items()})
 
         page.get_by_test_id("map").focus()
         page.keyboard.press("h")
-        page.wait_for_timeout(300)
+        still(page)
         at_hand_over = pixels(page, "map-canvas")
         go_to(page, hand_over - 3)
         for _ in range(3):
             page.keyboard.press("ArrowRight")
-            page.wait_for_timeout(450)
+            still(page)
         assert pixels(page, "map-canvas") == at_hand_over, name
 
 

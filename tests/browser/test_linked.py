@@ -12,7 +12,7 @@ from seda.evaluation.sentences import path_sentences
 from seda.export import write_export
 from seda.player import player_payload
 from seda.player.page import embedded_json
-from tests.browser.played import pause, pixels, root_of, show, step_of, until
+from tests.browser.played import pause, pixels, root_of, show, step_of, still, until
 from tests.toy import toy_journey
 
 pytestmark = pytest.mark.browser
@@ -22,10 +22,7 @@ def at_rest(page: Page, step: int = 12) -> None:
     """Paused at a step, all heads where they stay."""
     pause(page)
     root_of(page).evaluate("(root, step) => root.sedaPlayer.seek(step)", step)
-    frames = "root => root.sedaPlayer.framesDrawn"
-    drawn = -1
-    while drawn != (drawn := root_of(page).evaluate(frames)):  # heads slide apart, frame by frame
-        page.wait_for_timeout(250)
+    still(page)
 
 
 def heads(page: Page) -> list[tuple[float, float]]:
@@ -251,11 +248,11 @@ def test_a_ghost_is_drawn_told_and_switched_off(opened):
     )
     page.get_by_test_id("gallery-card").nth(0).click()
     expect(page.get_by_test_id("sentences")).to_contain_text("Against the picture before")
-    page.wait_for_timeout(200)
+    still(page)
     shown = pixels(page, "map-canvas"), root_of(page).evaluate("root => root.sedaPlayer.curves.strips.length")
     page.keyboard.press("g")
     expect(button).to_have_attribute("aria-pressed", "false")
-    page.wait_for_timeout(200)
+    still(page)
     hidden = pixels(page, "map-canvas"), root_of(page).evaluate("root => root.sedaPlayer.curves.strips.length")
     assert shown[0] != hidden[0]
     assert (shown[1], hidden[1]) == (1, 0)

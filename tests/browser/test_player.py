@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, expect
 
 from seda.export import write_export
-from tests.browser.played import pause, pixels, root_of, show, step_of, until
+from tests.browser.played import FAST, pause, pixels, root_of, show, step_of, still, until
 from tests.toy import toy_journey
 
 pytestmark = pytest.mark.browser
@@ -156,7 +156,7 @@ def test_switching_maps_keeps_step_selection_and_zoom(opened):
     root_of(page).evaluate("root => root.sedaPlayer.seek(11)")
     page.get_by_test_id("zoom-in").click()
     expect(root_of(page)).to_have_attribute("data-map", "umap-2d")
-    page.wait_for_timeout(300)
+    still(page)
     flat, places = pixels(page, "map-canvas"), "root => [...root.sedaPlayer.map.scene.paths.states]"
     start = root_of(page).evaluate(places)
     page.get_by_test_id("map").focus()
@@ -210,7 +210,7 @@ def test_a_solid_map_turns(opened):
     page.mouse.down()
     page.mouse.move(stage["x"] + 140, stage["y"] + 270, steps=6)
     page.mouse.up()
-    page.wait_for_timeout(300)
+    still(page)
     turned = root_of(page).evaluate(home)
     assert turned[0] < start[0] - 0.5 and turned[1] < start[1] - 0.15
     assert pixels(page, "map-canvas") != picture
@@ -291,7 +291,7 @@ def test_trust_can_be_seen_and_switched_off(opened):
     pause(page)
     page.get_by_test_id("map").focus()
     page.keyboard.press("End")
-    page.wait_for_timeout(400)
+    still(page)
     expect(page.get_by_test_id("map-key")).to_contain_text("the map exaggerates")
     strengths = "root => [...root.sedaPlayer.map.trails.shades]"
     trusted, trusted_strengths = pixels(page, "map-canvas"), root_of(page).evaluate(strengths)
@@ -379,7 +379,7 @@ def test_a_tap_selects(chromium: Browser, tmp_path: Path):
     page.goto(path.as_uri())
     root_of(page).wait_for()
     root_of(page).evaluate("root => { root.sedaPlayer.pause(); root.sedaPlayer.seek(4); }")
-    page.wait_for_timeout(200)
+    still(page)
     head = root_of(page).evaluate("root => root.sedaPlayer.map.heads.places[2]")
     stage = page.get_by_test_id("map").bounding_box()
     page.touchscreen.tap(stage["x"] + head["x"], stage["y"] + head["y"])
@@ -397,17 +397,21 @@ def test_every_control_has_a_name_and_can_be_reached(opened):
     assert unnamed == 0
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(("width", "height"), [(1920, 1080), (1280, 720), (390, 844)])
-def test_fits_the_screen(chromium: Browser, tmp_path: Path, artifacts: Path, width: int, height: int, scheme: str):
+def test_fits_the_screen(chromium: Browser, tmp_path: Path, artifacts: Path, width: int, height: int):
     path = write_export(toy_journey(items=8, steps=25, classes=6, reference=1500), tmp_path / "journey.html")
-    context = chromium.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+    context = chromium.new_context(viewport={"width": width, "height": height}, color_scheme="light")
+    context.add_init_script(FAST)
     page = context.new_page()
     page.goto(path.as_uri())
     root_of(page).wait_for()
     root_of(page).evaluate("root => { root.sedaPlayer.pause(); root.sedaPlayer.seek(38); }")
-    for name in ("umap-3d", "timeline", "umap-2d"):
-        show(page, name)
+    for name, scheme in product(("umap-3d", "timeline", "umap-2d"), ("light", "dark")):
+        if scheme == "light":
+            show(page, name)
+        page.emulate_media(color_scheme=scheme)
+        until(page, lambda dark=scheme == "dark": root_of(page).evaluate("root => root.sedaPlayer.theme.dark") == dark)
+        still(page)
         page.screenshot(path=artifacts / f"player-{width}-{scheme}-{name}.png", full_page=width < 700)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         if width > 700:

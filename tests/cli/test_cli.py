@@ -18,6 +18,7 @@ from PIL import Image
 from seda.benchmark import maps as benchmark_maps
 from seda.card import read_card
 from seda.cli import ANSWERED, UNANSWERED, WRONG_CALL, main
+from seda.config import SamplingConfig
 from seda.data.torchvision_sets import SETS
 from seda.journeys.journey import Journey
 from seda.map_forms import FITTED_ALWAYS
@@ -224,6 +225,15 @@ def test_an_unwritable_place_is_said(capsys, aligner_dir, pictures, tmp_path):
     assert "could not be written" in capsys.readouterr().err
 
 
+@pytest.fixture
+def short_paths(monkeypatch):
+    """Maps see an eighth of the states that they see in earnest; as many kinds of points, and every command as it is."""
+    monkeypatch.setattr(aligner_map, "FIT_SAMPLINGS", (SamplingConfig(num_inference_steps=6),))
+    monkeypatch.setattr(aligner_map, "SCORE_SAMPLING", SamplingConfig(num_inference_steps=6))
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("short_paths")
 def test_train_then_evaluate_a_folder(capsys, tmp_path, monkeypatch):
     monkeypatch.setenv("SEDA_CACHE", str(tmp_path / "cache"))
     # the whole fit takes a minute; the command does not offer the choice because a hasty map is a bad one
@@ -259,6 +269,8 @@ def test_train_then_evaluate_a_folder(capsys, tmp_path, monkeypatch):
     assert "The map pca-2d is named twice" in capsys.readouterr().err
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("short_paths")
 def test_map_score_prints_a_row_for_every_projector(capsys, aligner_dir, monkeypatch):
     quick = {"steps": 40, "batch_size": 128}
     monkeypatch.setattr(benchmark_maps, "MapConfig", lambda **chosen: projection_fit.MapConfig(**(quick | chosen)))

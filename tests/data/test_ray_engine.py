@@ -91,6 +91,7 @@ def test_without_ray_it_says_what_to_install(monkeypatch):
         RayEngine(0)
 
 
+@pytest.mark.slow
 @needs_ray
 @pytest.mark.filterwarnings("default")  # Ray's own
 def test_two_workers_on_this_machine(tmp_path, shapes, monkeypatch):

@@ -68,6 +68,7 @@ def test_neighbours_stay_together_and_clouds_apart(maps, name):
     assert (nearest == LABELS).mean() > 0.98
 
 
+@pytest.mark.slow
 def test_path_terms_make_unseen_paths_straighter_and_smoother(maps):
     def placed(**changes):
         return place_paths(fit_map("umap-2d", PREPARED, replace(CONFIG, **changes)).projector, HELD_OUT)
@@ -187,6 +188,7 @@ def test_a_fit_reports_and_stops():
     assert told == [("umap-2d", 25, 300), ("umap-2d", 50, 300)]
 
 
+@pytest.mark.slow
 def test_exact_and_searched_neighbours_give_nearly_the_same_graph(monkeypatch):
     exact = fuzzy_graph(MATERIAL.points, 15).toarray() > 0
     monkeypatch.setattr("seda.projection.fit.EXACT_NEIGHBORS", 0)

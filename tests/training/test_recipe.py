@@ -72,6 +72,7 @@ def train(tmp_path, monkeypatch, **options):
     return train_aligner(Drawn(), SmallEncoder(), config, tmp_path / "shapes", map_config=MAP, **options)
 
 
+@pytest.mark.slow
 def test_it_writes_a_whole_aligner_and_never_reads_the_test_split(tmp_path, monkeypatch):
     stages = []
     train(tmp_path, monkeypatch, on_progress=lambda stage, *_: stages.append(stage) and None)
@@ -134,6 +135,7 @@ def test_only_the_thinned_sample_has_pictures(tmp_path, monkeypatch):
     assert len(journey.neighbors.labels) <= 10 and journey.neighbors.sheet
 
 
+@pytest.mark.slow
 def test_training_goes_on_without_the_images(tmp_path, monkeypatch, caplog):
     train(tmp_path, monkeypatch)
 
