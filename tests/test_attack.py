@@ -21,6 +21,7 @@ FILES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_altered_files(kind, tmp_path):
     make, read = KINDS[kind]

@@ -343,6 +343,7 @@ def test_a_search_scores_as_on_the_cpu(twins):
     assert_same(*(search_scores(gallery, twins.words, one) for one in twins.both))
 
 
+@pytest.mark.slow
 def test_journeys_and_seed_clouds_are_those_of_the_cpu(twins):
     images = [NamedImage(f"{index}", picture(index, 0)) for index in range(COUNT)]
     first = [trace_images(images, twins.words, one, SAMPLING) for one in twins.both]

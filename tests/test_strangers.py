@@ -117,6 +117,7 @@ def test_the_own_buttons_work(server):
     assert "train.discard.my-secret-cups.really" in visit(server, press, page="train", **cookie(MINE)).widgets
 
 
+@pytest.mark.slow
 def test_another_visitor_asks_by_link_and_by_typed_name(server, folder):
     screen = visit(server, query="aligner=my-kept-cups&classes=a,b")
     assert "my-kept-cups" in everything(screen) and "asks for what is not there" in everything(screen)

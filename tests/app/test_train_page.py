@@ -120,6 +120,7 @@ def test_words_alone_are_for_encoders_of_one_space(open_train, monkeypatch):
     assert app.button(key="train.run") and not app.button(key="train.run").disabled
 
 
+@pytest.mark.slow
 def test_a_few_uploads_become_an_aligner_and_go_to_the_picture(open_train, small):
     app = fill(
         open_train(), "shapes",
@@ -166,6 +167,7 @@ def test_an_example_can_be_filled_in_and_trained_on(open_train, small):
     assert said(app, "error") == "" and "Trained." in said(app, "success")
 
 
+@pytest.mark.slow
 def test_stopped_and_gone_on_gives_the_same_result(open_train, small, monkeypatch):
     first = press(two_classes(open_train(), "whole"), "train.run")
     press(first, "train.keep")
@@ -195,6 +197,7 @@ def test_the_best_epoch_so_far_can_be_kept(open_train, monkeypatch):
     assert said(app, "error") == "" and train_of(app).finished.card.metrics["epochs"] == 2
 
 
+@pytest.mark.slow
 def test_discard_asks_and_deletes(open_train, small):
     app = press(two_classes(open_train()), "train.run")
     folder = folder_of("shapes", home(app))
@@ -246,6 +249,7 @@ def test_classes_that_cannot_be_trained_on(open_train, classes, words):
     assert words in said(app, "error")
 
 
+@pytest.mark.slow
 def test_nobody_else_reaches_a_training(open_train, monkeypatch):
     with monkeypatch.context() as patch:
         stop_after(patch, 2)
@@ -257,6 +261,7 @@ def test_nobody_else_reaches_a_training(open_train, monkeypatch):
     assert said(other, "error") == "" and len(train_of(other).finished.history) == EPOCHS
 
 
+@pytest.mark.slow
 def test_a_kept_aligner_is_its_makers_until_it_is_shared(open_train, small):
     maker = press(two_classes(open_train(), "mine"), "train.run")
     press(maker, "train.keep")

@@ -193,6 +193,7 @@ def test_cells_of_other_data_or_settings_are_refused(tmp_path):
         run_benchmark([toy_data()], CONFIG, tmp_path)
 
 
+@pytest.mark.slow
 def test_all_methods_run_and_tell_more_than_chance(tmp_path):
     config = BenchmarkConfig(shots=(4, None), seeds=(0,), budget=1)
     cells = run_benchmark([toy_data()], config, tmp_path)
@@ -487,6 +488,7 @@ def test_the_interval_covers_the_truth_about_as_often_as_it_says():
     assert inside >= 52
 
 
+@pytest.mark.slow
 def test_files_and_page(tmp_path):
     cells = run_benchmark([toy_data()], replace(CONFIG, methods=("seda", *FAST), budget=1), tmp_path)
     files = write_report(cells, tmp_path, "python -m seda benchmark --data toy")

@@ -389,6 +389,7 @@ def test_shots_that_cannot_be_read(shots, tmp_path):
     assert stop.value.code == WRONG_CALL
 
 
+@pytest.mark.slow
 def test_the_module_runs_as_a_program(aligner_dir, tmp_path):
     Image.new("CMYK", (40, 30)).save(tmp_path / "print.jpg")
     call = ["classify", "print.jpg", "--classes", LIST, "--aligner", str(aligner_dir), "--json"]

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 SCRIPT = """
 import sys, threading
 import numpy as np
@@ -33,6 +35,7 @@ print(numba.threading_layer(), failures)
 """
 
 
+@pytest.mark.slow
 def test_six_threads_on_the_layer_that_takes_one():
     root = str(Path(__file__).resolve().parents[2])
     environment = {**os.environ, "NUMBA_THREADING_LAYER": "workqueue", "NUMBA_NUM_THREADS": "2", "PYTHONPATH": root}

@@ -124,6 +124,7 @@ def test_what_few_validation_images_cannot_confirm_is_left_out():
     assert TEMPERATURES[0] <= float(prior.temperature) <= TEMPERATURES[-1]
 
 
+@pytest.mark.slow
 def test_images_with_texts_of_their_own_travel_to_them():
     """Text features that hold more than the class: the end of a path tells images of one class apart."""
     rng = np.random.default_rng(5)
