@@ -304,6 +304,16 @@ def test_trust_can_be_seen_and_switched_off(opened):
     page.keyboard.press("t")
     page.wait_for_timeout(100)
     assert root_of(page).evaluate(strengths) == trusted_strengths
+    page.get_by_test_id("stills-button").click()
+    last = page.get_by_test_id("still").last.locator("canvas")
+    expect(last).to_be_visible()
+    page.wait_for_timeout(200)
+    drawn = last.evaluate("canvas => canvas.toDataURL()")
+    page.keyboard.press("t")  # the stills follow
+    page.wait_for_timeout(200)
+    assert last.evaluate("canvas => canvas.toDataURL()") != drawn
+    page.keyboard.press("t")
+    page.get_by_test_id("stills-button").click()
     expect(page.get_by_test_id("map-scores")).to_have_text(
         "How far to trust this map: trustworthiness .94 · continuity .96"
     )
