@@ -9,6 +9,7 @@ from seda.evaluation.classification import (
     brier_score,
     error_auroc,
     expected_calibration_error,
+    fit_temperature,
     negative_log_likelihood,
     top1_accuracy,
 )
@@ -128,6 +129,19 @@ def test_a_faithful_map_scores_best():
     jump[0, 50:, 0] = 1.0
     assert jump_p99(jump) <= 1.0
     assert jump_p99(np.zeros((1, 5, 2))) == 0
+    wide = np.array([[[0.0, 0.0], [5.0, 0.0], [10.0, 1.0]]])  # 10 wide, 1 high
+    assert jump_p99(wide) == pytest.approx(np.quantile([5, 26**0.5], 0.99) / 10)
+
+
+def test_the_temperature_of_scores_that_are_too_sharp_and_of_scores_that_say_nothing():
+    labels = np.arange(200) % 4
+    right = np.random.default_rng(5).random(200) < 0.7
+    scores = 9.0 * np.eye(4)[np.where(right, labels, (labels + 1) % 4)]
+    temperature, loss = fit_temperature(scores, labels)
+    # at 7 of 10 right answers of four, the best softmax says .7 at its arg max
+    assert temperature == pytest.approx(9 / np.log(0.7 / 0.1), rel=0.1)
+    assert loss < fit_temperature(np.ones((200, 4)), labels)[1] == pytest.approx(np.log(4))
+    assert fit_temperature(np.ones((200, 4)), labels)[0] == 1.0
 
 
 def test_neighbours_kept_against_a_naive_version():
