@@ -107,6 +107,8 @@ def test_margins_against_a_sort():
     ordered = np.sort(similarities, axis=-1)
     np.testing.assert_allclose(class_margins(similarities), ordered[..., -1] - ordered[..., -2])
     assert np.isnan(class_margins(similarities[..., :1])).all()
+    two = similarities[..., :2]
+    np.testing.assert_allclose(class_margins(two), np.abs(two[..., 0] - two[..., 1]))
 
 
 @pytest.mark.parametrize(
