@@ -45,7 +45,7 @@ FIT_SAMPLINGS = (
 GRAPH_PATHS = 90
 SCORE_SAMPLING = SamplingConfig(seed=3)
 
-PARAMETRIC = ("umap", "timeline")  # kinds that a network is fitted for
+PARAMETRIC_KINDS = ("umap", "timeline")  # kinds that a network is fitted for
 TRACING = "paths"  # what is under way before the first map
 # told (name of the map or TRACING, steps done, of how many); return True to stop
 Progress = Callable[[str, int, int], object]
@@ -162,7 +162,7 @@ def kept_map(folder: Path, name: str, pretrained: PretrainedAligner, config: Map
 def own_config(name: str, config: MapConfig | None = None) -> MapConfig:
     """How one map is fitted where `config` says how maps are."""
     config, form = config or MapConfig(), MAPS[name]
-    if form.kind not in PARAMETRIC:
+    if form.kind not in PARAMETRIC_KINDS:
         return config
     settings: dict[str, Any] = dict(form.settings)
     return replace(config, dimensions=form.dimensions, steps=round(config.steps * form.steps_share), **settings)
@@ -203,7 +203,7 @@ def fit_map(
         points = prepared.material.points.astype(np.float16)  # as they are saved
         model = fit_umap_learn(points.astype(np.float32), config)
         projector = NeighborProjector(points, model.embedding_, model.n_neighbors)
-    elif form.kind in PARAMETRIC:
+    elif form.kind in PARAMETRIC_KINDS:
         fitted, notes = fit_parametric(
             prepared.material, config, graph=prepared.graph, on_progress=report, keep_at=keep_at
         )

@@ -11,6 +11,7 @@ from seda.errors import ConfigError, ShapeError
 from seda.models.denoiser import AnchorDenoiser, ClassPrior
 from seda.models.interaction import FeatureInteraction
 from seda.models.scaler import FeatureScaler
+from seda.models.timestep import TimestepEncoder
 
 CONFIG = ModelConfig(dim=8, image_dim=12, width=16, heads=2, blocks=2, prior_width=16)
 
@@ -182,3 +183,14 @@ def test_unknown_settings_are_noticed():
     with pytest.raises(ConfigError, match=r"unknown settings \['depth'\]"):
         ModelConfig.from_dict({"depth": 3})
     assert ModelConfig.from_dict(CONFIG.to_dict()) == CONFIG
+
+
+def test_the_timestep_embedding_is_that_of_diffusers():
+    from diffusers.models.embeddings import TimestepEmbedding, Timesteps
+
+    own = TimestepEncoder(48)
+    theirs = TimestepEmbedding(own.FREQUENCIES, 48)
+    theirs.load_state_dict(own.mlp.state_dict())
+    frequencies = Timesteps(own.FREQUENCIES, flip_sin_to_cos=True, downscale_freq_shift=0)
+    timesteps = torch.tensor([0, 1, 17, 500, 999])
+    torch.testing.assert_close(own(timesteps), theirs(frequencies(timesteps)))

@@ -30,7 +30,7 @@ export class Legend {
       ...(others.length ? [el("p", { class: "sp-legend-heading", text: "Categories that are none of your words" })] : []),
       ...others.map((style) => this.#row(style, -1, -1)),
     );
-    this.paint();
+    this.restyle();
   }
 
   /** @param {Styled} style @param {number} index @param {number} curve */
@@ -67,12 +67,8 @@ export class Legend {
     if (index >= 0) this.player.hover({ kind: "text", index, anchor });
   }
 
-  restyle() {
-    this.paint();
-  }
-
   /** Colours of the theme. */
-  paint() {
+  restyle() {
     const { theme } = this.player;
     for (const { swatch, bar, style } of this.rows) {
       const color = theme.tune(style.color);

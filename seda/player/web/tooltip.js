@@ -21,7 +21,7 @@ export class Tooltip {
   /** @param {Hit} subject */
   show(subject) {
     this.subject = subject;
-    this.refresh();
+    this.showStep();
   }
 
   hide() {
@@ -29,12 +29,8 @@ export class Tooltip {
     this.element.hidden = true;
   }
 
-  showStep() {
-    this.refresh();
-  }
-
   /** With the values of the step that is shown now. */
-  refresh() {
+  showStep() {
     if (!this.subject) return;
     const { kind, index } = this.subject;
     this.element.replaceChildren(...(kind === "item" ? this.#item(index) : this.#landmark(kind, index)));

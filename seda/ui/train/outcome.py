@@ -189,7 +189,7 @@ def _another(train: TrainState) -> None:
 def _to_the_picture(state: AppState, train: TrainState, finished: Finished) -> None:
     """Let the uploads that it was trained on, or samples, travel on the trajectories page to its class texts."""
     _keep(train, finished)
-    if train.problem is not None:
+    if train.finished is None or not train.finished.kept:
         st.rerun()
     card, uploads = finished.card, finished.request.uploads
     state.aligner, state.template, state.class_text = card.name, "", ", ".join(card.first_classes)
