@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from seda.card import find_aligner, list_aligners
 from seda.config import SamplingConfig, TrainingConfig
+from seda.errors import StorageError
 from seda.journeys.reference_pictures import FILE as PICTURES
 from seda.projection import aligner_map
 from seda.projection.fit import MapConfig
@@ -338,6 +339,8 @@ def test_a_folder_and_an_encoder_that_was_loaded(open_train, tmp_path):
     app.text_input(key="train.folder").set_value(str(tmp_path / "photos")).run()
     press(app, "train.run")
     assert said(app, "error") == "" and train_of(app).finished.card.data["count"] == 8
+    press(app, "train.keep")
+    train_of(app).problem = StorageError("It could not be deleted.")  # of before, and no reason not to look at it
     press(app, "train.picture")
     app.switch_page("pages/trajectories.py").run()
     assert said(app, "error") == "" and state_of(app).shown.aligner == "photos"
