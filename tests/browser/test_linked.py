@@ -27,6 +27,7 @@ def at_rest(page: Page, step: int = 12) -> None:
 
 def heads(page: Page) -> list[tuple[float, float]]:
     """Where the heads are drawn, in pixels of the page."""
+    still(page)
     stage = page.get_by_test_id("map").bounding_box()
     places = root_of(page).evaluate("root => root.sedaPlayer.map.heads.places")
     return [(stage["x"] + place["x"], stage["y"] + place["y"]) for place in places]
@@ -84,7 +85,11 @@ def test_a_lasso_selects_what_lies_inside(opened):
 
 
 def line_point(page: Page, item: int, step: int) -> tuple[float, float]:
-    """Where an item's line is in the curve panel, in pixels of the page."""
+    """Where an item's line is in the curve panel, in pixels of the page, once the panel has its size.
+
+    It has another height with a selection than without one, from the next frame on.
+    """
+    still(page)
     box = page.get_by_test_id("curve-canvas").bounding_box()
     x, y = root_of(page).evaluate(
         "(root, [item, step]) => { const c = root.sedaPlayer.curves; return [c.x(step), c.y(c.lines[item][step])]; }",
