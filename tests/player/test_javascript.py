@@ -1,4 +1,4 @@
-"""The player's modules: their types hold, and what is computed without a page is computed rightly (tests/player/js)."""
+"""The player's modules: their types and those of their tests hold, and what is computed without a page is computed rightly (tests/player/js)."""
 
 from __future__ import annotations
 
@@ -24,14 +24,15 @@ def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*map(str, command)], capture_output=True, text=True, encoding="utf-8", timeout=300)
 
 
-def test_the_types_hold():
+@pytest.mark.parametrize("folder", [FOLDER, TESTS], ids=["modules", "tests"])
+def test_the_types_hold(folder):
     checker = shutil.which("tsc")
     if checker is None:
         reason = "no TypeScript on the PATH (install Debian's node-typescript)"
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)
-    found = run(checker, "--project", FOLDER)
+    found = run(checker, "--project", folder)
     assert (found.stdout + found.stderr).strip() == "" and found.returncode == 0
 
 

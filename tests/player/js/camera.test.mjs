@@ -5,23 +5,30 @@ import test from "node:test";
 
 import { Camera } from "../../../seda/player/web/camera.js";
 import { View } from "../../../seda/player/web/view.js";
+import { standIn } from "./stand_in.mjs";
 
-const flat = { name: "flat", timeline: false, solid: false, bounds: { low: [0, 0], high: [10, 5] } };
+/** @type {MapData} */
+const flat = standIn({ name: "flat", timeline: false, solid: false, bounds: { low: [0, 0], high: [10, 5] } });
 
-/** A camera before a player that has just what it uses. */
+/**
+ * A camera before a player that has just what it uses.
+ * @param {{selected?: number[], points?: ((view: View) => Point)[], calm?: boolean}} options
+ */
 function looking({ selected = [], points = [], calm = false } = {}) {
   const view = new View(flat);
   view.frame(1000, 600, { top: 0, bottom: 0 });
-  const element = () => ({ setAttribute() {}, classList: { toggle() {} } });
-  const player = {
+  const element = () => ({ setAttribute() {}, classList: { toggle: () => true } });
+  /** @type {Player} */
+  const player = standIn({
     view, selection: new Set(selected), stillsShown: false, morph: null, motion: { matches: calm }, frames: { mapDirty: false },
     root: { dataset: {} }, parts: { follow: element(), mapStage: element(), showAll: element() }, hover() {}, invalidate() {},
-    map: { scene: { paths: { pointAt: (item) => points[item](view) } } },
-  };
+    map: { scene: { paths: { pointAt: (item) => ({ ...points[item](view), size: 1 }) } } },
+  });
   const camera = new Camera(player);
   return { camera, player, view };
 }
 
+/** @param {Camera} camera @param {number} frames @param {() => boolean} step */
 function run(camera, frames, step) {
   for (let frame = 0; frame < frames; frame++) if (!step()) return frame;
   camera.stop();
@@ -80,6 +87,7 @@ test("nothing moves while stills are shown", () => {
 });
 
 test("it brings the middle of the selected items to the middle of the map", () => {
+  /** @type {(x: number, y: number) => (view: View) => Point} */
   const at = (x, y) => (view) => ({ x: view.toX(x), y: view.toY(y) });
   const { camera, view } = looking({ selected: [0, 1], points: [at(3, 2), at(5, 4)] });
   camera.follow(true);

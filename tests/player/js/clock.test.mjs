@@ -5,6 +5,7 @@ import test from "node:test";
 
 import { Clock } from "../../../seda/player/web/clock.js";
 
+/** @param {number} last @param {number} handOver */
 const playing = (last, handOver) => {
   const clock = new Clock(last, handOver);
   clock.play();

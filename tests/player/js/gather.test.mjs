@@ -8,8 +8,11 @@ import { numbers } from "./random.mjs";
 
 const mark = { x: 300, y: 200 };
 const frame = { left: 0, top: 0, right: 600, bottom: 400 };
+/** @param {Partial<Parameters<typeof berth>[2]>} [more] */
 const room = (more = {}) => ({ radius: 20, reach: 60, least: 4, core: 10, others: [], taken: [], frame, ...more });
+/** @param {Point} a @param {Point} b */
 const gap = (a, b) => Math.hypot(a.x - b.x, a.y - b.y);
+/** @param {number} value @param {number} wanted */
 const near = (value, wanted) => assert.ok(Math.abs(value - wanted) < 1e-6, `${value} is not ${wanted}`);
 
 test("a single picture lies beside its mark, on the side that is asked for", () => {
@@ -122,6 +125,7 @@ for (const seed of [1, 2, 3]) {
     const radii = points.map(() => 10 + 10 * random());
     const offsets = relax(points, radii, 0.9);
     offsets.forEach(({ x, y }, i) => assert.ok(Math.hypot(x, y) <= 0.9 * radii[i] + 1e-9));
+    /** @param {Point[]} at */
     const covered = (at) => at.reduce((sum, a, i) => at.slice(0, i).reduce((all, b, j) => all + Math.max(0, radii[i] + radii[j] - gap(a, b)), sum), 0);
     assert.ok(covered(points.map(({ x, y }, i) => ({ x: x + offsets[i].x, y: y + offsets[i].y }))) < 0.9 * covered(points));
     assert.deepEqual(relax(structuredClone(points), [...radii], 0.9), offsets);

@@ -5,14 +5,25 @@ import test from "node:test";
 
 import { covers, fitText, isRightToLeft, placeNames, spreadLabels, wrap } from "../../../seda/player/web/labels.js";
 import { numbers } from "./random.mjs";
+import { present, standIn } from "./stand_in.mjs";
+
+/** @typedef {Parameters<typeof placeNames>[0][number]} Name */
+/** @typedef {Parameters<typeof placeNames>[1]} Around */
 
 const frame = { left: 0, top: 0, right: 600, bottom: 400 };
+/** @type {Around} */
 const nothing = { pictures: [], marks: [], categories: [], paths: [], boxes: [], frame };
+/** @param {number} x @param {number} y @param {Partial<Name>} [more] @returns {Name} */
 const name = (x, y, more = {}) => ({ x, y, gap: 10, width: 60, height: 20, firm: true, ...more });
+/** @param {Box} a @param {Box} b */
 const shared = (a, b) => Math.max(0, Math.min(a[2], b[2]) - Math.max(a[0], b[0])) * Math.max(0, Math.min(a[3], b[3]) - Math.max(a[1], b[1]));
-const one = (wanted, around = {}) => placeNames([wanted], { ...nothing, ...around })[0];
+/** @param {Name} wanted @param {Partial<Around>} [around] */
+const place = (wanted, around = {}) => placeNames([wanted], { ...nothing, ...around })[0];
+/** @param {Name} wanted @param {Partial<Around>} [around] */
+const one = (wanted, around) => present(place(wanted, around));
 
-const RIGHT = [211, 140, 275, 160], LEFT = [125, 140, 189, 160];
+/** @type {Box} */ const RIGHT = [211, 140, 275, 160];
+/** @type {Box} */ const LEFT = [125, 140, 189, 160];
 
 test("a name with room stands beside its mark, 3 px behind its gap, at its height", () => {
   const { box, far, side } = one(name(200, 150));
@@ -21,6 +32,7 @@ test("a name with room stands beside its mark, 3 px behind its gap, at its heigh
 });
 
 test("it stands on the side where no picture lies, where nothing else lies, and where the frame goes on", () => {
+  /** @param {Partial<Around>} around */
   const where = (around) => {
     const { box, side } = one(name(200, 150), around);
     return { box, side };
@@ -41,6 +53,7 @@ test("it covers no path where it need not", () => {
 });
 
 test("it is nearer to its own mark than to another", () => {
+  /** @param {Point} point @param {Box} box */
   const away = ({ x, y }, [left, top, right, bottom]) => Math.hypot(x - Math.min(Math.max(x, left), right), y - Math.min(Math.max(y, top), bottom));
   const mark = { x: 200, y: 150, radius: 8 }, other = { x: 285, y: 150, radius: 8 };
   const { box } = one(name(200, 150), { marks: [mark, other] });
@@ -49,8 +62,8 @@ test("it is nearer to its own mark than to another", () => {
 
 test("a name that need not be written is left out where everything is covered", () => {
   const pictures = [{ x: 200, y: 150, radius: 150 }];
-  assert.equal(one(name(200, 150, { firm: false }), { pictures }), null);
-  assert.notEqual(one(name(200, 150, { firm: true }), { pictures }), null);
+  assert.equal(place(name(200, 150, { firm: false }), { pictures }), null);
+  assert.notEqual(place(name(200, 150, { firm: true }), { pictures }), null);
 });
 
 test("of two names at one mark both find a place, and neither lies on the other", () => {
@@ -62,7 +75,7 @@ test("of two names at one mark both find a place, and neither lies on the other"
 test("where there is no room for all, those that are written still lie off one another", () => {
   const random = numbers(9);
   const names = Array.from({ length: 60 }, () => name(20 + 360 * random(), 20 + 160 * random(), { width: 70, firm: false }));
-  const places = placeNames(names, { ...nothing, frame: { left: 0, top: 0, right: 400, bottom: 200 } }).filter(Boolean);
+  const places = placeNames(names, { ...nothing, frame: { left: 0, top: 0, right: 400, bottom: 200 } }).flatMap((found) => found ?? []);
   assert.ok(places.length > 10 && places.length < 60, `${places.length} are written`);
   places.forEach((place, i) => {
     for (const other of places.slice(0, i)) assert.ok(shared(place.box, other.box) <= 14);
@@ -102,6 +115,7 @@ for (const seed of [1, 2, 3, 4, 5, 6]) {
 }
 
 test("what a circle covers of a box", () => {
+  /** @type {Box} */
   const box = [10, 10, 50, 30];
   assert.equal(covers({ x: 0, y: 20, radius: 9.9 }, box), 0);
   assert.equal(covers({ x: 30, y: 20, radius: 100 }, box), 800);
@@ -115,6 +129,7 @@ test("what a circle covers of a box", () => {
 });
 
 test("labels in a column are pushed apart, and stay in their range", () => {
+  /** @param {number[]} ys @param {number} spacing @param {number} top @param {number} bottom */
   const spread = (ys, spacing, top, bottom) => {
     const labels = ys.map((y) => ({ y }));
     spreadLabels(labels, spacing, top, bottom);
@@ -128,8 +143,8 @@ test("labels in a column are pushed apart, and stay in their range", () => {
 // ------------------------------------------------------------------------------------------------ text
 
 const segmenter = new Intl.Segmenter(undefined, { granularity: "grapheme" });
-/** Each letter is 10 px wide. */
-const ctx = { measureText: (text) => ({ width: 10 * [...segmenter.segment(text)].length }) };
+/** @type {CanvasRenderingContext2D} each letter is 10 px wide */
+const ctx = standIn({ measureText: (/** @type {string} */ text) => ({ width: 10 * [...segmenter.segment(text)].length }) });
 
 test("a text that fits stays, another ends in an ellipsis within the width", () => {
   assert.equal(fitText(ctx, "sandal", 60), "sandal");

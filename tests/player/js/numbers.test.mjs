@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { clamp, mix, numberText, scoreText, thinningText, ticks } from "../../../seda/player/web/numbers.js";
+import { present } from "./stand_in.mjs";
 
 test("clamp and mix", () => {
   assert.deepEqual([clamp(-1, 0, 2), clamp(1, 0, 2), clamp(3, 0, 2)], [0, 1, 2]);
@@ -25,6 +26,7 @@ test("a score has no zero in front of its point", () => {
 });
 
 test("ticks are round and lie within their bounds", () => {
+  /** @param {number} low @param {number} high */
   const written = (low, high) => {
     const { values, digits } = ticks(low, high);
     return values.map((value) => value.toFixed(digits));
@@ -45,6 +47,7 @@ test("how many points of all are drawn", () => {
   assert.equal(thinningText(20_000, 100_000), "20,000 of 100,000 reference points drawn (every 5th)");
   assert.equal(thinningText(100, 100), "");
   assert.equal(thinningText(0, 7), "0 of 7 reference points drawn");
-  const ending = (every) => thinningText(1000, 1000 * every).match(/every (.*)\)/)[1];
+  /** @param {number} every */
+  const ending = (every) => present(thinningText(1000, 1000 * every).match(/every (.*)\)/))[1];
   assert.deepEqual([2, 3, 4, 11, 12, 13, 21, 22, 111].map(ending), ["2nd", "3rd", "4th", "11th", "12th", "13th", "21st", "22nd", "111th"]);
 });

@@ -5,9 +5,11 @@ import test from "node:test";
 
 import { Paths } from "../../../seda/player/web/paths.js";
 import { numbers } from "./random.mjs";
+import { standIn } from "./stand_in.mjs";
 
 const STATES = [[0, 0], [40, 30], [90, 20], [100, 80], [180, 90], [170, 20]];
 
+/** @param {number[][]} states @param {number[]} [jumps] */
 function laid(states, jumps = []) {
   const paths = new Paths(1, states.length, jumps);
   paths.states.set(states.flat());
@@ -15,14 +17,22 @@ function laid(states, jumps = []) {
   return paths;
 }
 
-/** What is drawn, as a list of verbs and numbers. */
+/**
+ * What is drawn, as a list of verbs and numbers.
+ * @param {Paths} paths @param {number} from @param {number} to @param {(segment: number) => boolean} [wanted]
+ */
 function traced(paths, from, to, wanted = () => true) {
-  const drawn = [];
-  const ctx = { moveTo: (...at) => drawn.push(["move", ...at]), bezierCurveTo: (...at) => drawn.push(["curve", ...at]) };
+  /** @type {{verb: "move"|"curve", at: number[]}[]} */ const drawn = [];
+  /** @type {CanvasRenderingContext2D} */
+  const ctx = standIn({
+    moveTo: (/** @type {number[]} */ ...at) => void drawn.push({ verb: "move", at }),
+    bezierCurveTo: (/** @type {number[]} */ ...at) => void drawn.push({ verb: "curve", at }),
+  });
   paths.trace(ctx, 0, from, to, wanted);
   return drawn;
 }
 
+/** @param {number} a @param {number} b */
 const near = (a, b) => assert.ok(Math.abs(a - b) < 1e-3, `${a} is not ${b}`);
 
 test("every state is passed exactly", () => {
@@ -84,17 +94,17 @@ test("sizes are mixed along the way", () => {
 test("a part of a path begins and ends where it should", () => {
   const paths = laid(STATES);
   const drawn = traced(paths, 0.25, 2.5);
-  assert.deepEqual(drawn.map(([verb]) => verb), ["move", "curve", "curve", "curve"]);
+  assert.deepEqual(drawn.map(({ verb }) => verb), ["move", "curve", "curve", "curve"]);
   const start = paths.pointAt(0, 0.25), end = paths.pointAt(0, 2.5);
-  near(drawn[0][1], start.x);
-  near(drawn[0][2], start.y);
-  near(drawn[1][5], 40);
-  near(drawn[3][5], end.x);
-  near(drawn[3][6], end.y);
+  near(drawn[0].at[0], start.x);
+  near(drawn[0].at[1], start.y);
+  near(drawn[1].at[4], 40);
+  near(drawn[3].at[4], end.x);
+  near(drawn[3].at[5], end.y);
 });
 
 test("segments that are not wanted are left out, and the line begins anew behind them", () => {
   const drawn = traced(laid(STATES), 0, 5, (segment) => segment !== 2);
-  assert.deepEqual(drawn.map(([verb]) => verb), ["move", "curve", "curve", "move", "curve", "curve"]);
-  assert.deepEqual(drawn[3].slice(1), [100, 80]);
+  assert.deepEqual(drawn.map(({ verb }) => verb), ["move", "curve", "curve", "move", "curve", "curve"]);
+  assert.deepEqual(drawn[3].at, [100, 80]);
 });

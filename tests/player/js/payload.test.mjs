@@ -4,16 +4,22 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { innerCorners, Journey, rowStretch } from "../../../seda/player/web/payload.js";
+import { present } from "./stand_in.mjs";
 
+/** @param {ArrayBufferView} numbers */
 const base64 = (numbers) => Buffer.from(numbers.buffer).toString("base64");
+/** @param {number[]} numbers */
 const floats = (...numbers) => base64(Float32Array.from(numbers));
+/** @param {number} value @param {number} wanted */
 const near = (value, wanted) => assert.ok(Math.abs(value - wanted) < 1e-5, `${value} is not ${wanted}`);
+/** @param {string} name @returns {Styled} */
 const styled = (name) => ({ name, color: "#336699", symbol: "circle" });
+/** @param {string} name @param {number} commitment @returns {Item} */
 const item = (name, commitment) => ({
   name, thumbnail: "", answer: 0, nearest: 0, top: [[0, 0.75], [1, 0.25]], commitment, flips: 0, margin: 0.1, sentences: [], hint: "",
 });
 
-/** Two pictures, four states (as seen, at the category, noised, at the word), two words, one category, a flat map. */
+/** @type {Payload} two pictures, four states (as seen, at the category, noised, at the word), two words, one category, a flat map */
 const payload = {
   version: 3, fingerprint: "abc", title: "t", note: "", stages: [0, 1, 2, 2], timesteps: [0, 400, 900, 300], hand_over: 1,
   classes: [styled("shoe"), styled("bag")], centers: [styled("Boot")], items: [item("a", 1), item("b", 3)],
@@ -79,11 +85,11 @@ test("a step in words", () => {
 });
 
 test("known pictures nearest to a state, with their group", () => {
-  assert.deepEqual(journey.neighbors.at(0, 0), [{ picture: 3, label: 1, similarity: 1 }, { picture: 1, label: 0, similarity: 0.2 }]);
+  assert.deepEqual(present(journey.neighbors).at(0, 0), [{ picture: 3, label: 1, similarity: 1 }, { picture: 1, label: 0, similarity: 0.2 }]);
 });
 
 test("the ghost is at the same share of the same stage", () => {
-  const { ghost } = journey;
+  const ghost = present(journey.ghost);
   // Stage one: states 0 to 1 here, 0 to 2 there; the jump; stage two: 2 to 3 here, 3 to 5 there.
   assert.equal(ghost.positionAt(0), 0);
   assert.equal(ghost.positionAt(1), 2);
@@ -113,7 +119,7 @@ test("words that lie evenly stay where they are", () => {
 
 test("the outermost of many points are left out of their corners, few points are all kept", () => {
   const many = Float32Array.from({ length: 2000 }, (_, i) => (i % 2 ? -1 : 1) * Math.floor(i / 2));
-  assert.deepEqual([...innerCorners(many, 2, 0.01)], [9, -990, 989, -10]);
+  assert.deepEqual(Array.from(innerCorners(many, 2, 0.01)), [9, -990, 989, -10]);
   const few = Float32Array.of(1, 2, 3, 4);
   assert.equal(innerCorners(few, 2, 0.01), few);
 });

@@ -5,13 +5,18 @@ import test from "node:test";
 
 import { belonging, gatherAt, headScale, layHeads } from "../../../seda/player/web/placing.js";
 import { numbers } from "./random.mjs";
+import { present } from "./stand_in.mjs";
 
 const frame = { left: 0, top: 0, right: 800, bottom: 600 };
 const RADIUS = 20, HAND_OVER = 10, LAST = 20;
 const room = { radius: RADIUS, own: RADIUS, least: 4, core: 10, frame, timeline: false };
+/** @param {number} x @param {number} y @param {number} [size] @returns {Spot} */
 const spot = (x, y, size = 1) => ({ x, y, size });
+/** @param {Point} a @param {Point} b */
 const gap = (a, b) => Math.hypot(a.x - b.x, a.y - b.y);
+/** @param {number} count @returns {Gathered} */
 const nowhere = (count) => ({ berths: new Map(), of: new Array(count).fill(null) });
+/** @param {number} value @param {number} wanted */
 const near = (value, wanted) => assert.ok(Math.abs(value - wanted) < 1e-6, `${value} is not ${wanted}`);
 
 test("a picture gathers at the nearest mark, within two radii of its end", () => {
@@ -23,7 +28,7 @@ test("a picture gathers at the nearest mark, within two radii of its end", () =>
 test("around its star the surest picture is the first, and of equals the one that is listed first", () => {
   const ends = Array.from({ length: 5 }, () => spot(100, 100));
   const { of } = gatherAt(ends, [0.2, 0.9, 0.5, 0.9, 0.1], [spot(100, 100)], room);
-  assert.deepEqual(of.map(({ place }) => place), [3, 0, 2, 1, 4]);
+  assert.deepEqual(of.map((at) => present(at).place), [3, 0, 2, 1, 4]);
 });
 
 test("the surest lie nearest to the star", () => {
@@ -32,7 +37,8 @@ test("the surest lie nearest to the star", () => {
   const star = spot(400, 300);
   const { berths, of } = gatherAt(sureness.map(() => star), sureness, [star], room);
   const order = [...sureness.keys()].sort((a, b) => sureness[b] - sureness[a]);
-  const distances = order.map((item) => gap(berths.get(0).places[of[item].place], star));
+  const { places } = present(berths.get(0));
+  const distances = order.map((item) => gap(places[present(of[item]).place], star));
   distances.slice(1).forEach((distance, i) => assert.ok(distance >= distances[i] - 1e-6));
 });
 
@@ -42,25 +48,30 @@ test("the largest group chooses first, and the next one keeps off it", () => {
     const ends = [spot(300, 300), spot(300, 300), spot(300, 300), ...Array.from({ length: 6 }, () => spot(x, 300))];
     const { berths } = gatherAt(ends, ends.map(() => 1), marks, room);
     assert.deepEqual([...berths.keys()], [1, 0]);
-    const few = berths.get(0), many = berths.get(1);
+    const few = present(berths.get(0)), many = present(berths.get(1));
     for (const a of few.places) for (const b of many.places) assert.ok(gap(a, b) >= few.radius + many.radius - 1e-6, `marks ${x - 300} px apart`);
   }
 });
 
 test("on a timeline pictures lie to the right of their word", () => {
   const { berths } = gatherAt([spot(400, 300)], [1], [spot(400, 300)], { ...room, timeline: true });
-  near(berths.get(0).places[0].y, 300);
-  near(berths.get(0).places[0].x, 430); // as far off as it may be: 1.5 radii
+  const [place] = present(berths.get(0)).places;
+  near(place.y, 300);
+  near(place.x, 430); // as far off as it may be: 1.5 radii
 });
 
 test("what is near on a solid map is larger, within bounds", () => {
   assert.deepEqual([0.2, 0.9, 1.1, 3].map((size) => headScale(spot(0, 0, size))), [0.7, 0.9, 1.1, 1.3]);
 });
 
-/** Pictures that end at two words and are handed over at two categories. */
+/**
+ * Pictures that end at two words and are handed over at two categories.
+ * @param {number} count @param {number} seed
+ */
 function way(count, seed) {
   const random = numbers(seed);
   const words = [spot(200, 200), spot(500, 250)], categories = [spot(300, 450), spot(600, 480)];
+  /** @param {Spot[]} marks */
   const around = (marks) => Array.from({ length: count }, (_, i) => {
     const { x, y } = marks[i % 2];
     return spot(x + 30 * (random() - 0.5), y + 30 * (random() - 0.5));
@@ -77,9 +88,10 @@ function way(count, seed) {
 
 test("at the last step a picture lies at its word's place, at the hand-over at its category's", () => {
   const { ends, half, way: found } = way(6, 1);
-  for (const [points, position, gathered] of [[ends, LAST, found.words], [half, HAND_OVER, found.categories]]) {
+  const stops = [{ points: ends, position: LAST, gathered: found.words }, { points: half, position: HAND_OVER, gathered: found.categories }];
+  for (const { points, position, gathered } of stops) {
     layHeads(points, position, found).forEach((head, item) => {
-      const { mark, place } = gathered.of[item], { places, radius, mark: at } = gathered.berths.get(mark);
+      const { mark, place } = present(gathered.of[item]), { places, radius, mark: at } = present(gathered.berths.get(mark));
       if (gap(points[item], at) > 0.3 * RADIUS || gap(points[item], places[place]) > 1.5 * RADIUS) return; // on its way yet, or out of reach
       near(head.x, places[place].x);
       near(head.y, places[place].y);

@@ -4,20 +4,27 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { HOME, View } from "../../../seda/player/web/view.js";
+import { standIn } from "./stand_in.mjs";
 
 const insets = { top: 40, bottom: 60 };
-const flat = { name: "flat", timeline: false, solid: false, bounds: { low: [0, 0], high: [10, 5] } };
-const timeline = { name: "line", timeline: true, solid: false, bounds: { low: [0, 2], high: [1, 4] }, rowShare: 0.25 };
-const solid = {
+/** @type {MapData} */
+const flat = standIn({ name: "flat", timeline: false, solid: false, bounds: { low: [0, 0], high: [10, 5] } });
+/** @type {MapData} */
+const timeline = standIn({ name: "line", timeline: true, solid: false, bounds: { low: [0, 2], high: [1, 4] }, rowShare: 0.25 });
+/** @type {MapData} */
+const solid = standIn({
   name: "solid", timeline: false, solid: true, bounds: { low: [-1, -1, -1], high: [1, 1, 1] }, reach: () => ({ around: 1, tall: 1 }),
-};
+});
 
+/** @param {MapData} map @param {number} [width] @param {number} [height] */
 const framed = (map, width = 1000, height = 600) => {
   const view = new View(map);
   view.frame(width, height, insets);
   return view;
 };
+/** @param {number} value @param {number} wanted */
 const near = (value, wanted) => assert.ok(Math.abs(value - wanted) < 1e-3, `${value} is not ${wanted}`);
+/** @param {View} view @param {number[]} points */
 const projected = (view, points) => {
   const count = points.length / (view.map.solid ? 3 : 2), pixels = new Float32Array(2 * count), sizes = new Float32Array(count);
   view.project(points, pixels, sizes);
@@ -106,7 +113,7 @@ test("on a solid map the middle has size 1, what is nearer is larger, and what i
 });
 
 test("turning a solid map sideways moves nothing out of sight, and a whole turn changes nothing", () => {
-  const view = framed({ ...solid, reach: () => ({ around: 1, tall: 0.4 }) }); // so flat that its width decides
+  const view = framed(standIn({ ...solid, reach: () => ({ around: 1, tall: 0.4 }) })); // so flat that its width decides
   const ring = Array.from({ length: 24 }, (_, i) => [Math.cos((i * Math.PI) / 12), 0, Math.sin((i * Math.PI) / 12)]).flat();
   const before = projected(view, ring);
   for (let turn = 0; turn < 40; turn++) {
