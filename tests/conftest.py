@@ -9,7 +9,6 @@ import pytest
 
 from tests.tiny import CLASSES, picture, tiny_aligner
 
-BROWSER = Path(__file__).parent / "browser"
 if "PYTEST_XDIST_WORKER" in os.environ:  # workers share the cores; before torch is imported
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     # numba's first parallel call sets OpenMP's number for its thread, and so torch's: trainings after a map took 60 times as long
@@ -19,9 +18,9 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # workers share the cores; before torch
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """For `-n 2`: a file's tests share fixtures and stay together, and no two browsers run at a time. The longest part first."""
     for item in items:
-        in_browser = BROWSER in item.path.parents
+        in_browser = item.get_closest_marker("browser") is not None
         item.add_marker(pytest.mark.xdist_group("browser" if in_browser else str(item.path)))
-    items.sort(key=lambda item: BROWSER not in item.path.parents)
+    items.sort(key=lambda item: item.get_closest_marker("browser") is None)
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,9 @@ import sys
 
 import pytest
 
-from tests.benchmarks import attack, killed, load, map_fit, player, training
+from tests import local_clip
+from tests.benchmarks import attack, killed, landing, load, map_fit, player, training, words_alone
+from tests.browser.conftest import need_chromium
 
 
 def printed(monkeypatch, capsys, script, *options):
@@ -26,6 +28,16 @@ def test_attack(monkeypatch, capsys):
 def test_killed(monkeypatch, capsys):
     found, status = printed(monkeypatch, capsys, killed, "--only", "keep", "--times", "2")
     assert status == 0 and found["keep"]["kills"] == 2
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+def test_landing():
+    need_chromium()
+    call = [sys.executable, landing.__file__, "--examples", "01-photos", "--sizes", "390x844", "--json"]
+    rows = json.loads(subprocess.run(call, capture_output=True, text=True, timeout=300, check=True).stdout)
+    assert len({row["map"] for row in rows}) > 1 and [row["how"] for row in rows[:3]] == list(landing.HOW)
+    assert "map's share of the window: 390x844" in landing.table(rows)
 
 
 @pytest.mark.slow
@@ -69,3 +81,20 @@ def test_journeys_of_the_player(monkeypatch, tmp_path):
         monkeypatch.setattr(player, name, value)
     assert 0 < player.write_journeys(tmp_path) < 3
     assert {path.stem for path in tmp_path.iterdir()} == {"64", "16", "20k"}
+
+
+@pytest.mark.slow
+def test_words_alone(monkeypatch, capsys):
+    layout, config = local_clip.LAYOUT, words_alone.TrainingConfig
+    untrained = local_clip.random_weights(layout)
+    small = {"NAMES": local_clip.NAMES[:8], "HELD_OUT": range(2), "UNLABELLED": range(2, 4), "SHOTS": (2,)}
+    for name, value in small.items():
+        monkeypatch.setattr(words_alone, name, value)
+    monkeypatch.setattr(words_alone, "write_clip", lambda path, _: local_clip.write_model(path, layout, untrained))
+    monkeypatch.setattr(words_alone, "TrainingConfig", lambda max_epochs: config(max_epochs=2))
+    monkeypatch.setattr(sys, "argv", ["words_alone", "--seeds", "1"])
+    words_alone.main()
+    title, _, *rows = capsys.readouterr().out.splitlines()
+    assert title.startswith("| 16 held-out pictures, 8 names |")
+    assert [row.split(" | ")[0] for row in rows][::6] == ["| zero-shot", "| SeDA from pictures: 2 a name"]
+    assert len(rows) == 7

@@ -22,14 +22,20 @@ def find_chromium() -> str | None:
     return os.environ.get("SEDA_CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
 
 
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
+def need_chromium() -> str:
+    """The same; without one the test is skipped, or fails in CI."""
     path = find_chromium()
     if path is None:
         reason = "no Chromium found on the PATH (install Debian's chromium, or set SEDA_CHROMIUM)"
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)
+    return path
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    path = need_chromium()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-dev-shm-usage"])
         yield browser
