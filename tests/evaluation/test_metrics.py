@@ -61,6 +61,22 @@ def test_calibration_is_small_for_calibrated_and_large_for_boastful_answers():
     assert expected_calibration_error(boastful, labels) == pytest.approx(1 - top1_accuracy(boastful, labels))
 
 
+@pytest.mark.parametrize("bins", [4, 15])
+def test_calibration_against_a_loop_over_bins(bins):
+    rng = np.random.default_rng(3)
+    probabilities = np.concatenate([rng.dirichlet(np.ones(3), size=80), np.eye(3)])  # these are quite sure
+    confidence, answers = probabilities.max(1), probabilities.argmax(1)
+    right = (
+        rng.random(len(answers)) > confidence
+    )  # the unsure ones more often, so that gaps of both signs must not cancel
+    labels = np.where(right, answers, (answers + 1) % 3)
+    gaps = []
+    for low in range(bins):
+        inside = [i for i, value in enumerate(confidence) if low <= min(value * bins, bins - 0.5) < low + 1]
+        gaps.append(abs(sum(confidence[i] - right[i] for i in inside)))
+    assert expected_calibration_error(probabilities, labels, bins) == pytest.approx(sum(gaps) / len(labels))
+
+
 def test_paths_against_loops():
     decided = RNG.integers(0, 3, (50, 9))
     labels = RNG.integers(0, 3, 50)

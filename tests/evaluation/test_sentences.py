@@ -66,6 +66,16 @@ def test_a_path_that_never_changes_and_one_that_changes_at_the_end():
     assert late[-2] == (6, "Step 6: the nearest word changes from “shirt” to “coat”, margin .20.")
 
 
+def test_start_and_end_are_told_with_their_own_numbers():
+    trajectory = path(0, 0, 0, 0, 0, 0, 0)
+    for state, (near, next_to_it) in {0: (0.9, 0.3), 1: (0.95, 0.1), 6: (1.0, 0.75)}.items():
+        trajectory.states[0, state, :2] = near, next_to_it
+    (told,) = path_sentences(trajectory)
+    first, last = 0.9 / np.hypot(0.9, 0.3), 1.0 / np.hypot(1.0, 0.75)
+    assert told[0][1] == f"Starts nearest to “shirt” (cosine {statistic(first)}, margin {statistic(first * 2 / 3)})."
+    assert told[-1][1].startswith(f"Ends nearest to “shirt” (cosine {statistic(last)}).")
+
+
 def test_an_end_that_is_not_the_answer_is_said():
     (told,) = path_sentences(path(0, 0, 0, 0, 2, 2, 2, answer=(0.001, 0.6, 0.399)))
     assert told[-1][1] == (
