@@ -58,6 +58,15 @@ def test_features_without_negative_values_are_bent_and_others_are_not():
     assert torch.isfinite(scaler(-features)).all()  # another image may be unlike the training images
 
 
+@pytest.mark.parametrize("power", [0.4, 0.5])
+def test_what_is_bent_by_any_power_is_straightened_again(power):
+    features = random(80, 12).abs() + 0.1
+    scaler = FeatureScaler(12, 12, 3.0, power=power, fixed_norm=False).fit(features)
+    assert float(scaler.power) == pytest.approx(power)
+    back = scaler.inverse(scaler(features))
+    torch.testing.assert_close(back / back.norm(dim=1, keepdim=True), features / features.norm(dim=1, keepdim=True))
+
+
 def test_scaler_refuses_another_width():
     with pytest.raises(ShapeError, match=r"\[n, 12\]"):
         FeatureScaler(12, 8, 1.0)(torch.zeros(3, 8))
@@ -135,6 +144,16 @@ def estimate(denoiser, bank_order=None, item_order=None):
 def test_a_new_denoiser_is_the_closed_form():
     result = estimate(AnchorDenoiser(CONFIG, 12).eval())
     torch.testing.assert_close(result.x_0, result.log_weights.exp() @ random(6, 8))
+
+
+@pytest.mark.parametrize("guidance", [0.5, 1.0, 3.0])
+def test_guidance_is_a_power_on_the_prior(guidance):
+    denoiser = woken(AnchorDenoiser(CONFIG, 12))
+    anchors, source, condition, belief = random(6, 8), random(4, 8, seed=1), random(4, 12, seed=3), random(4, 6, seed=4)
+    plain = denoiser.prior(condition, anchors, belief).detach().exp()
+    expected = plain**guidance / (plain**guidance).sum(1, keepdim=True)
+    run = denoiser.prepare(condition, anchors, anchors, source, guidance, belief)
+    torch.testing.assert_close(run.log_prior.exp(), expected)
 
 
 def test_order_of_classes_and_items_does_not_matter():
