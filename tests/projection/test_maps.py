@@ -11,14 +11,15 @@ from seda.errors import ConfigError, FileFormatError, ProjectionError, Stopped
 from seda.evaluation.maps import jump_p99, trustworthiness
 from seda.evaluation.trajectories import straightness
 from seda.map_forms import FITTED, MAPS, MapForm
-from seda.projection import FrozenMap, load_map, load_maps
+from seda.projection import FrozenMap, fit, load_map, load_maps
 from seda.projection.aligner_map import (
     AlignerMaterial,
+    check_names,
     fit_map,
     place_paths,
     place_reference,
 )
-from seda.projection.fit import MapConfig, MapMaterial, fit_parametric, fit_pca, fuzzy_graph
+from seda.projection.fit import FULL_FIT, MapConfig, MapMaterial, fit_parametric, fit_pca, fuzzy_graph
 
 RNG = np.random.default_rng(0)
 DIM = 10
@@ -100,6 +101,62 @@ def test_principal_axes_are_those_of_a_plain_decomposition(maps):
         expected = centred @ vectors[:, ::-1][:, :count]
         scale = 5.0 / np.abs(expected).max()
         np.testing.assert_allclose(np.abs(placed), np.abs(expected * scale), atol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["umap-2d", "umap-3d"])
+def test_a_maps_widest_direction_is_x_and_its_narrowest_the_last(maps, name):
+    spread = np.cov(maps[name].place(MATERIAL.points).T)
+    widths = np.diag(spread)
+    assert (np.diff(widths) < 0).all()
+    assert np.abs(spread - np.diag(widths)).max() < 1e-3 * widths[0]
+
+
+def test_the_pull_on_paths_ends_after_its_share_of_the_steps(monkeypatch):
+    pulls, real = [], fit._path_loss
+    monkeypatch.setattr(fit, "_path_loss", lambda *given: pulls.append(given[2]) or real(*given))
+    fit_parametric(MATERIAL, MapConfig(steps=10, batch_size=16, gather_weight=2.0, gather_share=0.4))
+    assert pulls == pytest.approx([2.0, 1.5, 1.0, 0.5, 0, 0, 0, 0, 0, 0])
+
+
+def test_few_pictures_are_fitted_in_fewer_and_cheaper_steps():
+    full, quarter = MapConfig(), MapConfig.for_pictures(FULL_FIT // 4)
+    assert MapConfig.for_pictures(FULL_FIT) == MapConfig.for_pictures(10 * FULL_FIT) == full
+    assert quarter == replace(
+        full, steps=full.steps // 2, batch_size=full.batch_size // 2, paths_per_step=full.paths_per_step // 2
+    )
+    assert MapConfig.for_pictures(1).steps == full.steps // 10
+    assert MapConfig.for_pictures(FULL_FIT - 1).steps == pytest.approx(full.steps, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("setting", "allowed", "refused"),
+    [
+        ("dimensions", (1, 3), (0, 4)),
+        ("seed", (0, 2**31 - 1), (-1, 2**31)),
+        ("n_neighbors", (2, 1000), (1, 1001)),
+        ("min_dist", (0.0, 1.0), (-0.1, 1.1)),
+        ("steps", (0, 1_000_000), (-1, 1_000_001)),
+        ("batch_size", (1, 65_536), (0, 65_537)),
+        ("negatives", (1, 1000), (0, 1001)),
+        ("paths_per_step", (0, 10_000), (-1, 10_001)),
+        ("detour", (0.0, 1000.0), (-0.1, 1000.1)),
+        ("gather_share", (0.0, 1.0), (-0.1, 1.1)),
+    ],
+)
+def test_settings_of_a_fit_have_bounds(setting, allowed, refused):
+    for value in allowed:
+        assert getattr(MapConfig(**{setting: value}), setting) == value
+    for value in refused:
+        with pytest.raises(ConfigError, match=setting):
+            MapConfig(**{setting: value})
+
+
+def test_names_of_maps_are_checked_before_anything_is_computed():
+    check_names(tuple(FITTED))
+    with pytest.raises(ConfigError, match="There is no map nil, tsne; known are umap-2d"):
+        check_names(("umap-2d", "tsne", "nil"))
+    with pytest.raises(ConfigError, match="map pca-2d is named twice"):
+        check_names(("pca-2d", "umap-2d", "pca-2d"))
 
 
 def test_the_same_seed_gives_the_same_map(maps):

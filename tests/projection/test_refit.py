@@ -39,6 +39,14 @@ def test_the_limit_is_kept_even_where_nothing_else_holds_the_points(frozen):
     assert drift["ended_at_limit"] and drift["p95"] <= 0.02 and drift["steps"] < 200
 
 
+def test_old_points_stay_the_nearer_the_more_they_are_held(frozen):
+    moved = []
+    for weight in (0.0, 0.1, 10.0):
+        config = RefitConfig(steps=60, drift_weight=weight, max_drift=1.0)
+        moved.append(refit_map(frozen, REFERENCE, ANCHORS, NEW, NEW_PATHS, config).card["drift"]["median"])
+    assert moved[0] > 1.5 * moved[1] > 2 * moved[2], moved
+
+
 def test_the_frozen_map_is_not_changed_and_the_same_seed_gives_the_same(frozen):
     before = frozen.place(NEW)
     first, second = (refit_map(frozen, REFERENCE, ANCHORS, NEW, NEW_PATHS, QUICK) for _ in range(2))
