@@ -1,6 +1,7 @@
 // What is read from the payload.
 
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import test from "node:test";
 
 import { innerCorners, Journey, rowStretch } from "../../../seda/player/web/payload.js";

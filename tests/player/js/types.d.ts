@@ -15,7 +15,9 @@ declare module "node:test" {
   export default function test(name: string, run: () => void): void;
 }
 
-declare const Buffer: { from(bytes: ArrayBufferLike): { toString(encoding: "base64"): string } };
+declare module "node:buffer" {
+  export const Buffer: { from(bytes: ArrayBufferLike): { toString(encoding: "base64"): string } };
+}
 
 /** A type that is inferred from the other places where it stands, so that this one has to be of it. */
 type Given<T> = [T][T extends any ? 0 : never];
