@@ -72,6 +72,13 @@ def train(tmp_path, monkeypatch, **options):
     return train_aligner(Drawn(), SmallEncoder(), config, tmp_path / "shapes", map_config=MAP, **options)
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """An aligner that several tests look at; read-only."""
+    with pytest.MonkeyPatch.context() as patch:
+        return train(tmp_path_factory.mktemp("trained"), patch)
+
+
 @pytest.mark.slow
 def test_it_writes_a_whole_aligner_and_never_reads_the_test_split(tmp_path, monkeypatch):
     stages = []
@@ -113,7 +120,7 @@ def test_classes_that_read_the_same_are_refused(tmp_path, monkeypatch):
 
 
 def test_pictures_are_those_of_the_reference_features(tmp_path, monkeypatch):
-    loaded = train(tmp_path, monkeypatch, limit=30)
+    loaded = train(tmp_path, monkeypatch, limit=30)  # some are not trained on: a picture's place is not its number
     tiles = ReferencePictures.load(loaded.folder).tiles
     assert tiles.shape == (len(loaded.reference.features), 32, 32, 3)
     pictures = list(Drawn().images("train", range(30)))
@@ -156,25 +163,23 @@ def test_the_size_of_the_clouds_is_chosen_within_limits(tmp_path, monkeypatch):
         train(tmp_path, monkeypatch, reference_count=100_001)
 
 
-def test_large_clouds_are_thinned_evenly_and_the_number_of_all_is_kept(tmp_path, monkeypatch):
-    loaded = train(tmp_path, monkeypatch)
-    workbench = Workbench(loaded, SmallEncoder(), load_maps(loaded.folder))
+def test_large_clouds_are_thinned_evenly_and_the_number_of_all_is_kept(trained, monkeypatch):
+    workbench = Workbench(trained, SmallEncoder(), load_maps(trained.folder))
     monkeypatch.setattr("seda.journeys.tracing.MAX_REFERENCE", 10)
-    total = len(loaded.reference.features)
+    total = len(trained.reference.features)
     every = -(-total // 10)
     images = [NamedImage("0.png", picture(0, 99))]
     journey = trace_images(images, CLASSES, workbench, SamplingConfig(num_inference_steps=2))
     assert journey.reference_total == total > 10 >= len(journey.reference_labels)
-    np.testing.assert_array_equal(journey.reference_labels, loaded.reference.labels.numpy()[::every])
+    np.testing.assert_array_equal(journey.reference_labels, trained.reference.labels.numpy()[::every])
     maps = maps_of(journey.trajectory, workbench)
     for name, positions in journey.maps.items():
         np.testing.assert_array_equal(positions.reference, maps[name].reference[::every])
         assert ((positions.neighbors_kept >= 0) & (positions.neighbors_kept <= 1)).all()
 
 
-def test_a_map_of_another_aligner_is_refused(tmp_path, monkeypatch):
-    loaded = train(tmp_path, monkeypatch)
-    maps = load_maps(loaded.folder)
+def test_a_map_of_another_aligner_is_refused(trained):
+    maps = load_maps(trained.folder)
     maps["timeline"].card["aligner_fingerprint"] = "another"
     with pytest.raises(FingerprintError, match="The map Timeline was fitted for an aligner with fingerprint another"):
-        Workbench(loaded, SmallEncoder(), maps)
+        Workbench(trained, SmallEncoder(), maps)
