@@ -111,6 +111,19 @@ def test_a_maps_widest_direction_is_x_and_its_narrowest_the_last(maps, name):
     assert np.abs(spread - np.diag(widths)).max() < 1e-3 * widths[0]
 
 
+@pytest.mark.parametrize(("share", "temporal"), [(0.85, 0.5), (0.2, 0.0)])
+def test_edges_are_drawn_from_clouds_and_paths_by_their_shares(share, temporal):
+    config = MapConfig(batch_size=6000, reference_share=share, temporal_weight=temporal)
+    edges = fit._Edges(MATERIAL, fuzzy_graph(MATERIAL.points, 15), config)
+    heads, tails = edges.sample(np.random.default_rng(0))
+    assert len(heads) == len(tails) == 6000
+    drawn = round(6000 / (1 + temporal))  # of the graph; the rest goes from a state to the next
+    assert (heads[:drawn] < len(REFERENCE)).mean() == pytest.approx(share, abs=0.02)
+    states = MATERIAL.graph_states
+    following = dict(zip(states[:, :-1].ravel(), states[:, 1:].ravel(), strict=True))
+    assert [following[head] for head in heads[drawn:]] == tails[drawn:].tolist()
+
+
 def test_the_pull_on_paths_ends_after_its_share_of_the_steps(monkeypatch):
     pulls, real = [], fit._path_loss
     monkeypatch.setattr(fit, "_path_loss", lambda *given: pulls.append(given[2]) or real(*given))
