@@ -203,8 +203,10 @@ def test_a_folder_holds_several_maps_and_says_which_is_broken(maps, tmp_path):
 
 
 def test_points_that_have_no_place(maps):
-    with pytest.raises(ProjectionError, match=r"\[n, 10\]"):
-        maps["umap-2d"].place(np.zeros((3, 4)))
+    for shape in ((3, DIM - 1), (3, DIM + 1), (DIM,), (1, 3, DIM)):
+        for name in ("umap-2d", "pca-2d"):
+            with pytest.raises(ProjectionError, match=r"\[n, 10\]"):
+                maps[name].place(np.zeros(shape))
     with pytest.raises(ProjectionError, match="1 of 2 points are not finite"):
         maps["pca-2d"].place(np.array([[0.0] * DIM, [np.nan] * DIM]))
 

@@ -46,9 +46,12 @@ def test_every_text_keeps_a_finite_belief(translator):
     assert translator.carry_over(sure, texts).isfinite().all()
 
 
-def test_the_translator_is_conditioned_on_the_picture_and_on_a_semantic_feature_of_unit_variance(translator):
+@pytest.mark.parametrize("scale", [0.0, 5.0])
+def test_the_translator_is_conditioned_on_the_picture_and_on_a_semantic_feature_of_unit_variance(scale):
+    config = replace(CONFIG, scale=scale)
+    translator = SemanticTranslator(config, CATEGORIES, PHRASINGS).eval()
     visual, semantic = random(4, 12), random(4, 8, seed=1)
-    semantic = CONFIG.feature_norm * semantic / semantic.norm(dim=1, keepdim=True)
+    semantic = config.feature_norm * semantic / semantic.norm(dim=1, keepdim=True)
     found = translator.condition(visual, semantic)
     torch.testing.assert_close(found[:, :12], visual)
     torch.testing.assert_close(found[:, 12:].square().mean(1), torch.ones(4))
