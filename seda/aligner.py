@@ -32,6 +32,7 @@ from seda.journeys.settings import TraceSettings
 from seda.journeys.trajectory import Trajectory
 from seda.models.scaler import FeatureScaler
 from seda.stages import SemanticLearner, SemanticTranslator
+from seda.stages.stage import Prepared
 from seda.storage import ArrayInfo, fingerprint, read_arrays, write_arrays
 
 WEIGHTS_FILE = "aligner.safetensors"
@@ -134,6 +135,8 @@ class Aligner(nn.Module):
             raise ShapeError(
                 f"Class texts have shape {tuple(class_text_features.shape)}; expected [k >= 2, {self.config.dim}]."
             )
+        sampling = sampling.settled(self.config)
+        denoiser, guidance = sampling.denoiser, 1.0 if sampling.guidance is None else sampling.guidance
         item_seeds = range(len(image_features)) if item_seeds is None else item_seeds
         image_features = image_features.to(self.device, torch.float32)
         visual, condition = self.image_scaler(image_features), self.condition_scaler(image_features)
@@ -145,17 +148,31 @@ class Aligner(nn.Module):
             categories = learner.belief(condition, centers)
             belief, fit = translator.belief(condition, categories, texts), translator.fit(condition, categories, texts)
             if not answer_only or float(translator.prior.residual_share) > 0:
-                candidates = learner.candidates(
-                    condition, visual, centers, texts, sampling.guidance, log_prior=categories
-                )
-                first = learner.run(candidates, sampling, item_seeds, on_step)
+                prepared: Prepared
+                if denoiser == "closed-form":
+                    prepared = learner.candidates(condition, visual, centers, texts, guidance, log_prior=categories)
+                else:
+                    prepared = learner.prepare_learned(
+                        denoiser,
+                        condition,
+                        visual,
+                        centers,
+                        texts,
+                        guidance,
+                        belief=learner.center_posterior(condition),
+                    )
+                first = learner.run(prepared, sampling, item_seeds, on_step)
         semantic = first.states[:, -1]
         second = standing(semantic)
         # the answer: the translator's belief without guidance, calibrated on validation data
         answer = translator.prior(translator.condition(condition, semantic), texts, belief).log_softmax(-1)
         if not answer_only:
-            candidates = translator.candidates(condition, semantic, texts, sampling.guidance, log_prior=answer)
-            second = translator.run(candidates, sampling, item_seeds, on_step)
+            if denoiser == "closed-form":
+                prepared = translator.candidates(condition, semantic, texts, guidance, log_prior=answer)
+            else:
+                given = translator.condition(condition, semantic)
+                prepared = translator.prepare_learned(denoiser, given, semantic, texts, texts, guidance)
+            second = translator.run(prepared, sampling, item_seeds, on_step)
         return Alignment(visual, first, second, answer.exp(), texts, categories, fit)
 
     def classify(
@@ -252,6 +269,7 @@ class PretrainedAligner:
         The template is the one that the class texts were put into, None for the aligner's own; it is only written down.
         """
         item_seeds = range(len(image_features)) if item_seeds is None else item_seeds
+        sampling = sampling.settled(self.aligner.config)
         run = self.aligner.align(image_features, class_text_features, sampling, item_seeds=item_seeds, on_step=on_step)
         paths = (run.learner, run.translator)
         shown = self._shown_centers(run)

@@ -21,6 +21,7 @@ FORMAT_VERSION = 1
 CARD_FILE = "card.json"
 VISITORS = ".visitors"  # below the home: homes of those who trained in the app, each by a hash
 CHECKPOINT_FILE = "checkpoint.safetensors"  # of a training that is under way in the folder
+DENOISERS_CHECKPOINT = "-checkpoint.part"  # how those of its second half end, behind the name of what is trained
 ASSETS = Path(__file__).resolve().parent.parent / "assets" / "aligners"
 DEFAULT_ALIGNER = "open-vocabulary"
 TRAINED_ALIGNER = "fashion-mnist"  # trained by gradient

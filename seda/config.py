@@ -7,7 +7,7 @@ card of another version is noticed instead of half-read.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, ClassVar, Self
 
 from seda.errors import ConfigError
@@ -62,6 +62,31 @@ PATH_FAMILIES: dict[str, PathSettings] = {
 }
 
 
+@dataclass(frozen=True)
+class DenoiserKind:
+    """What predicts a clean feature from a noisy one.
+
+    Attributes:
+        label: for the screen.
+        help: what it does, for the screen; goes on after the label.
+        guidance: what `SamplingConfig.guidance` is where nobody chose it.
+    """
+
+    label: str
+    help: str
+    guidance: float
+
+
+# each holds those before it: an aligner with the learned one can be run with any of them
+DENOISERS: dict[str, DenoiserKind] = {
+    "closed-form": DenoiserKind(
+        "Closed form", "weighs centers and words by a belief that stands before the first step", 3.0
+    ),
+    "gaussian": DenoiserKind("One step and noise", "spreads around what one step says, without a network", 1.0),
+    "learned": DenoiserKind("Learned", "is the network (PFIN), which may end near a word or away from all", 1.0),
+}
+
+
 def check_range(name: str, value: float, low: float, high: float) -> None:
     """
     Raises:
@@ -69,6 +94,15 @@ def check_range(name: str, value: float, low: float, high: float) -> None:
     """
     if not low <= value <= high:
         raise ConfigError(f"{name} is {value}; allowed is {low} to {high}.")
+
+
+def check_denoiser(name: str) -> None:
+    """
+    Raises:
+        ConfigError: it is none of DENOISERS.
+    """
+    if name not in DENOISERS:
+        raise ConfigError(f"The denoiser {name!r:.60} is not known; allowed are {', '.join(DENOISERS)}.")
 
 
 @dataclass(frozen=True)
@@ -110,9 +144,12 @@ class SamplingConfig(Config):
             this level: at 1 from pure noise. Chosen here: .6 keeps the visual cloud visible at the start.
         eta: share of ancestral noise in DDIM steps, 0 to 1 (arXiv:2010.02502, eq. 16). Other samplers ignore it. On a
             bridge (`ModelConfig.path`) 0 is the flow form and 1 the Brownian bridge; sampler and strength are ignored there.
-        guidance: power gamma on p(c | v) inside the denoiser. 1 samples a class with its probability, larger values
-            commit to the most probable one. Chosen here: 3.
+        guidance: of the closed form the power gamma on p(c | v) inside the denoiser: 1 samples a class with its probability,
+            larger values commit to the most probable one. Of the other denoisers how far an estimate is carried on from
+            the one without condition through the one with it (arXiv:2207.12598): 1 is that with it, and samples the
+            distribution. None stands for the denoiser's own: 3 for the closed form, else 1 (chosen here).
         seed: of the noise. Each item has a generator of its own, so an item's path does not depend on its batch.
+        denoiser: a name of DENOISERS that the aligner has; "" for the aligner's own.
     """
 
     MAX_STEPS: ClassVar[int] = 200
@@ -123,10 +160,13 @@ class SamplingConfig(Config):
     num_inference_steps: int = 25
     strength: float = 0.6
     eta: float = 0.0
-    guidance: float = 3.0
+    guidance: float | None = None
     seed: int = 0
+    denoiser: str = ""
 
     def __post_init__(self) -> None:
+        if self.denoiser:
+            check_denoiser(self.denoiser)
         if self.sampler not in SAMPLERS:
             raise ConfigError(f"The sampler {self.sampler!r} is not known; allowed are {', '.join(SAMPLERS)}.")
         check_range("num_inference_steps", self.num_inference_steps, 1, self.MAX_STEPS)
@@ -138,8 +178,24 @@ class SamplingConfig(Config):
                 remedy="Take fewer steps or more strength.",
             )
         check_range("eta", self.eta, 0.0, 1.0)
-        check_range("guidance", self.guidance, 0.0, 20.0)
+        if self.guidance is not None:
+            check_range("guidance", self.guidance, 0.0, 20.0)
         check_range("seed", self.seed, 0, self.MAX_SEED)
+
+    def settled(self, model: ModelConfig) -> SamplingConfig:
+        """With the aligner's own denoiser and that denoiser's guidance where none was chosen.
+
+        Raises:
+            ConfigError: the aligner lacks the denoiser.
+        """
+        denoiser = self.denoiser or model.denoiser
+        if denoiser not in model.denoisers:
+            raise ConfigError(
+                f"The denoiser {denoiser!r} was asked for; this aligner has {', '.join(model.denoisers)}.",
+                remedy=f"Choose one of these, or train an aligner with `--denoiser {denoiser}`.",
+            )
+        guidance = DENOISERS[denoiser].guidance if self.guidance is None else self.guidance
+        return replace(self, denoiser=denoiser, guidance=guidance)
 
 
 @dataclass(frozen=True)
@@ -169,6 +225,11 @@ class ModelConfig(Config):
             that were trained on pairs of both; with unit_features.
         path: family of the paths, see `seda.diffusion.paths`: "conditional" starts from the noised source, "bridge" exactly
             at it.
+        denoiser: a name of DENOISERS: what walks the paths; it holds those before it too.
+        one_step_width: hidden width of the one-step estimate that the Gaussian denoiser is around.
+        denoiser_width: of the learned denoiser's feature interaction.
+        denoiser_heads: its attention heads.
+        denoiser_blocks: its PFIN blocks.
     """
 
     dim: int = 384
@@ -187,8 +248,14 @@ class ModelConfig(Config):
     unit_features: bool = False
     zero_shot: bool = False
     path: str = "conditional"
+    denoiser: str = "closed-form"
+    one_step_width: int = 512
+    denoiser_width: int = 192
+    denoiser_heads: int = 4
+    denoiser_blocks: int = 2
 
     def __post_init__(self) -> None:
+        check_denoiser(self.denoiser)
         if self.path not in PATH_FAMILIES:
             raise ConfigError(f"The path family {self.path!r} is not known; allowed are {', '.join(PATH_FAMILIES)}.")
         check_range("power", self.power, 0.1, 1.0)
@@ -202,8 +269,15 @@ class ModelConfig(Config):
         check_range("dropout", self.dropout, 0.0, 0.95)
         check_range("words", self.words, 0, 1_000_000)
         check_range("words_per_category", self.words_per_category, 1, 10_000)
-        if self.width % self.heads:
-            raise ConfigError(f"width {self.width} is not a multiple of heads {self.heads}.")
+        check_range("one_step_width", self.one_step_width, 1, 16_384)
+        check_range("denoiser_width", self.denoiser_width, 1, 4096)
+        check_range("denoiser_heads", self.denoiser_heads, 1, 64)
+        check_range("denoiser_blocks", self.denoiser_blocks, 1, 16)
+        for width, heads in (("width", "heads"), ("denoiser_width", "denoiser_heads")):
+            if getattr(self, width) % getattr(self, heads):
+                raise ConfigError(
+                    f"{width} {getattr(self, width)} is not a multiple of {heads} {getattr(self, heads)}."
+                )
         if self.zero_shot and not (self.unit_features and self.dim == self.image_dim):
             raise ConfigError(
                 f"zero_shot needs unit_features and one width; {self.image_dim} and {self.dim} came with "
@@ -211,6 +285,12 @@ class ModelConfig(Config):
             )
         if not 0 <= self.scale <= 1e6:
             raise ConfigError(f"scale is {self.scale}; allowed is 0 (sqrt(dim)) or more, up to a million.")
+
+    @property
+    def denoisers(self) -> tuple[str, ...]:
+        """Names of the denoisers that an aligner of this kind can be run with."""
+        names = tuple(DENOISERS)
+        return names[: names.index(self.denoiser) + 1]
 
     @property
     def feature_norm(self) -> float:
@@ -237,6 +317,16 @@ class TrainingConfig(Config):
             translator does not trust stage 1 blindly.
         center_weight: of stage 1's squared error to the category center; 0 leaves its cross-entropy alone. An ablation.
         warm_start_share: share of the leftover of the source that training simulates, drawn uniformly from 0 to this.
+        denoiser: a name of DENOISERS, which a model that is not given is made with: those up to it are trained.
+        one_step_steps: batches that the one-step estimates of `ModelConfig.denoiser` are trained on, see
+            `seda.training.denoisers`.
+        denoiser_steps: batches that the learned denoisers are trained on after that.
+        condition_dropout: share of items whose condition is left out there, so that guidance has something to go away from.
+        center_spread: how far from its center towards another item of its category stage 1's target lies, as a share.
+        listed_share: share of items whose text is among the bank that PFIN reads, at most; the others learn where to end when
+            no word of the list is theirs.
+        anchor_weight: of the cross-entropy of the weights of centers and texts.
+        average_decay: of the moving average of weights.
     """
 
     seed: int = 0
@@ -251,6 +341,14 @@ class TrainingConfig(Config):
     center_swap: float = 0.3
     center_weight: float = 1.0
     warm_start_share: float = 1.0
+    denoiser: str = "closed-form"
+    one_step_steps: int = 500
+    denoiser_steps: int = 3000
+    condition_dropout: float = 0.15
+    center_spread: float = 0.5
+    listed_share: float = 0.9
+    anchor_weight: float = 0.3
+    average_decay: float = 0.995
 
     MIN_STEPS: ClassVar[int] = 40  # chosen here: few pictures make epochs of one step
 
@@ -261,6 +359,7 @@ class TrainingConfig(Config):
         return cls(seed=seed, max_epochs=epochs, patience=max(cls.patience, epochs // 3))
 
     def __post_init__(self) -> None:
+        check_denoiser(self.denoiser)
         check_range("validation_share", self.validation_share, 0.01, 0.5)
         check_range("max_epochs", self.max_epochs, 1, 10_000)
         check_range("batch_size", self.batch_size, 2, 65_536)
@@ -270,5 +369,15 @@ class TrainingConfig(Config):
         check_range("weight_decay", self.weight_decay, 0.0, 10.0)
         for name in ("feature_noise", "mixup", "center_weight"):
             check_range(name, getattr(self, name), 0.0, 100.0)
-        for name in ("center_swap", "warm_start_share"):
+        for name in ("one_step_steps", "denoiser_steps"):
+            check_range(name, getattr(self, name), 1, 1_000_000)
+        check_range("anchor_weight", self.anchor_weight, 0.0, 100.0)
+        for name in (
+            "center_swap",
+            "warm_start_share",
+            "condition_dropout",
+            "center_spread",
+            "listed_share",
+            "average_decay",
+        ):
             check_range(name, getattr(self, name), 0.0, 1.0)

@@ -11,7 +11,8 @@ from seda.commands.shared import terminal
 from seda.commands.shared.exit_status import ANSWERED, GOES_ON
 from seda.commands.shared.inputs import find_pictures, read_pictures, read_texts, say_left_out
 from seda.commands.shared.loading import choose_device, load_encoder
-from seda.commands.shared.options import Commands, add_device
+from seda.commands.shared.options import Commands, add_device, seed
+from seda.config import DENOISERS, TrainingConfig
 from seda.errors import ConfigError
 from seda.storage import check_target
 
@@ -42,6 +43,11 @@ def add(commands: Commands) -> None:
     )  # fmt: skip
     parser.add_argument("--out", required=True, metavar="DIR", type=Path, help="folder of the new aligner")
     parser.add_argument("--data-dir", metavar="DIR", type=Path, help="where the emoji packages are; with bundled:whole")
+    parser.add_argument(
+        "--denoiser", choices=DENOISERS,
+        help="what shall walk the paths; with bundled:whole; default: learned, which takes some ten minutes",
+    )  # fmt: skip
+    parser.add_argument("--seed", type=seed, default=TrainingConfig.seed, help="of its training; default %(default)s")
     add_device(parser)
 
 
@@ -69,10 +75,18 @@ def _pretrain_on_drawings(arguments: argparse.Namespace) -> PretrainedAligner:
     from seda.training.open_vocabulary import ENCODER, pretrain_open_vocabulary
 
     encoder = load_encoder(ENCODER, choose_device(arguments))
-    return pretrain_open_vocabulary(encoder, arguments.out, data_dir=arguments.data_dir, on_progress=terminal.progress)
+    config = TrainingConfig(seed=arguments.seed, denoiser=arguments.denoiser or "learned")
+    return pretrain_open_vocabulary(
+        encoder, arguments.out, data_dir=arguments.data_dir, config=config, on_progress=terminal.progress
+    )
 
 
 def _pretrain_from_words(arguments: argparse.Namespace) -> PretrainedAligner:
+    if arguments.denoiser not in (None, "closed-form"):
+        raise ConfigError(
+            f"--denoiser {arguments.denoiser} needs pictures to learn from; with {arguments.encoder} there are words alone.",
+            remedy="Leave it out.",
+        )
     words = arguments.words or ""
     if words.startswith("@"):
         words = read_texts(Path(words[1:]))

@@ -11,7 +11,7 @@ from seda.commands.shared.exit_status import ANSWERED, GOES_ON
 from seda.commands.shared.inputs import feature_file
 from seda.commands.shared.loading import choose_device, load_encoder
 from seda.commands.shared.options import Commands, add_device, add_encoder, positive, seed
-from seda.config import TrainingConfig
+from seda.config import DENOISERS, TrainingConfig
 from seda.data.datasets import USAGE
 from seda.storage import check_target
 
@@ -44,6 +44,10 @@ def add(commands: Commands) -> None:
         help="passes over the data, at most; default %(default)s",
     )  # fmt: skip
     parser.add_argument(
+        "--denoiser", choices=DENOISERS, default=TrainingConfig.denoiser,
+        help="what shall walk the paths; learned takes some minutes more; default %(default)s",
+    )  # fmt: skip
+    parser.add_argument(
         "--seed", type=seed, default=TrainingConfig.seed, help="of everything random; default %(default)s"
     )
     parser.add_argument(
@@ -55,7 +59,7 @@ def add(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Train on pictures or on a file of features, print the new folder and say the validation accuracy."""
-    config = TrainingConfig(seed=arguments.seed, max_epochs=arguments.epochs)
+    config = TrainingConfig(seed=arguments.seed, max_epochs=arguments.epochs, denoiser=arguments.denoiser)
     check_target(arguments.out, folder=True)
 
     from seda.data.datasets import load_dataset

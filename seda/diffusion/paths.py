@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from dataclasses import replace
+from functools import cache
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -20,6 +22,7 @@ from seda.config import SAMPLERS, SamplingConfig
 from seda.diffusion.closed_form import bridge_log_weights, max_leftover, posterior_log_weights
 from seda.diffusion.schedule import (
     NUM_TRAIN_TIMESTEPS,
+    Scheduler,
     add_noise,
     alphas_cumprod,
     check_scheduler,
@@ -30,11 +33,21 @@ from seda.diffusion.schedule import (
 
 
 class Drawn(NamedTuple):
-    """States for training: x_t [n, d], their timesteps [n], and the timestep [n] at which each one's run began."""
+    """States for training: x_t [n, d], their timesteps [n], the timestep [n] at which each one's run began, and how much of the
+    source each still holds [n]."""
 
     x_t: Tensor
     timesteps: Tensor
     start: Tensor
+    source_share: Tensor
+
+
+class PathShares(NamedTuple):
+    """What a state is made of: target share * target + source share * source + sqrt(variance) noise; [n, 1] each, or [1, 1]."""
+
+    target: Tensor
+    source: Tensor
+    variance: Tensor
 
 
 class Walk(Protocol):
@@ -42,9 +55,11 @@ class Walk(Protocol):
 
     Attributes:
         timesteps: int64 [K], falling; a denoiser looks at the state at each of them.
+        source_shares: how much of the source the state still holds at each of them [K], if the estimates are right.
     """
 
     timesteps: Tensor
+    source_shares: Tensor
 
     def start(self, source: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
         """The first state [n, d] from the source [n, d] and one generator an item."""
@@ -66,13 +81,18 @@ class PathFamily(Protocol):
         generator: torch.Generator,
         *,
         warm_start_share: float,
+        exact_share: float = 0.0,
     ) -> Drawn:
         """States of runs from sources [n, d] to targets [n, d] at random timesteps.
 
         Args:
             alphas_cumprod: abar of every timestep.
             warm_start_share: see `TrainingConfig`.
+            exact_share: of the states that hold as much of the source as those of DDIM; the others hold less.
         """
+
+    def shares(self, alpha_bar: Tensor, source_share: Tensor) -> PathShares:
+        """What states are made of at noise levels [n] or [1] that hold so much of their source, [n] or [1]."""
 
     def log_weights(
         self,
@@ -111,6 +131,7 @@ class ConditionalPath:
         generator: torch.Generator,
         *,
         warm_start_share: float,
+        exact_share: float = 0.0,
     ) -> Drawn:
         count = len(target)
         start = torch.randint(1, len(alphas_cumprod), (count,), generator=generator)
@@ -118,9 +139,11 @@ class ConditionalPath:
         alpha_bar = alphas_cumprod[t]
         most = max_leftover(alpha_bar, alphas_cumprod[start])
         left = warm_start_share * torch.rand(count, generator=generator) * most
+        if exact_share:
+            left = torch.where(torch.rand(count, generator=generator) < exact_share, most, left)
         noise = torch.randn(source.shape, generator=generator)
         mean = alpha_bar.sqrt()[:, None] * target + left[:, None] * (source - target)
-        return Drawn(mean + (1 - alpha_bar).sqrt()[:, None] * noise, t, start)
+        return Drawn(mean + (1 - alpha_bar).sqrt()[:, None] * noise, t, start, left)
 
     def log_weights(
         self,
@@ -133,6 +156,10 @@ class ConditionalPath:
     ) -> Tensor:
         leftover = max_leftover(alpha_bar, alpha_bar_start)
         return posterior_log_weights(x_t, alpha_bar, anchors, log_prior, source, leftover)
+
+    def shares(self, alpha_bar: Tensor, source_share: Tensor) -> PathShares:
+        alpha_bar, source_share = alpha_bar[:, None], source_share[:, None]
+        return PathShares(alpha_bar.sqrt() - source_share, source_share, 1 - alpha_bar)
 
     def walk(self, sampling: SamplingConfig) -> Walk:
         return _DdimWalk(sampling) if sampling.sampler == "ddim" and sampling.eta == 0 else _SchedulerWalk(sampling)
@@ -147,7 +174,9 @@ class _DdimWalk:
 
     def __init__(self, sampling: SamplingConfig) -> None:
         self.timesteps = ddim_timesteps(sampling)
-        now = alphas_cumprod()[self.timesteps].double()
+        levels = alphas_cumprod()[self.timesteps]
+        self.source_shares = max_leftover(levels, levels[0])
+        now = levels.double()
         then = torch.cat([now[1:], now.new_ones(1)])
         kept = ((1 - then) / (1 - now)).sqrt()
         self._mix = list(zip((then.sqrt() - kept * now.sqrt()).tolist(), kept.tolist(), strict=True))
@@ -173,10 +202,8 @@ class _SchedulerWalk:
         self._scheduler = make_scheduler(sampling.sampler)
         check_scheduler(self._scheduler)
         self.timesteps = set_up(self._scheduler, sampling)
-        self._options = {"eta": sampling.eta} if "eta" in SAMPLERS[sampling.sampler].uses else {}
-        self._draws = (
-            "generator" in inspect.signature(self._scheduler.step).parameters
-        )  # some add no noise of their own
+        self.source_shares = _source_shares(replace(sampling, seed=0, guidance=None, denoiser=""))
+        self._sampling = sampling
 
     def start(self, source: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
         return add_noise(source, _item_noise(source, generators), self.timesteps[0])
@@ -184,9 +211,39 @@ class _SchedulerWalk:
     def step(
         self, index: int, x_0: Tensor, x_t: Tensor, source: Tensor, generators: Sequence[torch.Generator]
     ) -> Tensor:
-        t = self.timesteps[index]
-        drawn = {"generator": list(generators)} if self._draws else {}
-        return self._scheduler.step(x_0, t, x_t, **drawn, **self._options).prev_sample
+        options = _step_options(self._scheduler, self._sampling, list(generators))
+        return self._scheduler.step(x_0, self.timesteps[index], x_t, **options).prev_sample
+
+
+def _step_options(scheduler: Scheduler, sampling: SamplingConfig, generator: object) -> dict[str, Any]:
+    """What a scheduler's `step` takes beside the states; some add no noise of their own."""
+    options: dict[str, Any] = {"eta": sampling.eta} if "eta" in SAMPLERS[sampling.sampler].uses else {}
+    if "generator" in inspect.signature(scheduler.step).parameters:
+        options["generator"] = generator
+    return options
+
+
+@cache
+def _source_shares(sampling: SamplingConfig) -> Tensor:
+    """How much of the source the states of a scheduler of diffusers hold [K], where each estimate is the target.
+
+    A step is linear: what it does to the source's share is seen on a state that is the source, 1, on the way to a target 0,
+    beside one that is nothing and meets the same noise.
+    """
+
+    def walked(first: float) -> list[float]:
+        scheduler = make_scheduler(sampling.sampler)
+        timesteps = set_up(scheduler, sampling)
+        options = _step_options(scheduler, sampling, torch.Generator().manual_seed(0))
+        state, found = torch.tensor([[first]], dtype=torch.float64), []
+        for t in timesteps:
+            found.append(float(state))
+            state = scheduler.step(torch.zeros_like(state), t, state, **options).prev_sample
+        return found
+
+    scheduler = make_scheduler(sampling.sampler)
+    start = float(alphas_cumprod()[set_up(scheduler, sampling)[0]].sqrt())
+    return torch.tensor(walked(start)).sub(torch.tensor(walked(0.0))).float()
 
 
 class BridgePath:
@@ -223,13 +280,14 @@ class BridgePath:
         generator: torch.Generator,
         *,
         warm_start_share: float,
+        exact_share: float = 0.0,
     ) -> Drawn:
         last = len(alphas_cumprod) - 1
         t = torch.randint(1, last + 1, (len(target),), generator=generator)
         near = alphas_cumprod[t][:, None]  # 1 - u
         noise = torch.randn(source.shape, generator=generator)
         x_t = near * target + (1 - near) * source + (near * (1 - near)).sqrt() * noise
-        return Drawn(x_t, t, torch.full_like(t, last))
+        return Drawn(x_t, t, torch.full_like(t, last), 1 - near[:, 0])
 
     def log_weights(
         self,
@@ -242,6 +300,10 @@ class BridgePath:
     ) -> Tensor:
         return bridge_log_weights(x_t, 1 - alpha_bar, anchors, log_prior, source)
 
+    def shares(self, alpha_bar: Tensor, source_share: Tensor) -> PathShares:
+        near = alpha_bar[:, None]  # 1 - u
+        return PathShares(near, source_share[:, None], near * (1 - near))
+
     def walk(self, sampling: SamplingConfig) -> Walk:
         return _BridgeWalk(sampling)
 
@@ -252,7 +314,8 @@ class _BridgeWalk:
     def __init__(self, sampling: SamplingConfig) -> None:
         count, last = sampling.num_inference_steps, NUM_TRAIN_TIMESTEPS - 1
         self.timesteps = torch.linspace(last, 0, count + 1).round().long()[:-1]
-        times = 1 - alphas_cumprod()[self.timesteps].double()
+        self.source_shares = 1 - alphas_cumprod()[self.timesteps]
+        times = self.source_shares.double()
         self._times = [1.0, *times[1:].tolist(), 0.0]  # the last timestep's is 1 to within 3e-9
         self._eta = sampling.eta
 

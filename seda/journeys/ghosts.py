@@ -17,6 +17,7 @@ SAME_FEATURES = 0.05  # of a feature's length: between bf16's rounding (.01) and
 LISTED = 5  # class texts that a change names
 LENGTH = 40  # characters of a setting
 SETTINGS = {  # of a sampling, in the order of the screen
+    "denoiser": "denoiser",
     "sampler": "sampler",
     "num_inference_steps": "steps per stage",
     "strength": "strength",

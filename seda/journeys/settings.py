@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from seda.config import SamplingConfig
 from seda.schema import Count, Line, OpenSchema, Text
@@ -35,6 +36,12 @@ class TraceSettings(OpenSchema):
     hints: tuple[Line, ...] = ()
     sampling: SamplingConfig | None = None
     versions: dict[Line, Line] = Field(default_factory=dict)
+
+    @field_validator("sampling")
+    @classmethod
+    def _say_denoiser(cls, sampling: SamplingConfig | None) -> SamplingConfig | None:
+        """Files of before there was a choice do not say that it was the closed form."""
+        return sampling and (sampling if sampling.denoiser else replace(sampling, denoiser="closed-form"))
 
     def to_dict(self) -> dict[str, Any]:
         """As a replay holds it: plain JSON values of what was said."""

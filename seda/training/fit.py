@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from seda.aligner import Aligner
+from seda.card import CHECKPOINT_FILE
 from seda.config import ModelConfig, TrainingConfig
 from seda.errors import ConfigError, DataError, Stopped
 from seda.evaluation.classification import expected_calibration_error, negative_log_likelihood, top1_accuracy
@@ -22,10 +23,12 @@ from seda.stages.semantic_translator import LOOSE_NEARNESS
 from seda.stages.stage import Stage
 from seda.storage import fingerprint
 from seda.training.augmentation import Mixup, noised
-from seda.training.checkpoint import FILE, read_checkpoint, write_checkpoint
+from seda.training.checkpoint import read_checkpoint, write_checkpoint
 from seda.training.closed_form import fit_center_posterior
+from seda.training.denoisers import Report, train_denoisers
 from seda.training.history import Epoch, best_epoch
 from seda.training.losses import alignment_loss, soft_cross_entropy
+from seda.training.pairs import LabelledPairs
 
 TEMPERATURES = np.geomspace(0.25, 4.0, 81)
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of the network's part in a prior
@@ -128,6 +131,7 @@ def fit_aligner(
     checkpoint_seconds: float = 0.0,
     on_epoch: Callable[[TrainingEvent], object] | None = None,
     on_batch: Callable[[int, int, int], object] | None = None,
+    on_denoiser: Report | None = None,
     train_further: bool = True,
 ) -> TrainingResult:
     """Train both stages on features, on the CPU.
@@ -146,13 +150,14 @@ def fit_aligner(
             longer than an epoch on few images.
         on_epoch: called after each epoch; return True to stop and keep the best epoch so far.
         on_batch: called after each batch with (epoch from 1, batches done in it, of how many); return True to leave at once.
+        on_denoiser: told of the denoisers' training, which follows the epochs where the model has others than the closed form.
         train_further: False trains no epoch beyond those of the checkpoint and takes the best of them; without one, one epoch.
     Raises:
         DataError: features are not finite, or a class has fewer than two images.
         FileFormatError: the checkpoint belongs to another training.
-        Stopped: on_batch returned True; epochs that were finished are in the checkpoint.
+        Stopped: on_batch or on_denoiser returned True; what was finished is in the checkpoint.
     """
-    model = _fitting(data, model)
+    model = _fitting(data, model, config.denoiser)
     training, validation = split or split_validation(data.labels, config.validation_share, config.seed)
     trainer = _Trainer(data, config, model, training, validation)
     folder = None if checkpoint_dir is None else Path(checkpoint_dir)
@@ -167,14 +172,15 @@ def fit_aligner(
         "training_count": len(training),
         "epochs": len(course.history),
         "best_epoch": best_epoch(course.history) + 1,
+        **train_denoisers(aligner, trainer.pairs(), config, checkpoint_dir=folder, on_progress=on_denoiser),
     }
     return TrainingResult(aligner, metrics, stopped)
 
 
-def _fitting(data: TrainingSet, model: ModelConfig | None) -> ModelConfig:
+def _fitting(data: TrainingSet, model: ModelConfig | None, denoiser: str) -> ModelConfig:
     """The sizes of the data, or those that were asked for, where they are the same."""
     image_dim, text_dim = data.image_features.shape[1], data.class_text_features.shape[2]
-    model = model or ModelConfig(dim=text_dim, image_dim=image_dim, **data.space)
+    model = model or ModelConfig(dim=text_dim, image_dim=image_dim, denoiser=denoiser, **data.space)
     if (model.image_dim, model.dim) != (image_dim, text_dim):
         raise ConfigError(
             f"The model is made for widths {model.image_dim} and {model.dim}, not {image_dim} and {text_dim}."
@@ -215,8 +221,8 @@ class _Course:
         self.history: list[Epoch] = []
         self.best = trainer.weights()
         self._saved_at = float("-inf")
-        if folder is not None and (folder / FILE).is_file():
-            self.best, progress = read_checkpoint(folder, trainer.aligner, self._optimizer, identity)
+        if folder is not None and (folder / CHECKPOINT_FILE).is_file():
+            self.best, progress = read_checkpoint(folder / CHECKPOINT_FILE, trainer.aligner, self._optimizer, identity)
             self.history = [Epoch.from_dict(values) for values in progress["history"]]
 
     @property
@@ -233,7 +239,9 @@ class _Course:
             self.best = self._trainer.weights()
         if self._folder is not None and (self.is_over or time.monotonic() - self._saved_at >= self._seconds):
             progress = {"identity": self._identity, "history": [one.to_dict() for one in self.history]}
-            write_checkpoint(self._folder, self._trainer.aligner, self.best, self._optimizer, progress)
+            write_checkpoint(
+                self._folder / CHECKPOINT_FILE, self._trainer.aligner, self.best, self._optimizer, progress
+            )
             self._saved_at = time.monotonic()
         best, history = best_epoch(self.history) + 1, tuple(self.history)
         return TrainingEvent(epoch + 1, self._trainer.config.max_epochs, loss, nll, accuracy, best, history)
@@ -410,6 +418,20 @@ class _Trainer:
             size = int(torch.randint(2, count, (1,), generator=generator))
             return torch.randperm(count, generator=generator)[:size].sort().values
         return torch.arange(count)
+
+    def pairs(self) -> LabelledPairs:
+        """What the denoisers are trained on, the validation items held out. Once the epochs are over."""
+        learner, count = self.aligner.learner, len(self.labels)
+        held_out = learner.center_posterior(self.validation_condition)
+        own = None
+        if self.own_texts is not None and self.validation_own_texts is not None:
+            own = torch.cat([self.own_texts, self.validation_own_texts])
+        return LabelledPairs(
+            torch.cat([self.visual, self.validation_visual]), torch.cat([self.condition, self.validation_condition]),
+            torch.cat([self.labels, self.validation_labels]),
+            torch.cat([held_out.new_zeros(count, held_out.shape[1]) if self.belief is None else self.belief, held_out]),
+            self.phrases, own, torch.arange(count), count + torch.arange(len(held_out)), self.config.listed_share,
+        )  # fmt: skip
 
     def learner_choice(self) -> Choice:
         """Validation images and the centers."""

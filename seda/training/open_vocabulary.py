@@ -1,7 +1,8 @@
-"""The open-vocabulary aligner: any photo, any words, fitted without a photo and without a gradient step.
+"""The open-vocabulary aligner: any photo, any words, fitted without a photo.
 
 Material: the encoder's ImageNet head with names from open_clip and words from WordNet; emoji of two artists and
-Openclipart, each picture with its name. Photographs choose four weights and are never fitted to.
+Openclipart, each picture with its name. Photographs choose four weights and are never fitted to. The answer needs no
+gradient step; the denoisers that walk the paths are trained on the same drawings and around the same categories.
 """
 
 from __future__ import annotations
@@ -28,6 +29,9 @@ from seda.encoders.base import Encoder, HeadedEncoder, has_head
 from seda.errors import EncoderError
 from seda.journeys.reference_pictures import ReferencePictures
 from seda.projection.fit import MapConfig
+from seda.training.checkpoint import drop_checkpoints
+from seda.training.denoisers import train_denoisers
+from seda.training.pairs import OpenPairs
 from seda.training.recipe import Progress, finish_with_maps, save_for_maps
 from seda.training.word_closed_forms import (
     MODEL,
@@ -51,6 +55,8 @@ ENCODER = "bundled:whole"
 NEARNESS = 7.0
 CENTERS_PENALTY, PAIRS_PENALTY = 1.0, 1.0  # of the ridges, in units of the features' mean squared length
 FOLDS = 5
+HELD_OUT_NAMES = 0.1  # share of the drawings' names that the denoisers are chosen by
+SPREAD = 0.7  # of features around a center, as a share of the deviation of all drawings; chosen here
 REFERENCE_COUNT, FIT_PATHS, SCORED_PATHS = 600, 160, 60
 
 
@@ -80,21 +86,25 @@ def pretrain_open_vocabulary(
     out_dir: Path | str,
     *,
     data_dir: Path | str | None = None,
+    config: TrainingConfig | None = None,
     map_config: MapConfig | None = None,
     on_progress: Progress | None = None,
 ) -> PretrainedAligner:
-    """Fit the aligner and its maps, and save them. Features are cached: a call after a stop goes on where it was.
+    """Fit the aligner, train its denoisers, fit its maps, and save all. A call after a stop goes on where it was.
 
     Args:
         encoder: bundled:whole.
         out_dir: folder of the new aligner.
         data_dir: where the emoji packages are.
+        config: which denoisers, and how they are trained; the learned ones where None.
         on_progress: told what is under way.
     Raises:
         EncoderError: another encoder, which has no head or cuts pictures.
         DataError: a source is missing; says how to install it.
         StorageError: out_dir cannot be written.
+        Stopped: on_progress returned True.
     """
+    config = config or TrainingConfig(denoiser="learned")
     if encoder.name != ENCODER or not has_head(encoder):
         raise EncoderError(f"The open vocabulary is made for {ENCODER!r}; {encoder.name!r} came.")
     report = on_progress or (lambda *_: None)
@@ -117,7 +127,7 @@ def pretrain_open_vocabulary(
     groups = encoder.encode_texts([name for name in judged.class_names if name != OTHER])
 
     report("fitting", 0, 2, "")
-    aligner = closed_forms(vocabulary, words, pairs)
+    aligner = closed_forms(vocabulary, words, pairs, config.denoiser)
     report("fitting", 1, 2, "")
     crossfit = copy.deepcopy(aligner)
     settle_weights(crossfit, pairs[:2], pairs[2], other_photos, groups)
@@ -126,12 +136,17 @@ def pretrain_open_vocabulary(
         CROSSFIT_WEIGHTS: word_posterior_of(crossfit).weights.tolist(),
     }
     report("fitting", 2, 2, "")
+    metrics |= train_denoisers(
+        aligner, denoising_pairs(aligner, vocabulary, pairs, config), config, checkpoint_dir=out_dir, on_progress=report
+    )
 
-    card = _card(out_dir.name, encoder, aligner, vocabulary, metrics, drawn, judged, (pairs, photos))
+    card = _card(out_dir.name, encoder, aligner, vocabulary, metrics, drawn, judged, (pairs, photos), config)
     reference, pictures = _reference(aligner, pairs, photos, words)
     pretrained = save_for_maps(aligner, card, reference, out_dir)
     _drawings(drawn, pairs, pictures).save(pretrained.folder)
-    return finish_with_maps(pretrained, card, out_dir, map_config, report)
+    finished = finish_with_maps(pretrained, card, out_dir, map_config, report)
+    drop_checkpoints(out_dir)
+    return finished
 
 
 def _card(
@@ -143,6 +158,7 @@ def _card(
     drawn: Sequence[ImageDataset],
     judged: ImageDataset,
     features: tuple[Sequence[FeatureSet], FeatureSet],
+    training: TrainingConfig,
 ) -> AlignerCard:
     """What it is, what it was made of, and the sets that judge it; features are those of the drawings and the photographs."""
     pairs, photos = features
@@ -155,7 +171,7 @@ def _card(
         class_names=vocabulary.names,
         template="{}",
         model=aligner.config,
-        training=TrainingConfig(),
+        training=training,
         data={
             "dataset": "open-vocabulary",
             "source": "; ".join(dict.fromkeys([*(dataset.source for dataset in drawn), "WordNet 3.0, Princeton"])),
@@ -193,8 +209,10 @@ def imagenet_vocabulary(encoder: HeadedEncoder, wordnet: WordNet) -> Vocabulary:
     return Vocabulary(tuple(IMAGENET_CLASSNAMES), imagenet_words(IMAGENET_CLASSNAMES, wordnet), weight, bias)
 
 
-def closed_forms(vocabulary: Vocabulary, words: Tensor, pairs: Sequence[FeatureSet]) -> Aligner:
-    """An aligner whose stages hold the closed forms; the pool's weights are still all one.
+def closed_forms(
+    vocabulary: Vocabulary, words: Tensor, pairs: Sequence[FeatureSet], denoiser: str = "closed-form"
+) -> Aligner:
+    """An aligner whose stages hold the closed forms; the pool's weights are still all one, and its denoisers untrained.
 
     Args:
         vocabulary: c categories.
@@ -205,8 +223,9 @@ def closed_forms(vocabulary: Vocabulary, words: Tensor, pairs: Sequence[FeatureS
     own = torch.from_numpy(np.concatenate([part.image_text_features for part in pairs]))
     centers = head_centers(vocabulary.head_weight, drawn)
     model = ModelConfig(
-        dim=words.shape[1], image_dim=drawn.shape[1], words=len(words), words_per_category=WORDS_PER_CATEGORY, **MODEL
-    )
+        dim=words.shape[1], image_dim=drawn.shape[1], words=len(words), words_per_category=WORDS_PER_CATEGORY,
+        denoiser=denoiser, **MODEL,
+    )  # fmt: skip
     aligner = untrained_aligner(model, len(vocabulary.names))
     place = {text: index for index, text in enumerate(vocabulary.texts)}
     members = torch.tensor(
@@ -234,6 +253,31 @@ def closed_forms(vocabulary: Vocabulary, words: Tensor, pairs: Sequence[FeatureS
         posterior.maps[index], posterior.map_bias[index] = weight, bias
     round_to_half(aligner)
     return aligner
+
+
+def denoising_pairs(
+    aligner: Aligner, vocabulary: Vocabulary, pairs: Sequence[FeatureSet], config: TrainingConfig
+) -> OpenPairs:
+    """What the denoisers of `closed_forms` are trained on: the same drawings, and features around the same centers."""
+    features = torch.from_numpy(np.concatenate([part.image_features for part in pairs]))
+    own = aligner.text_scaler(torch.from_numpy(np.concatenate([part.image_text_features for part in pairs])))
+    condition, posterior = aligner.condition_scaler(features), word_posterior_of(aligner)
+    distinct, name = torch.unique(own, dim=0, return_inverse=True)
+    order = torch.randperm(len(distinct), generator=torch.Generator().manual_seed(config.seed))
+    out = order[name] < HELD_OUT_NAMES * len(distinct)  # all drawings of a name, whoever drew them
+    centred = features - features.mean(0)
+    covariance = centred.T @ centred / (len(features) - 1)
+    floor = 1e-4 * covariance.diag().mean() * torch.eye(len(covariance))  # dead activations have no variance
+    # a word counts half for each step up to it; what fills a row is no word
+    repeated = posterior.members[:, 1:] == posterior.members[:, :-1]
+    weights = 0.5 ** posterior.steps.float()
+    weights[:, 1:] *= ~repeated
+    return OpenPairs(
+        aligner, condition, aligner.image_scaler(features), own, belief_of(aligner, condition).exp(),
+        torch.nonzero(~out).flatten(), torch.nonzero(out).flatten(), head_centers(vocabulary.head_weight, features),
+        SPREAD * torch.linalg.cholesky(covariance + floor), posterior.words, posterior.members,
+        weights / weights.sum(1, keepdim=True), config.listed_share,
+    )  # fmt: skip
 
 
 def head_centers(weight: Tensor, features: Tensor) -> Tensor:

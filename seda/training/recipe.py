@@ -38,7 +38,7 @@ from seda.making import finish_aligner, keep_maps, making_folder, put_in_place
 from seda.projection.aligner_map import TRACING, fit_aligner_maps
 from seda.projection.fit import MapConfig
 from seda.storage import sha256_file
-from seda.training.checkpoint import FILE as CHECKPOINT_FILE
+from seda.training.checkpoint import drop_checkpoints
 from seda.training.fit import TrainingEvent, TrainingResult, TrainingSet, fit_aligner, split_validation
 from seda.training.phrases import class_phrasings
 
@@ -246,7 +246,7 @@ def _train(
 
     result = fit_aligner(
         data, config, checkpoint_dir=out_dir, checkpoint_seconds=checkpoint_seconds, on_epoch=after_epoch,
-        on_batch=on_batch, train_further=train_further,
+        on_batch=on_batch, on_denoiser=report, train_further=train_further,
     )  # fmt: skip
     card = _card(name or out_dir.name, material, config, result)
     made = making_folder(out_dir)
@@ -261,7 +261,7 @@ def _train(
     path_accuracy = validation_path_accuracy(pretrained, data, config)
     card = replace(card, metrics={**card.metrics, "maps": scores, "path_accuracy": path_accuracy})
     finish_aligner(out_dir, card)
-    (out_dir / CHECKPOINT_FILE).unlink(missing_ok=True)
+    drop_checkpoints(out_dir)
     return replace(pretrained, card=card, folder=out_dir)
 
 

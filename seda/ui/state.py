@@ -283,6 +283,11 @@ def set_widget(key: str, value: Any) -> None:
     st.session_state[key] = value
 
 
+def drop_widget(key: str) -> None:
+    """Let a widget start again from the state; only before it is drawn in a run, as in callbacks."""
+    st.session_state.pop(key, None)
+
+
 def read_address() -> dict[str, str]:
     """The parameters in the browser's address."""
     return st.query_params.to_dict()

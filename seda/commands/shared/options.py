@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from seda.card import DEFAULT_ALIGNER
-from seda.config import SAMPLERS, SamplingConfig
+from seda.config import DENOISERS, SAMPLERS, SamplingConfig
 
 MOST = 10**9  # of what is counted in a call
 MOST_SEEDS = 1000  # chosen here: a table of medians is not better with more
@@ -63,7 +63,8 @@ def add_sampling(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--eta", type=number, default=default.eta, help="fresh noise in DDIM, 0 to 1; default %(default)s"
     )
-    parser.add_argument("--guidance", type=number, default=default.guidance, help="0 to 20; default %(default)s")
+    parser.add_argument("--guidance", type=number, help="0 to 20; default: the denoiser's own")
+    parser.add_argument("--denoiser", choices=DENOISERS, default="", help="default: the aligner's own, see `list`")
     parser.add_argument("--seed", type=seed, default=default.seed, help="of the noise; default %(default)s")
 
 
@@ -74,7 +75,13 @@ def sampling_config(arguments: argparse.Namespace) -> SamplingConfig:
         ConfigError: a setting is out of range.
     """
     return SamplingConfig(
-        arguments.sampler, arguments.steps, arguments.strength, arguments.eta, arguments.guidance, arguments.seed
+        arguments.sampler,
+        arguments.steps,
+        arguments.strength,
+        arguments.eta,
+        arguments.guidance,
+        arguments.seed,
+        arguments.denoiser,
     )
 
 

@@ -166,7 +166,8 @@ def _start_settings(source: Source, aligner: str | None) -> Settings:
         return settings if aligner is None else replace(settings, aligner=aligner)
     aligner = aligner or DEFAULT_ALIGNER
     card = cache.card_or_none(aligner)
-    return Settings(aligner, card.first_classes if card else (), card.template if card else "{}", SamplingConfig())
+    sampling = SamplingConfig().settled(card.model) if card else SamplingConfig()
+    return Settings(aligner, card.first_classes if card else (), card.template if card else "{}", sampling)
 
 
 def _sentences(link: Link, refused: tuple[str, ...] = ()) -> tuple[str, ...]:

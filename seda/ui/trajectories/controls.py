@@ -4,11 +4,12 @@ chosen."""
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import streamlit as st
 
 from seda.class_texts import parse_class_texts
-from seda.config import PATH_FAMILIES, SAMPLERS, SamplingConfig
+from seda.config import DENOISERS, PATH_FAMILIES, SAMPLERS, ModelConfig, SamplingConfig
 from seda.errors import ImageError, SedaError
 from seda.images import png_url
 from seda.journeys.journey import Journey
@@ -27,6 +28,7 @@ from seda.ui.state import (
     PictureFile,
     TraceRequest,
     begin_widget,
+    drop_widget,
     read_widget,
     set_widget,
 )
@@ -40,6 +42,7 @@ THUMBNAILS = 16  # of the pictures on the screen; chosen here: two rows
 REPLAY_KEY = "trajectories.replay"
 CLASSES_KEY = "trajectories.classes"
 PRESETS_KEY = "trajectories.presets"
+DENOISER_KEY, GUIDANCE_KEY = "trajectories.denoiser", "trajectories.guidance"
 PRESETS = {
     "Footwear or not": ("footwear", "clothing", "bag"),
     "Warm or light": ("warm winter clothes", "light summer clothes", "shoes", "a bag"),
@@ -123,7 +126,7 @@ def choose_aligner(state: AppState, key: str) -> None:
     folders = " Type a folder to use one that `python -m seda train` wrote." if open_paths else ""
     state.aligner = st.selectbox(
         "Aligner", names, key=begin_widget(key, state.aligner), accept_new_options=open_paths,
-        help=f"The trained model that moves the pictures to the words.{folders}",
+        help=f"The trained model that moves the pictures to the words.{folders}", on_change=_own_sampling, args=(state,),
     ) or state.aligner  # fmt: skip
 
 
@@ -138,8 +141,15 @@ def _template(state: AppState) -> None:
 
 
 def _sampling(state: AppState) -> None:
-    now, card = state.sampling, cache.card_or_none(state.aligner)
-    paths = PATH_FAMILIES[card.model.path if card else "conditional"]
+    card = cache.card_or_none(state.aligner)
+    model = card.model if card else ModelConfig()
+    now, paths = _offered(state.sampling, model), PATH_FAMILIES[model.path]
+    denoiser = st.selectbox(
+        "Denoiser", model.denoisers, key=begin_widget(DENOISER_KEY, now.denoiser), disabled=len(model.denoisers) == 1,
+        format_func=lambda name: DENOISERS[name].label, on_change=_own_guidance, args=(state,),
+        help="What says at each step where the way leads. "
+        + " ".join(f"{one.label} {one.help}." for one in DENOISERS.values()),
+    )  # fmt: skip
     sampler = st.selectbox(
         "Sampler", list(SAMPLERS), key=begin_widget("trajectories.sampler", now.sampler),
         format_func=lambda name: SAMPLERS[name].label, disabled="sampler" in paths.ignores,
@@ -155,7 +165,7 @@ def _sampling(state: AppState) -> None:
         help="How much noise each half of the way starts from. At 1 it drowns the picture, near 0 the picture hardly moves.",
     )  # fmt: skip
     guidance = st.slider(
-        "Guidance", *LIMITS["guidance"], step=0.5, key=begin_widget("trajectories.guidance", now.guidance),
+        "Guidance", *LIMITS["guidance"], step=0.5, key=begin_widget(GUIDANCE_KEY, now.guidance),
         help="How strongly a way prefers the most probable word. At 1 a way ends at a word just as often as that word is "
         "probable, so some end elsewhere; larger values keep to the favourite.",
     )  # fmt: skip
@@ -170,8 +180,28 @@ def _sampling(state: AppState) -> None:
     )  # fmt: skip
     # rounded: a slider's steps add up to .6500000000000001, and links tell what is on the screen exactly
     state.sampling = SamplingConfig(
-        sampler, int(steps), round(strength, 4), round(eta, 4), round(guidance, 4), int(seed)
+        sampler, int(steps), round(strength, 4), round(eta, 4), round(guidance, 4), int(seed), denoiser
     )
+
+
+def _offered(sampling: SamplingConfig, model: ModelConfig) -> SamplingConfig:
+    """Settings that an aligner of this kind can be run with: its own denoiser where it lacks the one that was chosen."""
+    if sampling.denoiser not in ("", *model.denoisers):
+        sampling = replace(sampling, denoiser="", guidance=None)
+    return sampling.settled(model)
+
+
+def _own_sampling(state: AppState) -> None:
+    """Another aligner begins with its own denoiser."""
+    for key in (DENOISER_KEY, GUIDANCE_KEY):
+        drop_widget(key)
+    state.sampling = replace(state.sampling, denoiser="", guidance=None)
+
+
+def _own_guidance(state: AppState) -> None:
+    """Another denoiser begins with its own guidance: one number does not mean the same to both."""
+    drop_widget(GUIDANCE_KEY)
+    state.sampling = replace(state.sampling, denoiser=read_widget(DENOISER_KEY) or "", guidance=None)
 
 
 def renew_panel(state: AppState) -> None:
@@ -185,11 +215,12 @@ def renew_panel(state: AppState) -> None:
         "sampler": sampling.sampler,
         "steps": sampling.num_inference_steps,
         "strength": sampling.strength,
-        "guidance": sampling.guidance,
         "eta": sampling.eta,
         "seed": sampling.seed,
     }.items():
         set_widget(f"trajectories.{name}", value)
+    for key in (DENOISER_KEY, GUIDANCE_KEY):  # what they may be depends on the aligner
+        drop_widget(key)
 
 
 def _ask(state: AppState) -> None:

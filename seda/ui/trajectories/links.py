@@ -1,7 +1,7 @@
 """What is on the screen as the parameters of a link, and back. Nothing here touches the browser or a file.
 
     pictures    example=NAME, or samples=KEY,KEY, or pictures=uploads | replay; without any, the first example's
-    settings    aligner, classes (joined by commas), template, sampler, steps, strength, guidance, eta, seed
+    settings    aligner, classes (joined by commas), template, denoiser, sampler, steps, strength, guidance, eta, seed
     view        map, step, selected (numbers of pictures, from 0), stills=1
 
 Only what differs from where a visitor starts is written. Everything in a link is untrusted: what cannot be used is named
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 from urllib.parse import urlencode
 
 from seda.class_texts import fill_template, parse_class_texts, quoted
@@ -28,6 +29,7 @@ EXAMPLE, SAMPLES, UPLOADS, REPLAY = "example", "samples", "uploads", "replay"
 PRIVATE = (UPLOADS, REPLAY)  # their pictures stay with the visitor who brought them
 
 SAMPLING = {  # name in a link: field of SamplingConfig
+    "denoiser": "denoiser",
     "sampler": "sampler",
     "steps": "num_inference_steps",
     "strength": "strength",
@@ -130,7 +132,11 @@ def settings_of(journey: Journey, aligner: str = "") -> Settings:
 
 def within_limits(sampling: SamplingConfig) -> SamplingConfig:
     """The nearest settings that the side panel can show; the command line allows a little more."""
-    near = {name: min(max(getattr(sampling, name), low), high) for name, (low, high) in LIMITS.items()}
+    near = {
+        name: min(max(getattr(sampling, name), low), high)
+        for name, (low, high) in LIMITS.items()
+        if getattr(sampling, name) is not None  # the denoiser's own
+    }
     return replace(sampling, **near)
 
 
@@ -266,7 +272,7 @@ def _read_sampling(params: Mapping[str, str], start: SamplingConfig, refused: li
         if name not in params:
             continue
         try:
-            value = type(getattr(start, field))(params[name])
+            value: Any = float(params[name]) if field == "guidance" else type(getattr(start, field))(params[name])
             low, high = LIMITS.get(field, (value, value))
             if not low <= value <= high:
                 raise ValueError

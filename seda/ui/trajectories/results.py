@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from seda.config import SAMPLERS
+from seda.config import DENOISERS, SAMPLERS
 from seda.export import FORMATS
 from seda.journeys.trajectory import MapPositions
 from seda.ui.errors import errors_on_screen, plain, show_error, show_failures, show_notes
@@ -166,6 +166,7 @@ def _settings_line(shown: Shown) -> str:
     drawn: dict[str, Any] = {}
     if sampling is not None:
         drawn = {
+            "denoiser": DENOISERS[sampling.denoiser].label.lower() if sampling.denoiser else None,
             "sampler": f"{sampling.sampler}, eta {sampling.eta}"
             if "eta" in SAMPLERS[sampling.sampler].uses
             else sampling.sampler,

@@ -1,0 +1,193 @@
+"""What denoisers are trained on: labelled items, or drawings with names and features around known categories."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from seda.aligner import Aligner
+from seda.storage import fingerprint
+from seda.training.denoisers import Pairs
+
+
+def listed_bank(
+    texts: Tensor, share: float, generator: torch.Generator, *, candidates: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """A random list of texts that PFIN may read [b, d], and where in it each item's own text [n, d] is, -1 for nowhere.
+
+    Half of the lists hold the share of all texts, the others fewer, down to none: a user's list may be short.
+
+    Args:
+        share: of the distinct texts, at most.
+        candidates: further texts for the list [e, d].
+    """
+    distinct, own = torch.unique(texts, dim=0, return_inverse=True)
+    if torch.rand((), generator=generator) < 0.5:
+        share = share * float(torch.rand((), generator=generator) ** 0.25)
+    kept = torch.rand(len(distinct), generator=generator) < share
+    place = torch.where(kept, kept.cumsum(0) - 1, -1)
+    bank = distinct[kept]
+    if candidates is not None and len(candidates):
+        bank = torch.cat([bank, candidates])
+    return bank, place[own]
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledPairs:
+    """Items of known classes; the text of each is one of its class's phrasings, or, half of the time, its own where it has one.
+
+    Attributes:
+        visual, condition: scaled features [n, d] and [n, D].
+        labels: [n].
+        belief: log p(class | item) [n, c], of the training items by what was not fitted to them.
+        phrases: scaled [c, p, d].
+        own_texts: scaled [n, d], or None.
+        training, held_out: indices of items.
+        listed_share: see `TrainingConfig`.
+    """
+
+    visual: Tensor
+    condition: Tensor
+    labels: Tensor
+    belief: Tensor
+    phrases: Tensor
+    own_texts: Tensor | None
+    training: Tensor
+    held_out: Tensor
+    listed_share: float
+    condition_std: Tensor = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "condition_std", self.condition[self.training].std(0))
+
+    def draw(self, count: int, generator: torch.Generator, *, held_out: bool = False) -> Pairs:
+        """Pairs of which every class is as likely as its share of the items."""
+        pool = self.held_out if held_out else self.training
+        index = pool[torch.randint(len(pool), (count,), generator=generator)]
+        labels, (classes, phrasings) = self.labels[index], self.phrases.shape[:2]
+        # another item of the class, always one that training may see
+        order = self.labels[self.training].argsort(stable=True)
+        counts = torch.bincount(self.labels[self.training], minlength=classes)
+        starts = counts.cumsum(0) - counts
+        drawn = (torch.rand(count, generator=generator) * counts[labels]).long()
+        mates = self.training[order[starts[labels] + drawn]]
+
+        about = {
+            "visual": self.visual[index], "condition": self.condition[index], "category": labels,
+            "belief": self.belief[index], "mate": self.visual[mates],
+        }  # fmt: skip
+        if self.own_texts is not None and torch.rand((), generator=generator) < 0.5:
+            text = self.own_texts[index]
+            bank, listed = listed_bank(text, self.listed_share, generator)
+            return Pairs(**about, text=text, bank=bank, listed=listed)
+        # the list shows one phrasing of each of its classes; the text is any of its class
+        shown = torch.randint(phrasings, (classes,), generator=generator)
+        said = torch.randint(phrasings, (count,), generator=generator)
+        kept = torch.ones(classes, dtype=torch.bool)
+        if torch.rand((), generator=generator) < 0.5:
+            kept = torch.rand(classes, generator=generator) < self.listed_share
+        place = torch.where(kept, kept.cumsum(0) - 1, -1)
+        bank = self.phrases[torch.arange(classes), shown][kept]
+        return Pairs(**about, text=self.phrases[labels, said], bank=bank, listed=place[labels])
+
+    def identity(self) -> str:
+        """Of all that is drawn from."""
+        arrays = (
+            self.visual,
+            self.condition,
+            self.labels,
+            self.belief,
+            self.phrases,
+            self.own_texts,
+            self.training,
+            self.held_out,
+        )
+        return fingerprint([self.listed_share, *(part.numpy() for part in arrays if part is not None)])
+
+
+@dataclass(frozen=True, eq=False)
+class OpenPairs:
+    """Drawings with their names, and features drawn around the centers of known categories with their words.
+
+    Of the drawings a part goes with a word of a category that stage 1 believes in instead of its name: names are few, words
+    many. No picture is there around a center: its features are the center and noise with the covariance of the drawings.
+
+    Attributes:
+        condition, visual: of the drawings, scaled [n, D] and [n, d].
+        names: scaled text features of the drawings' names [n, d].
+        belief: p(category | drawing) [n, c].
+        training, held_out: indices of drawings; no name is in both.
+        centers: of the categories, as the encoder gives features [c, D].
+        deviation: lower triangle of the covariance around them [D, D].
+        words: scaled [A, d]; members [c, P] of each category, with weights [c, P] that sum to 1.
+        aligner: whose scalers take what is drawn around centers.
+        listed_share: see `TrainingConfig`.
+        around: share of a batch that is drawn around centers; believed: share of the drawings that go with a word.
+    """
+
+    aligner: Aligner
+    condition: Tensor
+    visual: Tensor
+    names: Tensor
+    belief: Tensor
+    training: Tensor
+    held_out: Tensor
+    centers: Tensor
+    deviation: Tensor
+    words: Tensor
+    members: Tensor
+    word_weights: Tensor
+    listed_share: float
+    around: float = 1 / 3
+    believed: float = 0.25
+    condition_std: Tensor = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "condition_std", self.condition[self.training].std(0))
+
+    def draw(self, count: int, generator: torch.Generator, *, held_out: bool = False) -> Pairs:
+        """Drawings and what was drawn around centers, in shares of the batch."""
+        pool = self.held_out if held_out else self.training
+        from_centers = int(count * self.around)
+        index = pool[torch.randint(len(pool), (count - from_centers,), generator=generator)]
+        believed = torch.multinomial(self.belief[index], 1, generator=generator)[:, 0]
+        text = self.names[index]
+        swap = torch.rand(len(index), generator=generator) < self.believed
+        text = torch.where(swap[:, None], self._word(believed, generator), text)
+
+        category = torch.randint(len(self.centers), (from_centers,), generator=generator)
+        drawn = self._around(category, generator)
+        both = torch.cat([believed, category])
+        texts = torch.cat([text, self._word(category, generator)])
+        bank, listed = listed_bank(texts, self.listed_share, generator)
+        condition = torch.cat([self.condition[index], self.aligner.condition_scaler(drawn)])
+        return Pairs(
+            visual=torch.cat([self.visual[index], self.aligner.image_scaler(drawn)]),
+            condition=condition,
+            category=both,
+            belief=self.aligner.learner.center_posterior(condition),
+            mate=self.aligner.image_scaler(self._around(both, generator)),
+            text=texts,
+            bank=bank,
+            listed=listed,
+        )
+
+    def _around(self, category: Tensor, generator: torch.Generator) -> Tensor:
+        """Features [n, D] like those of pictures of categories [n]; what is negative becomes 0, as activations are."""
+        noise = torch.randn(len(category), len(self.deviation), generator=generator)
+        return (self.centers[category] + noise @ self.deviation.T).clamp_min(0)
+
+    def _word(self, category: Tensor, generator: torch.Generator) -> Tensor:
+        """A word of each category [n], by its weight [n, d]."""
+        which = torch.multinomial(self.word_weights[category], 1, generator=generator)
+        return self.words[self.members[category].gather(1, which)[:, 0]]
+
+    def identity(self) -> str:
+        """Of all that is drawn from."""
+        arrays = (
+            self.condition, self.visual, self.names, self.belief, self.training, self.held_out, self.centers,
+            self.deviation, self.words, self.members, self.word_weights,
+        )  # fmt: skip
+        return fingerprint([self.listed_share, self.around, self.believed, *(part.numpy() for part in arrays)])
