@@ -101,12 +101,15 @@ def test_training_draws_states_of_its_family(name):
     count = 20_000
     target, source = torch.full((count, 1), 2.0), torch.full((count, 1), -1.0)
     states = PATHS[name].draw(target, source, ALPHAS_BAR, torch.Generator().manual_seed(0), warm_start_share=0.0)
-    x_t, t, start = states
+    x_t, t, start = states.x_t, states.timesteps, states.start
     assert ((t >= 0) & (t <= start) & (start <= 999)).all() and t.max() > 950
     toward, back, variance = LAWS[name](ALPHAS_BAR[t][:, None])
     noise = (x_t - toward * target - back * source) / variance.sqrt()
     for part in (noise, noise[t < 200], noise[t > 600]):
         assert abs(float(part.mean())) < 0.05 and abs(float(part.std()) - 1) < 0.03
+    found = PATHS[name].shares(ALPHAS_BAR[t], states.source_share)
+    assert torch.allclose(found.target, toward) and torch.allclose(found.variance, variance)
+    assert torch.allclose(found.source, torch.as_tensor(back))
     again = PATHS[name].draw(target, source, ALPHAS_BAR, torch.Generator().manual_seed(0), warm_start_share=0.0)
     assert torch.equal(again.x_t, x_t)
 
@@ -186,13 +189,15 @@ def test_training_on_the_conditional_path_leaves_up_to_so_much_of_the_source(sha
     """As much as DDIM may leave, evenly: from nothing to the share of it."""
     count, far = 5000, 1e6
     target, source = torch.zeros(count, 1), torch.full((count, 1), far)
-    x_t, t, start = CONDITIONAL.draw(
+    states = CONDITIONAL.draw(
         target, source, ALPHAS_BAR, torch.Generator().manual_seed(0), warm_start_share=share
-    )
+    )  # fmt: skip
+    x_t, t, start = states.x_t, states.timesteps, states.start
     most = max_leftover(ALPHAS_BAR[t], ALPHAS_BAR[start])
     left = (x_t[:, 0] / far)[most > 0.01] / most[most > 0.01]  # the noise is a millionth of it
     assert left.min() > -1e-3 and left.max() < share + 1e-3
     assert float(left.mean()) == pytest.approx(share / 2, abs=0.01)
+    torch.testing.assert_close(states.source_share, x_t[:, 0] / far, atol=1e-4, rtol=1e-3)
 
 
 # ------------------------------------------------------------------------------------------------ the bridge
