@@ -1,4 +1,4 @@
-"""python -m seda: classify, trace, search, train, pretrain, evaluate, benchmark, map, bench, list.
+"""python -m seda: classify, trace, search, train, pretrain, evaluate, benchmark, distribution, map, bench, list.
 
 Results go to stdout, progress and messages to stderr. Exit status: 0 when the call was answered (for classify, trace and
 search: at least one image), 1 when it was right but nothing could be answered or written, 2 when the call itself is wrong, 130
@@ -14,7 +14,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from seda.commands import bench, benchmark, classify, evaluate, pretrain, search, trace, train
+from seda.commands import bench, benchmark, classify, distribution, evaluate, pretrain, search, trace, train
 from seda.commands import list as listing
 from seda.commands import map as maps
 from seda.commands.shared import terminal
@@ -24,7 +24,19 @@ from seda.storage import local_path, readable
 
 __all__ = ["ANSWERED", "COMMANDS", "INTERRUPTED", "UNANSWERED", "WRONG_CALL", "main", "make_parser"]
 
-COMMANDS = (classify, trace, search, train, pretrain, evaluate, benchmark, maps, bench, listing)  # as --help lists them
+COMMANDS = (
+    classify,
+    trace,
+    search,
+    train,
+    pretrain,
+    evaluate,
+    benchmark,
+    distribution,
+    maps,
+    bench,
+    listing,
+)  # as --help lists them
 
 
 def main(argv: Sequence[str] | None = None) -> int:

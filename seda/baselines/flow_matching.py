@@ -57,7 +57,7 @@ class FlowMatching:
         entry = np.eye(dim) if texts.shared_space else _into_text_space(prepared, train.labels, texts)
         scale = dim**0.5  # unit variance a dimension, as in SeDA
         goals = scale * torch.from_numpy(unit(texts.features - texts.mean).astype(np.float32))  # [k, d]
-        network = seeded(self.seed, lambda: _Velocity(dim, self.hidden))
+        network = seeded(self.seed, lambda: Velocity(dim, self.hidden))
         fitted = FittedFlow(self, prepare, entry.astype(np.float32), scale, network, texts)
         start, held_out = fitted.start(train.image_features), fitted.start(validation.image_features)
         labels, answers = torch.from_numpy(train.labels), torch.from_numpy(validation.labels)
@@ -85,7 +85,7 @@ def bridge(x_0: Tensor, x_1: Tensor, t: Tensor, drawn: Tensor) -> tuple[Tensor, 
     return (1 - t) * x_0 + t * x_1 + spread * drawn, x_1 - x_0 + (1 - 2 * inside) / (2 * spread) * drawn
 
 
-class _Velocity(nn.Module):
+class Velocity(nn.Module):
     """Velocity [n, d] at states [n, d] and times [n, 1]."""
 
     def __init__(self, dim: int, hidden: int) -> None:
@@ -109,7 +109,7 @@ class FittedFlow:
     prepare: Preparation
     entry: np.ndarray
     scale: float
-    network: _Velocity
+    network: Velocity
     texts: ClassTextFeatures
 
     @property

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from seda.evaluation.trajectories import commitment_step, decisions
+from seda.evaluation.trajectories import commitment_step, decisions, landed
 from seda.journeys.trajectory import Trajectory
 
 MAX_CHANGES = 12  # of the nearest class text, told for one path; chosen here: what is still read
@@ -30,6 +30,7 @@ def path_sentences(trajectory: Trajectory, similarities: np.ndarray | None = Non
     decided, margins = decisions(similarities), class_margins(similarities)  # [n, s]
     centers = decisions(trajectory.center_similarities()[:, trajectory.hand_over])  # [n]
     settled = commitment_step(decided)  # [n]
+    arrived = landed(similarities)  # [n]
     names, last = [quoted(name) for name in trajectory.class_names], decided.shape[1] - 1
     told = []
     for item, nearest in enumerate(decided):
@@ -44,8 +45,14 @@ def path_sentences(trajectory: Trajectory, similarities: np.ndarray | None = Non
             sentences.append((0, f"{names[nearest[0]]} stays nearest all the way."))
         elif settled[item] < last:
             sentences.append((int(settled[item]), f"From step {settled[item]} on {names[nearest[-1]]} stays nearest."))
-        end = f"Ends nearest to {names[nearest[-1]]} (cosine {statistic(cosines[1])})."
-        sentences.append((last, f"{end} {_answer(trajectory.class_probabilities[item], int(nearest[-1]), names)}"))
+        if arrived[item]:
+            end, at = f"Ends nearest to {names[nearest[-1]]} (cosine {statistic(cosines[1])}).", int(nearest[-1])
+        else:
+            end, at = (
+                f"Ends away from all words; {names[nearest[-1]]} is nearest (cosine {statistic(cosines[1])}).",
+                None,
+            )
+        sentences.append((last, f"{end} {_answer(trajectory.class_probabilities[item], at, names)}"))
         if hint := trajectory.hints[item]:
             none = f"None of the words seems to fit; the picture looks most like {quoted(hint)}."
             sentences.append((last, none))
@@ -53,30 +60,41 @@ def path_sentences(trajectory: Trajectory, similarities: np.ndarray | None = Non
     return told
 
 
-def cloud_sentence(ends: np.ndarray, spread: np.ndarray, class_names: Sequence[str]) -> str:
+def cloud_sentence(ends: np.ndarray, spread: np.ndarray, class_names: Sequence[str], average: int = -1) -> str:
     """Where the seeds of one item end, and how far apart they are on the way.
 
     Args:
-        ends: [r], the class text nearest to each seed's last state, index into class_names.
+        ends: [r], the class text that each seed's path ends at, index into class_names; -1 for none of them.
         spread: [s], in units of the features' length.
         class_names: k class texts.
+        average: the class text nearest to the mean of all ends; -1 where that is not known.
     """
-    told, widest = cloud_ends(ends, class_names), int(spread.argmax())
+    told, widest = cloud_ends(ends, class_names, average), int(spread.argmax())
     if len(ends) == 1:
         return f"{told}."
     apart = f"{statistic(spread[widest])} of a feature's length) and {statistic(spread[-1])} apart at the end"
     return f"{told}. The seeds are furthest apart at step {widest} ({apart}."
 
 
-def cloud_ends(ends: np.ndarray, class_names: Sequence[str]) -> str:
+def cloud_ends(ends: np.ndarray, class_names: Sequence[str], average: int = -1) -> str:
     """The first part of `cloud_sentence`, without a full stop: where the seeds end, the most frequent class text first."""
-    counts = np.bincount(ends, minlength=len(class_names))
-    order = np.argsort(-counts, kind="stable")[: np.count_nonzero(counts)]
-    first, *others = order.tolist()
-    r = len(ends)
-    agreement = f"{counts[first]} of {r} end at {quoted(class_names[first])} (agreement {percent(counts[first] / r)})"
-    parts = [agreement, *(f"{counts[k]} at {quoted(class_names[k])}" for k in others)]
-    return f"{r} seed{'s' if r > 1 else ''}: {', '.join(parts)}"
+    r, arrived = len(ends), ends[ends >= 0]
+    counts = np.bincount(arrived, minlength=len(class_names))
+    order = np.argsort(-counts, kind="stable")[: np.count_nonzero(counts)].tolist()
+    parts = [f"{counts[k]} at {quoted(class_names[k])}" for k in order]
+    if order:
+        first = order[0]
+        parts[0] = (
+            f"{counts[first]} of {r} end at {quoted(class_names[first])} (agreement {percent(counts[first] / r)})"
+        )
+    if away := r - len(arrived):
+        parts.append(f"{away} away from all words" if order else f"all {r} end away from all words")
+    told = f"{r} seed{'s' if r > 1 else ''}: {', '.join(parts)}"
+    return (
+        f"{told}; the average of their ends is nearest to {quoted(class_names[average])}"
+        if average >= 0 and r > 1
+        else told
+    )
 
 
 def class_margins(similarities: np.ndarray) -> np.ndarray:
@@ -134,11 +152,14 @@ def _margin(margin: float) -> str:
     return "" if np.isnan(margin) else f", margin {statistic(margin)}"
 
 
-def _answer(probabilities: np.ndarray, end: int, names: Sequence[str]) -> str:
+def _answer(probabilities: np.ndarray, end: int | None, names: Sequence[str]) -> str:
+    """The answer, and where it differs from the word that the path ends at, if there is one."""
     best = np.argsort(-probabilities, kind="stable")[:2]
     parts = [f"{names[k]} with {percent(float(probabilities[k]))}" for k in best]
     answer = f"The answer is {', then '.join(parts)}."
-    if best[0] != end:
+    if end is None:
+        answer += " The path is one draw of what the picture may be called, and that is none of these words."
+    elif best[0] != end:
         answer += f" So the path ends at another word than the answer: it is one draw, and {names[end]} has "
         answer += f"{percent(float(probabilities[end]))}."
     return answer

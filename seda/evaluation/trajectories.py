@@ -10,6 +10,15 @@ def decisions(similarities: np.ndarray) -> np.ndarray:
     return similarities.argmax(-1)
 
 
+# Chosen here: of centred text features different words are below .7 of each other, but for near synonyms
+AT = 0.8
+
+
+def landed(similarities: np.ndarray) -> np.ndarray:
+    """Which paths end at a class text, and not somewhere between or away from all: cosines [n, s, k] to bool [n]."""
+    return similarities[:, -1].max(-1) >= AT
+
+
 def accuracy_along_path(decided: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Accuracy at each state: decided [n, s] and labels [n] to float64 [s]."""
     return (decided == labels[:, None]).mean(0)

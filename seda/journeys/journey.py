@@ -116,8 +116,9 @@ class SeedCloud:
         high: float32 [s, k], 90 % quantile.
         spread: float32 [s], root mean square distance of the seeds' states to their mean in feature space, in units of the
             features' length.
-        ends: int16 [r], the class text nearest to the last state.
+        ends: int16 [r], the class text that the path ends at; -1 for none, see `seda.evaluation.trajectories.landed`.
         answers: int16 [r], the most probable class.
+        average: the class text nearest to the mean of the last states; -1 where that is not known.
 
     Shapes: r seeds, s states, k class texts, q dimensions of a map.
     """
@@ -130,6 +131,7 @@ class SeedCloud:
     spread: np.ndarray
     ends: np.ndarray
     answers: np.ndarray
+    average: int = -1
 
     def __post_init__(self) -> None:
         r, (s, k) = len(self.seeds), self.low.shape
@@ -139,8 +141,10 @@ class SeedCloud:
             raise ShapeError(f"A seed cloud has {r} seeds on {len(self.states)} maps; it needs one of each at least.")
         for name, states in self.states.items():
             _check_shapes(f"of a seed cloud on map {name!r}", {"states": states}, {"states": (r, s, states.shape[-1])})
-        for name in ("ends", "answers"):
-            _check_indices(f"{name} of a seed cloud", getattr(self, name), k)
+        _check_indices("answers of a seed cloud", self.answers, k)
+        _check_indices("ends of a seed cloud", self.ends, k, lowest=-1)
+        if not -1 <= self.average < k:
+            raise ShapeError(f"The average of a seed cloud is at text {self.average} of {k}.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -267,7 +271,9 @@ class Journey:
             "reference_total": self.reference_total,
             "neighbors": neighbors and {"columns": neighbors.columns, "tile": neighbors.tile},
             "ghost": ghost and {"class_names": ghost.class_names, "changes": ghost.changes, "maps": list(ghost.states)},
-            "clouds": [{"item": cloud.item, "maps": list(cloud.states)} for cloud in self.clouds],
+            "clouds": [
+                {"item": cloud.item, "maps": list(cloud.states), "average": cloud.average} for cloud in self.clouds
+            ],
         }
 
     def save(self, path: Path | str) -> Path:
@@ -388,7 +394,8 @@ def _ghost(arrays: Mapping[str, np.ndarray], about: Mapping[str, Any] | None) ->
 def _cloud(arrays: Mapping[str, np.ndarray], prefix: str, about: Mapping[str, Any]) -> SeedCloud:
     single = ("seeds", "low", "high", "spread", "ends", "answers")
     states = _by_map(arrays, f"{prefix}.states", about["maps"])
-    return SeedCloud(int(about["item"]), states=states, **{name: arrays[f"{prefix}.{name}"] for name in single})
+    parts = {name: arrays[f"{prefix}.{name}"] for name in single}
+    return SeedCloud(int(about["item"]), states=states, average=int(about.get("average", -1)), **parts)
 
 
 def _by_map(arrays: Mapping[str, np.ndarray], prefix: str, names: list[str]) -> dict[str, np.ndarray]:

@@ -117,6 +117,7 @@ class CloudEntry(Schema):
 
     item: Annotated[int, Field(ge=0, lt=LIMITS["n"])]
     maps: Annotated[Names, Field(min_length=1, max_length=MAX_MAPS)]
+    average: Annotated[int, Field(ge=-1, lt=LIMITS["k"])] = -1
 
 
 class ReplayMetadata(Schema):

@@ -11,9 +11,10 @@ import torch
 from seda.config import SamplingConfig
 from seda.diffusion.sampling import StepEvent, item_seed_under
 from seda.errors import ConfigError, ProjectionError
-from seda.evaluation.trajectories import decisions
+from seda.evaluation.trajectories import decisions, landed
 from seda.journeys.journey import Journey, SeedCloud
 from seda.journeys.tracing import Workbench, check_traced_with, own_maps, sampling_of
+from seda.journeys.trajectory import cosines
 from seda.projection import FrozenMap
 from seda.projection.aligner_map import place_paths
 
@@ -77,7 +78,8 @@ def seed_cloud(
         low=low.astype(np.float32),
         high=high.astype(np.float32),
         spread=spread(runs.states) / trajectory.feature_norm,
-        ends=decisions(similarities[:, -1]).astype(np.int16),
+        ends=np.where(landed(similarities), decisions(similarities[:, -1]), -1).astype(np.int16),
+        average=int(cosines(runs.states[:, -1].mean(0), runs.class_text_features).argmax()),
         answers=runs.class_probabilities.argmax(1).astype(np.int16),
     )
 

@@ -6,9 +6,9 @@ State index s runs over both stages on one axis, with K denoising steps a stage 
 
     0              the visual feature itself                     stage 0
     1              the visual feature, noised                    stage 1 (semantic learner)
-    2 .. K+1       after each denoising step; K+1 is at a category center: the hand-over
+    2 .. K+1       after each denoising step; K+1 is near a category center: the hand-over
     K+2            the semantic feature, noised                  stage 2 (semantic translator)
-    K+3 .. 2K+2    after each denoising step; the last is at a class text
+    K+3 .. 2K+2    after each denoising step; the last is at a class text, or where none is the picture's own
 """
 
 from __future__ import annotations
@@ -108,11 +108,11 @@ class Trajectory:
 
     def class_similarities(self, source: str = "states") -> np.ndarray:
         """Cosine of each state (or of its x_0 estimate, with source "x_0") to each class text, float32 [n, s, k]."""
-        return _cosine(getattr(self, source), self.class_text_features)
+        return cosines(getattr(self, source), self.class_text_features)
 
     def center_similarities(self) -> np.ndarray:
         """Cosine of each state to each category center, float32 [n, s, c]."""
-        return _cosine(self.states, self.class_centers)
+        return cosines(self.states, self.class_centers)
 
 
 def check_stages(stages: np.ndarray) -> None:
@@ -124,10 +124,11 @@ def check_stages(stages: np.ndarray) -> None:
         raise ShapeError("stages must begin with 0, go on with 1 and end with 2.")
 
 
-def _cosine(states: np.ndarray, anchors: np.ndarray) -> np.ndarray:
+def cosines(states: np.ndarray, anchors: np.ndarray) -> np.ndarray:
+    """Of states [.., d] to anchors [k, d], [.., k]."""
     unit_states = states / np.maximum(np.linalg.norm(states, axis=-1, keepdims=True), 1e-12)
     unit_anchors = anchors / np.maximum(np.linalg.norm(anchors, axis=-1, keepdims=True), 1e-12)
-    return unit_states @ unit_anchors.T  # [n, s, k]
+    return unit_states @ unit_anchors.T
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,7 +22,7 @@ import numpy as np
 
 from seda.errors import ConfigError, ProjectionError
 from seda.evaluation.sentences import class_margins, cloud_ends, cloud_sentence, path_sentences
-from seda.evaluation.trajectories import commitment_step, decisions, flips
+from seda.evaluation.trajectories import commitment_step, decisions, flips, landed
 from seda.figures.palette import class_style, style_indices
 from seda.images import png_url
 from seda.journeys.journey import Ghost, Journey, Neighbors, SeedCloud
@@ -31,7 +31,7 @@ from seda.map_forms import MAP_KINDS
 from seda.picture_bounds import bare_png, bounds_of
 from seda.storage import fingerprint
 
-PAYLOAD_VERSION = 3
+PAYLOAD_VERSION = 4
 
 # Limits, chosen here so that 64 items x 103 states over 20,000 reference points on six maps stay below 3 MB, with
 # neighbours, a ghost and a seed cloud.
@@ -210,7 +210,7 @@ def _items(journey: Journey, similarities: np.ndarray) -> list[dict[str, Any]]:
     trajectory = journey.trajectory
     decided = decisions(similarities)
     commitments, changes, margins = commitment_step(decided), flips(decided), class_margins(similarities[:, -1])
-    sentences = path_sentences(trajectory, similarities)
+    sentences, arrived = path_sentences(trajectory, similarities), landed(similarities)
     thumbnails = _thumbnails(journey.thumbnails)
     items = []
     for index, name in enumerate(trajectory.item_names):
@@ -223,6 +223,7 @@ def _items(journey: Journey, similarities: np.ndarray) -> list[dict[str, Any]]:
                 # What the item is drawn as (most probable) and what its last state is nearest to; they may differ.
                 "answer": int(top[0]),
                 "nearest": int(decided[index, -1]),
+                "landed": bool(arrived[index]),  # or its path ends away from all of them
                 "top": [[int(k), round(float(probabilities[k]), 4)] for k in top],
                 "commitment": int(commitments[index]),
                 "flips": int(changes[index]),
@@ -340,8 +341,8 @@ def _cloud_part(journey: Journey, cloud: SeedCloud, classes: Sequence[int]) -> d
         "spread": _base64(cloud.spread, "<f4"),
         "ends": cloud.ends.tolist(),
         "answers": cloud.answers.tolist(),
-        "sentence": cloud_sentence(cloud.ends, cloud.spread, journey.trajectory.class_names),
-        "short": cloud_ends(cloud.ends, journey.trajectory.class_names),
+        "sentence": cloud_sentence(cloud.ends, cloud.spread, journey.trajectory.class_names, cloud.average),
+        "short": cloud_ends(cloud.ends, journey.trajectory.class_names, cloud.average),
     }
 
 

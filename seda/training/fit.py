@@ -101,11 +101,12 @@ class TrainingEvent:
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """A trained aligner in eval mode, its validation figures and whether it was stopped by the caller."""
+    """A trained aligner in eval mode, its validation figures, whether it was stopped by the caller, and what its denoisers see."""
 
     aligner: Aligner
     metrics: dict[str, float]
     stopped: bool
+    pairs: LabelledPairs
 
 
 def split_validation(labels: Tensor, share: float, seed: int) -> tuple[Tensor, Tensor]:
@@ -167,14 +168,15 @@ def fit_aligner(
         event = course.run_epoch(on_batch)
         stopped = bool(on_epoch and on_epoch(event)) or not train_further
     aligner = trainer.finish(course.best)
+    pairs = trainer.pairs()
     metrics = trainer.validation_metrics() | {
         "validation_count": len(validation),
         "training_count": len(training),
         "epochs": len(course.history),
         "best_epoch": best_epoch(course.history) + 1,
-        **train_denoisers(aligner, trainer.pairs(), config, checkpoint_dir=folder, on_progress=on_denoiser),
+        **train_denoisers(aligner, pairs, config, checkpoint_dir=folder, on_progress=on_denoiser),
     }
-    return TrainingResult(aligner, metrics, stopped)
+    return TrainingResult(aligner, metrics, stopped, pairs)
 
 
 def _fitting(data: TrainingSet, model: ModelConfig | None, denoiser: str) -> ModelConfig:

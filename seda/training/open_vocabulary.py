@@ -81,6 +81,59 @@ class Vocabulary:
         return list(dict.fromkeys(word.text for row in self.words for word in row))
 
 
+@dataclass(frozen=True, eq=False)
+class OpenMaterial:
+    """All that the open vocabulary is made of and judged by, as features.
+
+    Attributes:
+        encoder: bundled:whole.
+        drawn: data sets of named drawings: two artists' emoji, and clip art; pairs are their training features.
+        tests: of the emoji, with names that are in no training features.
+        judged: photographs; photos the half that chooses the pool's weights, other_photos the other half.
+        vocabulary: the encoder's categories; words [A, d] the features of its texts.
+        groups: text features [g, d] of the photographs' groups.
+    """
+
+    encoder: HeadedEncoder
+    drawn: Sequence[ImageDataset]
+    pairs: Sequence[FeatureSet]
+    tests: Sequence[FeatureSet]
+    judged: ImageDataset
+    photos: FeatureSet
+    other_photos: FeatureSet
+    vocabulary: Vocabulary
+    words: Tensor
+    groups: Tensor
+
+    @classmethod
+    def encoded(cls, encoder: Encoder, data_dir: Path | str | None, report: Progress) -> OpenMaterial:
+        """Encode what the cache does not hold.
+
+        Raises:
+            EncoderError: another encoder, which has no head or cuts pictures.
+            DataError: a source is missing; says how to install it.
+        """
+        if encoder.name != ENCODER or not has_head(encoder):
+            raise EncoderError(f"The open vocabulary is made for {ENCODER!r}; {encoder.name!r} came.")
+        wordnet = WordNet()
+        drawn: list[ImageDataset] = [emoji_things(artist, data_dir) for artist in ("google", "twitter")]
+        drawn.append(clip_art(wordnet.words.__contains__))
+        judged = photographs()
+
+        def features(dataset: ImageDataset, split: str) -> FeatureSet:
+            about = f"encoding {dataset.name}"
+            return encode_split(dataset, split, encoder, seed=None, on_progress=lambda i, n: report(about, i, n, ""))
+
+        pairs = [features(dataset, "train") for dataset in drawn]
+        photos, tests = features(judged, "train"), [features(dataset, "test") for dataset in drawn[:2]]
+        other_photos = features(judged, "test")
+        report("encoding words", 0, 1, "")
+        vocabulary = imagenet_vocabulary(encoder, wordnet)
+        words = encoder.encode_texts(vocabulary.texts)
+        groups = encoder.encode_texts([name for name in judged.class_names if name != OTHER])
+        return cls(encoder, drawn, pairs, tests, judged, photos, other_photos, vocabulary, words, groups)
+
+
 def pretrain_open_vocabulary(
     encoder: Encoder,
     out_dir: Path | str,
@@ -105,45 +158,27 @@ def pretrain_open_vocabulary(
         Stopped: on_progress returned True.
     """
     config = config or TrainingConfig(denoiser="learned")
-    if encoder.name != ENCODER or not has_head(encoder):
-        raise EncoderError(f"The open vocabulary is made for {ENCODER!r}; {encoder.name!r} came.")
-    report = on_progress or (lambda *_: None)
-    wordnet, out_dir = WordNet(), Path(out_dir)
-    drawn: list[ImageDataset] = [emoji_things(artist, data_dir) for artist in ("google", "twitter")]
-    drawn.append(clip_art(wordnet.words.__contains__))
-    judged = photographs()
-
-    def encoded(dataset: ImageDataset, split: str) -> FeatureSet:
-        about = f"encoding {dataset.name}"
-        return encode_split(dataset, split, encoder, seed=None, on_progress=lambda i, n: report(about, i, n, ""))
-
-    pairs, photos = [encoded(dataset, "train") for dataset in drawn], encoded(judged, "train")
-    for dataset in drawn[:2]:
-        encoded(dataset, "test")  # for `evaluate`; nothing below looks at them
-    other_photos = encoded(judged, "test")  # only for the weights that `evaluate` names the first half with
-    report("encoding words", 0, 1, "")
-    vocabulary = imagenet_vocabulary(encoder, wordnet)
-    words = encoder.encode_texts(vocabulary.texts)
-    groups = encoder.encode_texts([name for name in judged.class_names if name != OTHER])
-
+    report, out_dir = on_progress or (lambda *_: None), Path(out_dir)
+    material = OpenMaterial.encoded(encoder, data_dir, report)
+    pairs, photos = material.pairs, material.photos
     report("fitting", 0, 2, "")
-    aligner = closed_forms(vocabulary, words, pairs, config.denoiser)
+    aligner = closed_forms(material.vocabulary, material.words, pairs, config.denoiser)
     report("fitting", 1, 2, "")
     crossfit = copy.deepcopy(aligner)
-    settle_weights(crossfit, pairs[:2], pairs[2], other_photos, groups)
+    settle_weights(crossfit, pairs[:2], pairs[2], material.other_photos, material.groups)
     metrics: dict[str, Any] = {
-        **settle_weights(aligner, pairs[:2], pairs[2], photos, groups),
+        **settle_weights(aligner, pairs[:2], pairs[2], photos, material.groups),
         CROSSFIT_WEIGHTS: word_posterior_of(crossfit).weights.tolist(),
     }
     report("fitting", 2, 2, "")
     metrics |= train_denoisers(
-        aligner, denoising_pairs(aligner, vocabulary, pairs, config), config, checkpoint_dir=out_dir, on_progress=report
+        aligner, denoising_pairs(aligner, material, config), config, checkpoint_dir=out_dir, on_progress=report
     )
 
-    card = _card(out_dir.name, encoder, aligner, vocabulary, metrics, drawn, judged, (pairs, photos), config)
-    reference, pictures = _reference(aligner, pairs, photos, words)
+    card = _card(out_dir.name, encoder, aligner, material, metrics, config)
+    reference, pictures = _reference(aligner, pairs, photos, material.words)
     pretrained = save_for_maps(aligner, card, reference, out_dir)
-    _drawings(drawn, pairs, pictures).save(pretrained.folder)
+    _drawings(material.drawn, pairs, pictures).save(pretrained.folder)
     finished = finish_with_maps(pretrained, card, out_dir, map_config, report)
     drop_checkpoints(out_dir)
     return finished
@@ -151,17 +186,15 @@ def pretrain_open_vocabulary(
 
 def _card(
     name: str,
-    encoder: HeadedEncoder,
+    encoder: Encoder,
     aligner: Aligner,
-    vocabulary: Vocabulary,
+    material: OpenMaterial,
     metrics: dict[str, Any],
-    drawn: Sequence[ImageDataset],
-    judged: ImageDataset,
-    features: tuple[Sequence[FeatureSet], FeatureSet],
     training: TrainingConfig,
 ) -> AlignerCard:
-    """What it is, what it was made of, and the sets that judge it; features are those of the drawings and the photographs."""
-    pairs, photos = features
+    """What it is, what it was made of, and the sets that judge it."""
+    pairs, photos, judged, drawn = material.pairs, material.photos, material.judged, material.drawn
+    vocabulary = material.vocabulary
     return AlignerCard(
         name=name,
         description=f"Any photo, any words: {len(vocabulary.names):,} categories of ImageNet, and "
@@ -197,7 +230,7 @@ def _drawings(drawn: Sequence[ImageDataset], pairs: Sequence[FeatureSet], chosen
     )
 
 
-def _file_name(encoder: HeadedEncoder, dataset: ImageDataset, split: str) -> str:
+def _file_name(encoder: Encoder, dataset: ImageDataset, split: str) -> str:
     return feature_file_name(encoder.fingerprint, dataset.fingerprint(split), split)
 
 
@@ -255,10 +288,9 @@ def closed_forms(
     return aligner
 
 
-def denoising_pairs(
-    aligner: Aligner, vocabulary: Vocabulary, pairs: Sequence[FeatureSet], config: TrainingConfig
-) -> OpenPairs:
+def denoising_pairs(aligner: Aligner, material: OpenMaterial, config: TrainingConfig) -> OpenPairs:
     """What the denoisers of `closed_forms` are trained on: the same drawings, and features around the same centers."""
+    pairs = material.pairs
     features = torch.from_numpy(np.concatenate([part.image_features for part in pairs]))
     own = aligner.text_scaler(torch.from_numpy(np.concatenate([part.image_text_features for part in pairs])))
     condition, posterior = aligner.condition_scaler(features), word_posterior_of(aligner)
@@ -274,7 +306,7 @@ def denoising_pairs(
     weights[:, 1:] *= ~repeated
     return OpenPairs(
         aligner, condition, aligner.image_scaler(features), own, belief_of(aligner, condition).exp(),
-        torch.nonzero(~out).flatten(), torch.nonzero(out).flatten(), head_centers(vocabulary.head_weight, features),
+        torch.nonzero(~out).flatten(), torch.nonzero(out).flatten(), head_centers(material.vocabulary.head_weight, features),
         SPREAD * torch.linalg.cholesky(covariance + floor), posterior.words, posterior.members,
         weights / weights.sum(1, keepdim=True), config.listed_share,
     )  # fmt: skip

@@ -8,6 +8,7 @@ reached by playing, by the End key and by scrubbing. A row each:
     true_point_wrong        the same of the true ends of their paths on the screen: what the map itself gets wrong
     answer_elsewhere        pictures whose path ends at another word than their answer: a path is one draw, the answer weighs
                             all (half of their ring has that word's colour)
+    away                    pictures whose path ends away from all words: half of their ring is grey, they gather nowhere
     max_offset_radii        largest distance of a picture from its true point, in radii of a whole picture (Heads.headRadius)
     labels_covered          names of words that a picture lies on
     words_without_label     words of the list whose name is not written
@@ -54,14 +55,15 @@ MEASURE = """
     };
     const points = journey.items.map((_, item) => scene.paths.pointAt(item, clock.position));
     const ends = journey.items.map(({ nearest }) => nearest);
-    const count = (places) => places.filter((place, item) => wrong(place, ends[item])).length;
+    const count = (places) => places.filter((place, item) => journey.items[item].landed && wrong(place, ends[item])).length;
     const written = landmarks.names.filter(({ word }) => word !== undefined);
     const stage = root.querySelector("[data-testid=map]").getBoundingClientRect();
     const play = root.querySelector("[data-testid=play]").getBoundingClientRect();
     return {
         pictures: points.length,
         nearest_star_wrong: count(heads.places), true_point_wrong: count(points),
-        answer_elsewhere: journey.items.filter(({ answer, nearest }) => answer !== nearest).length,
+        answer_elsewhere: journey.items.filter(({ answer, nearest, landed }) => landed && answer !== nearest).length,
+        away: journey.items.filter(({ landed }) => !landed).length,
         max_offset_radii: Math.max(...points.map(({ x, y, size }, item) =>
             Math.hypot(heads.places[item].x - x, heads.places[item].y - y) / (heads.headRadius * Math.min(1.3, Math.max(0.7, size))))),
         labels_covered: written.filter((name) => name.covered > covered).length,

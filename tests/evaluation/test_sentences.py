@@ -157,6 +157,12 @@ def test_a_cloud_is_told():
         "step 2 (.61 of a feature's length) and .03 apart at the end."
     )
     assert cloud_sentence(np.array([2]), np.zeros(5), NAMES) == "1 seed: 1 of 1 end at “bag” (agreement 100 %)."
+    told = cloud_ends(np.array([0, -1, 0, -1]), NAMES, 1)
+    assert told == (
+        f"4 seeds: 2 of 4 end at “{NAMES[0]}” (agreement 50 %), 2 away from all words; the average of their ends is nearest "
+        f"to “{NAMES[1]}”"
+    )
+    assert cloud_ends(np.array([-1, -1]), NAMES) == "2 seeds: all 2 end away from all words"
     assert cloud_ends(np.array([2]), NAMES) == "1 seed: 1 of 1 end at “bag” (agreement 100 %)"
     odd = ("a bag. The seeds are", "coat")
     assert (

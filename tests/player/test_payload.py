@@ -120,7 +120,7 @@ def _everything(**options) -> Journey:
 def test_items_tell_their_path():
     journey = toy_journey()
     payload = json.loads(json.dumps(player_payload(journey)))
-    assert payload["version"] == 3
+    assert payload["version"] == 4
     similarities = journey.trajectory.class_similarities()
     ordered, decided = np.sort(similarities[:, -1]), decisions(similarities)
     for index, (item, told) in enumerate(zip(payload["items"], path_sentences(journey.trajectory), strict=True)):

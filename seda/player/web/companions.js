@@ -97,7 +97,7 @@ export class SeedPainter {
   /** @param {SeedCloud} cloud */
   #colors(cloud) {
     const { journey, player } = this.painter;
-    return cloud.ends.map((end) => player.theme.tune(journey.classes[end].color));
+    return cloud.ends.map((end) => (end < 0 ? player.theme.grey : player.theme.tune(journey.classes[end].color)));
   }
 
   /** @param {CanvasRenderingContext2D} ctx */

@@ -92,21 +92,24 @@ export class Heads {
   assignPlaces() {
     const { textPoints, centerPoints, starRadius } = this.painter.landmarks;
     const { last, handOver } = this.journey;
-    this.words = this.#gatherAt(textPoints, last, starRadius);
+    // Only a path that ends at a word leads there, however near to it the map draws the end.
+    const goals = this.journey.items.map(({ nearest, landed }) => (landed ? nearest : -1));
+    this.words = this.#gatherAt(textPoints, last, starRadius, goals);
     this.categories = this.#gatherAt(centerPoints, handOver, starRadius * 0.7);
   }
 
   /**
    * @param {Spot[]} marks @param {number} state that their pictures are at @param {number} core what a mark itself takes
+   * @param {number[]} [goals] by item the one mark that it may gather at, -1 for none
    * @returns {Gathered}
    */
-  #gatherAt(marks, state, core) {
+  #gatherAt(marks, state, core, goals) {
     const { items } = this.journey;
     const { view } = this.player;
     const radius = this.headRadius;
     const ends = items.map((_, item) => this.painter.scene.paths.pointAt(item, state));
     return gatherAt(ends, items.map((item) => item.top[0][1]), marks, {
-      radius, core, least: view.small ? 2.5 : 4, timeline: view.map.timeline,
+      radius, core, goals, least: view.small ? 2.5 : 4, timeline: view.map.timeline,
       // Among many, a picture that has arrived is a little larger than on its way, wherever it is.
       own: this.crowded ? Math.min(radius, this.travelRadius * 1.3) : radius,
       frame: { left: 3, right: view.width - 3, top: view.insets.top - 4, bottom: view.height - view.insets.bottom + 2 },
@@ -290,9 +293,10 @@ export class Heads {
     }
     ctx.restore();
     const fine = clamp(radius / 18, 0.55, 1); // a small picture has a thin ring
-    const { answer, nearest } = this.journey.items[item];
-    // A path that ends at another word than the answer says so: half of the ring is that word's.
-    const halves = answer === nearest || !vivid ? [color] : [color, theme.tune(this.journey.classes[nearest].color)];
+    const { answer, nearest, landed } = this.journey.items[item];
+    // A path that ends at another word than the answer says so: half of the ring is that word's, or of no word's colour.
+    const end = landed ? theme.tune(this.journey.classes[nearest].color) : theme.grey;
+    const halves = (landed && answer === nearest) || !vivid ? [color] : [color, end];
     ctx.lineWidth = (chosen ? 4 : 2.6) * fine;
     halves.forEach((half, i) => {
       ctx.beginPath();

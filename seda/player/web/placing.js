@@ -19,19 +19,21 @@ const TURN_OVER = 1.5; // states after the hand-over until a picture belongs to 
 export const headScale = (point) => clamp(point.size, 0.7, 1.3);
 
 /**
- * Give each picture its place at the mark that its path leads to; one whose path leads to no mark has none. The large groups
+ * Give each picture its place at the mark that its path leads to, or to its own if goals are given; one whose path leads to no mark has none. The large groups
  * choose first; within a group the surest picture is the first.
  * @param {Point[]} ends of the paths, by item @param {number[]} sureness by item @param {Spot[]} marks
- * @param {{radius: number, own: number, least: number, core: number, frame: Frame, timeline: boolean}} room  radius of a whole
- *   picture, and of one that has arrived; the least that it is made; what a mark itself takes; on a timeline fans open to the right
+ * @param {{radius: number, own: number, least: number, core: number, frame: Frame, timeline: boolean, goals?: number[]}} room  radius of a whole
+ *   picture, and of one that has arrived; the least that it is made; what a mark itself takes; on a timeline fans open to the right;
+ *   goals: by item the one mark that it may gather at, -1 for none
  * @returns {Gathered}
  */
-export function gatherAt(ends, sureness, marks, { radius, own, least, core, frame, timeline }) {
+export function gatherAt(ends, sureness, marks, { radius, own, least, core, frame, timeline, goals }) {
   /** @type {Map<number, number[]>} */ const groups = new Map();
   /** @type {Gathered["of"]} */ const of = ends.map(() => null);
   ends.forEach((end, item) => {
     let best = -1, gap = 2 * radius;
     marks.forEach((mark, i) => {
+      if (goals && goals[item] !== i) return;
       const distance = Math.hypot(mark.x - end.x, mark.y - end.y);
       if (distance < gap) [best, gap] = [i, distance];
     });

@@ -22,7 +22,7 @@ const COLUMNS = [
   { title: "Answer", by: (item, classes) => classes[item.answer].name, hint: "The most probable word" },
   { title: "Probability", by: (item) => item.top[0][1] },
   { title: "Then", by: (item) => item.top[1]?.[1] ?? 0, hint: "The next words" },
-  { title: "Path ended at", by: (item, classes) => classes[item.nearest].name, hint: "The word nearest to the last state. A path is one draw, the answer weighs all words: they may differ" },
+  { title: "Path ended at", by: (item, classes) => (item.landed ? classes[item.nearest].name : "~"), hint: "The word that the last state is at, or away from all. A path is one draw, the answer weighs all words: they may differ" },
   { title: "Decided", by: (item) => item.commitment, hint: "Step from which on the nearest word stays the same" },
   { title: "Changes", by: (item) => item.flips, hint: "How often the nearest word changes on the way" },
   { title: "Margin", by: (item) => item.margin, hint: "At the end: cosine to the nearest word minus that to the second nearest" },
@@ -88,7 +88,7 @@ export class Report {
       picture, el("bdi", { text: shortened(item.name), title: item.name }),
     );
     const cells = [
-      [select], [named(item.answer)], [bar], then, [named(item.nearest)],
+      [select], [named(item.answer)], [bar], then, item.landed ? [named(item.nearest)] : [el("span", { class: "sp-then", text: "away from all", title: `nearest: ${classes[item.nearest].name}` })],
       [String(item.commitment)], [String(item.flips)], [scoreText(item.margin)],
     ];
     const cellsOf = el("tr", { "data-testid": "answer-row", "data-index": index }, ...cells.map((content) => el("td", {}, ...content)));
@@ -182,11 +182,15 @@ export class Report {
     const counts = new Map();
     for (const { answer } of items) counts.set(answer, (counts.get(answer) ?? 0) + 1);
     const answers = [...counts].sort((a, b) => b[1] - a[1]).map(([k, count]) => `“${classes[k].name}” ${count}`);
-    const apart = items.filter((item) => item.answer !== item.nearest).length;
+    const apart = items.filter((item) => item.landed && item.answer !== item.nearest).length;
+    const away = items.filter((item) => !item.landed).length;
+    /** @param {number} count @param {string} where */
+    const paths = (count, where) => (count ? [`${count} ${count === 1 ? "path ends" : "paths end"} ${where}.`] : []);
+    const ends = [...paths(apart, "nearest to another word than the answer"), ...paths(away, "away from all words")];
     const restless = [...items].sort((a, b) => b.flips - a.flips)[0];
     const lines = [
       `${items.length} ${items.length === 1 ? "picture takes" : "pictures take"} ${last} steps. Answers: ${answers.join(", ")}.`,
-      apart ? `${apart} ${apart === 1 ? "path ends" : "paths end"} nearest to another word than the answer.` : "Every path ends nearest to its answer.",
+      ends.join(" ") || "Every path ends nearest to its answer.",
       restless.flips ? `Most changes of the nearest word: ${restless.name}, ${restless.flips}.` : "The nearest word never changes on the way.",
       "Select a picture to read its path.",
     ];

@@ -82,7 +82,8 @@ export class Tooltip {
         ...(journey.neighbors ? [note("known pictures that are most alike"), el("div", { class: "sp-tiles" }, ...neighborTiles(this.player, index, step, 26))] : []),
         ...this.#trust(index).map(note),
         note(`answer: “${classes[answer].name}” with ${Math.round(probability * 100)} %`),
-        ...(item.nearest === answer ? [] : [note(`this path ends at “${classes[item.nearest].name}”: it is one draw of several possible ones`)]),
+        ...(item.landed ? [] : [note("this path ends away from all words: it is one draw of what the picture may be called")]),
+        ...(!item.landed || item.nearest === answer ? [] : [note(`this path ends at “${classes[item.nearest].name}”: it is one draw of several possible ones`)]),
       ),
     ];
   }

@@ -140,6 +140,7 @@ class TrainState:
         name: of the aligner, as typed.
         epochs: at most; 0 leaves it to the number of pictures.
         seed: of everything random.
+        denoiser: what shall walk the paths, a name of DENOISERS.
         pending: what was asked for and is not finished; a rerun from elsewhere starts it again.
         new: whether that was asked just now, and not begun yet.
         stopped: a training that was stopped and can go on.
@@ -164,6 +165,7 @@ class TrainState:
     name: str = ""
     epochs: int = 0
     seed: int = 0
+    denoiser: str = "closed-form"
     pending: LoadRequest | TrainRequest | None = None
     new: bool = False
     stopped: TrainRequest | None = None

@@ -17,7 +17,7 @@ const near = (value, wanted) => assert.ok(Math.abs(value - wanted) < 1e-5, `${va
 const styled = (name) => ({ name, color: "#336699", symbol: "circle" });
 /** @param {string} name @param {number} commitment @returns {Item} */
 const item = (name, commitment) => ({
-  name, thumbnail: "", answer: 0, nearest: 0, top: [[0, 0.75], [1, 0.25]], commitment, flips: 0, margin: 0.1, sentences: [], hint: "",
+  name, thumbnail: "", answer: 0, nearest: 0, landed: true, top: [[0, 0.75], [1, 0.25]], commitment, flips: 0, margin: 0.1, sentences: [], hint: "",
 });
 
 /** @type {Payload} two pictures, four states (as seen, at the category, noised, at the word), two words, one category, a flat map */

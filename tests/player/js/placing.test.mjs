@@ -25,6 +25,12 @@ test("a picture gathers at the nearest mark, within two radii of its end", () =>
   assert.deepEqual(of.map((at) => at?.mark ?? null), [0, 1, 0, null, null]);
 });
 
+test("with goals a picture gathers at its own mark or at none, however near another one is", () => {
+  const marks = [spot(100, 100), spot(130, 100)];
+  const { of } = gatherAt([spot(101, 100), spot(112, 100), spot(99, 100), spot(400, 100)], [1, 1, 1, 1], marks, { ...room, goals: [0, 1, -1, 0] });
+  assert.deepEqual(of.map((at) => at?.mark ?? null), [0, 1, null, null]);
+});
+
 test("around its star the surest picture is the first, and of equals the one that is listed first", () => {
   const ends = Array.from({ length: 5 }, () => spot(100, 100));
   const { of } = gatherAt(ends, [0.2, 0.9, 0.5, 0.9, 0.1], [spot(100, 100)], room);

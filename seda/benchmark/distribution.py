@@ -1,0 +1,267 @@
+"""Whether pictures that are mapped to texts are distributed as texts are: the learned SeDA beside maps of the same pairs.
+
+A map by squared error gives means: each may be right and none of them looks like a text. Measured on pictures whose texts no
+method has seen: how far all ends are from all real texts, how much of these they cover, and how often the right text is nearest,
+for one end and for the mean of 16. Along SeDA's own path: what each step adds, and what is left without each of its parts.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from seda.aligner import Aligner
+from seda.baselines.text_maps import (
+    FlowFromPicture,
+    OneStep,
+    TextMap,
+    fit_contrastive,
+    fit_flow,
+    fit_mixture_density,
+    fit_ridge,
+    fit_squared,
+)
+from seda.config import SamplingConfig, TrainingConfig
+from seda.diffusion.sampling import DenoisingPath
+from seda.evaluation.alignment import recall_at_k, unbiased_mmd
+from seda.evaluation.distribution import class_wise_mmd2, distribution_figures
+from seda.models.mixture_denoiser import Mixture
+from seda.stages.stage import Prepared
+from seda.training.denoisers import PairSource
+
+ENDS = 16  # of each picture, that are averaged
+OURS = "seda"
+
+
+@dataclass(frozen=True, eq=False)
+class TextTask:
+    """Pictures and the texts that they have, none of which any method has seen.
+
+    Attributes:
+        name: for tables.
+        image_features: float32 [n, D], as the encoder gives them.
+        texts: the list that is chosen from [k, d], as the encoder gives it.
+        labels: the right text of each picture [n].
+        real: text features [n, d] as each picture's may be: those of its own text, or a random phrasing of its class.
+        classes: the class of each picture [n], for distances within classes; None where each text is a class of its own.
+    """
+
+    name: str
+    image_features: Tensor
+    texts: Tensor
+    labels: np.ndarray
+    real: Tensor
+    classes: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What of SeDA is left out or changed; nothing by default.
+
+    Attributes:
+        denoiser: see DENOISERS.
+        bank: "own" list of texts, "empty", or "others": as many texts that belong to no picture.
+        stage_1: whether stage 2 begins where stage 1 ends, or at the picture itself.
+        condition: whether the denoisers see the picture.
+        steps: a stage.
+    """
+
+    denoiser: str = "learned"
+    bank: str = "own"
+    stage_1: bool = True
+    condition: bool = True
+    steps: int = SamplingConfig.num_inference_steps
+
+    @property
+    def sampling(self) -> SamplingConfig:
+        """How it is walked: as the distribution is, without guidance."""
+        return SamplingConfig(
+            num_inference_steps=self.steps, guidance=1.0 if self.condition else 0.0, denoiser=self.denoiser
+        )
+
+
+CONTROLS: Mapping[str, Parts] = {
+    "bank emptied": Parts(bank="empty"),
+    "bank of other texts": Parts(bank="others"),
+    "condition dropped": Parts(condition=False),
+    "stage 1 skipped": Parts(stage_1=False),
+    "one step": Parts(steps=1),
+    "gaussian": Parts("gaussian"),
+    "closed form": Parts("closed-form"),
+}
+
+
+@torch.inference_mode()
+def walk(
+    aligner: Aligner, task: TextTask, parts: Parts, seed: int, others: Tensor
+) -> tuple[DenoisingPath, DenoisingPath, Prepared]:
+    """Both stages' runs, and what stage 2 was prepared with.
+
+    Args:
+        others: texts [m, d], as the encoder gives them, that belong to no picture of the task.
+    """
+    sampling = SamplingConfig.from_dict({**parts.sampling.to_dict(), "seed": seed})
+    visual, condition = aligner.image_scaler(task.image_features), aligner.condition_scaler(task.image_features)
+    texts, seeds = aligner.text_scaler(task.texts), range(len(task.image_features))
+    learner, translator, guidance = aligner.learner, aligner.translator, sampling.guidance or 0.0
+    listed = {"own": texts, "empty": texts[:0], "others": aligner.text_scaler(others[: len(texts)])}[parts.bank]
+    prepared: Prepared
+    if parts.denoiser == "closed-form":
+        categories = learner.belief(condition, aligner.class_centers)
+        prepared = learner.candidates(condition, visual, aligner.class_centers, texts, guidance, log_prior=categories)
+        first = learner.run(prepared, sampling, seeds)
+        semantic = first.states[:, -1]
+        belief = translator.prior(
+            translator.condition(condition, semantic), texts, translator.belief(condition, categories, texts)
+        )
+        prepared = translator.candidates(condition, semantic, texts, guidance, log_prior=belief.log_softmax(-1))
+        return first, translator.run(prepared, sampling, seeds), prepared
+    prepared = learner.prepare_learned(
+        parts.denoiser, condition, visual, aligner.class_centers, listed, guidance,
+        belief=learner.center_posterior(condition),
+    )  # fmt: skip
+    first = learner.run(prepared, sampling, seeds)
+    semantic = first.states[:, -1] if parts.stage_1 else visual
+    given = translator.condition(condition, semantic)
+    prepared = translator.prepare_learned(parts.denoiser, given, semantic, listed, listed, guidance)
+    return first, translator.run(prepared, sampling, seeds), prepared
+
+
+def task_figures(aligner: Aligner, task: TextTask, ends: list[Tensor]) -> dict[str, float]:
+    """Figures of several ends [n, d] of each picture, in scaled units."""
+    real, texts = aligner.text_scaler(task.real).numpy(), aligner.text_scaler(task.texts).numpy()
+    places = np.arange(len(texts))
+    one, mean = ends[0].numpy(), torch.stack(ends).mean(0).numpy()
+
+    def recall(mapped: np.ndarray, k: int) -> float:
+        return recall_at_k(mapped, texts, task.labels, places, min(k, len(texts)))
+
+    figures = {
+        **distribution_figures(real, one).to_dict(),
+        "r1_one_end": float(np.mean([recall(end.numpy(), 1) for end in ends])),
+        "r10_one_end": recall(one, 10),
+        f"r1_mean_of_{ENDS}": recall(mean, 1),
+        f"r10_mean_of_{ENDS}": recall(mean, 10),
+    }
+    if task.classes is not None:
+        figures["class_wise_mmd2"] = class_wise_mmd2(real, task.classes, one, task.classes)
+    return figures
+
+
+def peers(
+    pairs: PairSource, aligner: Aligner, config: TrainingConfig
+) -> Iterator[tuple[str, Callable[[Tensor, int], Tensor]]]:
+    """Each peer's name, and its ends of image features [n, D]; trained when it is asked for."""
+    sizes, length = (aligner.config.image_dim, aligner.config.dim), aligner.config.feature_norm
+
+    def ends(fitted: TextMap, features: Tensor, seed: int) -> Tensor:
+        return fitted.ends(aligner.condition_scaler(features), seed)
+
+    squared, ridge = fit_squared(pairs, sizes, config), fit_ridge(pairs, config)
+    yield "one-step mlp", partial(ends, OneStep(squared))
+    yield "one-step mlp, to length", partial(ends, OneStep(squared, length))
+    yield "one-step mlp, contrastive", partial(ends, OneStep(fit_contrastive(pairs, sizes, config), length))
+    yield "ridge", partial(ends, OneStep(ridge))
+    yield "ridge, to length", partial(ends, OneStep(ridge, length))
+    yield "mixture density network", partial(ends, fit_mixture_density(pairs, sizes, config))
+    flow: FlowFromPicture = fit_flow(pairs, aligner.config.dim, config)
+    yield "flow matching", lambda features, seed: flow.walk(aligner.image_scaler(features), seed)
+
+
+def measure(
+    aligner: Aligner,
+    pairs: PairSource,
+    tasks: list[TextTask],
+    others: Tensor,
+    config: TrainingConfig,
+    on_row: Callable[[dict[str, Any]], object] | None = None,
+) -> list[dict[str, Any]]:
+    """A row for each task and method: SeDA, its controls, and the peers, with one seed.
+
+    Args:
+        aligner: with learned denoisers, trained on the pairs.
+        pairs: that the peers are trained on too.
+        others: see `walk`.
+        config: that of the denoisers.
+        on_row: told each row as soon as it is there.
+    """
+    rows: list[dict[str, Any]] = []
+
+    def add(task: TextTask, method: str, ends: list[Tensor], seconds: float) -> None:
+        row = {"data": task.name, "method": method, "seed": config.seed, "pictures": len(task.labels), "texts": len(task.texts),
+               **task_figures(aligner, task, ends), "ends_per_second": len(ends) * len(task.labels) / max(seconds, 1e-9)}  # fmt: skip
+        rows.append(row)
+        if on_row is not None:
+            on_row(row)
+
+    for task in tasks:
+        for method, parts in {OURS: Parts(), **{f"{OURS}, {name}": one for name, one in CONTROLS.items()}}.items():
+            started = time.perf_counter()
+            ends = [walk(aligner, task, parts, seed, others)[1].states[:, -1] for seed in range(ENDS)]
+            add(task, method, ends, time.perf_counter() - started)
+        own = aligner.text_scaler(task.real)
+        order = torch.randperm(len(own), generator=torch.Generator().manual_seed(config.seed))
+        add(task, "other real texts", [own[order]], 1.0)
+    for method, ends_of in peers(pairs, aligner, config):
+        for task in tasks:
+            started = time.perf_counter()
+            add(
+                task,
+                method,
+                [ends_of(task.image_features, seed) for seed in range(ENDS)],
+                time.perf_counter() - started,
+            )
+    return rows
+
+
+@torch.inference_mode()
+def along_the_path(aligner: Aligner, task: TextTask, others: Tensor, seed: int = 0) -> dict[str, Any]:
+    """What each step of SeDA's own path adds, state by state.
+
+    Returns:
+        lists over the states of both stages, of stage 2 alone where texts are concerned:
+        "length" of the states; "mmd2" between states and real texts; "accuracy" of the text nearest to the x_0 estimate and
+        "state_accuracy" of that nearest to the state; "entropy" in bits of the denoiser's weights over texts given the state
+        (Handke et al. 2025, arXiv:2506.10433: when is it decided), and its "rate" a step; "free", the weight of none of them.
+    """
+    first, second, prepared = walk(aligner, task, Parts(), seed, others)
+    texts, real = aligner.text_scaler(task.texts), aligner.text_scaler(task.real).numpy()
+    normalize, labels = torch.nn.functional.normalize, torch.from_numpy(task.labels)
+
+    def right(features: Tensor) -> float:
+        return float(((normalize(features, dim=1) @ normalize(texts, dim=1).T).argmax(1) == labels).float().mean())
+
+    translator, learned = aligner.translator, aligner.translator.learned
+    assert learned is not None and isinstance(prepared, Mixture)
+    walked = translator.path.walk(Parts().sampling)
+    levels = translator.alphas_cumprod[walked.timesteps]
+    shares = translator.path.shares(levels, walked.source_shares)
+    entropy, free = [], []
+    for index in range(len(walked.timesteps)):
+        at = slice(index, index + 1)
+        time_at = learned.embed_time(walked.timesteps[at])
+        _, log_weights, _ = learned.estimate(
+            second.states[:, index], time_at, type(shares)(*(part[at] for part in shares)), prepared
+        )
+        entropy.append(float(-(log_weights.exp() * log_weights).sum(1).mean() / np.log(2)))
+        free.append(float(log_weights[:, 0].exp().mean()))
+    count = second.states.shape[1]
+    return {
+        "task": task.name,
+        "length": [float(first.states[:, k].norm(dim=1).mean()) for k in range(first.states.shape[1])]
+        + [float(second.states[:, k].norm(dim=1).mean()) for k in range(count)],
+        "hand_over": first.states.shape[1] - 1,
+        "mmd2": [unbiased_mmd(second.states[:, k].numpy(), real) for k in range(count)],
+        "accuracy": [right(second.x_0[:, k]) for k in range(count)],
+        "state_accuracy": [right(second.states[:, k]) for k in range(count)],
+        "entropy": entropy,
+        "rate": np.diff(entropy, append=entropy[-1]).tolist(),
+        "free": free,
+    }
