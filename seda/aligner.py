@@ -32,7 +32,6 @@ from seda.journeys.settings import TraceSettings
 from seda.journeys.trajectory import Trajectory
 from seda.models.scaler import FeatureScaler
 from seda.stages import SemanticLearner, SemanticTranslator
-from seda.stages.stage import Prepared
 from seda.storage import ArrayInfo, fingerprint, read_arrays, write_arrays
 
 WEIGHTS_FILE = "aligner.safetensors"
@@ -148,30 +147,14 @@ class Aligner(nn.Module):
             categories = learner.belief(condition, centers)
             belief, fit = translator.belief(condition, categories, texts), translator.fit(condition, categories, texts)
             if not answer_only or float(translator.prior.residual_share) > 0:
-                prepared: Prepared
-                if denoiser == "closed-form":
-                    prepared = learner.candidates(condition, visual, centers, texts, guidance, log_prior=categories)
-                else:
-                    prepared = learner.prepare_learned(
-                        denoiser,
-                        condition,
-                        visual,
-                        centers,
-                        texts,
-                        guidance,
-                        belief=learner.center_posterior(condition),
-                    )
+                prepared = learner.prepared(denoiser, condition, visual, centers, texts, guidance, categories)
                 first = learner.run(prepared, sampling, item_seeds, on_step)
         semantic = first.states[:, -1]
         second = standing(semantic)
         # the answer: the translator's belief without guidance, calibrated on validation data
         answer = translator.prior(translator.condition(condition, semantic), texts, belief).log_softmax(-1)
         if not answer_only:
-            if denoiser == "closed-form":
-                prepared = translator.candidates(condition, semantic, texts, guidance, log_prior=answer)
-            else:
-                given = translator.condition(condition, semantic)
-                prepared = translator.prepare_learned(denoiser, given, semantic, texts, texts, guidance)
+            prepared = translator.prepared(denoiser, condition, semantic, texts, guidance, answer)
             second = translator.run(prepared, sampling, item_seeds, on_step)
         return Alignment(visual, first, second, answer.exp(), texts, categories, fit)
 

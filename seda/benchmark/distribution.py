@@ -112,25 +112,15 @@ def walk(
     texts, seeds = aligner.text_scaler(task.texts), range(len(task.image_features))
     learner, translator, guidance = aligner.learner, aligner.translator, sampling.guidance or 0.0
     listed = {"own": texts, "empty": texts[:0], "others": aligner.text_scaler(others[: len(texts)])}[parts.bank]
-    prepared: Prepared
-    if parts.denoiser == "closed-form":
-        categories = learner.belief(condition, aligner.class_centers)
-        prepared = learner.candidates(condition, visual, aligner.class_centers, texts, guidance, log_prior=categories)
-        first = learner.run(prepared, sampling, seeds)
-        semantic = first.states[:, -1]
-        belief = translator.prior(
-            translator.condition(condition, semantic), texts, translator.belief(condition, categories, texts)
-        )
-        prepared = translator.candidates(condition, semantic, texts, guidance, log_prior=belief.log_softmax(-1))
-        return first, translator.run(prepared, sampling, seeds), prepared
-    prepared = learner.prepare_learned(
-        parts.denoiser, condition, visual, aligner.class_centers, listed, guidance,
-        belief=learner.center_posterior(condition),
+    categories = learner.belief(condition, aligner.class_centers)
+    prepared = learner.prepared(
+        parts.denoiser, condition, visual, aligner.class_centers, listed, guidance, categories
     )  # fmt: skip
     first = learner.run(prepared, sampling, seeds)
     semantic = first.states[:, -1] if parts.stage_1 else visual
     given = translator.condition(condition, semantic)
-    prepared = translator.prepare_learned(parts.denoiser, given, semantic, listed, listed, guidance)
+    answer = translator.prior(given, texts, translator.belief(condition, categories, texts)).log_softmax(-1)
+    prepared = translator.prepared(parts.denoiser, condition, semantic, listed, guidance, answer)
     return first, translator.run(prepared, sampling, seeds), prepared
 
 

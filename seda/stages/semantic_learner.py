@@ -7,7 +7,7 @@ from torch import Tensor
 from seda.config import ModelConfig
 from seda.models.center_posterior import CenterPosterior
 from seda.models.denoiser import Candidates
-from seda.stages.stage import Stage
+from seda.stages.stage import Prepared, Stage
 
 
 class SemanticLearner(Stage):
@@ -50,3 +50,19 @@ class SemanticLearner(Stage):
         if belief is None and log_prior is None:
             belief = self.center_posterior(condition)
         return self.prepare(condition, centers, bank, visual, guidance, belief, log_prior)
+
+    def prepared(
+        self,
+        denoiser: str,
+        condition: Tensor,
+        visual: Tensor,
+        centers: Tensor,
+        bank: Tensor,
+        guidance: float,
+        log_prior: Tensor,
+    ) -> Prepared:
+        """Prepare a run of any denoiser; arguments as for `candidates`, whose log_prior the learned ones do not look at."""
+        if denoiser == "closed-form":
+            return self.candidates(condition, visual, centers, bank, guidance, log_prior=log_prior)
+        belief = self.center_posterior(condition)
+        return self.prepare_learned(denoiser, condition, visual, centers, bank, guidance, belief=belief)

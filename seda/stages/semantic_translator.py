@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from seda.config import ModelConfig
 from seda.models.denoiser import Candidates
 from seda.models.word_posterior import WordPosterior
-from seda.stages.stage import Stage
+from seda.stages.stage import Prepared, Stage
 
 # Before training; chosen here: phrasings of one class keep together, similar classes stay apart. The names of single images lie
 # further from their classes' names, and belong to several a little
@@ -98,3 +98,18 @@ class SemanticTranslator(Stage):
         """
         condition = self.condition(visual_condition, semantic)
         return self.prepare(condition, class_texts, class_texts, semantic, guidance, belief, log_prior)
+
+    def prepared(
+        self,
+        denoiser: str,
+        visual_condition: Tensor,
+        semantic: Tensor,
+        class_texts: Tensor,
+        guidance: float,
+        log_prior: Tensor,
+    ) -> Prepared:
+        """Prepare a run of any denoiser; arguments as for `candidates`, whose log_prior the learned ones do not look at."""
+        if denoiser == "closed-form":
+            return self.candidates(visual_condition, semantic, class_texts, guidance, log_prior=log_prior)
+        condition = self.condition(visual_condition, semantic)
+        return self.prepare_learned(denoiser, condition, semantic, class_texts, class_texts, guidance)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from seda.aligner import load_aligner
-from seda.config import SamplingConfig
+from seda.config import ModelConfig, SamplingConfig
 from seda.encoders import load_encoder
 from seda.errors import ClassTextError, ConfigError, FileFormatError, FingerprintError, ProjectionError, Stopped
 from seda.images import read_images
@@ -167,7 +167,7 @@ def test_the_largest_seed_is_followed_by_the_smallest(workbench, images):
 
 
 def test_how_a_journey_was_drawn(journey):
-    assert sampling_of(journey) == SAMPLING
+    assert sampling_of(journey) == SAMPLING.settled(ModelConfig())
     with pytest.raises(ConfigError, match="does not say how it was drawn"):
         sampling_of(settings(journey, sampling=None))
     told = {"aligner": "tiny", "later": [1], "sampling": {"strength": 1}}
