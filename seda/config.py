@@ -323,8 +323,8 @@ class TrainingConfig(Config):
         denoiser_steps: batches that the learned denoisers are trained on after that.
         condition_dropout: share of items whose condition is left out there, so that guidance has something to go away from.
         center_spread: how far from its center towards another item of its category stage 1's target lies, as a share.
-        listed_share: share of items whose text is among the bank that PFIN reads, at most; the others learn where to end when
-            no word of the list is theirs.
+        listed_share: share of items whose text is on the list that they learn with; the others learn where to end when no word
+            of a list is theirs.
         anchor_weight: of the cross-entropy of the weights of centers and texts.
         average_decay: of the moving average of weights.
     """
@@ -346,7 +346,7 @@ class TrainingConfig(Config):
     denoiser_steps: int = 3000
     condition_dropout: float = 0.15
     center_spread: float = 0.5
-    listed_share: float = 0.9
+    listed_share: float = 0.95
     anchor_weight: float = 0.3
     average_decay: float = 0.995
 

@@ -62,13 +62,20 @@ class FeatureInteraction(nn.Module):
         """Shifts, scales and gates [m, 6 width] of m embedded timesteps [m, width]."""
         return self.modulation(nn.functional.silu(time))
 
-    def forward(self, state: Tensor, modulation: Tensor, tokens: InteractionTokens) -> Tensor:
-        """One interaction: state [n, width], under `modulate`'s result [n or 1, 6 width], to the new state [n, width]."""
+    def forward(
+        self, state: Tensor, modulation: Tensor, tokens: InteractionTokens, visible: Tensor | None = None
+    ) -> Tensor:
+        """One interaction: state [n, width], under `modulate`'s result [n or 1, 6 width], to the new state [n, width].
+
+        Where each item has a list of its own in training, bool [n, b] says which texts of the bank are visible to it.
+        """
         shift_a, scale_a, gate_a, shift_m, scale_m, gate_m = modulation.chunk(6, dim=1)
 
         modulated = self.norm(state) * (1 + scale_a) + shift_a
         query = self.query(modulated).view(len(state), self.heads, self.head_width) / self.head_width**0.5  # [n, h, w]
         to_bank = torch.einsum("nhw,hwb->nhb", query, tokens.bank_keys)
+        if visible is not None:
+            to_bank = to_bank.masked_fill(~visible[:, None], -torch.inf)
         to_condition = (query * tokens.condition_keys).sum(-1, keepdim=True)  # [n, h, 1]
         attention = torch.cat([to_condition, to_bank], dim=-1).softmax(-1)  # [n, h, 1 + b]
         read = attention[..., :1] * tokens.condition_values

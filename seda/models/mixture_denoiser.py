@@ -16,6 +16,7 @@ from seda.models.interaction import FeatureInteraction, InteractionTokens
 from seda.models.one_step import Estimated, posterior_mean
 from seda.models.timestep import TimestepEncoder
 
+HIDDEN = -1e4  # a log probability of nothing that stays finite
 LIKENESS = 12.0  # of the one-step estimate to anchors, where training begins; chosen here, it is learned
 
 
@@ -30,6 +31,8 @@ class Mixture:
         keys: of the anchors [k, d].
         embedded: condition [r, width].
         tokens: per block, keys and values of condition and text bank.
+        among: bool [r, k], the anchors that each row may be near; None for all.
+        visible: bool [r, b], the texts of the bank that each row sees; None for all.
     """
 
     estimated: Estimated
@@ -38,6 +41,8 @@ class Mixture:
     keys: Tensor
     embedded: Tensor
     tokens: tuple[InteractionTokens, ...]
+    among: Tensor | None = None
+    visible: Tensor | None = None
 
 
 class MixtureDenoiser(nn.Module):
@@ -46,10 +51,12 @@ class MixtureDenoiser(nn.Module):
     A target is near one of the anchors (category centers in stage 1, the texts of the bank in stage 2), or none of them is
     its own and it lies free around a one-step estimate. With component i = N(mean_i, variance_i) and 0 the free one,
 
-        x_0 = sum_i w_i E[target | x_t, i] + deviation * residual,    w = softmax( logits(x_t, t, v, anchors) + e_t log p(x_t | i) )
+        x_0 = sum_i w_i E[target | x_t, i] + deviation * residual,    log w_i = log p_i(x_t, t, v) + e_t log p(x_t | i) + constant
+        p_0 = 1 - q,    p_i = q softmax_i( scores ),    q = sigmoid( gate ): whether any of the anchors is the target's own
 
-    The logits and the residual come from PFIN's blocks, in which the state attends to condition and bank; the weight e_t of
-    the exact likelihood is learned with the timestep and begins at 1. The residual is in units of the mixture's own
+    The scores, the gate and the residual come from PFIN's blocks, in which the state attends to condition and bank; q knows how
+    well the best anchors score, and not how many they are. The weight e_t of the exact likelihood is learned with the timestep
+    and begins at 1. The residual is in units of the mixture's own
     deviation and begins at zero. All of it is trained by the loss of denoising (and the anchors' cross-entropy), on pairs.
     Of stage 1 the classifier's belief is an input; in stage 2 no probability of a word is given. A fitted one ends near words of the list where one of them fits, and away from
     all of them where none does.
@@ -82,7 +89,8 @@ class MixtureDenoiser(nn.Module):
         self.query_out = nn.Linear(width, dim)
         self.condition_query = nn.Linear(condition_dim + dim, dim)
         self.key_in = nn.Linear(dim, dim)
-        self.free_out = nn.Linear(width, 1)
+        self.gate_out = nn.Linear(width, 1)
+        self.fit_scale = nn.Parameter(torch.full((), 0.1))
         self.evidence = nn.Linear(width, 1)
         self.log_likeness = nn.Parameter(torch.tensor(math.log(LIKENESS)))
         self.belief_gate = nn.Parameter(torch.ones(()))
@@ -101,6 +109,8 @@ class MixtureDenoiser(nn.Module):
         bank: Tensor,
         dropped: Tensor | None = None,
         belief: Tensor | None = None,
+        among: Tensor | None = None,
+        visible: Tensor | None = None,
     ) -> Mixture:
         """Everything about a run that is the same at each of its steps.
 
@@ -111,6 +121,8 @@ class MixtureDenoiser(nn.Module):
             bank: features of all candidate class texts [b, d], for PFIN.
             dropped: bool [n], rows whose condition is left out, in training.
             belief: log p(anchor | condition) [n, k] that is known of the anchors; a learned share of it counts.
+            among: bool [n, k], anchors that each item may be near, in training; all where None.
+            visible: bool [n, b], texts of the bank that each item sees, in training; all where None.
         """
         mean = estimated.mean[: len(condition)]
         given = torch.cat([condition, mean / self.feature_norm * mean.shape[1] ** 0.5], dim=1)
@@ -134,7 +146,7 @@ class MixtureDenoiser(nn.Module):
             logits = logits + told
         texts = self.bank_in(bank if self.reads_bank else bank[:0])
         tokens = tuple(block.tokens(embedded, texts) for block in self._interactions())
-        return Mixture(estimated, self.anchor_scale * anchors, logits, keys, embedded, tokens)
+        return Mixture(estimated, self.anchor_scale * anchors, logits, keys, embedded, tokens, among, visible)
 
     def embed_time(self, timesteps: Tensor) -> tuple[Tensor, ...]:
         """What m timesteps [m] do to each block, [m, 6 width] each, and last the likelihood's weight e_t [m, 1]."""
@@ -156,6 +168,20 @@ class MixtureDenoiser(nn.Module):
         x_0, log_weights, _ = self.estimate(x_t, time, shares, run)
         return Denoised(run.estimated.guided(x_0), log_weights[: len(x_t), 1:])
 
+    def _log_prior(self, hidden: Tensor, run: Mixture) -> Tensor:
+        """Log p_0 and log p_i [r, 1 + k] of rows' hidden states [r, width]."""
+        scores = run.prior_logits + self.query_out(hidden) @ run.keys.T
+        if not scores.shape[1]:  # an empty list
+            return scores.new_zeros(len(scores), 1)
+        count = torch.full_like(scores[:, :1], scores.shape[1])
+        if run.among is not None:
+            scores = scores.masked_fill(~run.among, HIDDEN)
+            count = run.among.sum(1, keepdim=True).to(scores)
+        total = scores.logsumexp(1, keepdim=True)
+        gate = self.gate_out(hidden) + self.fit_scale * (total - count.clamp_min(1).log())
+        gate = gate.masked_fill(count == 0, HIDDEN)
+        return torch.cat([-nn.functional.softplus(gate), scores - total - nn.functional.softplus(-gate)], dim=1)
+
     def estimate(
         self, x_t: Tensor, time: tuple[Tensor, ...], shares: PathShares, run: Mixture
     ) -> tuple[Tensor, Tensor, Tensor]:
@@ -167,7 +193,7 @@ class MixtureDenoiser(nn.Module):
         typical = (a.square() * self.prior_variance + noise).sqrt()
         hidden = self.state_in(state / typical) + run.embedded
         for block, modulation, tokens in zip(self._interactions(), modulations, run.tokens, strict=True):
-            hidden = block(hidden, modulation, tokens)
+            hidden = block(hidden, modulation, tokens, run.visible)
         hidden = self.norm(hidden)
 
         free_total = a.square() * estimated.variance + noise  # [r, 1]
@@ -179,14 +205,8 @@ class MixtureDenoiser(nn.Module):
             2 * free_total
         )
         free = free - state.shape[1] / 2 * (free_total / anchor_total).log()
-        logits = torch.cat(
-            [
-                self.free_out(hidden) + evidence * free,
-                run.prior_logits + self.query_out(hidden) @ run.keys.T + evidence * near,
-            ],
-            dim=1,
-        )
-        log_weights = logits.log_softmax(1)
+        log_prior = self._log_prior(hidden, run)
+        log_weights = (log_prior + evidence * torch.cat([free, near], dim=1)).log_softmax(1)
         weights = log_weights.exp()
         alone, anchored = weights[:, :1], weights[:, 1:]
         taken = self.anchor_variance * a / anchor_total

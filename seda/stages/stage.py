@@ -42,6 +42,8 @@ class Stage(AnchorDenoiser):
         guidance: float = 1.0,
         dropped: Tensor | None = None,
         belief: Tensor | None = None,
+        among: Tensor | None = None,
+        visible: Tensor | None = None,
     ) -> Estimated | Mixture:
         """Prepare a run of the denoiser "gaussian" or "learned"; see `GaussianDenoiser.prepare` and `MixtureDenoiser.prepare`."""
         assert self.gaussian is not None, "SamplingConfig.settled refuses what an aligner lacks."
@@ -49,7 +51,7 @@ class Stage(AnchorDenoiser):
         if denoiser == "gaussian":
             return estimated
         assert self.learned is not None
-        return self.learned.prepare(estimated, condition, anchors, bank, dropped, belief)
+        return self.learned.prepare(estimated, condition, anchors, bank, dropped, belief, among, visible)
 
     def run(
         self,

@@ -45,7 +45,8 @@ class Pairs(NamedTuple):
         mate: scaled visual features of another item of the category [n, d].
         text: scaled text features [n, d].
         bank: scaled features of candidate texts [b, d].
-        listed: index into the bank of each item's text [n], -1 where it is not among them.
+        own: index into the bank of each item's text, or of the one that stands for it [n].
+        visible: bool [n, b], the list of each item; its own text need not be on it.
     """
 
     visual: Tensor
@@ -55,7 +56,13 @@ class Pairs(NamedTuple):
     mate: Tensor
     text: Tensor
     bank: Tensor
-    listed: Tensor
+    own: Tensor
+    visible: Tensor
+
+    @property
+    def listed(self) -> Tensor:
+        """Index into the bank of each item's text [n], -1 where it is not on the item's list."""
+        return torch.where(self.visible.gather(1, self.own[:, None])[:, 0], self.own, -1)
 
 
 class PairSource(Protocol):
@@ -83,6 +90,8 @@ class _Task(NamedTuple):
     target: Tensor
     anchor: Tensor
     belief: Tensor | None = None
+    among: Tensor | None = None
+    visible: Tensor | None = None
 
 
 def train_denoisers(
@@ -242,7 +251,15 @@ class _Trainer:
             target = self._around(own, pairs.mate)
             tasks.append(
                 _Task(
-                    aligner.learner, condition, pairs.visual, centers, pairs.bank, target, pairs.category, pairs.belief
+                    aligner.learner,
+                    condition,
+                    pairs.visual,
+                    centers,
+                    pairs.bank,
+                    target,
+                    pairs.category,
+                    pairs.belief,
+                    visible=pairs.visible,
                 )
             )
             # stage 2 must not trust stage 1 blindly: some of its ends are of another category
@@ -251,7 +268,12 @@ class _Trainer:
             elsewhere = centers[other] + (target - own)
             semantic = torch.where(swap[:, None], self._to_length(elsewhere), target)
         given = aligner.translator.condition(condition, semantic)
-        tasks.append(_Task(aligner.translator, given, semantic, pairs.bank, pairs.bank, pairs.text, pairs.listed))
+        tasks.append(
+            _Task(
+                aligner.translator, given, semantic, pairs.bank, pairs.bank, pairs.text, pairs.listed,
+                among=pairs.visible, visible=pairs.visible,
+            )
+        )  # fmt: skip
         return tasks
 
     def _around(self, centers: Tensor, mates: Tensor) -> Tensor:
@@ -305,7 +327,9 @@ class _Trainer:
             dropped = torch.rand(count, generator=generator) < self.config.condition_dropout
             with torch.no_grad():
                 estimated = gaussian.eval().prepare(task.condition, task.source, 1.0, dropped)
-            run = module.prepare(estimated, task.condition, task.anchors, task.bank, dropped, task.belief)
+            run = module.prepare(
+                estimated, task.condition, task.anchors, task.bank, dropped, task.belief, task.among, task.visible
+            )
             drawn = stage.path.draw(
                 task.target, task.source, stage.alphas_cumprod, generator, warm_start_share=self.config.warm_start_share,
                 exact_share=EXACT_SHARE,

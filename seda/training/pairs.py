@@ -11,27 +11,18 @@ from seda.aligner import Aligner
 from seda.storage import fingerprint
 from seda.training.denoisers import Pairs
 
+LEAST = 2  # texts of a list
 
-def listed_bank(
-    texts: Tensor, share: float, generator: torch.Generator, *, candidates: Tensor | None = None
-) -> tuple[Tensor, Tensor]:
-    """A random list of texts that PFIN may read [b, d], and where in it each item's own text [n, d] is, -1 for nowhere.
 
-    Half of the lists hold the share of all texts, the others fewer, down to none: a user's list may be short.
+def drawn_lists(own: Tensor, count: int, share: float, generator: torch.Generator) -> Tensor:
+    """A random list of texts for each item: bool [n, count], which of the texts are on it.
 
-    Args:
-        share: of the distinct texts, at most.
-        candidates: further texts for the list [e, d].
+    Lists are of all lengths: in the mean from LEAST texts to all of them, each order of magnitude as often as any other, as a
+    user's list may be short or long. Whatever its length, an item's own text [n] is on it with the share.
     """
-    distinct, own = torch.unique(texts, dim=0, return_inverse=True)
-    if torch.rand((), generator=generator) < 0.5:
-        share = share * float(torch.rand((), generator=generator) ** 0.25)
-    kept = torch.rand(len(distinct), generator=generator) < share
-    place = torch.where(kept, kept.cumsum(0) - 1, -1)
-    bank = distinct[kept]
-    if candidates is not None and len(candidates):
-        bank = torch.cat([bank, candidates])
-    return bank, place[own]
+    sizes = LEAST * (max(count, LEAST) / LEAST) ** torch.rand(len(own), 1, generator=generator)
+    visible = torch.rand(len(own), count, generator=generator) < sizes / max(count, 1)
+    return visible.scatter(1, own[:, None], torch.rand(len(own), 1, generator=generator) < share)
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,17 +71,14 @@ class LabelledPairs:
         }  # fmt: skip
         if self.own_texts is not None and torch.rand((), generator=generator) < 0.5:
             text = self.own_texts[index]
-            bank, listed = listed_bank(text, self.listed_share, generator)
-            return Pairs(**about, text=text, bank=bank, listed=listed)
-        # the list shows one phrasing of each of its classes; the text is any of its class
-        shown = torch.randint(phrasings, (classes,), generator=generator)
-        said = torch.randint(phrasings, (count,), generator=generator)
-        kept = torch.ones(classes, dtype=torch.bool)
-        if torch.rand((), generator=generator) < 0.5:
-            kept = torch.rand(classes, generator=generator) < self.listed_share
-        place = torch.where(kept, kept.cumsum(0) - 1, -1)
-        bank = self.phrases[torch.arange(classes), shown][kept]
-        return Pairs(**about, text=self.phrases[labels, said], bank=bank, listed=place[labels])
+            bank, own = torch.unique(text, dim=0, return_inverse=True)
+        else:
+            # the list shows one phrasing of each of its classes; the text is any of its class
+            shown = torch.randint(phrasings, (classes,), generator=generator)
+            said = torch.randint(phrasings, (count,), generator=generator)
+            bank, own, text = self.phrases[torch.arange(classes), shown], labels, self.phrases[labels, said]
+        visible = drawn_lists(own, len(bank), self.listed_share, generator)
+        return Pairs(**about, text=text, bank=bank, own=own, visible=visible)
 
     def identity(self) -> str:
         """Of all that is drawn from."""
@@ -161,7 +149,7 @@ class OpenPairs:
         drawn = self._around(category, generator)
         both = torch.cat([believed, category])
         texts = torch.cat([text, self._word(category, generator)])
-        bank, listed = listed_bank(texts, self.listed_share, generator)
+        bank, own = torch.unique(texts, dim=0, return_inverse=True)
         condition = torch.cat([self.condition[index], self.aligner.condition_scaler(drawn)])
         return Pairs(
             visual=torch.cat([self.visual[index], self.aligner.image_scaler(drawn)]),
@@ -171,7 +159,8 @@ class OpenPairs:
             mate=self.aligner.image_scaler(self._around(both, generator)),
             text=texts,
             bank=bank,
-            listed=listed,
+            own=own,
+            visible=drawn_lists(own, len(bank), self.listed_share, generator),
         )
 
     def _around(self, category: Tensor, generator: torch.Generator) -> Tensor:

@@ -72,9 +72,10 @@ def test_gaussian_walked_to_its_end_gives_its_gaussian():
 
 @pytest.mark.parametrize("path", PATHS)
 def test_an_untrained_mixture_is_the_posterior_of_a_mixture(path):
-    """With equal logits: anchors N(scale * anchor, .2), the free one N(mean, .7); by brute force over components."""
+    """With equal scores and an open gate: anchors N(scale * anchor, .2), the free one N(mean, .7); by brute force over components."""
     gaussian, mixture = made(replace(SIZES, path=path))
-    for layer in (mixture.query_out, mixture.condition_query, mixture.free_out):
+    mixture.fit_scale.zero_()
+    for layer in (mixture.query_out, mixture.condition_query, mixture.gate_out):
         layer.weight.zero_()
         layer.bias.zero_()
     mixture.log_likeness.fill_(-30.0)  # of weight 0
@@ -87,7 +88,8 @@ def test_an_untrained_mixture_is_the_posterior_of_a_mixture(path):
     variances = torch.tensor([0.7, *[0.2] * K])
     state = (x_t - 0.2 * source)[:, None]
     total = a**2 * variances + noise
-    log_p = -(state - a * means).square().sum(2) / (2 * total) - 3 * total.log()  # d / 2 = 3
+    prior = torch.tensor([0.5, *[0.5 / K] * K]).log()
+    log_p = prior - (state - a * means).square().sum(2) / (2 * total) - 3 * total.log()  # d / 2 = 3
     weights = log_p.softmax(1)
     posterior = means + (variances * a / total)[:, None] * (state - a * means)
     assert torch.allclose(found.x_0, (weights[..., None] * posterior).sum(1), atol=1e-4)
@@ -142,6 +144,41 @@ def test_the_order_of_the_list_does_not_matter_and_an_empty_one_leaves_the_free_
     assert torch.allclose(at(anchors), at(anchors.flip(0)), atol=1e-5)
     alone = at(anchors[:0])
     assert torch.allclose(alone, gaussian(x_t, (), shares, estimated).x_0, atol=1e-5)  # the residual begins at zero
+
+
+def test_an_item_sees_its_own_list_alone():
+    """In training each item has a list; what is not on it might as well not be there."""
+    gaussian, mixture = made()
+    torch.manual_seed(1)
+    for layer in (mixture.residual_out, mixture.gate_out, mixture.blocks[0].modulation):
+        torch.nn.init.normal_(layer.weight, std=0.3)
+    condition, source, x_t, texts = randn(N, C), randn(N, 6, seed=1), randn(N, 6, seed=2), randn(K, 6, seed=3)
+    shares, time = shares_at("conditional", 200, 0.1), mixture.embed_time(torch.tensor([200]))
+    visible = torch.tensor([[True, False, True], [False, True, False], [False, False, False], [True, True, True]])
+    estimated = gaussian.prepare(condition, source, 1.0)
+    run = mixture.prepare(estimated, condition, texts, texts, among=visible, visible=visible)
+    found = mixture(x_t, time, shares, run)
+    for row in range(N):
+        one = slice(row, row + 1)
+        own = texts[visible[row]]
+        alone = gaussian.prepare(condition[one], source[one], 1.0)
+        wanted = mixture(x_t[one], time, shares, mixture.prepare(alone, condition[one], own, own))
+        assert torch.allclose(found.x_0[one], wanted.x_0, atol=1e-4), row
+        assert torch.allclose(found.log_weights[row, visible[row]], wanted.log_weights[0], atol=1e-4)
+        assert (found.log_weights[row, ~visible[row]] < -1000).all()
+
+
+def test_whether_any_fits_does_not_depend_on_how_many_there_are():
+    gaussian, mixture = made()
+    condition, source, x_t, texts = randn(N, C), randn(N, 6, seed=1), torch.zeros(N, 6), randn(1, 6, seed=3)
+    shares, time = shares_at("conditional", 999, 0.0), mixture.embed_time(torch.tensor([999]))
+
+    def weight_of_all(count: int) -> torch.Tensor:
+        same = texts.expand(count, -1)
+        run = mixture.prepare(gaussian.prepare(condition, source, 1.0), condition, same, same[:0])
+        return mixture(x_t, time, shares, run).log_weights.exp().sum(1)
+
+    assert torch.allclose(weight_of_all(2), weight_of_all(200), atol=1e-4)
 
 
 def test_nothing_is_lost_to_rounding_at_either_end_of_a_path():

@@ -14,7 +14,7 @@ from seda.evaluation.distribution import class_wise_mmd2
 from seda.training.checkpoint import drop_checkpoints
 from seda.training.denoisers import train_denoisers
 from seda.training.fit import TrainingSet, fit_aligner
-from seda.training.pairs import LabelledPairs, listed_bank
+from seda.training.pairs import LabelledPairs, drawn_lists
 
 CLASSES, EACH, DIM, WIDTH = 3, 60, 6, 8
 SMALL = {
@@ -178,14 +178,11 @@ def test_pairs_keep_held_out_items_apart_and_mates_in_their_class(data, trained)
             assert all(
                 data.labels[a] == data.labels[b] == c for a, b, c in zip(items, mates, drawn.category, strict=True)
             )
-            listed = drawn.listed >= 0
-            # the place in the list is one of the class's names, and unlisted items have no name of their class there
+            # an item's place in the bank is a name of its class, whether its list shows it or not
             names = pairs.phrases[drawn.category]
             for row in range(16):
-                on_list = (drawn.bank[:, None] == names[row]).all(2).any(1)
-                assert bool(on_list.any()) == bool(listed[row])
-                if listed[row]:
-                    assert on_list[drawn.listed[row]]
+                assert (names[row] == drawn.bank[drawn.own[row]]).all(1).any()
+                assert int(drawn.listed[row]) == (int(drawn.own[row]) if drawn.visible[row, drawn.own[row]] else -1)
                 assert (drawn.text[row] == names[row]).all(1).any()
 
 
@@ -197,14 +194,14 @@ def test_items_with_texts_of_their_own_are_told_by_them_half_of_the_time(data, t
     assert 70 < sum(told) < 130
 
 
-def test_a_random_list_says_where_each_text_is():
-    texts = torch.randn(8, 4, generator=torch.Generator().manual_seed(0))[torch.tensor([0, 1, 1, 2, 3, 4, 5, 6, 7, 0])]
-    generator = torch.Generator().manual_seed(1)
-    counts = []
-    for _ in range(100):
-        bank, place = listed_bank(texts, 0.8, generator)
-        assert len(torch.unique(bank, dim=0)) == len(bank)
-        for text, at in zip(texts, place.tolist(), strict=True):
-            assert torch.equal(bank[at], text) if at >= 0 else not (bank == text).all(1).any()
-        counts.append(len(bank) / 8)
-    assert 0.55 < sum(counts) / 100 < 0.8 and min(counts) < 0.5
+def test_lists_are_of_all_lengths_and_hold_the_own_text_with_its_share():
+    own = torch.arange(50).repeat(40)
+    visible = drawn_lists(own, 50, 0.8, torch.Generator().manual_seed(0))
+    listed = visible.gather(1, own[:, None])[:, 0]
+    assert 0.76 < float(listed.float().mean()) < 0.84
+    others = visible.scatter(1, own[:, None], False).sum(1)
+    assert others.min() == 0 and others.max() > 40
+    assert 0.3 < float((others < 7).float().mean()) < 0.6  # log-uniform from 2 to 50: half are below 10
+    short, long = listed[others < 5].float().mean(), listed[others > 25].float().mean()
+    assert abs(float(short - long)) < 0.08  # the length says nothing of whether the own text is there
+    assert drawn_lists(torch.zeros(3, dtype=torch.int64), 1, 1.0, torch.Generator()).all()
