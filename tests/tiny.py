@@ -39,7 +39,7 @@ def image_folder(folder: Path, per_class: int = PER_CLASS) -> Path:
 
 
 @cache
-def _trained():
+def _trained(denoiser: str = "closed-form"):
     import torch
 
     from seda.config import ModelConfig, TrainingConfig
@@ -50,14 +50,17 @@ def _trained():
     labels = torch.arange(len(CLASSES)).repeat_interleave(PER_CLASS)
     images = [picture(label, seed) for label in range(len(CLASSES)) for seed in range(PER_CLASS)]
     features, texts = encoder.encode_images(images), encoder.encode_texts(CLASSES)
-    config = TrainingConfig(max_epochs=6, batch_size=16)
-    model = ModelConfig(dim=encoder.text_dim, image_dim=encoder.image_dim, width=32, blocks=1, prior_width=64)
+    config = TrainingConfig(max_epochs=6, batch_size=16, denoiser=denoiser, one_step_steps=20, denoiser_steps=40)
+    model = ModelConfig(
+        dim=encoder.text_dim, image_dim=encoder.image_dim, width=32, blocks=1, prior_width=64, denoiser=denoiser,
+        one_step_width=32, denoiser_width=32, denoiser_blocks=1,
+    )  # fmt: skip
     data = TrainingSet(features, labels, texts[:, None])
     return encoder, fit_aligner(data, config, model), data
 
 
-def tiny_aligner(folder: Path) -> Path:
-    """Write the aligner, with maps of principal axes, into a folder."""
+def tiny_aligner(folder: Path, denoiser: str = "closed-form") -> Path:
+    """Write the aligner, with maps of principal axes, into a folder; its learned denoiser has seen a few batches only."""
     from seda.aligner import load_aligner, package_versions
     from seda.card import AlignerCard, write_card
     from seda.config import TrainingConfig
@@ -66,7 +69,7 @@ def tiny_aligner(folder: Path) -> Path:
     from seda.projection.fit import MapConfig
     from seda.training.recipe import chosen_images, reference_features
 
-    encoder, result, data = _trained()
+    encoder, result, data = _trained(denoiser)
     aligner, config = result.aligner, TrainingConfig(max_epochs=6, batch_size=16)
     card = AlignerCard(
         name="tiny", description="Drawn shapes, for tests.", encoder=encoder.name,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["accuracy_along_path", "training_curves"]
+__all__ = ["accuracy_along_path", "steps_of_translator", "training_curves"]
 
 
 def __getattr__(name: str) -> Any:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -12,6 +13,7 @@ from seda.errors import ConfigError, ShapeError
 from seda.figures.palette import HUES
 
 ACCENT = "#3B5BDB"
+LEAST_MMD = 1e-4  # an unbiased MMD^2 may be below 0, which a logarithmic axis cannot show
 # A mid grey reads on light and on dark; backgrounds are transparent, so that the page's own shows through.
 INK, LINE = "#7A7F8A", "rgba(128, 132, 144, 0.22)"
 FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", sans-serif'
@@ -132,6 +134,38 @@ def training_curves(
     figure.update_yaxes(title_text="loss", rangemode="tozero", row=1, col=1)
     figure.update_yaxes(title_text="accuracy, %", range=[-4, 104], row=2, col=1)
     figure.update_layout(legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}, margin={"t": 64, "b": 40})
+    return figure
+
+
+def steps_of_translator(paths: Mapping[str, Mapping[str, Any]]) -> go.Figure:
+    """What each step of stage 2 adds, a line for each set of pictures, from what `seda.benchmark.distribution` measured.
+
+    From above: share of pictures whose estimate of the clean feature is nearest to the right text; MMD^2 between the states and
+    real texts, on a logarithmic axis; entropy of the weights over the texts given the state, bits.
+
+    Args:
+        paths: by name of the set, with "accuracy" and "mmd2" [s] and "entropy" [s - 1].
+    """
+    figure = make_subplots(
+        rows=3, cols=1, shared_xaxes=True, vertical_spacing=0.06, figure=go.Figure(layout={"template": TEMPLATE})
+    )
+    for index, (name, path) in enumerate(paths.items()):
+        line = {"color": HUES[index % len(HUES)], "width": 2.5}
+        rows = {
+            1: ([100 * value for value in path["accuracy"]], "%{y:.1f} %"),
+            2: ([max(value, LEAST_MMD) for value in path["mmd2"]], "%{y:.4f}"),
+            3: (path["entropy"], "%{y:.2f} bits"),
+        }
+        for row, (values, shown) in rows.items():
+            figure.add_scatter(
+                x=list(range(len(values))), y=list(values), mode="lines", line=line, name=name, legendgroup=name,
+                showlegend=row == 1, row=row, col=1, hovertemplate=f"step %{{x}}: {shown}<extra>{name}</extra>",
+            )  # fmt: skip
+    figure.update_yaxes(title_text="right, %", rangemode="tozero", row=1, col=1)
+    figure.update_yaxes(title_text="MMD²", type="log", row=2, col=1)
+    figure.update_yaxes(title_text="entropy, bits", rangemode="tozero", row=3, col=1)
+    figure.update_xaxes(title_text="step of the translator", row=3, col=1)
+    figure.update_layout(legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}, margin={"t": 48, "b": 40})
     return figure
 
 

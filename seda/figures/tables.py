@@ -33,3 +33,15 @@ def naming_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
         kept = tasks.setdefault(row["task"], {"task": f"{row['task']} ({row['pictures']})", "texts": row["texts"]})
         kept[shown] = max(kept.get(shown, 0.0), row["recall_1"])
     return pd.DataFrame(list(tasks.values()))
+
+
+def distribution_table(summary: Sequence[Mapping[str, Any]], task: str) -> pd.DataFrame:
+    """Means over seeds on one set of pictures, a row a method, from what `seda.benchmark.distribution_run` wrote."""
+    columns = {
+        "mmd2": "MMD²", "class_wise_mmd2": "class-wise MMD²", "coverage": "coverage", "mean_length": "length",
+        "spread": "spread", "r1_one_end": "R@1, one end", "r1_mean_of_16": "R@1, mean of 16",
+    }  # fmt: skip
+    rows = [row for row in summary if row["data"] == task]
+    measured = [name for name in columns if any(name in row["figures"] for row in rows)]
+    table = {columns[name]: [row["figures"].get(name, [None])[0] for row in rows] for name in measured}
+    return pd.DataFrame({"method": [row["method"] for row in rows], **table})

@@ -39,26 +39,49 @@ anywhere**. Numbers in this program are measured with this program.
 - **Common space.** Where the encoders differ in width, a fixed linear map (principal components of the training
   features) takes visual features to the width of the texts.
 - **Stage 1, semantic learner.** Starts from the picture's feature plus noise and removes the noise step by step. Each
-  step estimates the clean goal: a category center.
-- **Each estimate** is the exact one for goals with known probabilities (the goals weighted by how well each explains the
-  noisy state, times its learned probability to the power of the guidance), plus a learned correction that starts at zero.
+  step estimates the clean goal: a category center, or with a learned denoiser a feature near it.
+- **Each estimate** comes from the denoiser that you chose. The *learned* one is trained on pairs of pictures and texts: a
+  network (PFIN) says how likely each category or each of your words is the one, or none of them, and corrects the estimate that
+  follows; guidance goes beyond it, away from the estimate without the picture. The *Gaussian* one has no network: it spreads
+  around what one step says, by as much as that is wrong. The *closed form* is the exact estimate for goals with known
+  probabilities (to the power of the guidance); every path of it ends at a word, which stood before its first step.
   What the picture itself leaves in the noisy state is not counted as evidence a second time.
-- **Where that probability comes from.** Not from steps: two read-outs in closed form (one Gaussian around each center with a
+- **Where a learned path ends** is not the answer. It ends where the network led it: at a word of your list, or away from all of
+  them, which the picture then says. The answer has its own way:
+- **Where the answer's probability comes from.** Not from steps: two read-outs in closed form (one Gaussian around each center with a
   shared covariance, and a ridge regression; for encoders such as CLIP also their own comparison with the class texts) speak first, answers averaged; a small network may add what images that it was
   not trained on confirm. Stage 2 carries this belief over to your words by how near they lie to the categories' own.
 - **Any words.** The aligner *open-vocabulary* has 1,000 categories, those of the image encoder's own classifier, known by their
   names, synonyms and kinds ("retriever", "dog", "mammal"). Its belief about your words pools four readings, none of them
   trained by gradient: the categories' belief shared out among your words, the mean text of the categories, and two linear maps
   to text, one from the categories' centers, one from drawings with names. Its centers on the map are only those that the
-  paths came near. The networks of the steps are switched off there: it is closed form throughout.
+  paths came near. Its answer is closed form throughout; its learned denoisers were trained on the drawings with their names and
+  around the categories' centers.
 - **None of these.** Where your best word fits a picture clearly worse than names of categories do, the card says so, and which
   category the picture looks like most. The threshold refuses one in ten photographs wrongly (on those it was chosen by).
 - **Stage 2, semantic translator.** The same from that center to the text features of the classes you typed.
 - **Feature interaction.** At every step the noisy state attends to the condition and to the texts of *all* candidate
   classes, never to the true one alone. So any list of classes can be used.
 - **Sampling.** DDIM without fresh noise by its own line; DDPM, DPM-Solver++ and DDIM with fresh noise by diffusers; all predicting the clean feature, with clipping switched off.
-- **The answer** comes from the translator's calibrated class probabilities. A path is one draw: with guidance 1 it ends
-  in a class about as often as that class is probable, so the end of a path and the first answer may differ.
+- **The answer** comes from the translator's calibrated class probabilities. A path is one draw, so its end and the answer may
+  differ; *Other random starts* shows more draws, and what the average of their ends is nearest to.
+"""
+
+DISTRIBUTION = """
+### What steps are for
+One step can say what a picture's text is *on average*. Such an average is right about as often as anything else, and looks like
+no text: too short, and crowded in the middle. Many small steps draw *one* text from all that the picture may be called. So the
+learned denoiser is judged by both: how often the right text is nearest, and whether its ends are spread like real texts.
+
+Measured on names that nothing was trained on, and on Fashion-MNIST, whose texts are any phrasing of a class. **MMD²** is the
+distance of all ends from all real texts, 0 where they are spread alike; **coverage** the share of real texts with an end beside
+them; **length** (texts have {length}) and **spread** (1 is that of texts) say how wide the ends reach; **R@1** how often the right
+text is the nearest, to one end and to the mean of 16. All maps learned from the same pairs, for as many batches.
+"""
+DISTRIBUTION_STEPS = """
+**Step by step.** Above: how often the right text is the nearest one to what the denoiser expects at the end. In the middle: how
+far the states are from real texts. Below: how undecided the denoiser is between the texts of the list, from all that it sees
+at this step; it is decided where the curve falls.
 """
 
 MAP = """
@@ -103,7 +126,7 @@ LIMITS = """
   unknown to the text encoder, and all unknown words are the same to it; the page then says so.
 - The aligner *fashion-mnist* has seen small grey pictures of clothes. Its answers for a photo of your cat mean little.
 - A single step already holds all class information when each class has one goal: the answer is read there, and many
-  steps show the way without making it better.
+  steps do not make it better. What they give is the spread of texts, see *What steps are for*.
 - What it wins over simple methods on the same features, it wins through the scaling and the closed-form belief of stage 1,
   not through its steps. On digits that is much; on emoji and Fashion-MNIST with few images a class it is about level
   with plain linear methods that get the same scaling, and in three of 24 comparisons .6 to .9 points below the best of them. The comparison is in `docs/benchmark`, made by `python -m seda benchmark`.

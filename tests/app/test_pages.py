@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from seda.card import DEFAULT_ALIGNER
 from seda.cli import make_parser
-from seda.config import SAMPLERS, SamplingConfig
+from seda.config import DENOISERS, SAMPLERS, SamplingConfig
 from seda.errors import FingerprintError
 from seda.export import FORMATS, ExportFormat, export_format
 from seda.journeys.journey import Journey
@@ -359,6 +359,38 @@ def test_a_new_sampler_is_on_the_page_and_a_path_family_switches_off_what_it_ign
     app = open_app()
     assert app.selectbox(key="trajectories.sampler").disabled and app.slider(key="trajectories.strength").disabled
     assert not app.slider(key="trajectories.eta").disabled
+
+
+def test_the_denoiser_is_chosen_among_those_of_the_aligner(open_app):
+    app = open_app()
+    assert app.selectbox(key="trajectories.denoiser").disabled  # there is one
+    assert app.slider(key="trajectories.guidance").value == 4  # the example's own
+    app.selectbox(key="trajectories.aligner").set_value("learned").run()
+    denoiser = app.selectbox(key="trajectories.denoiser")
+    assert denoiser.options == [DENOISERS[name].label for name in DENOISERS] and denoiser.value == "learned"
+    assert app.slider(key="trajectories.guidance").value == 1
+    press(use_samples(app))
+    first = state_of(app).shown.journey
+    assert (first.trajectory.settings.sampling.denoiser, first.trajectory.settings.sampling.guidance) == ("learned", 1)
+    assert "denoiser learned" in said(app, "caption")
+    assert "denoiser" not in app.query_params  # it is the aligner's own
+
+    app.selectbox(key="trajectories.denoiser").set_value("closed-form").run()
+    assert app.slider(key="trajectories.guidance").value == 3
+    press(app)
+    second = state_of(app).shown.journey
+    assert second.trajectory.settings.sampling.denoiser == "closed-form"
+    assert app.query_params["denoiser"] == "closed-form"
+    again = open_app(**app.query_params)
+    assert np.array_equal(state_of(again).shown.journey.trajectory.states, second.trajectory.states)
+    # what the network does to the path is the ghost
+    press(app, "trajectories.compare")
+    assert any("denoiser" in change for change in state_of(app).shown.journey.ghost.changes)
+    # another aligner begins with its own
+    app.selectbox(key="trajectories.aligner").set_value(DEFAULT_ALIGNER).run()
+    assert app.selectbox(key="trajectories.denoiser").value == "closed-form"
+    app.selectbox(key="trajectories.aligner").set_value("learned").run()
+    assert app.selectbox(key="trajectories.denoiser").value == "learned"
 
 
 def test_every_form_of_file_has_its_button(open_app, monkeypatch):
