@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
     terminal.say("Ctrl-C keeps what is done; the same command goes on from there.")
     rows = run_distribution(
         split_names(arguments.data) or (), range(arguments.seeds), arguments.out, encoder, data_dir=arguments.data_dir,
-        report=terminal.progress,
+        call=arguments.call, report=terminal.progress,
     )  # fmt: skip
     print(table(rows))
     print(arguments.out / "distribution.csv")

@@ -113,6 +113,8 @@ def test_tables_hold_means_and_intervals(tmp_path):
     assert one["figures"]["mmd2"] == [0.2, pytest.approx(4.3027 * 0.1 / 3**0.5, abs=1e-4)]  # Student's t, two degrees
     assert written["paths"] == {"d": {"task": "d", "seed": 0}}
     assert (tmp_path / "distribution.csv").read_text().count("\n") == 4
+    page = (tmp_path / "distribution.md").read_text()
+    assert "3 pictures, 2 texts, 3 seeds" in page and "| m | 0.2000 ± 0.2484 |  |" in page
     assert summary(rows[:1])[0]["figures"]["mmd2"] == [0.1, None]
 
 
