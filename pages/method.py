@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from seda.ui.distribution import show_distribution
 from seda.ui.frame import stand_in_frame
 from seda.ui.texts import LIMITS, MAP, OUR_READING, PAPER
 from seda.ui.theme import reading_column
@@ -15,3 +16,4 @@ with reading_column():
     left.markdown(OUR_READING)
     right.markdown(MAP)
     right.markdown(LIMITS)
+    show_distribution()

@@ -154,7 +154,8 @@ class Aligner(nn.Module):
         # the answer: the translator's belief without guidance, calibrated on validation data
         answer = translator.prior(translator.condition(condition, semantic), texts, belief).log_softmax(-1)
         if not answer_only:
-            prepared = translator.prepared(denoiser, condition, semantic, texts, guidance, answer)
+            reached = learner.reached(semantic, centers) if denoiser == "learned" and belief is not None else None
+            prepared = translator.prepared(denoiser, condition, semantic, texts, guidance, answer, reached)
             second = translator.run(prepared, sampling, item_seeds, on_step)
         return Alignment(visual, first, second, answer.exp(), texts, categories, fit)
 

@@ -120,7 +120,10 @@ def walk(
     semantic = first.states[:, -1] if parts.stage_1 else visual
     given = translator.condition(condition, semantic)
     answer = translator.prior(given, texts, translator.belief(condition, categories, texts)).log_softmax(-1)
-    prepared = translator.prepared(parts.denoiser, condition, semantic, listed, guidance, answer)
+    reached = (
+        learner.reached(semantic, aligner.class_centers) if parts.denoiser == "learned" and parts.stage_1 else None
+    )
+    prepared = translator.prepared(parts.denoiser, condition, semantic, listed, guidance, answer, reached)
     return first, translator.run(prepared, sampling, seeds), prepared
 
 

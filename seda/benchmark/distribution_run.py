@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,14 @@ from seda.errors import ConfigError
 from seda.storage import read_arrays, read_json, write_arrays, write_bytes, write_json
 from seda.training.denoisers import PairSource, train_denoisers
 from seda.training.fit import TrainingSet, fit_aligner
-from seda.training.open_vocabulary import ENCODER, OpenMaterial, closed_forms, denoising_pairs, settle_weights
+from seda.training.open_vocabulary import (
+    ENCODER,
+    OpenMaterial,
+    closed_forms,
+    denoising_pairs,
+    open_config,
+    settle_weights,
+)
 from seda.training.phrases import class_phrasings
 
 OPEN, FASHION = "open-vocabulary", "fashion-mnist"
@@ -67,9 +75,8 @@ def run_distribution(
             file = out / "rows" / f"{name}-{seed}.json"
             if file.is_file():
                 continue
-            settings = TrainingConfig.from_dict(
-                {**(config or TrainingConfig()).to_dict(), "seed": seed, "denoiser": "learned"}
-            )
+            usual = open_config() if name == OPEN else TrainingConfig()
+            settings = replace(config or usual, seed=seed, denoiser="learned")
             folder = out / "trainings" / f"{name}-{seed}"
             made = _open(settings, folder, encoder, data_dir, report) if name == OPEN else _fashion(
                 settings, folder, encoder, data_dir, report

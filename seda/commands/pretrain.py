@@ -72,10 +72,10 @@ def _pretrain_on_drawings(arguments: argparse.Namespace) -> PretrainedAligner:
             remedy="Add --encoder open_clip:MODEL/PRETRAINED, or leave them out.",
         )
 
-    from seda.training.open_vocabulary import ENCODER, pretrain_open_vocabulary
+    from seda.training.open_vocabulary import ENCODER, open_config, pretrain_open_vocabulary
 
     encoder = load_encoder(ENCODER, choose_device(arguments))
-    config = TrainingConfig(seed=arguments.seed, denoiser=arguments.denoiser or "learned")
+    config = open_config(arguments.seed, arguments.denoiser or "learned")
     return pretrain_open_vocabulary(
         encoder, arguments.out, data_dir=arguments.data_dir, config=config, on_progress=terminal.progress
     )

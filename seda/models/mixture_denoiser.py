@@ -58,7 +58,8 @@ class MixtureDenoiser(nn.Module):
     well the best anchors score, and not how many they are. The weight e_t of the exact likelihood is learned with the timestep
     and begins at 1. The residual is in units of the mixture's own
     deviation and begins at zero. All of it is trained by the loss of denoising (and the anchors' cross-entropy), on pairs.
-    Of stage 1 the classifier's belief is an input; in stage 2 no probability of a word is given. A fitted one ends near words of the list where one of them fits, and away from
+    Each stage is told what the one before it found, and learns how much of that to believe: stage 1 the classifier's belief, stage 2
+    where stage 1 ended, carried over to the texts. No probability of a word given the picture is an input. A fitted one ends near words of the list where one of them fits, and away from
     all of them where none does.
 
     Where the condition is left out (see `Estimated`), a learned vector stands in its place.

@@ -30,6 +30,13 @@ class SemanticLearner(Stage):
         """Log p(category | visual feature) [n, c] of scaled features [n, D]."""
         return self.prior(condition, centers, self.center_posterior(condition)).log_softmax(-1)
 
+    def reached(self, semantic: Tensor, centers: Tensor) -> Tensor:
+        """Log p(category | where stage 1 ended) [n, c] of ends [n, d]: the Gaussians around centers that it was trained to end in."""
+        learned = self.learned
+        assert learned is not None, "Only the learned translator asks."
+        scaled = learned.anchor_scale * centers
+        return ((semantic @ scaled.T - scaled.square().sum(1) / 2) / learned.anchor_variance).log_softmax(-1)
+
     def candidates(
         self,
         condition: Tensor,

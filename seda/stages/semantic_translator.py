@@ -107,9 +107,16 @@ class SemanticTranslator(Stage):
         class_texts: Tensor,
         guidance: float,
         log_prior: Tensor,
+        reached: Tensor | None = None,
     ) -> Prepared:
-        """Prepare a run of any denoiser; arguments as for `candidates`, whose log_prior the learned ones do not look at."""
+        """Prepare a run of any denoiser; arguments as for `candidates`, whose log_prior the learned ones do not look at.
+
+        Args:
+            reached: log p(category | where stage 1 ended) [n, c], which the learned denoiser is told, carried over to the texts;
+                None where there was no stage 1.
+        """
         if denoiser == "closed-form":
             return self.candidates(visual_condition, semantic, class_texts, guidance, log_prior=log_prior)
         condition = self.condition(visual_condition, semantic)
-        return self.prepare_learned(denoiser, condition, semantic, class_texts, class_texts, guidance)
+        told = None if reached is None or not len(class_texts) else self.carry_over(reached, class_texts)
+        return self.prepare_learned(denoiser, condition, semantic, class_texts, class_texts, guidance, belief=told)

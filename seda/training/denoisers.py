@@ -80,7 +80,7 @@ class PairSource(Protocol):
 
 
 class _Task(NamedTuple):
-    """What one stage has to learn of a batch: arguments of `Stage.prepare_learned`, targets, and their anchors or -1."""
+    """What one stage has to learn of a batch: arguments of `Stage.prepare_learned`, targets [n, d], and their anchors [n] or -1."""
 
     stage: Stage
     condition: Tensor
@@ -267,10 +267,15 @@ class _Trainer:
             swap = torch.rand(count, generator=generator) < config.center_swap
             elsewhere = centers[other] + (target - own)
             semantic = torch.where(swap[:, None], self._to_length(elsewhere), target)
-        given = aligner.translator.condition(condition, semantic)
+        given, reached = aligner.translator.condition(condition, semantic), None
+        if aligner.config.semantic_space and aligner.learner.learned is not None:
+            # where stage 1 ended, carried over to the texts, as at the hand-over of a run
+            reached = aligner.translator.carry_over(
+                aligner.learner.reached(semantic, aligner.class_centers), pairs.bank
+            ).detach()  # fmt: skip
         tasks.append(
             _Task(
-                aligner.translator, given, semantic, pairs.bank, pairs.bank, pairs.text, pairs.listed,
+                aligner.translator, given, semantic, pairs.bank, pairs.bank, pairs.text, pairs.listed, reached,
                 among=pairs.visible, visible=pairs.visible,
             )
         )  # fmt: skip

@@ -166,8 +166,8 @@ def _sampling(state: AppState) -> None:
     )  # fmt: skip
     guidance = st.slider(
         "Guidance", *LIMITS["guidance"], step=0.5, key=begin_widget(GUIDANCE_KEY, now.guidance),
-        help="How strongly a way prefers the most probable word. At 1 a way ends at a word just as often as that word is "
-        "probable, so some end elsewhere; larger values keep to the favourite.",
+        help="How strongly a way is led. At 1 a way is a fair draw: it ends at a word just as often as the denoiser finds it "
+        "probable. Larger values keep to the favourite; with a learned denoiser they also overshoot.",
     )  # fmt: skip
     eta = st.slider(
         "Eta", *LIMITS["eta"], step=0.05, key=begin_widget("trajectories.eta", now.eta),
