@@ -27,7 +27,8 @@ class Mixture:
     Attributes:
         estimated: the part of `GaussianDenoiser`: rows r are its.
         anchors: means of what targets near them are [k, d].
-        prior_logits: of the anchors, from the condition alone [r, k].
+        likeness: cosine of the one-step estimate to the anchors [r, k].
+        belief: that is known of the anchors [r, k]; None where nothing is.
         keys: of the anchors [k, d].
         embedded: condition [r, width].
         tokens: per block, keys and values of condition and text bank.
@@ -37,7 +38,8 @@ class Mixture:
 
     estimated: Estimated
     anchors: Tensor
-    prior_logits: Tensor
+    likeness: Tensor
+    belief: Tensor | None
     keys: Tensor
     embedded: Tensor
     tokens: tuple[InteractionTokens, ...]
@@ -77,10 +79,9 @@ class MixtureDenoiser(nn.Module):
         self.feature_norm = config.feature_norm
         self.prior_variance = config.feature_norm**2 / dim  # of targets where nothing is known of them
         self.state_in = nn.Linear(dim, width)
-        self.condition_in = nn.Linear(condition_dim + dim, width)
+        self.condition_in = nn.Sequential(nn.Dropout(config.dropout), nn.Linear(condition_dim + dim, width))
         self.bank_in = nn.Linear(dim, width)
         self.no_condition = nn.Parameter(torch.zeros(width))
-        self.no_query = nn.Parameter(torch.zeros(dim))
         self.time = TimestepEncoder(width)
         self.blocks = nn.ModuleList(
             FeatureInteraction(width, config.denoiser_heads) for _ in range(config.denoiser_blocks)
@@ -88,17 +89,17 @@ class MixtureDenoiser(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.residual_out = nn.Linear(width, dim)
         self.query_out = nn.Linear(width, dim)
-        self.condition_query = nn.Linear(condition_dim + dim, dim)
         self.key_in = nn.Linear(dim, dim)
         self.gate_out = nn.Linear(width, 1)
         self.fit_scale = nn.Parameter(torch.full((), 0.1))
         self.evidence = nn.Linear(width, 1)
         self.log_likeness = nn.Parameter(torch.tensor(math.log(LIKENESS)))
+        self.trust_out = nn.Linear(width, 2)  # more or less of likeness and belief, for this picture and timestep
         self.belief_gate = nn.Parameter(torch.ones(()))
         # targets of an anchor are N(scale * anchor, variance); measured in training
         self.register_buffer("anchor_scale", torch.ones(()))
         self.register_buffer("anchor_variance", torch.full((), 0.05))
-        for layer in (self.residual_out, self.evidence):
+        for layer in (self.residual_out, self.evidence, self.trust_out):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
 
@@ -127,27 +128,20 @@ class MixtureDenoiser(nn.Module):
         """
         mean = estimated.mean[: len(condition)]
         given = torch.cat([condition, mean / self.feature_norm * mean.shape[1] ** 0.5], dim=1)
-        embedded, query = self.condition_in(given), self.condition_query(given)
+        embedded = self.condition_in(given)
         if dropped is not None:
             embedded = torch.where(dropped[:, None], self.no_condition, embedded)
-            query = torch.where(dropped[:, None], self.no_query, query)
+            belief = None if belief is None else belief.masked_fill(dropped[:, None], 0)
         if estimated.rows > 1:
             embedded = torch.cat([embedded, self.no_condition.expand_as(embedded)])
-            query = torch.cat([query, self.no_query.expand_as(query)])
+            belief = None if belief is None else torch.cat([belief, torch.zeros_like(belief)])
         normalize = nn.functional.normalize
         keys = self.key_in(anchors) / anchors.shape[1] ** 0.5
         likeness = normalize(estimated.mean, dim=1) @ normalize(anchors, dim=1).T
-        logits = query @ keys.T + self.log_likeness.exp() * likeness
-        if belief is not None:
-            told = self.belief_gate * belief
-            if dropped is not None:
-                told = told.masked_fill(dropped[:, None], 0)
-            if estimated.rows > 1:
-                told = torch.cat([told, torch.zeros_like(told)])
-            logits = logits + told
         texts = self.bank_in(bank if self.reads_bank else bank[:0])
         tokens = tuple(block.tokens(embedded, texts) for block in self._interactions())
-        return Mixture(estimated, self.anchor_scale * anchors, logits, keys, embedded, tokens, among, visible)
+        means = self.anchor_scale * anchors
+        return Mixture(estimated, means, likeness, belief, keys, embedded, tokens, among, visible)
 
     def embed_time(self, timesteps: Tensor) -> tuple[Tensor, ...]:
         """What m timesteps [m] do to each block, [m, 6 width] each, and last the likelihood's weight e_t [m, 1]."""
@@ -171,7 +165,10 @@ class MixtureDenoiser(nn.Module):
 
     def _log_prior(self, hidden: Tensor, run: Mixture) -> Tensor:
         """Log p_0 and log p_i [r, 1 + k] of rows' hidden states [r, width]."""
-        scores = run.prior_logits + self.query_out(hidden) @ run.keys.T
+        trust = self.trust_out(hidden)
+        scores = (self.log_likeness + trust[:, :1]).exp() * run.likeness + self.query_out(hidden) @ run.keys.T
+        if run.belief is not None:
+            scores = scores + (self.belief_gate + trust[:, 1:]) * run.belief
         if not scores.shape[1]:  # an empty list
             return scores.new_zeros(len(scores), 1)
         count = torch.full_like(scores[:, :1], scores.shape[1])

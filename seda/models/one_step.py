@@ -67,7 +67,14 @@ class GaussianDenoiser(nn.Module):
         self.prior_variance = config.feature_norm**2 / config.dim  # of targets where nothing is known of them
         self.register_buffer("variance", torch.ones(()))
 
-    def prepare(self, condition: Tensor, source: Tensor, guidance: float, dropped: Tensor | None = None) -> Estimated:
+    def prepare(
+        self,
+        condition: Tensor,
+        source: Tensor,
+        guidance: float,
+        dropped: Tensor | None = None,
+        mean: Tensor | None = None,
+    ) -> Estimated:
         """Everything about a run that is the same at each of its steps.
 
         Args:
@@ -75,8 +82,9 @@ class GaussianDenoiser(nn.Module):
             source: [n, d].
             guidance: 1 takes the estimate as it is.
             dropped: bool [n], rows whose condition is left out, in training.
+            mean: the estimate [n, d] itself, where it is at hand.
         """
-        mean = self.network(condition)
+        mean = self.network(condition) if mean is None else mean
         variance = self.variance.expand(len(mean), 1)
         if dropped is not None:
             mean, variance = self._without(mean, variance, dropped)

@@ -29,6 +29,8 @@ EXACT_SHARE = 0.5  # of states as DDIM meets them; the others hold less of their
 LEAST_VARIANCE = 0.01  # of targets around their anchor, per dimension: what rounding and spelling come to
 HELD_OUT_COUNT = 1024  # pairs that the variances and the validation loss are measured on
 VALIDATE_EVERY = 250  # steps
+FOLDS = 3  # chosen here
+HAND_OVER_SWAP = 0.1  # share of items that stage 2 sees at another category than their own: stage 1 errs
 
 # told (what is under way, steps done, of how many, detail); True stops
 Report = Callable[[str, int, int, str], object]
@@ -44,6 +46,8 @@ class Pairs(NamedTuple):
         belief: stage 1's log p(category | v) [n, c] of items that it was not fitted to.
         mate: scaled visual features of another item of the category [n, d].
         text: scaled text features [n, d].
+        fold: of each item, 0 to FOLDS - 1 [n]: estimates for it come from a network that saw none of its fold; -1 where an item
+            never comes twice.
         bank: scaled features of candidate texts [b, d].
         own: index into the bank of each item's text, or of the one that stands for it [n].
         visible: bool [n, b], the list of each item; its own text need not be on it.
@@ -55,6 +59,7 @@ class Pairs(NamedTuple):
     belief: Tensor
     mate: Tensor
     text: Tensor
+    fold: Tensor
     bank: Tensor
     own: Tensor
     visible: Tensor
@@ -89,6 +94,7 @@ class _Task(NamedTuple):
     bank: Tensor
     target: Tensor
     anchor: Tensor
+    fold: Tensor
     belief: Tensor | None = None
     among: Tensor | None = None
     visible: Tensor | None = None
@@ -218,6 +224,7 @@ class _Trainer:
 
     def __init__(self, aligner: Aligner, pairs: PairSource, config: TrainingConfig) -> None:
         self.aligner, self.pairs, self.config = aligner, pairs, config
+        self._estimates: list[list[GaussianDenoiser]] = []
         self.stages: list[Stage] = [aligner.translator]
         if aligner.config.semantic_space:
             self.stages.insert(0, aligner.learner)
@@ -225,7 +232,10 @@ class _Trainer:
     def phases(self) -> Iterator[_Phase]:
         """In the order in which they are trained."""
         config = self.config
-        estimates = nn.ModuleList(stage.gaussian for stage in self.stages if stage.gaussian is not None)
+        # the last is the one that is kept; those before it see all folds but one, for the items of that fold
+        kept = [stage.gaussian for stage in self.stages if stage.gaussian is not None]
+        self._estimates = [*(copy.deepcopy(kept) for _ in range(FOLDS)), kept]
+        estimates = nn.ModuleList(nn.ModuleList(stages) for stages in self._estimates)
         first = _Phase("one-step", estimates, config.one_step_steps, self._one_step_loss)
         first.settle = self._measure_variance
         yield first
@@ -258,13 +268,14 @@ class _Trainer:
                     pairs.bank,
                     target,
                     pairs.category,
+                    pairs.fold,
                     pairs.belief,
                     visible=pairs.visible,
                 )
             )
             # stage 2 must not trust stage 1 blindly: some of its ends are of another category
             other = torch.randint(len(centers), (count,), generator=generator)
-            swap = torch.rand(count, generator=generator) < config.center_swap
+            swap = torch.rand(count, generator=generator) < HAND_OVER_SWAP
             elsewhere = centers[other] + (target - own)
             semantic = torch.where(swap[:, None], self._to_length(elsewhere), target)
         given, reached = aligner.translator.condition(condition, semantic), None
@@ -275,7 +286,7 @@ class _Trainer:
             ).detach()  # fmt: skip
         tasks.append(
             _Task(
-                aligner.translator, given, semantic, pairs.bank, pairs.bank, pairs.text, pairs.listed, reached,
+                aligner.translator, given, semantic, pairs.bank, pairs.bank, pairs.text, pairs.listed, pairs.fold, reached,
                 among=pairs.visible, visible=pairs.visible,
             )
         )  # fmt: skip
@@ -290,10 +301,21 @@ class _Trainer:
 
     def _one_step_loss(self, modules: nn.ModuleList, generator: torch.Generator, *, held_out: bool = False) -> Tensor:
         """Squared error, 1 where nothing is said."""
-        errors = []
-        for module, task in zip(modules, self._tasks(generator, held_out=held_out), strict=True):
-            assert isinstance(module, GaussianDenoiser)
-            errors.append((module.network(task.condition) - task.target).square().sum(1).mean())
+        tasks, errors = self._tasks(generator, held_out=held_out), []
+        for number, stages in enumerate(modules):
+            assert isinstance(stages, nn.ModuleList)
+            for module, task in zip(stages, tasks, strict=True):
+                assert isinstance(module, GaussianDenoiser)
+                # what is held out no copy has seen
+                seen = (
+                    task.fold != number
+                    if number < FOLDS and not held_out
+                    else torch.ones_like(task.fold, dtype=torch.bool)
+                )
+                if not seen.any():  # a batch of few items
+                    continue
+                squared = (module.network(task.condition[seen]) - task.target[seen]).square().sum(1)
+                errors.append(squared.mean())
         return torch.stack(errors).mean() / self.aligner.config.feature_norm**2
 
     @torch.no_grad()
@@ -323,6 +345,19 @@ class _Trainer:
             task.stage.learned.anchor_scale.copy_(scale)
             task.stage.learned.anchor_variance.copy_(squared.clamp_min(LEAST_VARIANCE).half().float())
 
+    def _estimate(self, task: _Task, *, held_out: bool) -> Tensor:
+        """One-step estimates [n, d], of each training item by a network that has not seen it."""
+        place = next(number for number, stage in enumerate(self.stages) if stage is task.stage)
+        kept = self._estimates[-1][place]
+        if held_out:
+            return kept.network(task.condition)
+        mean = torch.empty_like(task.target)
+        for number in range(-1, FOLDS):
+            rows = task.fold == number
+            if rows.any():
+                mean[rows] = self._estimates[number][place].network(task.condition[rows])
+        return mean
+
     def _denoising_loss(self, modules: nn.ModuleList, generator: torch.Generator, *, held_out: bool = False) -> Tensor:
         """Squared error in units of the Gaussian denoiser's own, and the cross-entropy of the anchors' weights; mean of stages."""
         losses = []
@@ -331,7 +366,8 @@ class _Trainer:
             assert gaussian is not None and isinstance(module, MixtureDenoiser)
             dropped = torch.rand(count, generator=generator) < self.config.condition_dropout
             with torch.no_grad():
-                estimated = gaussian.eval().prepare(task.condition, task.source, 1.0, dropped)
+                mean = self._estimate(task, held_out=held_out)
+                estimated = gaussian.prepare(task.condition, task.source, 1.0, dropped, mean)
             run = module.prepare(
                 estimated, task.condition, task.anchors, task.bank, dropped, task.belief, task.among, task.visible
             )

@@ -30,7 +30,7 @@ from seda.errors import EncoderError
 from seda.journeys.reference_pictures import ReferencePictures
 from seda.projection.fit import MapConfig
 from seda.training.checkpoint import drop_checkpoints
-from seda.training.denoisers import train_denoisers
+from seda.training.denoisers import FOLDS, train_denoisers
 from seda.training.pairs import OpenPairs
 from seda.training.recipe import Progress, finish_with_maps, save_for_maps
 from seda.training.word_closed_forms import (
@@ -54,7 +54,7 @@ ENCODER = "bundled:whole"
 # Chosen on held-out names and on the photographs' first half; halves and doubles came out alike
 NEARNESS = 7.0
 CENTERS_PENALTY, PAIRS_PENALTY = 1.0, 1.0  # of the ridges, in units of the features' mean squared length
-FOLDS = 5
+NAME_FOLDS = 5
 DENOISER_STEPS = 2000  # chosen here: the loss on held-out names falls by .003 in the last 500
 HELD_OUT_NAMES = 0.1  # share of the drawings' names that the denoisers are chosen by
 SPREAD = 0.7  # of features around a center, as a share of the deviation of all drawings; chosen here
@@ -306,12 +306,12 @@ def denoising_pairs(aligner: Aligner, material: OpenMaterial, config: TrainingCo
     centred = features - features.mean(0)
     covariance = centred.T @ centred / (len(features) - 1)
     floor = 1e-4 * covariance.diag().mean() * torch.eye(len(covariance))  # dead activations have no variance
-    # a word counts half for each step up to it; what fills a row is no word
-    repeated = posterior.members[:, 1:] == posterior.members[:, :-1]
-    weights = 0.5 ** posterior.steps.float()
-    weights[:, 1:] *= ~repeated
+    # every word of a category alike, as a list may hold "flower" as well as "daisy"; what fills a row is no word
+    weights = torch.ones(posterior.members.shape)
+    weights[:, 1:] *= posterior.members[:, 1:] != posterior.members[:, :-1]
     return OpenPairs(
         aligner, condition, aligner.image_scaler(features), own, belief_of(aligner, condition).exp(),
+        order[name] % FOLDS,
         torch.nonzero(~out).flatten(), torch.nonzero(out).flatten(), head_centers(material.vocabulary.head_weight, features),
         SPREAD * torch.linalg.cholesky(covariance + floor), posterior.words, posterior.members,
         weights / weights.sum(1, keepdim=True), config.listed_share,
@@ -380,7 +380,7 @@ def _unseen_names(aligner: Aligner, named: Sequence[FeatureSet], more: FeatureSe
     mean = aligner.text_scaler.mean
     own = torch.from_numpy(named[0].image_text_features)
     texts, label = aligner.text_scaler(own).unique(dim=0, return_inverse=True)
-    fold = torch.randperm(len(texts), generator=torch.Generator().manual_seed(0))[label] % FOLDS
+    fold = torch.randperm(len(texts), generator=torch.Generator().manual_seed(0))[label] % NAME_FOLDS
     features = [torch.from_numpy(part.image_features) for part in named]
     conditions = [aligner.condition_scaler(part) for part in features]
     other = aligner.condition_scaler(torch.from_numpy(more.image_features))
@@ -388,7 +388,7 @@ def _unseen_names(aligner: Aligner, named: Sequence[FeatureSet], more: FeatureSe
     posterior = word_posterior_of(aligner)
     from_centers = posterior.maps[0], posterior.map_bias[0]
     found = []
-    for index in range(FOLDS):
+    for index in range(NAME_FOLDS):
         inside, out = fold != index, fold == index
         fitted = ridge(
             torch.cat([*(condition[inside] for condition in conditions), other]),
@@ -396,7 +396,7 @@ def _unseen_names(aligner: Aligner, named: Sequence[FeatureSet], more: FeatureSe
             PAIRS_PENALTY,
         )
         weights, biases = (torch.stack(part) for part in zip(from_centers, fitted, strict=True))
-        share, maps = 1 / FOLDS / len(named), (weights, biases)
+        share, maps = 1 / NAME_FOLDS / len(named), (weights, biases)
         for condition in conditions:
             belief = belief_of(aligner, condition[out])
             found.append(Held(condition[out], belief, texts, label[out], share, maps))

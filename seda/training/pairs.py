@@ -9,7 +9,7 @@ from torch import Tensor
 
 from seda.aligner import Aligner
 from seda.storage import fingerprint
-from seda.training.denoisers import Pairs
+from seda.training.denoisers import FOLDS, Pairs
 
 LEAST = 2  # texts of a list
 
@@ -67,7 +67,7 @@ class LabelledPairs:
 
         about = {
             "visual": self.visual[index], "condition": self.condition[index], "category": labels,
-            "belief": self.belief[index], "mate": self.visual[mates],
+            "belief": self.belief[index], "mate": self.visual[mates], "fold": index % FOLDS,
         }  # fmt: skip
         if self.own_texts is not None and torch.rand((), generator=generator) < 0.5:
             text = self.own_texts[index]
@@ -106,6 +106,7 @@ class OpenPairs:
         condition, visual: of the drawings, scaled [n, D] and [n, d].
         names: scaled text features of the drawings' names [n, d].
         belief: p(category | drawing) [n, c].
+        fold: of each drawing [n]; drawings of one name are in one.
         training, held_out: indices of drawings; no name is in both.
         centers: of the categories, as the encoder gives features [c, D].
         deviation: lower triangle of the covariance around them [D, D].
@@ -120,6 +121,7 @@ class OpenPairs:
     visual: Tensor
     names: Tensor
     belief: Tensor
+    fold: Tensor
     training: Tensor
     held_out: Tensor
     centers: Tensor
@@ -128,7 +130,7 @@ class OpenPairs:
     members: Tensor
     word_weights: Tensor
     listed_share: float
-    around: float = 1 / 3
+    around: float = 0.5
     believed: float = 0.25
     condition_std: Tensor = field(init=False)
 
@@ -158,6 +160,7 @@ class OpenPairs:
             belief=self.aligner.learner.center_posterior(condition),
             mate=self.aligner.image_scaler(self._around(both, generator)),
             text=texts,
+            fold=torch.cat([self.fold[index], torch.full_like(category, -1)]),
             bank=bank,
             own=own,
             visible=drawn_lists(own, len(bank), self.listed_share, generator),

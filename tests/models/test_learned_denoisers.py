@@ -75,7 +75,7 @@ def test_an_untrained_mixture_is_the_posterior_of_a_mixture(path):
     """With equal scores and an open gate: anchors N(scale * anchor, .2), the free one N(mean, .7); by brute force over components."""
     gaussian, mixture = made(replace(SIZES, path=path))
     mixture.fit_scale.zero_()
-    for layer in (mixture.query_out, mixture.condition_query, mixture.gate_out):
+    for layer in (mixture.query_out, mixture.gate_out):
         layer.weight.zero_()
         layer.bias.zero_()
     mixture.log_likeness.fill_(-30.0)  # of weight 0
@@ -96,21 +96,25 @@ def test_an_untrained_mixture_is_the_posterior_of_a_mixture(path):
     assert torch.allclose(found.log_weights.exp(), weights[:, 1:], atol=1e-4)
 
 
-def test_a_belief_is_added_to_the_anchors_logits_by_its_gate():
+def test_a_belief_is_added_to_the_anchors_scores_by_its_gate():
     gaussian, mixture = made()
-    condition, source, anchors = randn(N, C), randn(N, 6, seed=1), randn(K, 6, seed=3)
+    mixture.fit_scale.zero_()
+    condition, source, x_t, anchors = randn(N, C), randn(N, 6, seed=1), randn(N, 6, seed=2), randn(K, 6, seed=3)
     belief = randn(N, K, seed=4).log_softmax(1)
     mixture.belief_gate.fill_(0.5)
-    estimated = gaussian.prepare(condition, source, 1.0)
-    plain = mixture.prepare(estimated, condition, anchors, anchors)
-    told = mixture.prepare(estimated, condition, anchors, anchors, belief=belief)
-    assert torch.allclose(told.prior_logits - plain.prior_logits, 0.5 * belief, atol=1e-6)
+    shares, time = shares_at("conditional", 400, 0.1), mixture.embed_time(torch.tensor([400]))
+
+    def log_weights(told: torch.Tensor | None, dropped: torch.Tensor | None = None) -> torch.Tensor:
+        estimated = gaussian.prepare(condition, source, 1.0, dropped)
+        return mixture(
+            x_t, time, shares, mixture.prepare(estimated, condition, anchors, anchors, dropped, told)
+        ).log_weights
+
+    change = log_weights(belief) - log_weights(None)
+    wanted = 0.5 * belief
+    assert torch.allclose(change - change[:, :1], wanted - wanted[:, :1], atol=1e-4)
     dropped = torch.tensor([True, False, True, False])
-    silent = mixture.prepare(
-        gaussian.prepare(condition, source, 1.0, dropped), condition, anchors, anchors, dropped, belief
-    )
-    without = mixture.prepare(gaussian.prepare(condition, source, 1.0, dropped), condition, anchors, anchors, dropped)
-    assert torch.equal(silent.prior_logits[dropped], without.prior_logits[dropped])
+    assert torch.allclose(log_weights(belief, dropped)[dropped], log_weights(None, dropped)[dropped], atol=1e-5)
 
 
 @pytest.mark.parametrize("denoiser", ["gaussian", "learned"])
