@@ -343,7 +343,7 @@ class TrainingConfig(Config):
     warm_start_share: float = 1.0
     denoiser: str = "closed-form"
     one_step_steps: int = 500
-    denoiser_steps: int = 3000
+    denoiser_steps: int = 2000
     condition_dropout: float = 0.15
     center_spread: float = 0.5
     listed_share: float = 0.95

@@ -24,7 +24,7 @@ from seda.journeys.journey import Journey
 from seda.map_forms import FITTED_ALWAYS
 from seda.projection import aligner_map, load_maps
 from seda.projection import fit as projection_fit
-from tests.tiny import CLASSES, PER_CLASS, image_folder
+from tests.tiny import CLASSES, PER_CLASS, image_folder, tiny_aligner
 
 LIST = ", ".join(CLASSES)
 ROOT = Path(__file__).resolve().parents[2]
@@ -69,6 +69,23 @@ def test_one_bad_image_does_not_stop_the_others(capsys, aligner_dir, pictures, t
     assert [bool(entry["classes"]) for entry in answers] == [False, True, False, False, False]
     for entry, words in zip(answers, ("not a picture", None, "is empty", "damaged", "does not exist"), strict=True):
         assert entry["error"] is None if words is None else words in entry["error"]
+
+
+def test_a_denoiser_is_one_that_the_aligner_has(capsys, aligner_dir, pictures, tmp_path):
+    out = tmp_path / "way.safetensors"
+    call = ["trace", str(pictures), "--classes", LIST, "--steps", "3", "--out", str(out)]
+    assert main([*call, "--aligner", str(aligner_dir), "--denoiser", "learned"]) == WRONG_CALL
+    told = capsys.readouterr().err
+    assert "'learned' was asked for; this aligner has closed-form" in told and "--denoiser learned" in told
+    learned = tiny_aligner(tmp_path / "learned", "learned")
+    states = {}
+    for chosen in ((), ("--denoiser", "gaussian"), ("--denoiser", "closed-form", "--guidance", "1")):
+        assert main([*call, "--aligner", str(learned), *chosen]) == ANSWERED
+        trajectory = Journey.load(out).trajectory
+        states[trajectory.settings.sampling.denoiser] = trajectory.states
+        assert trajectory.settings.sampling.guidance == 1
+    assert list(states) == ["learned", "gaussian", "closed-form"]
+    assert not np.allclose(states["learned"], states["gaussian"], atol=0.1)
 
 
 def test_status_1_when_no_image_could_be_answered(capsys, aligner_dir, tmp_path):

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from seda.errors import ConfigError, ShapeError
-from seda.figures import accuracy_along_path, training_curves
+from seda.figures import accuracy_along_path, steps_of_translator, training_curves
+from seda.figures.tables import distribution_table
 
 
 def test_accuracy_is_in_percent_with_its_band():
@@ -36,3 +37,27 @@ def test_training_curves_show_every_epoch_and_mark_the_best():
         training_curves([1], [1, 2], [1], best=0, max_epochs=3)
     with pytest.raises(ConfigError, match="Epoch 1 is not among 1 epochs"):
         training_curves([1], [1], [1], best=1, max_epochs=3)
+
+
+def test_steps_of_the_translator_have_a_line_for_each_set_of_pictures():
+    paths = {
+        name: {"accuracy": [0.1, 0.2 * factor], "mmd2": [0.3, -0.001], "entropy": [2.0 * factor]}
+        for name, factor in (("emoji", 1), ("photographs", 2))
+    }
+    figure = steps_of_translator(paths)
+    assert [trace.name for trace in figure.data if trace.showlegend] == ["emoji", "photographs"]
+    assert len(figure.data) == 6
+    np.testing.assert_allclose(figure.data[3].y, [10, 40])
+    assert figure.layout.yaxis2.type == "log" and min(figure.data[1].y) > 0  # an unbiased distance may be below 0
+
+
+def test_the_distribution_table_shows_what_was_measured():
+    summary = [
+        {"data": "a", "method": "seda", "figures": {"mmd2": [0.001, 0.0002], "coverage": [0.9, None]}},
+        {"data": "a", "method": "ridge", "figures": {"mmd2": [0.04, None], "coverage": [0.3, None]}},
+        {"data": "b", "method": "seda", "figures": {"mmd2": [0.5, None], "class_wise_mmd2": [0.1, None]}},
+    ]
+    table = distribution_table(summary, "a")
+    assert list(table.columns) == ["method", "MMD²", "coverage"]
+    assert table["MMD²"].tolist() == [0.001, 0.04]
+    assert "class-wise MMD²" in distribution_table(summary, "b")
