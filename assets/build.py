@@ -139,7 +139,7 @@ STORIES = (
         "03-none-of-these",
         "A cat, a wolf, my grandmother's sofa",
         "A card with a question mark shows a picture that none of the three fits, and what it looks like. It travels all the "
-        "same: a path always ends at a word.",
+        "same. Half of its ring is grey where the path ends away from all three.",
         tuple(
             f"photos/{name}" for name in ("cat", "kitten", "dogs", "raccoon", "honey-bee", "mountain", "cup-of-coffee")
         ),
@@ -187,7 +187,7 @@ def build_open_vocabulary() -> None:
             if features is None:
                 raise SystemExit(f"The features of {name} are not in the cache: run `python -m seda pretrain` first.")
             features.save(SHIPPED / file, half=True)
-    rows = [row.to_dict() for row in name_pictures(aligner, encoder)]
+    rows = [row.to_dict() for row in name_pictures(aligner, encoder, ends=16)]
     write_card(aligner.folder, replace(aligner.card, metrics={**aligner.card.metrics, NAMING: rows}))
     build_stories(Workbench(aligner, encoder, load_maps(aligner.folder)), ASSETS / "samples", ASSETS / "journeys")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -101,14 +102,18 @@ def naming_tasks(aligner: PretrainedAligner, encoder: Encoder) -> list[NamingTas
     return tasks
 
 
-def name_pictures(aligner: PretrainedAligner, encoder: Encoder) -> list[Naming]:
+def name_pictures(aligner: PretrainedAligner, encoder: Encoder, *, ends: int = 0) -> list[Naming]:
     """Every method on every task of the aligner.
 
+    Args:
+        ends: how many paths of each picture are walked, for the reading of the mean of their ends; 0 for none.
     Raises:
         DataError: the features are not there.
         FingerprintError: the encoder is not the aligner's.
     """
     baselines = _baselines(aligner, encoder)
+    if ends:
+        baselines = {f"mean of {ends} ends": partial(_mean_end, aligner, ends), **baselines}
     rows = []
     for task in naming_tasks(aligner, encoder):
         places = np.arange(len(task.texts))
@@ -117,6 +122,16 @@ def name_pictures(aligner: PretrainedAligner, encoder: Encoder) -> list[Naming]:
             first, ten = (recall_of_scores(found, task.labels, places, k) for k in (1, min(10, len(places))))
             rows.append(Naming(task.name, method, len(task.labels), len(places), first, ten))
     return rows
+
+
+def _mean_end(aligner: PretrainedAligner, ends: int, image_features: np.ndarray, texts: np.ndarray) -> np.ndarray:
+    """Cosines [n, k] of the texts to the mean of so many ends of each picture's paths, one a seed."""
+    images, words = torch.from_numpy(image_features), torch.from_numpy(texts)
+    runs = (aligner.aligner.align(images, words, SamplingConfig(seed=seed)) for seed in range(ends))
+    normalize, total = torch.nn.functional.normalize, torch.zeros(())
+    for run in runs:
+        total, scaled = total + run.translator.states[:, -1].cpu(), run.class_texts.cpu()
+    return (normalize(total, dim=1) @ normalize(scaled, dim=1).T).numpy()
 
 
 def _features(name: str, file: str) -> FeatureSet:

@@ -30,6 +30,10 @@ def add(commands: Commands) -> None:
     parser.add_argument("--data-dir", metavar="DIR", type=Path, help="where the data set's files are")
     parser.add_argument("--split", choices=("test", "train"), default="test", help="default %(default)s")
     parser.add_argument("--limit", type=positive, metavar="N", help="a random part of N images, the same each time")
+    parser.add_argument(
+        "--ends", type=positive, default=0, metavar="N",
+        help="of an open vocabulary: read the mean of N ends of each picture's paths as well; 16 take some minutes",
+    )  # fmt: skip
     add_device(parser)
     add_json(parser)
 
@@ -48,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
     device = choose_device(arguments)
     aligner = load_aligner(arguments.aligner, device)
     if EVALUATION in card.data and not arguments.dataset:
-        return _evaluate_naming(aligner, device, arguments.json)
+        return _evaluate_naming(aligner, device, arguments.json, arguments.ends)
     dataset: ImageDataset | FeatureFile
     encoder: TextEncoder
     if file := feature_file(name):
@@ -90,11 +94,11 @@ def _own_dataset(card: AlignerCard) -> str:
     raise DataError("The aligner's card names no data set.", remedy="Name one with --dataset.")
 
 
-def _evaluate_naming(aligner: PretrainedAligner, device: str, as_json: bool) -> int:
+def _evaluate_naming(aligner: PretrainedAligner, device: str, as_json: bool, ends: int) -> int:
     """Of an open vocabulary: every method on pictures that nothing was fitted to."""
     from seda.benchmark.open_vocabulary import name_pictures
 
-    rows = [row.to_dict() for row in name_pictures(aligner, load_encoder(aligner.card.encoder, device))]
+    rows = [row.to_dict() for row in name_pictures(aligner, load_encoder(aligner.card.encoder, device), ends=ends)]
     if as_json:
         terminal.print_json(rows)
     else:
