@@ -122,7 +122,8 @@ STORIES = (
     Story(
         "01-photos",
         "Photographs find everyday words",
-        "No word here was trained on, and no photograph either. The raccoon has no word of its own here, and its card says so.",
+        "No photograph was trained on. A ring of two colours: this path ends at another word than the answer, as the bee's does; other "
+        "random starts end elsewhere. The raccoon has no word of its own here, and its card says so.",
         (
             *("photos/cat", "photos/dogs", "photos/honey-bee", "photos/dandelions", "photos/citrus-fruits"),
             *("photos/cup-of-coffee", "photos/drum", "photos/pagoda", "photos/mountain", "photos/raccoon"),
@@ -131,15 +132,16 @@ STORIES = (
     Story(
         "02-two-artists",
         "The same six things, drawn by two artists",
-        "No drawing of these was fitted to. Both artists' take much the same way; the two hibiscus agree on the wrong word.",
+        "No drawing of these was trained on. Each path is one draw of what the picture may be called: select one whose ring has two "
+        "colours and ask for other random starts.",
         tuple(f"emoji/{name}-{artist}" for name in TWICE for artist in ("noto", "twemoji")),
         tuple(name.replace("-", " ") for name in TWICE),
     ),
     Story(
         "03-none-of-these",
         "A cat, a wolf, my grandmother's sofa",
-        "A card with a question mark shows a picture that none of the three fits, and what it looks like. It travels all the "
-        "same. Half of its ring is grey where the path ends away from all three.",
+        "A card with a question mark shows a picture that none of the three fits, and what it looks like. Its path ends at one of "
+        "the three all the same: the network has learned that lists nearly always hold the right word.",
         tuple(
             f"photos/{name}" for name in ("cat", "kitten", "dogs", "raccoon", "honey-bee", "mountain", "cup-of-coffee")
         ),
@@ -148,7 +150,8 @@ STORIES = (
     Story(
         "04-coarse-and-fine",
         "From coarse words to fine ones",
-        "Animal, mammal and pet are all true of a cat. Look at which word wins, and at the second answers in the table.",
+        "Animal, mammal and pet are all true of a cat. Look at which word wins, and at the second answers in the table. Where half of "
+        "a ring is grey, the path ends away from all words.",
         ("photos/cat", "photos/kitten", "photos/dogs", "photos/raccoon", "photos/honey-bee", "emoji/cow-noto"),
         ("animal", "mammal", "pet", "insect", "plant", "machine"),
     ),

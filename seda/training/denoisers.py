@@ -26,7 +26,8 @@ from seda.training.checkpoint import read_checkpoint, write_checkpoint
 
 WARM_UP = 100  # steps in which the learning rate rises
 EXACT_SHARE = 0.5  # of states as DDIM meets them; the others hold less of their source, as those of other samplers do
-LEAST_VARIANCE = 0.01  # of targets around their anchor, per dimension: what rounding and spelling come to
+LEAST_VARIANCE = 0.01  # of targets around a one-step estimate, per dimension
+LEAST_ANCHOR_VARIANCE = 1e-4  # around an anchor: a path that ends at a text ends within 1 % of it
 HELD_OUT_COUNT = 1024  # pairs that the variances and the validation loss are measured on
 VALIDATE_EVERY = 250  # steps
 FOLDS = 3  # chosen here
@@ -343,7 +344,7 @@ class _Trainer:
             scale = ((targets * anchors).sum() / anchors.square().sum()).half().float()
             squared = (targets - scale * anchors).square().mean()
             task.stage.learned.anchor_scale.copy_(scale)
-            task.stage.learned.anchor_variance.copy_(squared.clamp_min(LEAST_VARIANCE).half().float())
+            task.stage.learned.anchor_variance.copy_(squared.clamp_min(LEAST_ANCHOR_VARIANCE).half().float())
 
     def _estimate(self, task: _Task, *, held_out: bool) -> Tensor:
         """One-step estimates [n, d], of each training item by a network that has not seen it."""
