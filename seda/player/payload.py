@@ -435,14 +435,15 @@ def _smaller(png: bytes, budget: int) -> bytes:
 
 
 def _settings(settings: Mapping[str, Any]) -> list[list[str]]:
-    """Settings as lines of text; nested values become "outer · inner". Lists (indices, hints) are for programs, not for readers."""
+    """Settings as lines of text; nested values become "outer · inner". Lists (indices, hints) are for programs, not for readers, and what
+    is not set says nothing."""
     lines: list[list[str]] = []
 
     def walk(prefix: str, value: Any) -> None:
         if isinstance(value, Mapping):
             for key, inner in value.items():
                 walk(f"{prefix} · {key}" if prefix else str(key), inner)
-        elif not isinstance(value, list | tuple):
+        elif not isinstance(value, list | tuple) and value not in (None, ""):
             text = f"{value:.4g}" if isinstance(value, float) else str(value)
             lines.append([_short(prefix.replace("_", " ")), _short(text)])
 

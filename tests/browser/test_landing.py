@@ -272,6 +272,7 @@ def test_all_text_of_the_player_can_be_read(chromium: Browser, tmp_path: Path, s
         pause(page)
         page.get_by_test_id("settings").locator("summary").click()
         assert unreadable(page) == []
+        page.get_by_test_id("settings").locator("summary").click()  # open, they lie over what is beside them
         page.get_by_test_id("gallery-card").nth(1).click()
         page.get_by_test_id("stills-button").click()
         page.wait_for_timeout(400)

@@ -24,6 +24,7 @@ export class Heads {
     /** @type {(HTMLImageElement|null)[]} */ this.images = [];
     /** @type {Gathered} */ this.words = NOWHERE;
     /** @type {Gathered} */ this.categories = NOWHERE;
+    /** @type {Disc[]} where pictures rest that gather at no word */ this.alone = [];
   }
 
   get player() {
@@ -95,6 +96,11 @@ export class Heads {
     // Only a path that ends at a word leads there, however near to it the map draws the end.
     const goals = this.journey.items.map(({ nearest, landed }) => (landed ? nearest : -1));
     this.words = this.#gatherAt(textPoints, last, starRadius, goals);
+    const radius = this.crowded ? Math.min(this.headRadius, this.travelRadius * 1.3) : this.headRadius;
+    this.alone = this.words.of.flatMap((at, item) => {
+      const { x, y } = this.painter.scene.paths.pointAt(item, last);
+      return at ? [] : [{ x, y, radius }];
+    });
     this.categories = this.#gatherAt(centerPoints, handOver, starRadius * 0.7);
   }
 

@@ -228,7 +228,7 @@ export class Landmarks {
         x: point.x, y: point.y, gap: (word === undefined ? 0.7 : 1) * this.starRadius * point.size, width, height, firm,
       })),
       {
-        pictures: circles(heads.words), marks: [...stars, ...column], categories: [...circles(heads.categories), ...diamonds], paths: this.#pathPoints(),
+        pictures: [...circles(heads.words), ...heads.alone], marks: [...stars, ...column], categories: [...circles(heads.categories), ...diamonds], paths: this.#pathPoints(),
         boxes: view.small ? [] : [[view.width - ZOOM.width, view.height - ZOOM.height, view.width, view.height]],
         frame: { left: 4, top: Math.max(4, view.insets.top - 8), right: view.width - 4, bottom: view.height - view.insets.bottom + 4 },
       },
@@ -246,9 +246,10 @@ export class Landmarks {
   #column(names) {
     if (!names.length) return [];
     const { view } = this.player;
-    const { berths } = this.painter.heads.words;
+    const { words: { berths }, alone } = this.painter.heads;
     // Behind the pictures of the words: none lies on a name.
-    const extent = Math.max(this.starRadius, ...[...berths.values()].flatMap(({ mark, radius, places }) => places.map(({ x }) => x + radius - mark.x)));
+    const behind = [...berths.values()].flatMap(({ mark, radius, places }) => places.map(({ x }) => x + radius - mark.x));
+    const extent = Math.max(this.starRadius, ...behind, ...alone.map(({ x, radius }) => x + radius - names[0].point.x));
     const rows = names.map((name) => ({ name, y: name.point.y })).sort((a, b) => a.y - b.y);
     const tallest = Math.max(...names.map(({ height }) => height));
     const room = (view.height - view.insets.bottom - view.insets.top) / names.length;
