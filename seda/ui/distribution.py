@@ -7,6 +7,7 @@ import streamlit as st
 from seda.errors import SedaError
 from seda.storage import read_json
 from seda.ui.cache import ASSETS
+from seda.ui.errors import plain
 from seda.ui.texts import DISTRIBUTION, DISTRIBUTION_STEPS
 
 FILE = ASSETS / "benchmark" / "distribution.json"
@@ -25,7 +26,7 @@ def show_distribution() -> None:
     length = summary[0]["figures"]["real_length"][0]
     st.markdown(DISTRIBUTION.format(length=f"{length:.1f}"))
     for task in dict.fromkeys(row["data"] for row in summary):
-        st.markdown(f"**{task}**")
+        st.markdown(f"**{plain(task)}**")
         st.dataframe(distribution_table(summary, task), hide_index=True, key=f"method.distribution.{task}")
     st.markdown(DISTRIBUTION_STEPS)
     st.plotly_chart(steps_of_translator(paths), key="method.steps", config={"displayModeBar": False}, height=640)
