@@ -108,7 +108,15 @@ def test_wide_words_fit_as_well_as_narrow_ones(shipped, encoder):
 
 def test_the_card_tells_what_evaluate_measures(shipped):
     table = naming_table(shipped.card.metrics[NAMING])
-    assert list(table.columns) == ["task", "texts", "SeDA", "mean of 16 ends", "best ConSE", "centred ConSE", "ridge from pairs"]
+    assert list(table.columns) == [
+        "task",
+        "texts",
+        "SeDA",
+        "mean of 16 ends",
+        "best ConSE",
+        "centred ConSE",
+        "ridge from pairs",
+    ]
     assert len(table) == 6 and table["SeDA"].between(0.2, 0.9).all()
 
 

@@ -179,9 +179,13 @@ def _sampling(state: AppState) -> None:
         help="Number that fixes all noise: the same seed gives the same ways.",
     )  # fmt: skip
     # rounded: a slider's steps add up to .6500000000000001, and links tell what is on the screen exactly
+    # what is the aligner's own stays unsaid: with another aligner it is that one's
+    own = denoiser == model.denoiser
+    usual = guidance == DENOISERS[denoiser].guidance
     state.sampling = SamplingConfig(
-        sampler, int(steps), round(strength, 4), round(eta, 4), round(guidance, 4), int(seed), denoiser
-    )
+        sampler, int(steps), round(strength, 4), round(eta, 4), None if usual else round(guidance, 4), int(seed),
+        "" if own else denoiser,
+    )  # fmt: skip
 
 
 def _offered(sampling: SamplingConfig, model: ModelConfig) -> SamplingConfig:
