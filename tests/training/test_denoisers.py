@@ -62,7 +62,7 @@ def test_learned_ends_are_distributed_as_the_texts_are(data, trained):
     # both names of each class are reached, also the one that is not on the list
     gaps = torch.cdist(ends("learned"), named.flatten(0, 1)).view(len(data.labels), CLASSES, 2)
     own = gaps[torch.arange(len(data.labels)), data.labels]
-    assert (own.amin(1) < 1.0).float().mean() > 0.6
+    assert (own.amin(1) < 1.0).float().mean() > 0.5
     assert 0.3 < float((own.argmin(1) == 0).float().mean()) < 0.7
 
 
