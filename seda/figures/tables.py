@@ -44,4 +44,4 @@ def distribution_table(summary: Sequence[Mapping[str, Any]], task: str) -> pd.Da
     rows = [row for row in summary if row["data"] == task]
     measured = [name for name in columns if any(name in row["figures"] for row in rows)]
     table = {columns[name]: [row["figures"].get(name, [None])[0] for row in rows] for name in measured}
-    return pd.DataFrame({"method": [row["method"] for row in rows], **table})
+    return pd.DataFrame({"method": [row["method"] for row in rows], **table}).round(4)
