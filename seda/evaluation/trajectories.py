@@ -10,7 +10,7 @@ def decisions(similarities: np.ndarray) -> np.ndarray:
     return similarities.argmax(-1)
 
 
-# Chosen here: of centred text features different words are below .7 of each other, but for near synonyms
+# Chosen here: in the stored examples ends at a word have a cosine of 1.0 to it, the others of .4 at most
 AT = 0.8
 
 
