@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -12,7 +11,7 @@ from torch import Tensor, nn
 
 from seda.config import ModelConfig
 from seda.diffusion.paths import PATHS
-from seda.models.interaction import FeatureInteraction, InteractionTokens
+from seda.models.interaction import FeatureInteraction, InteractionTokens, interactions
 from seda.models.timestep import TimestepEncoder
 
 Modulations = tuple[Tensor, ...]
@@ -135,19 +134,13 @@ class AnchorDenoiser(nn.Module):
             log_prior = (guidance * log_prior).log_softmax(-1)
         embedded = self.condition_in(condition)
         texts = self.bank_in(bank if self.reads_bank else bank[:0])
-        tokens = tuple(block.tokens(embedded, texts) for block in self._interactions())
+        tokens = tuple(block.tokens(embedded, texts) for block in interactions(self.blocks))
         return Candidates(anchors, log_prior, source, embedded, tokens)
 
     def embed_time(self, timesteps: Tensor) -> Modulations:
         """What m timesteps [m] do to each block, [m, 6 width] each; a run needs it once for all of its steps."""
         time = self.time(timesteps)
-        return tuple(block.modulate(time) for block in self._interactions())
-
-    def _interactions(self) -> Iterator[FeatureInteraction]:
-        """The blocks; a ModuleList knows no more of them than that they are modules."""
-        for block in self.blocks:
-            assert isinstance(block, FeatureInteraction)
-            yield block
+        return tuple(block.modulate(time) for block in interactions(self.blocks))
 
     def forward(
         self, x_t: Tensor, time: Modulations, alpha_bar: Tensor, alpha_bar_start: Tensor, run: Candidates

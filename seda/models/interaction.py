@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -19,6 +20,13 @@ class InteractionTokens:
     bank_values: Tensor  # [h, b, w]
     condition_keys: Tensor  # [n, h, w]
     condition_values: Tensor  # [n, h, w]
+
+
+def interactions(blocks: nn.ModuleList) -> Iterator[FeatureInteraction]:
+    """The blocks; a ModuleList knows no more of them than that they are modules."""
+    for block in blocks:
+        assert isinstance(block, FeatureInteraction)
+        yield block
 
 
 class FeatureInteraction(nn.Module):

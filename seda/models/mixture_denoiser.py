@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -12,7 +11,7 @@ from torch import Tensor, nn
 from seda.config import ModelConfig
 from seda.diffusion.paths import PathShares
 from seda.models.denoiser import Denoised
-from seda.models.interaction import FeatureInteraction, InteractionTokens
+from seda.models.interaction import FeatureInteraction, InteractionTokens, interactions
 from seda.models.one_step import Estimated, posterior_mean
 from seda.models.timestep import TimestepEncoder
 
@@ -139,7 +138,7 @@ class MixtureDenoiser(nn.Module):
         keys = self.key_in(anchors) / anchors.shape[1] ** 0.5
         likeness = normalize(estimated.mean, dim=1) @ normalize(anchors, dim=1).T
         texts = self.bank_in(bank if self.reads_bank else bank[:0])
-        tokens = tuple(block.tokens(embedded, texts) for block in self._interactions())
+        tokens = tuple(block.tokens(embedded, texts) for block in interactions(self.blocks))
         means = self.anchor_scale * anchors
         return Mixture(estimated, means, likeness, belief, keys, embedded, tokens, among, visible)
 
@@ -147,13 +146,7 @@ class MixtureDenoiser(nn.Module):
         """What m timesteps [m] do to each block, [m, 6 width] each, and last the likelihood's weight e_t [m, 1]."""
         time = self.time(timesteps)
         weight = 1 + self.evidence(nn.functional.silu(time))
-        return (*(block.modulate(time) for block in self._interactions()), weight)
-
-    def _interactions(self) -> Iterator[FeatureInteraction]:
-        """The blocks; a ModuleList knows no more of them than that they are modules."""
-        for block in self.blocks:
-            assert isinstance(block, FeatureInteraction)
-            yield block
+        return (*(block.modulate(time) for block in interactions(self.blocks)), weight)
 
     def forward(self, x_t: Tensor, time: tuple[Tensor, ...], shares: PathShares, run: Mixture) -> Denoised:
         """Estimate x_0 from states [n, d] that are made of such shares, at timesteps that `embed_time` took: one, or n.
@@ -190,7 +183,7 @@ class MixtureDenoiser(nn.Module):
         *modulations, evidence = time
         typical = (a.square() * self.prior_variance + noise).sqrt()
         hidden = self.state_in(state / typical) + run.embedded
-        for block, modulation, tokens in zip(self._interactions(), modulations, run.tokens, strict=True):
+        for block, modulation, tokens in zip(interactions(self.blocks), modulations, run.tokens, strict=True):
             hidden = block(hidden, modulation, tokens, run.visible)
         hidden = self.norm(hidden)
 

@@ -158,7 +158,6 @@ class _Phase:
         self.average = copy.deepcopy(modules).requires_grad_(False)
         self.best: dict[str, Tensor] = {}
         self.best_loss = float("inf")
-        self.losses: list[float] = []
         self.settle: Callable[[], dict[str, float]] = dict
 
     def finish(self) -> dict[str, float]:

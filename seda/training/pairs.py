@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -59,11 +60,10 @@ class LabelledPairs:
         index = pool[torch.randint(len(pool), (count,), generator=generator)]
         labels, (classes, phrasings) = self.labels[index], self.phrases.shape[:2]
         # another item of the class, always one that training may see
-        order = self.labels[self.training].argsort(stable=True)
-        counts = torch.bincount(self.labels[self.training], minlength=classes)
+        by_class, counts = self._by_class
         starts = counts.cumsum(0) - counts
         drawn = (torch.rand(count, generator=generator) * counts[labels]).long()
-        mates = self.training[order[starts[labels] + drawn]]
+        mates = by_class[starts[labels] + drawn]
 
         about = {
             "visual": self.visual[index], "condition": self.condition[index], "category": labels,
@@ -79,6 +79,12 @@ class LabelledPairs:
             bank, own, text = self.phrases[torch.arange(classes), shown], labels, self.phrases[labels, said]
         visible = drawn_lists(own, len(bank), self.listed_share, generator)
         return Pairs(**about, text=text, bank=bank, own=own, visible=visible)
+
+    @cached_property
+    def _by_class(self) -> tuple[Tensor, Tensor]:
+        """Training items, class by class, and how many each class has."""
+        labels = self.labels[self.training]
+        return self.training[labels.argsort(stable=True)], torch.bincount(labels, minlength=len(self.phrases))
 
     def identity(self) -> str:
         """Of all that is drawn from."""
