@@ -38,10 +38,14 @@ class PathSettings:
     """What of a sampling counts on a kind of paths, see `PathFamily` in `seda.diffusion.paths`.
 
     Attributes:
+        label: for the screen.
+        help: what such paths are, for the screen; goes on after the label.
         ignores: settings of SamplingConfig that mean nothing on its paths.
         uses: settings that it uses whatever the sampler.
     """
 
+    label: str
+    help: str
     ignores: tuple[str, ...] = ()
     uses: tuple[str, ...] = ()
 
@@ -57,8 +61,13 @@ SAMPLERS: dict[str, Sampler] = {
     ),
 }  # fmt: skip
 PATH_FAMILIES: dict[str, PathSettings] = {
-    "conditional": PathSettings(),
-    "bridge": PathSettings(ignores=("sampler", "strength"), uses=("eta",)),
+    "conditional": PathSettings("Through noise", "begins at the noised picture and removes the noise"),
+    "bridge": PathSettings(
+        "Brownian bridge",
+        "begins at the picture itself, with most noise half-way",
+        ignores=("sampler", "strength"),
+        uses=("eta",),
+    ),
 }
 
 
@@ -94,6 +103,15 @@ def check_range(name: str, value: float, low: float, high: float) -> None:
     """
     if not low <= value <= high:
         raise ConfigError(f"{name} is {value}; allowed is {low} to {high}.")
+
+
+def check_path(name: str) -> None:
+    """
+    Raises:
+        ConfigError: there is no such path family.
+    """
+    if name not in PATH_FAMILIES:
+        raise ConfigError(f"The path family {name!r:.60} is not known; allowed are {', '.join(PATH_FAMILIES)}.")
 
 
 def check_denoiser(name: str) -> None:
@@ -256,8 +274,7 @@ class ModelConfig(Config):
 
     def __post_init__(self) -> None:
         check_denoiser(self.denoiser)
-        if self.path not in PATH_FAMILIES:
-            raise ConfigError(f"The path family {self.path!r} is not known; allowed are {', '.join(PATH_FAMILIES)}.")
+        check_path(self.path)
         check_range("power", self.power, 0.1, 1.0)
         for name in ("dim", "image_dim"):
             check_range(name, getattr(self, name), 2, 65_536)
@@ -317,7 +334,8 @@ class TrainingConfig(Config):
             translator does not trust stage 1 blindly.
         center_weight: of stage 1's squared error to the category center; 0 leaves its cross-entropy alone. An ablation.
         warm_start_share: share of the leftover of the source that training simulates, drawn uniformly from 0 to this.
-        denoiser: a name of DENOISERS, which a model that is not given is made with: those up to it are trained.
+        path: a name of PATH_FAMILIES, which a model that is not given is made with.
+        denoiser: a name of DENOISERS, likewise: those up to it are trained.
         one_step_steps: batches that the one-step estimates of `ModelConfig.denoiser` are trained on, see
             `seda.training.denoisers`.
         denoiser_steps: batches that the learned denoisers are trained on after that.
@@ -341,6 +359,7 @@ class TrainingConfig(Config):
     center_swap: float = 0.3
     center_weight: float = 1.0
     warm_start_share: float = 1.0
+    path: str = "conditional"
     denoiser: str = "closed-form"
     one_step_steps: int = 500
     denoiser_steps: int = 2000
@@ -359,6 +378,7 @@ class TrainingConfig(Config):
         return cls(seed=seed, max_epochs=epochs, patience=max(cls.patience, epochs // 3))
 
     def __post_init__(self) -> None:
+        check_path(self.path)
         check_denoiser(self.denoiser)
         check_range("validation_share", self.validation_share, 0.01, 0.5)
         check_range("max_epochs", self.max_epochs, 1, 10_000)

@@ -11,7 +11,7 @@ from seda.commands.shared.exit_status import ANSWERED, GOES_ON
 from seda.commands.shared.inputs import feature_file
 from seda.commands.shared.loading import choose_device, load_encoder
 from seda.commands.shared.options import Commands, add_device, add_encoder, positive, seed
-from seda.config import DENOISERS, TrainingConfig
+from seda.config import DENOISERS, PATH_FAMILIES, TrainingConfig
 from seda.data.datasets import USAGE
 from seda.storage import check_target
 
@@ -44,6 +44,10 @@ def add(commands: Commands) -> None:
         help="passes over the data, at most; default %(default)s",
     )  # fmt: skip
     parser.add_argument(
+        "--path", choices=PATH_FAMILIES, default=TrainingConfig.path,
+        help="kind of paths: " + "; ".join(f"{name} {one.help}" for name, one in PATH_FAMILIES.items()) + "; default %(default)s",
+    )  # fmt: skip
+    parser.add_argument(
         "--denoiser", choices=DENOISERS, default=TrainingConfig.denoiser,
         help="what shall walk the paths; learned takes some minutes more; default %(default)s",
     )  # fmt: skip
@@ -59,7 +63,9 @@ def add(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Train on pictures or on a file of features, print the new folder and say the validation accuracy."""
-    config = TrainingConfig(seed=arguments.seed, max_epochs=arguments.epochs, denoiser=arguments.denoiser)
+    config = TrainingConfig(
+        seed=arguments.seed, max_epochs=arguments.epochs, path=arguments.path, denoiser=arguments.denoiser
+    )
     check_target(arguments.out, folder=True)
 
     from seda.data.datasets import load_dataset

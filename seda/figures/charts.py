@@ -16,12 +16,13 @@ ACCENT = "#3B5BDB"
 LEAST_MMD = 1e-4  # an unbiased MMD^2 may be below 0, which a logarithmic axis cannot show
 # A mid grey reads on light and on dark; backgrounds are transparent, so that the page's own shows through.
 INK, LINE = "#7A7F8A", "rgba(128, 132, 144, 0.22)"
+SIZE = 14  # px; Streamlit's theme, which lends the colours of the page, would have axes at 12
 FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", sans-serif'
 
 _axis = {"gridcolor": LINE, "linecolor": LINE, "zeroline": False, "ticks": "", "automargin": True, "title_standoff": 10}
 TEMPLATE = go.layout.Template(
     layout={
-        "font": {"family": FONT, "size": 14, "color": INK},
+        "font": {"family": FONT, "size": SIZE, "color": INK},
         "paper_bgcolor": "rgba(0, 0, 0, 0)",
         "plot_bgcolor": "rgba(0, 0, 0, 0)",
         "margin": {"l": 56, "r": 24, "t": 48, "b": 48},
@@ -74,7 +75,7 @@ def accuracy_along_path(
     _mark_hand_over(figure, hand_over)
     figure.update_xaxes(title_text="step")
     figure.update_yaxes(title_text="top-1 accuracy in percent", range=[0, 102])
-    return figure
+    return _sized(figure)
 
 
 def training_curves(
@@ -134,7 +135,7 @@ def training_curves(
     figure.update_yaxes(title_text="loss", rangemode="tozero", row=1, col=1)
     figure.update_yaxes(title_text="accuracy, %", range=[-4, 104], row=2, col=1)
     figure.update_layout(legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}, margin={"t": 64, "b": 40})
-    return figure
+    return _sized(figure)
 
 
 def steps_of_translator(paths: Mapping[str, Mapping[str, Any]]) -> go.Figure:
@@ -162,11 +163,20 @@ def steps_of_translator(paths: Mapping[str, Mapping[str, Any]]) -> go.Figure:
                 showlegend=row == 1, row=row, col=1, hovertemplate=f"step %{{x}}: {shown}<extra>{name}</extra>",
             )  # fmt: skip
     figure.update_yaxes(title_text="right, %", rangemode="tozero", row=1, col=1)
-    figure.update_yaxes(title_text="MMD²", type="log", row=2, col=1)
+    figure.update_yaxes(title_text="MMD²", type="log", dtick=1, row=2, col=1)
     figure.update_yaxes(title_text="entropy, bits", rangemode="tozero", row=3, col=1)
     figure.update_xaxes(title_text="step of the translator", row=3, col=1)
     figure.update_layout(legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}, margin={"t": 48, "b": 40})
-    return figure
+    return _sized(figure)
+
+
+def _sized(figure: go.Figure) -> go.Figure:
+    """All its texts at SIZE. Said of each by itself: a theme's own size of a tick comes before the size of the whole figure."""
+    font = {"size": SIZE}
+    figure.update_xaxes(tickfont=font, title_font=font)
+    figure.update_yaxes(tickfont=font, title_font=font)
+    figure.update_annotations(font=font)
+    return figure.update_layout(legend_font=font)
 
 
 def _mark_hand_over(figure: go.Figure, hand_over: int) -> None:

@@ -158,7 +158,7 @@ def fit_aligner(
         FileFormatError: the checkpoint belongs to another training.
         Stopped: on_batch or on_denoiser returned True; what was finished is in the checkpoint.
     """
-    model = _fitting(data, model, config.denoiser)
+    model = _fitting(data, model, config)
     training, validation = split or split_validation(data.labels, config.validation_share, config.seed)
     trainer = _Trainer(data, config, model, training, validation)
     folder = None if checkpoint_dir is None else Path(checkpoint_dir)
@@ -179,10 +179,12 @@ def fit_aligner(
     return TrainingResult(aligner, metrics, stopped, pairs)
 
 
-def _fitting(data: TrainingSet, model: ModelConfig | None, denoiser: str) -> ModelConfig:
+def _fitting(data: TrainingSet, model: ModelConfig | None, config: TrainingConfig) -> ModelConfig:
     """The sizes of the data, or those that were asked for, where they are the same."""
     image_dim, text_dim = data.image_features.shape[1], data.class_text_features.shape[2]
-    model = model or ModelConfig(dim=text_dim, image_dim=image_dim, denoiser=denoiser, **data.space)
+    model = model or ModelConfig(
+        dim=text_dim, image_dim=image_dim, path=config.path, denoiser=config.denoiser, **data.space
+    )
     if (model.image_dim, model.dim) != (image_dim, text_dim):
         raise ConfigError(
             f"The model is made for widths {model.image_dim} and {model.dim}, not {image_dim} and {text_dim}."

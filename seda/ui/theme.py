@@ -8,8 +8,11 @@ from string import Template
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from seda.images import png_url
+
 _ASSETS = Path(__file__).parent / "assets"
-ICON, LOGO = str(_ASSETS / "icon.png"), str(_ASSETS / "logo.svg")  # of our own: the named icons come from the network
+# of our own: the named icons come from the network; in the page itself: a file of Streamlit's is gone with the session
+ICON, LOGO = png_url((_ASSETS / "icon.png").read_bytes()), str(_ASSETS / "logo.svg")
 
 SIDEBAR_WIDTH = 300  # px, until the visitor drags it; chosen here: five words of a list on a line, and room for the map
 ON_PRIMARY = {
@@ -36,6 +39,8 @@ _STYLE = Template("""
 [data-testid="stBaseButton-primary"], [data-testid="stBaseButton-primaryFormSubmit"] { color: var(--on-primary); }
 [data-testid="stBaseButton-primary"]:is(:hover, :focus, :active):not(:disabled),
 [data-testid="stBaseButton-primaryFormSubmit"]:is(:hover, :focus, :active):not(:disabled) { color: var(--on-primary); }
+/* Streamlit's grey of charts has a contrast of 3.6. */
+.js-plotly-plot .main-svg > g:not(.hoverlayer) text { fill: currentColor !important; }
 [data-testid="stCheckbox"] svg { stroke: var(--on-primary); }
 .st-key-trajectories-gallery { gap: .5rem; padding: .6rem; }
 .st-key-trajectories-gallery [data-testid="stColumn"] [data-testid="stVerticalBlock"] { gap: .15rem; align-items: center; }
@@ -83,7 +88,9 @@ _STYLE = Template("""
 @media (forced-colors: active) {
   [data-testid^="stBaseButton"]:not([data-testid*="ertiary"], [data-testid*="eader"], [data-testid*="inimal"]),
   [data-testid="stExpander"] details { border: 1px solid ButtonBorder; }
-  [data-testid="stCheckbox"] svg { stroke: CanvasText; }
+  /* Streamlit's grey of charts has a contrast of 3.6. */
+.js-plotly-plot .main-svg > g:not(.hoverlayer) text { fill: currentColor !important; }
+[data-testid="stCheckbox"] svg { stroke: CanvasText; }
   [data-testid="stCheckbox"] label > div:not([data-testid]) { border: 1px solid CanvasText; }
   [data-testid="stCheckbox"] label > div:not([data-testid]) > div { background: CanvasText; forced-color-adjust: none; }
   [data-testid="stButtonGroup"] :is([aria-checked="true"], [aria-pressed="true"]) { outline: 2px solid Highlight; outline-offset: -3px; }

@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
 from seda.export import write_export
 from tests.toy import toy_journey
 
+expect.set_options(timeout=20_000)  # ms; two browsers, two servers and coverage share two cores
 ARTIFACTS = Path(__file__).parents[1] / "artifacts"
 
 

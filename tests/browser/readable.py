@@ -39,7 +39,7 @@ _FIND = """([contrast, smallest]) => {
             opacity *= Number(one.opacity);
         }
         if (opacity === 0 || style.visibility !== "visible" || element.closest("[disabled], [aria-disabled=true], [data-stale=true]")) continue;
-        const shown = parse(style.color);
+        const shown = parse(element instanceof SVGElement ? style.fill : style.color);
         shown[3] *= opacity;
         const [low, high] = [luminance(over(shown, below)), luminance(below)].sort((a, b) => a - b);
         const ratio = (high + 0.05) / (low + 0.05), size = parseFloat(style.fontSize);

@@ -321,6 +321,8 @@ def test_every_page_at_every_size(clean, server: str, artifacts: Path, size: str
             assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
             assert page.get_by_test_id("stMain").evaluate("main => main.scrollWidth <= main.clientWidth")
             assert unreadable(page) == []
+        # a file of Streamlit's would be gone with the session, and be asked for again
+        assert page.locator("link[rel~=icon]").first.get_attribute("href").startswith("data:image/png")
 
 
 def test_the_log_stays_silent(clean, tmp_path: Path):

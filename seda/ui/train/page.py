@@ -8,7 +8,7 @@ import streamlit as st
 
 from seda.card import aligner_home, encoders_in_use
 from seda.class_texts import parse_class_texts
-from seda.config import DENOISERS, SamplingConfig, TrainingConfig
+from seda.config import DENOISERS, PATH_FAMILIES, SamplingConfig, TrainingConfig
 from seda.data.uploaded_pictures import UploadedPictures
 from seda.encoders.families import names_pair
 from seda.errors import DataError, EncoderError, SedaError
@@ -113,6 +113,11 @@ def _choose_name(train: TrainState, encoder: str, source: str) -> None:
             "Seed", 0, SamplingConfig.MAX_SEED, step=1, key=begin_widget("train.seed", train.seed), width=220,
             help="Fixes all chance: the same seed gives the same aligner.",
         )  # fmt: skip
+        train.path = st.selectbox(
+            "Kind of paths", list(PATH_FAMILIES), key=begin_widget("train.path", train.path), width=220, disabled=source == WORDS,
+            format_func=lambda name: PATH_FAMILIES[name].label,
+            help=" ".join(f"*{one.label}* {one.help}." for one in PATH_FAMILIES.values()),
+        )  # fmt: skip
         train.denoiser = st.selectbox(
             "Denoiser", list(DENOISERS), key=begin_widget("train.denoiser", train.denoiser), width=220,
             disabled=source == WORDS,
@@ -194,7 +199,7 @@ def _request(train: TrainState, encoder: str, source: str) -> TrainRequest:
 
 def _config(train: TrainState, count: int) -> TrainingConfig:
     config = TrainingConfig.for_pictures(count, seed=train.seed, epochs=train.epochs)
-    return replace(config, denoiser=train.denoiser)
+    return replace(config, path=train.path, denoiser=train.denoiser)
 
 
 def _upload_again(train: TrainState, record: TrainingRecord) -> None:

@@ -140,6 +140,7 @@ class TrainState:
         name: of the aligner, as typed.
         epochs: at most; 0 leaves it to the number of pictures.
         seed: of everything random.
+        path: what kind of paths, a name of PATH_FAMILIES.
         denoiser: what shall walk the paths, a name of DENOISERS.
         pending: what was asked for and is not finished; a rerun from elsewhere starts it again.
         new: whether that was asked just now, and not begun yet.
@@ -165,6 +166,7 @@ class TrainState:
     name: str = ""
     epochs: int = 0
     seed: int = 0
+    path: str = "conditional"
     denoiser: str = "closed-form"
     pending: LoadRequest | TrainRequest | None = None
     new: bool = False
