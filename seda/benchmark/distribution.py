@@ -31,7 +31,7 @@ from seda.baselines.text_maps import (
 from seda.config import SamplingConfig, TrainingConfig
 from seda.diffusion.sampling import DenoisingPath
 from seda.evaluation.alignment import recall_at_k, unbiased_mmd
-from seda.evaluation.distribution import class_wise_mmd2, distribution_figures
+from seda.evaluation.distribution import class_wise_mmd2, distribution_figures, relative_spread
 from seda.models.mixture_denoiser import Mixture
 from seda.stages.stage import Prepared
 from seda.training.denoisers import PairSource
@@ -220,7 +220,8 @@ def along_the_path(aligner: Aligner, task: TextTask, others: Tensor, seed: int =
 
     Returns:
         lists over the states of both stages, of stage 2 alone where texts are concerned:
-        "length" of the states; "mmd2" between states and real texts; "accuracy" of the text nearest to the x_0 estimate and
+        "length" of the states; "mmd2" between states and real texts, "class_wise_mmd2" within classes (where the task has
+        some), "spread" of the states in units of real texts; "accuracy" of the text nearest to the x_0 estimate and
         "state_accuracy" of that nearest to the state; "entropy" in bits of the denoiser's weights over texts given the state
         (Handke et al. 2025, arXiv:2506.10433: when is it decided), and its "rate" a step; "free", the weight of none of them.
     """
@@ -246,12 +247,18 @@ def along_the_path(aligner: Aligner, task: TextTask, others: Tensor, seed: int =
         entropy.append(float(-(log_weights.exp() * log_weights).sum(1).mean() / np.log(2)))
         free.append(float(log_weights[:, 0].exp().mean()))
     count = second.states.shape[1]
+    states = [second.states[:, k].numpy() for k in range(count)]
+    within = {}
+    if task.classes is not None:
+        within["class_wise_mmd2"] = [class_wise_mmd2(real, task.classes, state, task.classes) for state in states]
     return {
         "task": task.name,
         "length": [float(first.states[:, k].norm(dim=1).mean()) for k in range(first.states.shape[1])]
         + [float(second.states[:, k].norm(dim=1).mean()) for k in range(count)],
         "hand_over": first.states.shape[1] - 1,
-        "mmd2": [unbiased_mmd(second.states[:, k].numpy(), real) for k in range(count)],
+        "mmd2": [unbiased_mmd(state, real) for state in states],
+        **within,
+        "spread": [relative_spread(real, state) for state in states],
         "accuracy": [right(second.x_0[:, k]) for k in range(count)],
         "state_accuracy": [right(second.states[:, k]) for k in range(count)],
         "entropy": entropy,

@@ -142,30 +142,36 @@ def steps_of_translator(paths: Mapping[str, Mapping[str, Any]]) -> go.Figure:
     """What each step of stage 2 adds, a line for each set of pictures, from what `seda.benchmark.distribution` measured.
 
     From above: share of pictures whose estimate of the clean feature is nearest to the right text; MMD^2 between the states and
-    real texts, on a logarithmic axis; entropy of the weights over the texts given the state, bits.
+    real texts, on a logarithmic axis, dashed within classes; spread of the states in units of real texts; entropy of the weights
+    over the texts given the state, bits.
 
     Args:
-        paths: by name of the set, with "accuracy" and "mmd2" [s] and "entropy" [s - 1].
+        paths: by name of the set, with "accuracy", "mmd2" and "spread" [s], "entropy" [s - 1], and "class_wise_mmd2" [s] where
+            the set has classes.
     """
     figure = make_subplots(
-        rows=3, cols=1, shared_xaxes=True, vertical_spacing=0.06, figure=go.Figure(layout={"template": TEMPLATE})
+        rows=4, cols=1, shared_xaxes=True, vertical_spacing=0.05, figure=go.Figure(layout={"template": TEMPLATE})
     )
     for index, (name, path) in enumerate(paths.items()):
-        line = {"color": HUES[index % len(HUES)], "width": 2.5}
-        rows = {
-            1: ([100 * value for value in path["accuracy"]], "%{y:.1f} %"),
-            2: ([max(value, LEAST_MMD) for value in path["mmd2"]], "%{y:.4f}"),
-            3: (path["entropy"], "%{y:.2f} bits"),
-        }
-        for row, (values, shown) in rows.items():
+        color = HUES[index % len(HUES)]
+        lines = [
+            (1, [100 * value for value in path["accuracy"]], "%{y:.1f} %", "solid"),
+            (2, [max(value, LEAST_MMD) for value in path["mmd2"]], "%{y:.4f}", "solid"),
+            (2, [max(value, LEAST_MMD) for value in path.get("class_wise_mmd2", ())], "%{y:.4f} within classes", "dot"),
+            (3, path["spread"], "%{y:.2f}", "solid"),
+            (4, path["entropy"], "%{y:.2f} bits", "solid"),
+        ]
+        for row, values, shown, dash in lines:
             figure.add_scatter(
-                x=list(range(len(values))), y=list(values), mode="lines", line=line, name=name, legendgroup=name,
-                showlegend=row == 1, row=row, col=1, hovertemplate=f"step %{{x}}: {shown}<extra>{name}</extra>",
+                x=list(range(len(values))), y=list(values), mode="lines", name=name, legendgroup=name,
+                line={"color": color, "width": 2.5, "dash": dash}, showlegend=row == 1, row=row, col=1,
+                hovertemplate=f"step %{{x}}: {shown}<extra>{name}</extra>",
             )  # fmt: skip
     figure.update_yaxes(title_text="right, %", rangemode="tozero", row=1, col=1)
     figure.update_yaxes(title_text="MMD²", type="log", dtick=1, row=2, col=1)
-    figure.update_yaxes(title_text="entropy, bits", rangemode="tozero", row=3, col=1)
-    figure.update_xaxes(title_text="step of the translator", row=3, col=1)
+    figure.update_yaxes(title_text="spread", rangemode="tozero", row=3, col=1)
+    figure.update_yaxes(title_text="entropy, bits", rangemode="tozero", row=4, col=1)
+    figure.update_xaxes(title_text="step of the translator", row=4, col=1)
     figure.update_layout(legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}, margin={"t": 48, "b": 40})
     return _sized(figure)
 

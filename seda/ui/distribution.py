@@ -29,4 +29,4 @@ def show_distribution() -> None:
         st.markdown(f"**{plain(task)}**")
         st.dataframe(distribution_table(summary, task), hide_index=True, key=f"method.distribution.{task}")
     st.markdown(DISTRIBUTION_STEPS)
-    st.plotly_chart(steps_of_translator(paths), key="method.steps", config={"displayModeBar": False}, height=640)
+    st.plotly_chart(steps_of_translator(paths), key="method.steps", config={"displayModeBar": False}, height=800)

@@ -81,9 +81,9 @@ win everywhere: on names of emoji the mean of its ends is less often right than 
 are too long and a mixture density network is nearer to the texts.
 """
 DISTRIBUTION_STEPS = """
-**Step by step.** Above: how often the right text is the nearest one to what the denoiser expects at the end. In the middle: how
-far the states are from real texts. Below: how undecided the denoiser is between the texts of the list, from all that it sees
-at this step; it is decided where the curve falls.
+**Step by step.** From above: how often the right text is the nearest one to what the denoiser expects at the end; how far the
+states are from real texts, dotted within each class; how widely they are spread, 1 as real texts; how undecided the denoiser is
+between the texts of the list, from all that it sees at this step. It is decided where that curve falls.
 """
 
 MAP = """

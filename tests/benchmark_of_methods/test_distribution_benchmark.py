@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from seda.benchmark.distribution import CONTROLS, ENDS, OURS, Parts, TextTask, a
 from seda.benchmark.distribution_run import run_distribution, summary, table, write_tables
 from seda.config import ModelConfig, SamplingConfig, TrainingConfig
 from seda.errors import ConfigError
+from seda.evaluation.distribution import class_wise_mmd2, relative_spread
 from seda.storage import write_json
 from seda.training.fit import TrainingResult, TrainingSet, fit_aligner
 
@@ -90,10 +92,16 @@ def test_a_row_for_each_method_and_task(trained, task, others):
 
 
 def test_along_the_path_each_step_is_told(trained, task, others):
+    assert "class_wise_mmd2" not in along_the_path(trained.aligner, task, others)
+    task = replace(task, classes=world(40, 2)[2].numpy())
     found = along_the_path(trained.aligner, task, others)
     steps = SamplingConfig().num_inference_steps
     assert found["hand_over"] == steps
     assert len(found["length"]) == 2 * (steps + 1) and len(found["accuracy"]) == len(found["mmd2"]) == steps + 1
+    ends = walk(trained.aligner, task, Parts(), 0, others)[1].states[:, -1].numpy()
+    real = trained.aligner.text_scaler(task.real).numpy()
+    assert found["spread"][-1] == pytest.approx(relative_spread(real, ends))
+    assert found["class_wise_mmd2"][-1] == pytest.approx(class_wise_mmd2(real, task.classes, ends, task.classes))
     assert len(found["entropy"]) == len(found["free"]) == steps
     assert all(0 <= share <= 1 for share in found["free"])
     assert found["entropy"][-1] < found["entropy"][0] <= np.log2(1 + len(task.texts))

@@ -41,13 +41,18 @@ def test_training_curves_show_every_epoch_and_mark_the_best():
 
 def test_steps_of_the_translator_have_a_line_for_each_set_of_pictures():
     paths = {
-        name: {"accuracy": [0.1, 0.2 * factor], "mmd2": [0.3, -0.001], "entropy": [2.0 * factor]}
+        name: {"accuracy": [0.1, 0.2 * factor], "mmd2": [0.3, -0.001], "spread": [0.5, 0.9], "entropy": [2.0 * factor]}
         for name, factor in (("emoji", 1), ("photographs", 2))
     }
+    paths["photographs"]["class_wise_mmd2"] = [0.4, 0.1]
     figure = steps_of_translator(paths)
     assert [trace.name for trace in figure.data if trace.showlegend] == ["emoji", "photographs"]
-    assert len(figure.data) == 6
-    np.testing.assert_allclose(figure.data[3].y, [10, 40])
+    panels = {axis: [trace for trace in figure.data if trace.yaxis == axis] for axis in ("y", "y2", "y3", "y4")}
+    np.testing.assert_allclose(panels["y"][1].y, [10, 40])
+    dotted = [trace for trace in panels["y2"] if trace.line.dash == "dot" and len(trace.y)]
+    assert [(trace.name, *trace.y) for trace in dotted] == [("photographs", 0.4, 0.1)]
+    assert [list(trace.y) for trace in panels["y3"]] == [[0.5, 0.9]] * 2
+    assert [list(trace.y) for trace in panels["y4"]] == [[2.0], [4.0]]
     assert figure.layout.yaxis2.type == "log" and min(figure.data[1].y) > 0  # an unbiased distance may be below 0
 
 
