@@ -51,6 +51,8 @@ class TextTask:
         labels: the right text of each picture [n].
         real: text features [n, d] as each picture's may be: those of its own text, or a random phrasing of its class.
         classes: the class of each picture [n], for distances within classes; None where each text is a class of its own.
+        read_by: what an end is compared with to read it [k, d], as the encoder gives it; None for `texts`. Where a picture's text is
+            any phrasing of its class, the mean of these: by the bare names even real phrasings are read wrongly.
     """
 
     name: str
@@ -59,6 +61,7 @@ class TextTask:
     labels: np.ndarray
     real: Tensor
     classes: np.ndarray | None = None
+    read_by: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -127,9 +130,14 @@ def walk(
     return first, translator.run(prepared, sampling, seeds), prepared
 
 
+def _read_by(aligner: Aligner, task: TextTask) -> Tensor:
+    """Scaled [k, d]."""
+    return aligner.text_scaler(task.texts if task.read_by is None else task.read_by)
+
+
 def task_figures(aligner: Aligner, task: TextTask, ends: list[Tensor]) -> dict[str, float]:
     """Figures of several ends [n, d] of each picture, in scaled units."""
-    real, texts = aligner.text_scaler(task.real).numpy(), aligner.text_scaler(task.texts).numpy()
+    real, texts = aligner.text_scaler(task.real).numpy(), _read_by(aligner, task).numpy()
     places = np.arange(len(texts))
     one, mean = ends[0].numpy(), torch.stack(ends).mean(0).numpy()
 
@@ -226,7 +234,7 @@ def along_the_path(aligner: Aligner, task: TextTask, others: Tensor, seed: int =
         (Handke et al. 2025, arXiv:2506.10433: when is it decided), and its "rate" a step; "free", the weight of none of them.
     """
     first, second, prepared = walk(aligner, task, Parts(), seed, others)
-    texts, real = aligner.text_scaler(task.texts), aligner.text_scaler(task.real).numpy()
+    texts, real = _read_by(aligner, task), aligner.text_scaler(task.real).numpy()
     normalize, labels = torch.nn.functional.normalize, torch.from_numpy(task.labels)
 
     def right(features: Tensor) -> float:

@@ -246,8 +246,8 @@ class _Trainer:
             second.settle = lambda: {"validation_denoising": second.best_loss}
             yield second
 
-    def _tasks(self, generator: torch.Generator, *, held_out: bool) -> list[_Task]:
-        """What the stages have to learn of one batch."""
+    def _tasks(self, generator: torch.Generator, *, held_out: bool, reached: bool = False) -> list[_Task]:
+        """What the stages have to learn of one batch; `reached`: and where stage 1 ended, which only walking needs."""
         config, aligner = self.config, self.aligner
         count = HELD_OUT_COUNT if held_out else config.batch_size
         pairs = self.pairs.draw(count, generator, held_out=held_out)
@@ -278,15 +278,15 @@ class _Trainer:
             swap = torch.rand(count, generator=generator) < HAND_OVER_SWAP
             elsewhere = centers[other] + (target - own)
             semantic = torch.where(swap[:, None], self._to_length(elsewhere), target)
-        given, reached = aligner.translator.condition(condition, semantic), None
-        if aligner.config.semantic_space and aligner.learner.learned is not None:
-            # where stage 1 ended, carried over to the texts, as at the hand-over of a run
-            reached = aligner.translator.carry_over(
+        given, carried = aligner.translator.condition(condition, semantic), None
+        if reached and aligner.config.semantic_space and aligner.learner.learned is not None:
+            # as at the hand-over of a run
+            carried = aligner.translator.carry_over(
                 aligner.learner.reached(semantic, aligner.class_centers), pairs.bank
             ).detach()  # fmt: skip
         tasks.append(
             _Task(
-                aligner.translator, given, semantic, pairs.bank, pairs.bank, pairs.text, pairs.listed, pairs.fold, reached,
+                aligner.translator, given, semantic, pairs.bank, pairs.bank, pairs.text, pairs.listed, pairs.fold, carried,
                 among=pairs.visible, visible=pairs.visible,
             )
         )  # fmt: skip
@@ -361,7 +361,7 @@ class _Trainer:
     def _denoising_loss(self, modules: nn.ModuleList, generator: torch.Generator, *, held_out: bool = False) -> Tensor:
         """Squared error in units of the Gaussian denoiser's own, and the cross-entropy of the anchors' weights; mean of stages."""
         losses = []
-        for module, task in zip(modules, self._tasks(generator, held_out=held_out), strict=True):
+        for module, task in zip(modules, self._tasks(generator, held_out=held_out, reached=True), strict=True):
             count, stage, gaussian = len(task.target), task.stage, task.stage.gaussian
             assert gaussian is not None and isinstance(module, MixtureDenoiser)
             dropped = torch.rand(count, generator=generator) < self.config.condition_dropout

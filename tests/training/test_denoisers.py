@@ -66,6 +66,12 @@ def test_learned_ends_are_distributed_as_the_texts_are(data, trained):
     assert 0.3 < float((own.argmin(1) == 0).float().mean()) < 0.7
 
 
+def test_an_aligner_of_a_closed_vocabulary_may_recall_its_texts(data):
+    quick = replace(QUICK, denoiser="closed-form")
+    assert fit_aligner(data, quick).aligner.config.recall
+    assert not ModelConfig().recall  # as with the stored open vocabulary
+
+
 def test_the_answer_does_not_depend_on_the_denoiser(data, trained):
     texts = data.class_text_features[:, 0]
     answers = [
