@@ -111,13 +111,13 @@ def test_the_card_tells_what_evaluate_measures(shipped):
     assert list(table.columns) == [
         "task",
         "texts",
-        "SeDA",
+        "SeDA's answer",
         "mean of 16 ends",
         "best ConSE",
         "centred ConSE",
         "ridge from pairs",
     ]
-    assert len(table) == 6 and table["SeDA"].between(0.2, 0.9).all()
+    assert len(table) == 6 and table["SeDA's answer"].between(0.2, 0.9).all()
 
 
 def test_there_are_samples_of_many_kinds():

@@ -1,37 +1,42 @@
-"""SeDA itself behind the protocol, two controls that share its training, and its ablations."""
+"""SeDA behind the protocol: its answer in closed form with controls and ablations, and its learned paths."""
 
 from __future__ import annotations
 
 import copy
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import normalize
 
 from seda.aligner import Aligner
 from seda.baselines.base import ClassTextFeatures, LabelledFeatures
 from seda.config import ModelConfig, SamplingConfig, TrainingConfig
-from seda.training.fit import TrainingSet, fit_aligner
+from seda.training.denoisers import train_denoisers
+from seda.training.fit import TrainingResult, TrainingSet, fit_aligner
 
 BATCH = 500  # images; chosen here: the states of both stages then take 40 MB
 # chosen here: few shots make epochs of one step. On held-out training images of Fashion-MNIST 75, 150 and 300 steps came
 # out alike at 4 shots, 75 and 300 at 16 (one or two runs each)
 MIN_STEPS = 150
-READ_OUTS = ("seda", "one-step", "closed-form")
+READ_OUTS = ("seda", "one-step", "closed-form")  # as fingerprints of finished cells hold them
 # Of the trajectories that look for errors: at guidance 1 a run ends in a class with that class's probability
 DOUBTING = tuple(SamplingConfig(num_inference_steps=10, guidance=1.0, seed=seed) for seed in range(4))
 DOUBT_WEIGHT = 0.1  # of runs that end elsewhere, beside the answer's probability; small: it only parts near ties
+# of cosines before the softmax; chosen here. The protocol fits a temperature to the scores of every method, so it only weighs
+# the top probability against the disagreement of ends where errors are looked for
+SHARPNESS = 20.0
 
 
 @dataclass(frozen=True)
 class SedaAligner:
     """The two stages trained on the shots, without maps.
 
-    "seda" answers as the app does. "one-step" is the same networks with a single denoising step a stage. "closed-form" is
-    the oracle for one goal a class: nothing learned by gradient is left in p(c | v) and in the denoisers; its difference to
-    "seda" is what training adds.
+    "seda" answers as the app does: the paths are the closed form, the answer is p(c | v). "one-step" is the same networks
+    with a single denoising step a stage. "closed-form" is the oracle for one goal a class: nothing learned by gradient is
+    left in p(c | v) and in the denoisers; its difference to "seda" is what training adds.
 
     Attributes:
         read_out: one of READ_OUTS.
@@ -88,8 +93,7 @@ class FittedAligner:
 
     @property
     def parameters(self) -> int:
-        posterior = self.aligner.learner.center_posterior
-        return sum(part.numel() for part in (*self.aligner.parameters(), posterior.weight, posterior.bias))
+        return _size(self.aligner)
 
     def class_scores(self, image_features: np.ndarray) -> np.ndarray:
         """Log probabilities [n, k]; an image's noise does not depend on its batch."""
@@ -128,6 +132,134 @@ class FittedAligner:
         return torch.cat(found)
 
 
+@dataclass(frozen=True)
+class LearnedSeda:
+    """SeDA by its learned paths: the same training, then the denoisers on the same shots; the answer is where the paths end.
+
+    Few images are soon known by heart, so they get fewer steps: the share of all steps is the square root of images over
+    `enough`, from `least_share` to 1. Chosen here, and not tried otherwise.
+
+    Attributes:
+        ends: of each image, whose mean is the answer.
+        seed: of everything random in training.
+        steps: of each stage when a path is walked.
+        one_step_steps, denoiser_steps: see `TrainingConfig`; on `enough` images or more.
+        enough: images.
+        least_share: of the steps.
+    """
+
+    ends: int
+    seed: int = 0
+    steps: int = SamplingConfig.num_inference_steps
+    one_step_steps: int = TrainingConfig.one_step_steps
+    denoiser_steps: int = TrainingConfig.denoiser_steps
+    enough: int = 4096
+    least_share: float = 0.25
+
+    def fit(self, train: LabelledFeatures, texts: ClassTextFeatures, validation: LabelledFeatures) -> FittedPaths:
+        result, seconds = _trained(SedaAligner(seed=self.seed), train, texts, validation)
+        aligner = with_learned_denoisers(result, self.training_config(len(train)))
+        # guidance 1: as the distribution is, as the benchmark of distributions walks it
+        sampling = SamplingConfig(num_inference_steps=self.steps, guidance=1.0, denoiser="learned")
+        return FittedPaths(aligner, sampling, texts, self.ends, seconds)
+
+    def training_config(self, count: int) -> TrainingConfig:
+        """As for the closed form, and the denoisers' steps on `count` images."""
+        share = min(1.0, max(self.least_share, (count / self.enough) ** 0.5))
+        return replace(
+            training_config(SedaAligner(seed=self.seed), count),
+            denoiser="learned",
+            one_step_steps=max(1, round(share * self.one_step_steps)),
+            denoiser_steps=max(1, round(share * self.denoiser_steps)),
+        )
+
+
+def with_learned_denoisers(result: TrainingResult, config: TrainingConfig) -> Aligner:
+    """A copy of a trained aligner with learned denoisers, trained on its pairs: what `fit_aligner` makes in one go."""
+    closed = result.aligner
+    with torch.random.fork_rng(devices=[]):  # nn's initialisers know only the global generator: lend it, seeded
+        torch.manual_seed(config.seed)
+        aligner = Aligner(replace(closed.config, denoiser="learned"), *closed.translator.category_texts.shape[:2])
+    # denoisers begin in half precision, as they would behind the epochs of the others
+    fresh = {name: value.half().float() for name, value in aligner.state_dict().items()}
+    aligner.load_state_dict(fresh | closed.state_dict())
+    aligner.eval().requires_grad_(False)
+    train_denoisers(aligner, result.pairs, config)
+    return aligner
+
+
+@dataclass(frozen=True, eq=False)
+class FittedPaths:
+    """See `LearnedSeda`.
+
+    Attributes:
+        aligner: with learned denoisers.
+        sampling: how a path is walked; its seed counts the ends.
+        texts: of the classes.
+        ends: of each image.
+        earlier_seconds: spent on the part of the training that another method had done; 0 where it was done just now.
+    """
+
+    aligner: Aligner
+    sampling: SamplingConfig
+    texts: ClassTextFeatures
+    ends: int
+    earlier_seconds: float = 0.0
+    _last: list[tuple[np.ndarray, Tensor]] = field(default_factory=list, repr=False)
+
+    @property
+    def parameters(self) -> int:
+        return _size(self.aligner)
+
+    def class_scores(self, image_features: np.ndarray) -> np.ndarray:
+        """Log probabilities [n, k] by the cosines of the mean of all ends with the class texts, in scaled units."""
+        return self._log_probabilities(image_features).numpy()
+
+    def to_text_space(self, image_features: np.ndarray) -> np.ndarray:
+        """The first of the ends, in the text encoder's units."""
+        return self.text_space_ends(image_features)[0]
+
+    def text_space_ends(self, image_features: np.ndarray) -> np.ndarray:
+        """All ends [e, n, d], in the text encoder's units."""
+        return torch.stack([self.aligner.text_scaler.inverse(end) for end in self._walked(image_features)]).numpy()
+
+    def error_scores(self, image_features: np.ndarray) -> np.ndarray:
+        """How probably each answer is wrong [n]: one minus its probability, and the share of ends nearest to another text."""
+        log_probabilities = self._log_probabilities(image_features)
+        elsewhere = self._cosines(self._walked(image_features)).argmax(2) != log_probabilities.argmax(1)  # [e, n]
+        return (1 - log_probabilities.amax(1).exp() + elsewhere.float().mean(0)).numpy()
+
+    def _log_probabilities(self, image_features: np.ndarray) -> Tensor:
+        return (SHARPNESS * self._cosines(self._walked(image_features).mean(0))).log_softmax(1)
+
+    def _cosines(self, states: Tensor) -> Tensor:
+        """[..., k] of states [..., d]."""
+        texts = self.aligner.text_scaler(torch.from_numpy(self.texts.features))
+        return normalize(states, dim=-1) @ normalize(texts, dim=1).T
+
+    def _walked(self, image_features: np.ndarray) -> Tensor:
+        """All ends [e, n, d] in scaled units; an image's noise does not depend on its batch.
+
+        Those of the features last asked for are kept, since answers and doubts are asked for one after the other.
+        """
+        if not self._last or self._last[0][0] is not image_features:
+            texts, ends = torch.from_numpy(self.texts.features), []
+            for batch, seeds in _batches(image_features):
+                runs = [
+                    self.aligner.align(batch, texts, replace(self.sampling, seed=seed), item_seeds=seeds)
+                    for seed in range(self.ends)
+                ]
+                ends.append(torch.stack([run.translator.states[:, -1] for run in runs]))
+            self._last[:] = [(image_features, torch.cat(ends, 1))]
+        return self._last[0][1]
+
+
+def _size(aligner: Aligner) -> int:
+    """Numbers that an aligner keeps from training."""
+    posterior = aligner.learner.center_posterior
+    return sum(part.numel() for part in (*aligner.parameters(), posterior.weight, posterior.bias))
+
+
 def _batches(image_features: np.ndarray) -> list[tuple[Tensor, range]]:
     """Batches of features with their images' seeds."""
     starts = range(0, len(image_features), BATCH)
@@ -140,9 +272,9 @@ class _Trainings:
 
     def __init__(self) -> None:
         self.data: tuple[object, ...] = ()
-        self.found: dict[SedaAligner, tuple[Aligner, float]] = {}
+        self.found: dict[SedaAligner, tuple[TrainingResult, float]] = {}
 
-    def of(self, *data: object) -> dict[SedaAligner, tuple[Aligner, float]]:
+    def of(self, *data: object) -> dict[SedaAligner, tuple[TrainingResult, float]]:
         if len(data) != len(self.data) or any(one is not other for one, other in zip(data, self.data, strict=True)):
             self.data, self.found = data, {}
         return self.found
@@ -155,6 +287,14 @@ def trained_aligner(
     config: SedaAligner, train: LabelledFeatures, texts: ClassTextFeatures, validation: LabelledFeatures
 ) -> tuple[Aligner, float]:
     """The trained aligner, and the seconds of its training where that happened in an earlier call."""
+    result, seconds = _trained(config, train, texts, validation)
+    return result.aligner, seconds
+
+
+def _trained(
+    config: SedaAligner, train: LabelledFeatures, texts: ClassTextFeatures, validation: LabelledFeatures
+) -> tuple[TrainingResult, float]:
+    """The same with what denoisers could be trained on."""
     found = _trainings.of(train, texts, validation)
     asked = SedaAligner()  # how it is asked has no part in training
     key = replace(
@@ -182,9 +322,9 @@ def trained_aligner(
         semantic_space=config.semantic_space, bank=config.bank, path=config.path,
         **data.space,
     )  # fmt: skip
-    aligner = fit_aligner(data, training_config(config, count), model, split=split).aligner
-    found[key] = aligner, time.perf_counter() - start
-    return aligner, 0.0
+    result = fit_aligner(data, training_config(config, count), model, split=split)
+    found[key] = result, time.perf_counter() - start
+    return result, 0.0
 
 
 def training_config(config: SedaAligner, count: int) -> TrainingConfig:

@@ -119,6 +119,14 @@ class MapsToText(Protocol):
 
 
 @runtime_checkable
+class DrawsInText(MapsToText, Protocol):
+    """A fitted method that draws what it maps a picture to, anew each time."""
+
+    def text_space_ends(self, image_features: np.ndarray) -> np.ndarray:
+        """Features [n, D] to several ends of each [e, n, d], in the text encoder's units; the first is `to_text_space`."""
+
+
+@runtime_checkable
 class RanksErrors(Protocol):
     """A fitted method that says itself where it is probably wrong."""
 

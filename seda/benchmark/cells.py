@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -118,8 +118,13 @@ def finished_cell(path: Path, identity: str) -> Cell | None:
 
 def read_cells(out: Path) -> list[Cell]:
     """All finished cells of a folder, sorted by data set, shots, seed and method."""
-    cells = [read_cell(path) for path in (out / "cells").glob("*/*.json") if not path.name.startswith(".")]
-    return sorted(cells, key=lambda cell: (cell.dataset, shots_order(cell.shots), cell.seed, cell.method))
+    return in_order(read_cell(path) for path in (out / "cells").glob("*/*.json") if not path.name.startswith("."))
+
+
+def in_order(cells: Iterable[Cell]) -> list[Cell]:
+    """Sorted by data set, shots, seed and method; of cells that measured the same thing the last one."""
+    found = {cell.key: cell for cell in cells}
+    return sorted(found.values(), key=lambda cell: (cell.dataset, shots_order(cell.shots), cell.seed, cell.method))
 
 
 def write_packed(path: Path, cells: Sequence[Cell]) -> Path:

@@ -19,9 +19,12 @@ from seda.baselines import (
     zero_shot,
 )
 from seda.baselines.base import Baseline, ClassTextFeatures
+from seda.benchmark.distribution import ENDS
 from seda.errors import ConfigError
 
-OURS = "seda"
+ANSWER = "closed-form"  # what the app answers by; every other row is compared with it
+LEARNED = "seda"  # the method that the program is named after: learned denoisers, read where their paths end
+OURS = (ANSWER, LEARNED)
 ALL_ABLATIONS = "ablations"
 
 
@@ -34,12 +37,15 @@ class Method:
         settings: candidates; the benchmark tries no more of them than its budget.
         control: whether it is there to be understood, not to be beaten.
         needs: what the encoders must offer: "shared space", "head" (a classifier of named classes), or nothing.
+        measured_as: the name in its cells' fingerprints, where that is another one: what is measured has not changed with
+            the name, and finished cells stay what they are.
     """
 
     name: str
     settings: tuple[Baseline, ...]
     control: bool = False
     needs: str = ""
+    measured_as: str = ""
 
     def is_defined_for(self, texts: ClassTextFeatures) -> bool:
         """Whether the texts offer what the method needs: a space that pictures share, or an encoder's own head."""
@@ -48,12 +54,14 @@ class Method:
 
 
 ABLATIONS = tuple(
-    Method(f"{OURS}/{name}", (setting,), control=True) for name, setting in aligner_methods.ABLATIONS.items()
+    Method(f"{ANSWER}/{name}", (setting,), control=True, measured_as=f"seda/{name}")
+    for name, setting in aligner_methods.ABLATIONS.items()
 )
 METHODS = (
-    Method(OURS, aligner_methods.SETTINGS["seda"]),
-    Method("seda-one-step", aligner_methods.SETTINGS["one-step"], control=True),
-    Method("closed-form", aligner_methods.SETTINGS["closed-form"], control=True),
+    Method(ANSWER, aligner_methods.SETTINGS["seda"], measured_as="seda"),
+    Method(LEARNED, (aligner_methods.LearnedSeda(ENDS),)),
+    Method("closed-form-one-step", aligner_methods.SETTINGS["one-step"], control=True, measured_as="seda-one-step"),
+    Method("closed-form-untrained", aligner_methods.SETTINGS["closed-form"], control=True, measured_as="closed-form"),
     Method("nearest-center", nearest_center.SETTINGS),
     Method("logistic-regression", logistic_regression.SETTINGS),
     Method("logistic-regression-unit", logistic_regression.UNIT_SETTINGS),

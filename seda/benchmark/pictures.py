@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from seda.benchmark.cells import Cell
 from seda.benchmark.differences import paired_difference
-from seda.benchmark.methods import OURS
+from seda.benchmark.methods import ANSWER, LEARNED, OURS
 from seda.benchmark.plots import Line, Panel, Row, forest_figure, line_figure
 from seda.benchmark.selection import (
     TO_BEAT,
@@ -23,9 +23,11 @@ from seda.benchmark.selection import (
     controls,
     few_shots,
     groups,
+    label,
     largest_few,
     methods,
     of,
+    ours,
     peers,
     shots_of,
     shots_words,
@@ -35,14 +37,14 @@ from seda.benchmark.selection import (
     variants,
 )
 
-OURS_LABEL = "SeDA"
-OWN_LABEL = "SeDA, own"  # scores read from its trajectories
+SHORT = {ANSWER: "Closed form", LEARNED: "SeDA, learned"}  # where a line has a further word
+ROLES = {ANSWER: "ours", LEARNED: "learned"}
 FURTHER = ("flow-matching",)  # named beside TO_BEAT, since it is the closest relative
 NAMED = 6  # peers with a colour and a name of their own; more could not be told apart
 QUIET_LINES = "Thin lines: other peers. Dashed: controls."
 BANDS = "Means over seeds, bands of one standard deviation."
-OWN_BAND = "Means over seeds, SeDA with a band of one standard deviation."
-AHEAD = "points of accuracy; right of zero SeDA is ahead"
+OWN_BAND = "Means over seeds, SeDA's own with a band of one standard deviation."
+AHEAD = "points of accuracy; right of zero {} is ahead"
 
 
 @dataclass(frozen=True)
@@ -78,17 +80,23 @@ _Found = Iterator[tuple[str, str, Callable[[], Figure]]]
 
 
 def _overview(cells: Sequence[Cell]) -> Iterator[Picture]:
-    data = groups(few_shots(cells), "dataset")
-    found = [
-        (title(dataset), _rows(own, [name for name in TO_BEAT if of(own, name)])) for (dataset,), own in data.items()
-    ]
+    found = []
+    for (dataset,), own in groups(few_shots(cells), "dataset").items():
+        for row in ours(own):
+            heading = title(dataset) + (f": {label(row)}" if row == LEARNED else "")
+            found.append((heading, _rows(own, row, [name for name in TO_BEAT if of(own, name)])))
     found = [(heading, rows) for heading, rows in found if rows]
     if not found:
         return
-    alt = f"SeDA minus each method, averaged over few shots. {'; '.join(f'{head}: {_in_words(rows)}' for head, rows in found)}."
+    also = ", and learned SeDA where it was measured" if of(cells, LEARNED) else ""
+    alt = (
+        f"{label(ANSWER)} minus each method{also}, averaged over few shots. "
+        f"{'; '.join(f'{head}: {_in_words(rows)}' for head, rows in found)}."
+    )
+    head = f"{label(ANSWER)} against what one would pick instead"
     yield Picture(
         "overview", "", "overview", alt,
-        lambda: forest_figure("SeDA against what one would pick instead", "Mean over few shots, 95 % intervals", found, AHEAD),
+        lambda: forest_figure(head, "Mean over few shots, 95 % intervals", found, AHEAD.format("SeDA")),
     )  # fmt: skip
 
 
@@ -112,14 +120,14 @@ def _accuracy(cells: Sequence[Cell]) -> _Found:
 
 
 def _differences(cells: Sequence[Cell]) -> _Found:
-    rows = _rows(few_shots(cells) or cells, [method for method in methods(cells) if method != OURS])
+    rows = _rows(few_shots(cells) or cells, ANSWER, [method for method in methods(cells) if method != ANSWER])
     if not rows:
         return
     over = " to ".join(dict.fromkeys((*shots_of(few_shots(cells))[:1], *shots_of(few_shots(cells))[-1:]))) or "all"
-    alt = f"SeDA minus each method, averaged over {over} shots. {_in_words(rows)}."
+    alt = f"{label(ANSWER)} minus each method, averaged over {over} shots. {_in_words(rows)}."
     yield "differences", alt, lambda: forest_figure(
-        f"{title(cells[0].dataset)}: SeDA minus each method",
-        f"Mean over {over} shots, 95 % intervals. In grey letters: controls.", [("", rows)], AHEAD,
+        f"{title(cells[0].dataset)}: the closed form minus each method",
+        f"Mean over {over} shots, 95 % intervals. In grey letters: controls.", [("", rows)], AHEAD.format("the closed form"),
     )  # fmt: skip
 
 
@@ -154,11 +162,7 @@ def _shift(cells: Sequence[Cell]) -> _Found:
         ticks = [(0.0, "clean"), *((strength, f"{strength:g}" if len(names) > 1 else kind) for strength in names)]
         lines = _all_lines(cells, partial(_series, names={0.0: "top1_accuracy", **names}), named)
         panels.append(Panel(kind, lines, ticks, "strength" if len(names) > 1 else "", "accuracy on test images"))
-    ours = of(cells, OURS)
-    parts = [
-        f"{kind} to {average(ours, list(names.values())[-1]):.3f}" for kind, names in kinds.items() if ours
-    ]  # fmt: skip
-    fall = f"SeDA falls from {average(ours, 'top1_accuracy'):.3f} with {', '.join(parts)}." if ours else ""
+    fall = " ".join(_fall(of(cells, row), row, kinds) for row in ours(cells))
     yield (
         "shift",
         f"Accuracy on changed test images against the strength of the change, {shots_words(shots)}. {fall}",
@@ -172,16 +176,21 @@ def _shift(cells: Sequence[Cell]) -> _Found:
     )
 
 
+def _fall(own: Sequence[Cell], row: str, kinds: dict[str, dict[float, str]]) -> str:
+    parts = [f"{kind} to {average(own, list(names.values())[-1]):.3f}" for kind, names in kinds.items()]
+    return f"{label(row)} falls from {average(own, 'top1_accuracy'):.3f} with {', '.join(parts)}."
+
+
 def _errors(cells: Sequence[Cell]) -> _Found:
     if not values(cells, "error_auroc"):
         return
     shots = shots_of(cells)
     lines = _lines(cells, shots, "error_auroc")
-    own = of(cells, OURS)
-    if values(own, "error_auroc_own"):
-        lines = [Line(f"{OURS_LABEL}, softmax", line.points) if line.role == "ours" else line for line in lines]
-        points = _by_shots(own, shots, "error_auroc_own")
-        lines.append(Line(OWN_LABEL, points, "ours"))
+    for row in ours(cells):
+        if values(own := of(cells, row), "error_auroc_own"):
+            softmax = f"{SHORT[row]}, softmax"
+            lines = [Line(softmax, line.points) if line.name == label(row) else line for line in lines]
+            lines.append(Line(f"{SHORT[row]}, own scores", _by_shots(own, shots, "error_auroc_own"), ROLES[row]))
     panel = Panel("", lines, [(x, part) for x, part in enumerate(shots)], "training images a class", "AUROC of errors")
     alt = f"How well each method's confidence tells its right answers from its wrong ones. {_levels(cells, 'error_auroc')}"
     yield "errors", alt, lambda: line_figure(
@@ -195,26 +204,26 @@ def _ablations(cells: Sequence[Cell]) -> _Found:
     rows = [
         Row(name.removeprefix(VARIANT), found)
         for name in variants(cells)
-        if (found := paired_difference(of(everywhere, name), of(everywhere, OURS))) is not None
+        if (found := paired_difference(of(everywhere, name), of(everywhere, ANSWER))) is not None
     ]
     if not rows:
         return
     rows.sort(key=lambda row: row.difference.mean)
-    alt = f"Each change to SeDA minus SeDA as it is, averaged over shots. {_in_words(rows)}."
+    alt = f"{label(ANSWER)}: each change minus no change, averaged over shots. {_in_words(rows)}."
     yield "ablations", alt, lambda: forest_figure(
         f"{title(cells[0].dataset)}: what each part is worth",
-        "Changed SeDA minus SeDA, mean over the shots that all were measured at, 95 % intervals.", [("", rows)],
+        "Changed closed form minus unchanged, mean over the shots that all were measured at, 95 % intervals.", [("", rows)],
         "points of accuracy; left of zero the change costs accuracy",
     )  # fmt: skip
 
 
-def _rows(cells: Sequence[Cell], names: Sequence[str]) -> list[Row]:
-    """SeDA minus each, peers first, the closest at the top."""
-    quiet, ours = controls(), of(cells, OURS)
+def _rows(cells: Sequence[Cell], row: str, names: Sequence[str]) -> list[Row]:
+    """One of ours minus each, peers first, the closest at the top."""
+    quiet, own = controls(), of(cells, row)
     rows = [
-        Row(name, found, name in quiet)
+        Row(label(name), found, name in quiet)
         for name in names
-        if (found := paired_difference(ours, of(cells, name))) is not None
+        if (found := paired_difference(own, of(cells, name))) is not None
     ]
     return sorted(rows, key=lambda row: (row.control, row.difference.mean))
 
@@ -234,10 +243,10 @@ def _all_lines(
     """A line of each method that has points; `named` peers are labelled, by default those of these cells."""
     named, quiet, found = named or _named(cells), controls(), []
     for name in methods(cells):
-        role = "ours" if name == OURS else "control" if name in quiet else "peer" if name in named else "other"
+        role = ROLES.get(name) or ("control" if name in quiet else "peer" if name in named else "other")
         series = points(of(cells, name))
         if series:
-            found.append(Line(OURS_LABEL if name == OURS else name, series, role))
+            found.append(Line(label(name), series, role))
     return found
 
 
@@ -280,19 +289,17 @@ def _against_the_named(cells: Sequence[Cell], shots: Sequence[str]) -> list[Line
                 found[float(x)] = float(np.mean(gains)), spread(gains)
         return found
 
-    shown = [line for line in _all_lines(cells, points) if line.role in ("ours", "peer")]
+    shown = [line for line in _all_lines(cells, points) if line.role in ("ours", "learned", "peer")]
     return shown or None
 
 
 def _levels(cells: Sequence[Cell], figure: str) -> str:
-    """SeDA and the best peer at the fewest and the most shots."""
+    """Ours and the named peers at the fewest and the most shots."""
     sentences = []
     for part in dict.fromkeys((shots_of(cells)[0], shots_of(cells)[-1])):
         here = at(cells, part)
-        known = [name for name in (OURS, *_named(here)) if values(of(here, name), figure)]
-        told = ", ".join(
-            f"{OURS_LABEL if name == OURS else name} {average(of(here, name), figure):.3f}" for name in known
-        )
+        known = [name for name in (*OURS, *_named(here)) if values(of(here, name), figure)]
+        told = ", ".join(f"{label(name)} {average(of(here, name), figure):.3f}" for name in known)
         sentences.append(f"{shots_words(part)}: {told}.")
     return " ".join(sentences)
 

@@ -21,11 +21,13 @@ if TYPE_CHECKING:
 
 INK, QUIET, FAINT = "#1F2933", "#66717D", "#C9CFD6"  # text; secondary text and controls; what is not named
 OURS_COLOR, BEHIND_COLOR = HUES[1], HUES[0]  # vermillion and blue stay apart for colour-blind eyes
+LEARNED_COLOR = INK  # the one dark line: told from ours by lightness as well
+BOLD = {"ours": OURS_COLOR, "learned": LEARNED_COLOR}  # drawn wide, with bands; by role
 # fixed by name, so that a method keeps its colour over all pictures; the rest takes SPARE in turn
 COLORS = {
     "mlp": HUES[0], "ridge": HUES[2], "nearest-center": DARKER[3], "logistic-regression": HUES[5],
     "flow-matching": DARKER[4], "gda": HUES[3],
-    "SeDA, softmax": LIGHTER[1],
+    "Closed form, softmax": LIGHTER[1], "SeDA, learned, softmax": QUIET,
 }  # fmt: skip
 SPARE = (DARKER[6], DARKER[7], DARKER[2], DARKER[0])
 MARKERS = "osD^vPX"
@@ -47,7 +49,7 @@ class Line:
     Attributes:
         name: of the method, as it is labelled.
         points: x -> (mean, standard deviation over seeds).
-        role: "ours", "peer" (coloured and labelled), "other" (thin) or "control" (thin, dashed).
+        role: "ours", "learned", "peer" (coloured and labelled), "other" (thin) or "control" (thin, dashed).
     """
 
     name: str
@@ -85,7 +87,7 @@ def line_figure(title: str, subtitle: str, panels: Sequence[Panel]) -> Figure:
         columns = 2 if len(panels) in (2, 4) else min(3, len(panels))
         rows = -(-len(panels) // columns)
         width, height = (7.0, 4.6) if columns == 1 else (4.6, 3.6)
-        figure, all_axes = _figure(title, subtitle, (rows, columns), (width, height), left=0.85, right=2.0)
+        figure, all_axes = _figure(title, subtitle, (rows, columns), (width, height), left=0.85, right=2.8)
         colors = _colors([line for panel in panels for line in panel.lines])
         for axes, panel in zip(all_axes, panels, strict=False):
             _draw_panel(axes, panel, colors)
@@ -181,7 +183,7 @@ def _draw_panel(axes: Axes, panel: Panel, colors: dict[str, str]) -> None:
     }
     labels: list[tuple[float, float, str, str, bool]] = []
     for index, line in enumerate(
-        sorted(panel.lines, key=lambda line: ["control", "other", "peer", "ours"].index(line.role))
+        sorted(panel.lines, key=lambda line: ["control", "other", "peer", "learned", "ours"].index(line.role))
     ):
         xs = np.array(sorted(line.points))
         if not len(xs):
@@ -190,8 +192,8 @@ def _draw_panel(axes: Axes, panel: Panel, colors: dict[str, str]) -> None:
         if line.role in quiet:
             axes.plot(xs, mean, zorder=2, **quiet[line.role])
             continue
-        ours = line.role == "ours"
-        color = OURS_COLOR if ours else colors[line.name]
+        ours = line.role in BOLD
+        color = BOLD[line.role] if ours else colors[line.name]
         if ours or panel.peer_bands:
             alpha = 0.18 if ours else 0.06
             axes.fill_between(xs, mean - std, mean + std, color=color, alpha=alpha, linewidth=0, zorder=3)
@@ -213,7 +215,7 @@ def _draw_panel(axes: Axes, panel: Panel, colors: dict[str, str]) -> None:
 def _limits(axes: Axes, panel: Panel) -> None:
     """Room for all but controls."""
     shown = [line for line in panel.lines if line.role != "control"] or panel.lines
-    banded = ("ours", "peer") if panel.peer_bands else ("ours",)
+    banded = (*BOLD, "peer") if panel.peer_bands else tuple(BOLD)
     values = np.array(
         [
             (mean - std * (line.role in banded), mean + std * (line.role in banded))
@@ -241,7 +243,7 @@ def _label_ends(axes: Axes, labels: list[tuple[float, float, str, str, bool]], t
     for (value, x, name, color, ours), height in zip(labels, heights, strict=True):
         axes.annotate(
             name, xy=(x, value), xycoords="data", xytext=(1.05, height), textcoords="axes fraction",
-            color=color, weight="bold" if ours else "normal", fontsize=13 if ours else 10.5, va="center", annotation_clip=False,
+            color=color, weight="bold" if ours else "normal", fontsize=11.5 if ours else 10.5, va="center", annotation_clip=False,
             arrowprops={"arrowstyle": "-", "color": color, "linewidth": 0.7, "alpha": 0.6, "shrinkA": 1, "shrinkB": 5},
         )  # fmt: skip
 

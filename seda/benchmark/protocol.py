@@ -12,6 +12,7 @@ import numpy as np
 
 from seda.baselines.base import ClassTextFeatures, LabelledFeatures, MapsToText, NamedHead, RanksErrors
 from seda.benchmark.cells import Cell, cell_path, finished_cell, index_path, pack_answers, write_cell
+from seda.benchmark.mapped import mapped_figures
 from seda.benchmark.methods import Method, check_methods, chosen_methods
 from seda.benchmark.shots import fixed_shots, shots_name
 from seda.benchmark.tuning import BUDGET, Tuned, fit_best
@@ -23,13 +24,6 @@ from seda.data.features import chosen_indices, encode_split
 from seda.encoders.base import Encoder, HeadedEncoder, has_head
 from seda.encoders.families import shares_space
 from seda.errors import ConfigError
-from seda.evaluation.alignment import (
-    centroid_gap,
-    recall_at_k,
-    relative_modality_gap,
-    unbiased_cka,
-    unbiased_mmd,
-)
 from seda.evaluation.classification import (
     brier_score,
     error_auroc,
@@ -42,7 +36,6 @@ from seda.training.phrases import class_phrasings
 
 VERSION = 2  # raise it when cells of the same settings come out differently
 ALIGNED = 500  # test images that gaps, kernels and retrieval are measured on; their cost grows with the square
-RECALL_AT = 5
 
 
 @dataclass(frozen=True)
@@ -298,7 +291,7 @@ def judge(tuned: Tuned, data: BenchmarkData) -> tuple[dict[str, float], np.ndarr
         figures["error_auroc_own"] = error_auroc(tuned.fitted.error_scores(test.image_features), right)
     if isinstance(tuned.fitted, MapsToText):
         part = test.take(chosen_indices(len(test), ALIGNED))
-        figures |= alignment_figures(tuned.fitted.to_text_space(part.image_features), part.labels, data.texts.features)
+        figures |= mapped_figures(tuned.fitted, part, data.texts)
     for name, part in sorted(data.shifted.items()):
         shifted = _answers_figures(tuned.probabilities(part.image_features), part.labels)
         figures |= {f"{figure}/{name}": value for figure, value in shifted.items()}
@@ -312,20 +305,6 @@ def _answers_figures(probabilities: np.ndarray, labels: np.ndarray) -> dict[str,
         "ece": expected_calibration_error(probabilities, labels),
         "nll": negative_log_likelihood(probabilities, labels),
         "error_auroc": error_auroc(1 - probabilities.max(1), probabilities.argmax(1) == labels),
-    }
-
-
-def alignment_figures(mapped: np.ndarray, labels: np.ndarray, texts: np.ndarray) -> dict[str, float]:
-    """How mapped images [n, d] of classes [n] lie to the class texts [k, d]; each gap beside its retrieval."""
-    own, classes = texts[labels], np.arange(len(texts))
-    return {
-        "image_to_text_R@1": recall_at_k(mapped, texts, labels, classes, 1),
-        "text_to_image_R@1": recall_at_k(texts, mapped, classes, labels, 1),
-        f"text_to_image_R@{RECALL_AT}": recall_at_k(texts, mapped, classes, labels, RECALL_AT),
-        "centroid_gap": centroid_gap(mapped, own),
-        "relative_modality_gap": relative_modality_gap(mapped, own),
-        "cka": unbiased_cka(mapped, own),
-        "mmd": unbiased_mmd(mapped, own),
     }
 
 
@@ -346,6 +325,5 @@ def _cell(task: _Task, identity: str, tuned: Tuned, parts: tuple[LabelledFeature
 def _identity(task: _Task, config: BenchmarkConfig) -> str:
     settings = [[type(setting).__name__, asdict(setting)] for setting in task.method.settings[: config.budget]]
     limits = {"train": config.train_limit, "test": config.test_limit}
-    return fingerprint(
-        [VERSION, task.data.fingerprint, shots_name(task.shots), task.seed, task.method.name, settings, limits]
-    )
+    name = task.method.measured_as or task.method.name
+    return fingerprint([VERSION, task.data.fingerprint, shots_name(task.shots), task.seed, name, settings, limits])

@@ -8,11 +8,13 @@ import statistics
 from collections.abc import Iterable, Sequence
 
 from seda.benchmark.cells import Cell, shots_order
-from seda.benchmark.methods import METHODS, OURS
+from seda.benchmark.methods import ANSWER, LEARNED, METHODS, OURS
 from seda.benchmark.shots import FULL
 
 TO_BEAT = ("mlp", "ridge", "nearest-center", "logistic-regression")
-VARIANT = f"{OURS}/"  # how names of ablations begin
+VARIANT = f"{ANSWER}/"  # how names of ablations begin
+LABELS = {ANSWER: "Closed form (SeDA's answer)", LEARNED: "SeDA, learned"}  # in pictures
+SPOKEN = {ANSWER: "the closed form", LEARNED: "learned SeDA"}  # in sentences
 
 
 def groups(cells: Iterable[Cell], *names: str) -> dict[tuple, list[Cell]]:
@@ -27,7 +29,7 @@ def methods(cells: Iterable[Cell]) -> list[str]:
     """Ours first, then by mean accuracy; no ablations."""
     found = {name: group for (name,), group in groups(cells, "method").items() if not name.startswith(VARIANT)}
     order = sorted(found, key=lambda name: -average(found[name], "top1_accuracy"))
-    return sorted(order, key=lambda name: name != OURS)
+    return sorted(order, key=lambda name: OURS.index(name) if name in OURS else len(OURS))
 
 
 def variants(cells: Iterable[Cell]) -> list[str]:
@@ -50,8 +52,19 @@ def controls() -> set[str]:
 
 
 def peers(cells: Iterable[Cell]) -> list[str]:
-    """What SeDA has to stand up to, by mean accuracy."""
-    return [name for name in methods(cells) if name != OURS and name not in controls()]
+    """What ours have to stand up to, by mean accuracy."""
+    return [name for name in methods(cells) if name not in OURS and name not in controls()]
+
+
+def ours(cells: Iterable[Cell]) -> list[str]:
+    """The rows of SeDA itself that there are: the answer, then the learned paths."""
+    found = {cell.method for cell in cells}
+    return [name for name in OURS if name in found]
+
+
+def label(name: str) -> str:
+    """A method as pictures name it."""
+    return LABELS.get(name, name)
 
 
 def shots_of(cells: Iterable[Cell]) -> list[str]:

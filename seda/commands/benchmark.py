@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +15,7 @@ from seda.commands.shared.inputs import feature_file
 from seda.commands.shared.loading import choose_device, load_encoder
 from seda.commands.shared.options import Commands, add_device, add_encoder, positive, seed_count, split_names
 from seda.data.datasets import USAGE
+from seda.errors import ConfigError
 from seda.storage import check_target
 
 if TYPE_CHECKING:
@@ -34,9 +37,9 @@ def add(commands: Commands) -> None:
         help="where the data sets' files are; what it lacks, the usual places have",
     )  # fmt: skip
     parser.add_argument(
-        "--known", metavar="FILE", type=Path,
+        "--known", metavar="FILE", type=Path, action="append", default=[],
         help="cells.parquet of another run, such as docs/benchmark/cells.parquet: cells of the same data and settings are "
-        "taken from it instead of measured",
+        "taken from it instead of measured; may be given again. Without --data nothing is measured, and the page shows all",
     )  # fmt: skip
     parser.add_argument("--out", required=True, metavar="DIR", type=Path, help="folder of results.csv and the page")
     add_device(parser)
@@ -45,7 +48,7 @@ def add(commands: Commands) -> None:
 def _add_protocol(parser: argparse.ArgumentParser) -> None:
     """What is measured: data x shots x seeds x methods."""
     parser.add_argument(
-        "--data", required=True, metavar="A,B",
+        "--data", metavar="A,B",
         help=f"data sets: {USAGE}; or features:FILE, a "
         ".safetensors, .npz or .parquet with image_features [n, D], labels [n], test [n] (1 for test images), and class_text_features "
         "[k, d] or class_names",
@@ -89,7 +92,9 @@ def run(arguments: argparse.Namespace) -> int:
         seed_counts=arguments.seeds if len(arguments.seeds) > 1 else None, shift=arguments.shift,
     )  # fmt: skip
     check_target(arguments.out, folder=True)
-    known = read_packed(arguments.known) if arguments.known else ()
+    known = list(chain.from_iterable(map(read_packed, arguments.known)))
+    if arguments.data is None:
+        return _report(known, arguments)
     sources: dict[str, FeatureFile | ImageDataset] = {}  # all are looked for before the first is encoded
     for name in split_names(arguments.data) or ():
         file = feature_file(name)
@@ -106,6 +111,28 @@ def run(arguments: argparse.Namespace) -> int:
     finally:
         if cells := read_cells(arguments.out):  # also of other calls into the same folder
             write_report(cells, arguments.out, arguments.call)
+    print(arguments.out / "results.csv")
+    return ANSWERED
+
+
+def _report(known: Sequence[Cell], arguments: argparse.Namespace) -> int:
+    """Write the tables of known cells and of those that lie in the folder; the page names the calls that measured them.
+
+    Raises:
+        ConfigError: no file of cells was given.
+    """
+    from seda.benchmark.cells import in_order, read_cells
+    from seda.benchmark.report import PAGE, calls_in, write_report
+
+    if not known:
+        raise ConfigError(
+            "Nothing is to be measured or shown: neither --data nor --known was given.",
+            remedy="Name data sets by --data, or give the cells of other runs by --known.",
+        )
+    pages = [file.parent / PAGE for file in arguments.known]
+    calls = [calls_in(page.read_text(encoding="utf-8")) for page in pages if page.is_file()]
+    cells = in_order([*known, *read_cells(arguments.out)])
+    write_report(cells, arguments.out, "\n".join(dict.fromkeys(filter(None, calls))) or arguments.call)
     print(arguments.out / "results.csv")
     return ANSWERED
 

@@ -25,11 +25,11 @@ def map_table(scores: Mapping[str, Mapping[str, float]]) -> pd.DataFrame:
 
 
 def naming_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """Recall@1 on each task: SeDA, the best ConSE, the best centred one and ridge regression; fractions."""
+    """Recall@1 on each task: SeDA's answer, the best ConSE, the best centred one and ridge regression; fractions."""
     tasks: dict[str, dict[str, Any]] = {}
     for row in rows:
         method = str(row["method"]).partition(",")[0]
-        shown = {"seda": "SeDA", "conse": "best ConSE", "centred conse": "centred ConSE"}.get(method, method)
+        shown = {"seda": "SeDA's answer", "conse": "best ConSE", "centred conse": "centred ConSE"}.get(method, method)
         kept = tasks.setdefault(row["task"], {"task": f"{row['task']} ({row['pictures']})", "texts": row["texts"]})
         kept[shown] = max(kept.get(shown, 0.0), row["recall_1"])
     return pd.DataFrame(list(tasks.values()))

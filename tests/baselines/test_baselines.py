@@ -1,14 +1,24 @@
 """Every method against a naive version of its formula or an invariant, and all of them against shuffled labels."""
 
 import itertools
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 
 import numpy as np
 import pytest
 import torch
 
-from seda.baselines.aligner_methods import ABLATIONS, SedaAligner, trained_aligner, without_learning
-from seda.baselines.base import ClassTextFeatures, LabelledFeatures, MapsToText
+from seda.baselines import aligner_methods
+from seda.baselines.aligner_methods import (
+    ABLATIONS,
+    SHARPNESS,
+    LearnedSeda,
+    SedaAligner,
+    _trained,
+    trained_aligner,
+    with_learned_denoisers,
+    without_learning,
+)
+from seda.baselines.base import ClassTextFeatures, DrawsInText, LabelledFeatures, MapsToText
 from seda.baselines.cross_modal_probe import CrossModalProbe
 from seda.baselines.flow_matching import FlowMatching
 from seda.baselines.gaussian_discriminant import ESTIMATORS, GaussianDiscriminant
@@ -21,11 +31,12 @@ from seda.baselines.preparation import PREPARATIONS, Preparation
 from seda.baselines.text_regression import ProcrustesToText, RidgeToText, procrustes, texts_in_image_space
 from seda.baselines.tip_adapter import TipAdapter
 from seda.baselines.zero_shot import Conse, ZeroShot
-from seda.benchmark.methods import OURS, chosen_methods, methods_for
+from seda.benchmark.methods import ANSWER, LEARNED, OURS, chosen_methods, methods_for
 from seda.benchmark.tuning import fit_best, fit_temperature
 from seda.errors import ConfigError, DataError
+from seda.evaluation.alignment import unit
 from seda.evaluation.classification import top1_accuracy
-from tests.baselines.toy import CLASSES, DIM, IMAGE_DIM, class_texts, drawn
+from tests.baselines.toy import CLASSES, DIM, IMAGE_DIM, class_texts, drawn, shorten_trainings
 
 TRAIN, VALIDATION, TEST = drawn(8, 1), drawn(4, 2), drawn(60, 3)
 TEXTS = {shared: class_texts(shared=shared) for shared in (False, True)}
@@ -35,8 +46,7 @@ KNOWS_NOTHING = ("mean-shift", "collapse")
 
 @pytest.fixture(autouse=True)
 def short_trainings(monkeypatch):
-    monkeypatch.setattr("seda.baselines.network_training.MIN_STEPS", 30)
-    monkeypatch.setattr("seda.baselines.aligner_methods.MIN_STEPS", 20)
+    shorten_trainings(monkeypatch)
 
 
 def fitted(method, train=TRAIN, texts=None):
@@ -229,11 +239,11 @@ def test_what_is_not_defined_for_the_encoders_is_said():
     with pytest.raises(ConfigError, match="named classes"):
         fitted(Conse(), texts=class_texts(head=False))
     assert "zero-shot" not in methods_for(class_texts()) and "conse" not in methods_for(class_texts(head=False))
-    with pytest.raises(ConfigError, match=r"no method magic; known are seda"):
-        chosen_methods(class_texts(), (OURS, "zero-shot", "magic"))
-    with pytest.raises(ConfigError, match=r"zero-shot is not defined for these encoders; defined are seda"):
-        chosen_methods(class_texts(), (OURS, "zero-shot"))
-    assert [method.name for method in chosen_methods(class_texts(), ("ridge", OURS))] == ["ridge", OURS]
+    with pytest.raises(ConfigError, match=r"no method magic; known are closed-form"):
+        chosen_methods(class_texts(), (ANSWER, "zero-shot", "magic"))
+    with pytest.raises(ConfigError, match=r"zero-shot is not defined for these encoders; defined are closed-form"):
+        chosen_methods(class_texts(), (LEARNED, "zero-shot"))
+    assert [method.name for method in chosen_methods(class_texts(), ("ridge", *OURS))] == ["ridge", *OURS]
 
 
 def test_negative_controls_close_the_gap_and_know_nothing():
@@ -317,6 +327,61 @@ def test_seda_doubts_most_where_it_is_wrong():
     doubt = fitted.error_scores(images)
     assert doubt.shape == right.shape and doubt[~right].mean() > doubt[right].mean()
     np.testing.assert_array_equal(doubt, fitted.error_scores(images))
+
+
+def test_learned_denoisers_beside_a_trained_aligner_are_those_of_one_training(monkeypatch):
+    """The training of the closed form is shared, and nothing comes out differently for it."""
+    asked, fit = [], aligner_methods.fit_aligner
+    monkeypatch.setattr(
+        aligner_methods, "fit_aligner", lambda *args, **options: asked.append((args, options)) or fit(*args, **options)
+    )
+    texts, setting = class_texts(), LearnedSeda(2, seed=3)
+    config = replace(setting.training_config(len(TRAIN)), one_step_steps=3, denoiser_steps=4)
+    result, _ = _trained(SedaAligner(seed=3), TRAIN, texts, VALIDATION)
+    shared = with_learned_denoisers(result, config)
+    (((data, _, model), options),) = asked
+    whole = fit(data, config, replace(model, denoiser="learned"), **options).aligner
+    assert shared.config == whole.config and result.aligner.config.denoiser == "closed-form"
+    for (name, value), other in zip(shared.state_dict().items(), whole.state_dict().values(), strict=True):
+        assert torch.equal(value, other), name
+    _, seconds = _trained(SedaAligner(seed=3), TRAIN, texts, VALIDATION)
+    assert len(asked) == 1 and seconds > 0
+
+
+def test_learned_paths_are_read_at_the_mean_of_their_ends():
+    texts = class_texts()
+    model = LearnedSeda(3).fit(TRAIN, texts, VALIDATION)
+    assert isinstance(model, DrawsInText) and not isinstance(fitted(RidgeToText()), DrawsInText)
+    blurred = TEST.image_features + 3 * np.random.default_rng(0).normal(size=TEST.image_features.shape)
+    images = blurred.astype(np.float32)
+    ends = model.text_space_ends(images)
+    assert ends.shape == (3, len(TEST), DIM)
+    np.testing.assert_array_equal(ends[0], model.to_text_space(images))
+    assert np.abs(ends[0] - ends[1]).max() > 0.1  # each end has noise of its own
+    # scaled units are centred on all phrasings, in which cosines are taken
+    mean = texts.phrasings.reshape(-1, DIM).mean(0)
+    cosines = unit(ends.mean(0) - mean) @ unit(texts.features - mean).T
+    scores = model.class_scores(images)
+    np.testing.assert_allclose(np.exp(scores).sum(1), 1, rtol=1e-5)
+    np.testing.assert_allclose(scores - scores[:, :1], SHARPNESS * (cosines - cosines[:, :1]), atol=1e-2)
+    each = np.stack([unit(end - mean) @ unit(texts.features - mean).T for end in ends]).argmax(2)
+    doubt = model.error_scores(images)
+    np.testing.assert_allclose(doubt, 1 - np.exp(scores.max(1)) + (each != scores.argmax(1)).mean(0), atol=1e-3)
+    right = scores.argmax(1) == TEST.labels
+    assert doubt[~right].mean() > doubt[right].mean()
+    np.testing.assert_allclose(
+        model.class_scores(images[:7]), scores[:7], atol=1e-3
+    )  # an image does not know its batch
+
+
+def test_few_images_get_fewer_steps_of_the_denoisers(monkeypatch):
+    monkeypatch.undo()
+    setting = LearnedSeda(16)
+    found = [setting.training_config(count) for count in (10, 256, 1024, 4096, 12_000)]
+    assert [config.denoiser_steps for config in found] == [500, 500, 1000, 2000, 2000]
+    assert [config.one_step_steps for config in found] == [125, 125, 250, 500, 500]
+    assert all(config.denoiser == "learned" for config in found)
+    assert {"one_step_steps", "denoiser_steps", "enough", "least_share", "ends", "seed"} <= set(asdict(setting))
 
 
 def test_preparations():

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
+from seda.baselines.aligner_methods import LearnedSeda
 from seda.baselines.base import ClassTextFeatures, LabelledFeatures, NamedHead
 
 CLASSES, IMAGE_DIM, DIM = 4, 24, 12
 _RNG = np.random.default_rng(0)
 CENTERS = 1.5 * _RNG.normal(size=(CLASSES, IMAGE_DIM)) + 2
 PHRASINGS = (_RNG.normal(size=(CLASSES, 1, DIM)) + 0.1 * _RNG.normal(size=(CLASSES, 2, DIM)) + 1).astype(np.float32)
+
+
+def shorten_trainings(monkeypatch) -> None:
+    """Few steps for every method that is trained by gradient: enough for these classes."""
+    monkeypatch.setattr("seda.baselines.network_training.MIN_STEPS", 30)
+    monkeypatch.setattr("seda.baselines.aligner_methods.MIN_STEPS", 20)
+    whole = LearnedSeda.training_config
+
+    def short(self, count):
+        return replace(whole(self, count), one_step_steps=60, denoiser_steps=60, batch_size=64)
+
+    monkeypatch.setattr(LearnedSeda, "training_config", short)
 
 
 def drawn(per_class: int, seed: int) -> LabelledFeatures:

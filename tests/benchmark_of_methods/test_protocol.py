@@ -3,13 +3,15 @@
 import csv
 import json
 import math
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
+from seda.baselines.aligner_methods import SedaAligner
 from seda.baselines.base import ClassTextFeatures, LabelledFeatures, RanksErrors
 from seda.benchmark import protocol
 from seda.benchmark.cells import (
@@ -23,10 +25,11 @@ from seda.benchmark.cells import (
     write_packed,
 )
 from seda.benchmark.differences import paired_difference
+from seda.benchmark.mapped import KEPT, alignment_figures, end_figures
+from seda.benchmark.methods import ABLATIONS, METHODS
 from seda.benchmark.protocol import (
     BenchmarkConfig,
     BenchmarkData,
-    alignment_figures,
     judge,
     load_data,
     load_features,
@@ -41,7 +44,8 @@ from seda.data.feature_file import read_feature_file
 from seda.data.feature_set import FeatureSet
 from seda.errors import ConfigError, DataError, FileFormatError
 from seda.evaluation.classification import error_auroc, top1_accuracy
-from tests.baselines.toy import CLASSES, DIM, class_texts, drawn
+from seda.storage import fingerprint
+from tests.baselines.toy import CLASSES, DIM, class_texts, drawn, shorten_trainings
 from tests.emoji_packages import write_packages
 
 FAST = ("ridge", "nearest-center", "gda", "collapse")
@@ -51,8 +55,7 @@ RNG = np.random.default_rng(0)
 
 @pytest.fixture(autouse=True)
 def short_trainings(monkeypatch):
-    monkeypatch.setattr("seda.baselines.network_training.MIN_STEPS", 30)
-    monkeypatch.setattr("seda.baselines.aligner_methods.MIN_STEPS", 20)
+    shorten_trainings(monkeypatch)
 
 
 def feature_set(per_class, seed, split):
@@ -172,6 +175,41 @@ def test_cells_of_another_run_are_taken_over_where_they_are_the_same(tmp_path, m
     assert len(fits) == 8 + 16, "cells of other test images do not count"
 
 
+FORMER = {
+    "closed-form": ("seda", "seda"), "closed-form-one-step": ("seda-one-step", "one-step"),
+    "closed-form-untrained": ("closed-form", "closed-form"), "closed-form/8-seeds": ("seda/8-seeds", "seda"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FORMER)
+def test_cells_that_were_measured_under_former_names_are_taken_over(name, tmp_path, monkeypatch):
+    """Rows were renamed. Fingerprints hold the former name, as it was when the published cells were measured."""
+    data, (former, read_out) = toy_data(), FORMER[name]
+    setting = asdict(SedaAligner(read_out, averaged=8 if "8-seeds" in name else 1))
+    limits = {"train": CONFIG.train_limit, "test": CONFIG.test_limit}
+    identity = fingerprint(
+        [protocol.VERSION, data.fingerprint, "4", 0, former, [["SedaAligner", setting]], limits]
+    )  # fmt: skip
+    old = replace(cell(name, 0, [True, False]), identity=identity, setting=setting)
+    monkeypatch.setattr(protocol, "fit_best", None)
+    config = replace(CONFIG, shots=(4,), seeds=(0,), methods=(name,))
+    packed = write_packed(tmp_path / "cells.parquet", [old])
+    (found,) = run_benchmark([data], config, tmp_path / "new", known=read_packed(packed))
+    assert found == old and read_cells(tmp_path / "new") == [old]
+
+
+def test_published_cells_have_the_names_and_the_fingerprints_that_they_were_measured_with():
+    published = {part.key: part for part in read_packed(Path(__file__).parents[2] / "docs/benchmark/cells.parquet")}
+    assert {key[3] for key in published} <= {method.name for method in (*METHODS, *ABLATIONS)}
+    # before the renaming: `seda`, `seda-one-step`, `closed-form` and `seda/no-bank` of digits
+    for shots, name, identity in (
+        ("1", "closed-form", "78139de4aef09e19"), ("1", "closed-form-one-step", "2f81659e3355adba"),
+        ("1", "closed-form-untrained", "f5ceab2304210299"), ("4", "closed-form/no-bank", "9410f4e4aa4b26ec"),
+    ):  # fmt: skip
+        assert published["digits", shots, 0, name].identity == identity
+    assert published["digits", "1", 0, "closed-form-untrained"].figures["top1_accuracy"] == 0.614100185528757
+
+
 def test_a_file_that_holds_no_cells_is_refused(tmp_path):
     path = tmp_path / "cells.parquet"
     with pytest.raises(FileFormatError, match="holds no cells"):
@@ -202,11 +240,12 @@ def test_all_methods_run_and_tell_more_than_chance(tmp_path):
     for method, shots in accuracy:
         if method not in ("collapse", "mean-shift"):
             assert accuracy[method, shots] > 0.7, (method, shots)
-    seda = next(cell for cell in cells if cell.method == "seda")
-    assert {"cka", "mmd", "centroid_gap", "text_to_image_R@5"} <= set(seda.figures)
-    assert seda.figures["parameters"] > 1000 and seda.figures["seconds"] > 0
-    controls = [cell for cell in cells if cell.method in ("seda-one-step", "closed-form")]
-    assert all(cell.figures["seconds"] > 0.5 * seda.figures["seconds"] for cell in controls if cell.shots == "4")
+    answer = next(cell for cell in cells if cell.method == "closed-form")
+    assert {"cka", "mmd", "centroid_gap", "text_to_image_R@5"} <= set(answer.figures)
+    assert answer.figures["parameters"] > 1000 and answer.figures["seconds"] > 0
+    sharing = [cell for cell in cells if cell.method in ("seda", "closed-form-one-step", "closed-form-untrained")]
+    assert all(cell.figures["seconds"] > 0.5 * answer.figures["seconds"] for cell in sharing if cell.shots == "4")
+    assert len([cell for cell in sharing if cell.shots == "4"]) == 3
 
 
 def test_wrong_names_and_empty_lists():
@@ -463,7 +502,9 @@ def test_answers_survive_their_packing():
 def test_paired_differences_by_hand_and_their_verdicts():
     shared = RNG.random((5, 400)) < 0.7
     better = shared | (RNG.random((5, 400)) < 0.2)
-    ours, theirs = ([cell(name, s, part[s]) for s in range(5)] for name, part in (("seda", better), ("x", shared)))
+    ours, theirs = (
+        [cell(name, s, part[s]) for s in range(5)] for name, part in (("closed-form", better), ("x", shared))
+    )
     found = paired_difference(ours, theirs)
     assert found.mean == pytest.approx(better.mean() - shared.mean()) and found.seeds == 5
     assert found.low < found.mean < found.high and found.verdict == "ahead"
@@ -490,7 +531,7 @@ def test_the_interval_covers_the_truth_about_as_often_as_it_says():
 
 @pytest.mark.slow
 def test_files_and_page(tmp_path):
-    cells = run_benchmark([toy_data()], replace(CONFIG, methods=("seda", *FAST), budget=1), tmp_path)
+    cells = run_benchmark([toy_data()], replace(CONFIG, methods=("closed-form", *FAST), budget=1), tmp_path)
     files = write_report(cells, tmp_path, "python -m seda benchmark --data toy")
     assert [path.name for path in files[:4]] == ["results.csv", "results.json", "cells.parquet", "README.md"]
     assert {path.parent.name for path in files[4:]} == {"figures"}
@@ -505,7 +546,7 @@ def test_files_and_page(tmp_path):
     for part in (
         "python -m seda benchmark --data toy",
         "## toy",
-        "| seda minus |",
+        "| closed-form minus |",
         "200 of toy",
         "2 seeds a cell",
         "| collapse |",
@@ -517,14 +558,51 @@ def test_the_page_says_where_seda_loses_and_copes_with_unfinished_runs():
     right = np.ones(300, bool)
     wrong = right.copy()
     wrong[:60] = False
-    cells = [cell("seda", s, wrong) for s in range(3)] + [cell("ridge", s, right) for s in range(3)]
+    cells = [cell("closed-form", s, wrong) for s in range(3)] + [cell("ridge", s, right) for s in range(3)]
     text = page(cells, "call")
     assert "more than half a point below the best method at shots 4 (0.800 against ridge's 1.000)" in text
-    assert "Over few shots SeDA is behind ridge: -0.200 [" in text
-    assert "At no number of shots" in page([cell("seda", 0, right), cell("ridge", 0, wrong)], "call")
-    assert "seda minus" not in page([cell("ridge", 0, right)], "call")
+    assert "Over few shots the closed form is behind ridge: -0.200 [" in text
+    assert "At no number of shots" in page([cell("closed-form", 0, right), cell("ridge", 0, wrong)], "call")
+    assert " minus |" not in page([cell("ridge", 0, right)], "call")
     partial = page([*cells, cell("ridge", 0, right, shots="8")], "call")
     assert "| ridge |" in partial and "8 shots" in partial
+
+
+def test_seda_and_other_maps_say_how_their_ends_are_distributed(tmp_path):
+    config = BenchmarkConfig(shots=(4,), seeds=(0,), budget=1, methods=("seda", "closed-form", "ridge", "gda"))
+    data = replace(shifted_data(), shifted={})  # images have texts of their own, as many as neighbourhoods need
+    found = {part.method: part.figures for part in run_benchmark([data], config, tmp_path)}
+    ends = {*KEPT, "r1_one_end", "r1_mean_of_16"}
+    assert {name: ends - set(figures) for name, figures in found.items()} == {
+        "seda": set(), "closed-form": {"r1_mean_of_16"}, "ridge": {"r1_mean_of_16"}, "gda": ends,
+    }  # fmt: skip
+    assert all(np.isfinite(value) for value in found["seda"].values())
+    assert found["seda"]["real_length"] == found["ridge"]["real_length"] == pytest.approx(DIM**0.5, rel=0.1)
+    assert found["seda"]["r1_mean_of_16"] == pytest.approx(found["seda"]["top1_accuracy"], abs=0.02)
+    assert found["seda"]["top1_accuracy"] > 0.7 and "error_auroc_own" in found["seda"]
+    assert found["closed-form"]["r1_one_end"] > 0.7
+    text = page(read_cells(tmp_path), "call")
+    assert "|  | mmd2 | energy | density | coverage | mean_length | spread | r1_one_end | r1_mean_of_16 |" in text
+
+
+def test_end_figures_by_hand():
+    texts, labels = class_texts(), np.arange(400) % CLASSES
+    near = 0.1 * np.random.default_rng(5).normal(size=(3, 400, DIM)).astype(np.float32)
+    own = texts.features[labels] + near[0]
+    alike = end_figures((texts.features[labels] + near[1])[None], labels, texts, own)
+    assert abs(alike["mmd2"]) < 0.01 and alike["spread"] == pytest.approx(1, abs=0.1) and alike["r1_one_end"] == 1
+    assert alike["mean_length"] == pytest.approx(alike["real_length"], rel=0.02) and "r1_mean_of_1" not in alike
+    mean = texts.phrasings.reshape(-1, DIM).mean(0)
+    short = end_figures(((mean + own) / 2)[None], labels, texts, own)  # half-way: the same directions, half as long
+    assert short["mean_length"] == pytest.approx(alike["real_length"] / 2, rel=1e-4)
+    assert short["spread"] == pytest.approx(0.5, rel=1e-4) and short["mmd2"] > 0.05 and short["r1_one_end"] == 1
+    larger = ClassTextFeatures(10 * texts.phrasings)  # the encoder's units have no part in it
+    assert end_figures(10 * ((mean + own) / 2)[None], labels, larger, 10 * own) == pytest.approx(short, rel=1e-3)
+    wrong = texts.features[(labels + 1) % CLASSES]
+    three = end_figures(np.stack([own, own, wrong]), labels, texts)
+    # eight phrasings are too few for neighbourhoods: what needs none is said
+    assert set(three) == {"r1_one_end", "r1_mean_of_3"}
+    assert three["r1_one_end"] == pytest.approx(2 / 3) and three["r1_mean_of_3"] > 0.9
 
 
 def test_alignment_figures_of_perfect_maps():

@@ -87,11 +87,14 @@ def test_shots_without_a_common_seed_still_have_a_difference():
 
 
 def test_ablations_are_no_methods_and_shifts_are_read_from_their_names():
-    cells = drawn_cells({"seda": 0.7, "ridge": 0.6, "collapse": 0.1, "seda/no-bank": 0.6})
-    assert methods(cells) == ["seda", "ridge", "collapse"] and peers(cells) == ["ridge"]
+    cells = drawn_cells({"closed-form": 0.7, "ridge": 0.6, "collapse": 0.1, "closed-form/no-bank": 0.6})
+    assert methods(cells) == ["closed-form", "ridge", "collapse"] and peers(cells) == ["ridge"]
     shifted = [
         cell(
-            "seda", 0, [True], **{"top1_accuracy/noise-3": 0.5, "top1_accuracy/noise-1": 0.6, "top1_accuracy/noto": 0.4}
+            "closed-form",
+            0,
+            [True],
+            **{"top1_accuracy/noise-3": 0.5, "top1_accuracy/noise-1": 0.6, "top1_accuracy/noto": 0.4},
         )
     ]
     assert conditions(shifted) == {
@@ -101,10 +104,10 @@ def test_ablations_are_no_methods_and_shifts_are_read_from_their_names():
 
 
 def test_means_of_ablations_are_over_the_shots_that_all_were_measured_at():
-    cells = drawn_cells({"seda": 0.7, "seda/no-bank": 0.6, "seda/ddpm": 0.7})
-    more = [replace(part, shots="full") for part in cells if part.shots == "1" and part.method != "seda/ddpm"]
+    cells = drawn_cells({"closed-form": 0.7, "closed-form/no-bank": 0.6, "closed-form/ddpm": 0.7})
+    more = [replace(part, shots="full") for part in cells if part.shots == "1" and part.method != "closed-form/ddpm"]
     assert {part.shots for part in at_shots_of_all_variants(cells + more)} == {part.shots for part in cells}
-    alone = [part for part in cells if part.method == "seda/no-bank"] + more
+    alone = [part for part in cells if part.method == "closed-form/no-bank"] + more
     assert at_shots_of_all_variants(more) == more and at_shots_of_all_variants(alone)[-1].shots == "full"
 
 
@@ -115,44 +118,101 @@ def whole_cells():
     shift = {
         f"{name}/{kind}": 0.5 for name in ("top1_accuracy", "ece", "nll") for kind in ("noise-1", "noise-3", "noto")
     }
-    levels = {"seda": 0.75, "mlp": 0.7, "ridge": 0.72, "nearest-center": 0.76, "gda": 0.7, "lp++": 0.7, "collapse": 0.1}
-    cells = drawn_cells({**levels, "seda/no-bank": 0.6, "seda/ddpm": 0.75}, error_auroc=0.8, **shift)
+    levels = {
+        "closed-form": 0.75,
+        "mlp": 0.7,
+        "ridge": 0.72,
+        "nearest-center": 0.76,
+        "gda": 0.7,
+        "lp++": 0.7,
+        "collapse": 0.1,
+    }
+    cells = drawn_cells({**levels, "closed-form/no-bank": 0.6, "closed-form/ddpm": 0.75}, error_auroc=0.8, **shift)
     return [
-        replace(part, figures={**part.figures, "error_auroc_own": 0.83}) if part.method == "seda" else part
+        replace(part, figures={**part.figures, "error_auroc_own": 0.83}) if part.method == "closed-form" else part
         for part in cells
     ]
 
 
 def test_the_page_answers_its_questions():
     text = page(whole_cells(), "call")
-    assert "| SeDA | at most half a point below the best | ahead of mlp |" in text
-    assert re.search(r"\| toy \| no: 1 shot[^|]* \| yes \+0\.0\d\d \[\+", text)
-    assert "SeDA is more than half a point below the best method at shots 1 (" in text
+    assert "|  | row | at most half a point below the best | ahead of mlp |" in text
+    assert re.search(r"\| toy \| closed-form \| no: 1 shot[^|]* \| yes \+0\.0\d\d \[\+", text)
+    assert "The closed form is more than half a point below the best method at shots 1 (" in text
     assert re.search(
-        r"Over few shots SeDA is ahead of mlp: \+0\.\d{3} \[\+0\.\d{3}, \+0\.\d{3}\]; the 95 % interval lies above zero",
+        r"Over few shots the closed form is ahead of mlp: \+0\.\d{3} \[\+0\.\d{3}, \+0\.\d{3}\]; "
+        r"the 95 % interval lies above zero",
         text,
     )
     assert (
         "Accuracy under shift, 16 shots</summary>\n\n|  | clean | noise 1 | noise 3 | noto | mean of shifts |" in text
     )
-    assert "| seda, own scores | 0.830 ± 0.000 | 0.830 ± 0.000 |" in text
+    assert "| closed-form, own scores | 0.830 ± 0.000 | 0.830 ± 0.000 |" in text
     assert "scores is at least 0.02 above that of mlp's largest probability: +0.030 on average" in text
-    assert re.search(r"\| no-bank \| -0\.\d{3} \[.*behind \|", text) and "| seda/no-bank |" not in text
+    assert re.search(r"\| no-bank \| -0\.\d{3} \[.*behind \|", text) and "| closed-form/no-bank |" not in text
 
 
 def test_detection_is_denied_where_it_is_small():
     cells = [
-        replace(part, figures={**part.figures, "error_auroc_own": 0.815}) if part.method == "seda" else part
+        replace(part, figures={**part.figures, "error_auroc_own": 0.815}) if part.method == "closed-form" else part
         for part in whole_cells()
     ]
     text = page(cells, "call")
     assert "scores is not at least 0.02 above" in text and "| no +0.015 |" in text
 
 
+def with_learned(cells):
+    """The same, and `seda` with one seed of 16 shots alone."""
+    hard = RNG.random(IMAGES)
+    figures = {
+        "error_auroc": 0.7, "error_auroc_own": 0.84, "mmd2": 0.012, "energy": 0.1, "density": 1.0, "coverage": 0.9,
+        "mean_length": 19.0, "real_length": 19.6, "spread": 1.01, "r1_one_end": 0.6, "r1_mean_of_16": 0.7,
+    }  # fmt: skip
+    ridge = [
+        replace(part, figures={**part.figures, "mmd2": 0.05, "r1_one_end": 0.65})
+        if (part.method, part.shots, part.seed) == ("ridge", "16", 0) else part
+        for part in cells
+    ]  # fmt: skip
+    return [*ridge, cell("seda", 0, hard < 0.3, "16", **figures)]
+
+
+def test_learned_paths_stand_beside_the_answer_where_they_were_measured(tmp_path):
+    cells = with_learned(whole_cells())
+    assert methods(cells)[:2] == ["closed-form", "seda"] and "seda" not in peers(cells)
+    text = page(cells, "call")
+    assert "**The answer of the app is the closed form**, the row *closed-form*" in text
+    assert text.count("**The answer of the app") == 1
+    assert re.search(r"\| toy \| seda \| no: 16 shots \| no, behind -0\.\d{3} \[.*\| yes \+0\.040 \|\n", text)
+    assert re.search(r"\| toy \| closed-form \| [^|]+ \| yes", text)
+    assert "Learned SeDA was measured at 16 shots, seeds each: 1." in text
+    assert "Over few shots learned SeDA is behind the closed form: -0." in text
+    assert "of learned SeDA's own scores is at least 0.02 above" in text
+    assert re.search(r"\| seda \|  \| 0\.\d{3} \|\n", text)  # no number where nothing was measured
+    assert re.search(r"\| seda minus \| 16 shots \| mean of few shots \|\n.*\n\| closed-form \| -0", text)
+    assert re.search(r"\| closed-form minus \| 1 shot \| 16 shots \|.*\n.*\n\| seda \|  \| \+0", text)
+    assert "| seda | 0.0120 | 0.100 | 1.000 | 0.900 | 19.0 | 1.010 | 0.600 | 0.700 |" in text
+    assert "| ridge | 0.0500 |  |  |  |  |  | 0.650 |  |" in text and "average (here 19.6)" in text
+    assert "nan" not in text.replace("![", "")
+    write_report(cells, tmp_path, "call")
+    head, *rows = (tmp_path / "results.csv").read_text().splitlines()
+    place = head.split(",").index("r1_mean_of_16")
+    assert {row.split(",")[3] for row in rows if row.split(",")[place]} == {"seda"}
+    drawn = {picture.name: picture for picture in pictures(cells)}
+    assert "Closed form (SeDA's answer) 0." in drawn["toy-accuracy"].alt
+    assert "SeDA, learned 0." in drawn["toy-accuracy"].alt and "Toy: SeDA, learned:" in drawn["overview"].alt
+    for name in ("toy-accuracy", "toy-errors", "overview", "toy-differences"):
+        assert b"SeDA, learned" in svg(drawn[name].draw()), name
+
+
+def test_without_learned_paths_nothing_is_said_of_them():
+    text = page(whole_cells(), "call")
+    assert "learned SeDA" not in text and "| seda |" not in text and "row *seda*; it is not measured yet." in text
+
+
 def test_what_was_not_measured_leaves_no_trace():
-    text = page(drawn_cells({"seda": 0.7, "ridge": 0.6}), "call")
+    text = page(drawn_cells({"closed-form": 0.7, "ridge": 0.6}), "call")
     assert not re.search(r"under shift|Error detection|Ablations|nan|!\[", text)
-    assert "seda minus" not in page(drawn_cells({"ridge": 0.6}), "call")
+    assert " minus |" not in page(drawn_cells({"ridge": 0.6}), "call")
 
 
 def test_the_page_shows_every_picture_that_is_written(tmp_path):

@@ -360,6 +360,34 @@ def test_benchmark_writes_its_tables_and_goes_on(capsys, tmp_path, monkeypatch):
     assert "not defined for these encoders" in capsys.readouterr().err
 
 
+def test_benchmark_shows_the_cells_of_other_runs_without_measuring(capsys, tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    labels = np.arange(90) % 3
+    features = (3 * np.eye(3)[labels] + rng.normal(size=(90, 3))).astype(np.float32)
+    np.savez(
+        tmp_path / "f.npz", image_features=features, labels=labels, test=np.arange(90) >= 45,
+        class_text_features=rng.normal(size=(3, 4)),
+    )  # fmt: skip
+    for name in ("ridge", "gda"):
+        call = ["benchmark", "--data", f"features:{tmp_path / 'f.npz'}", "--shots", "4", "--seeds", "2"]
+        assert main([*call, "--methods", name, "--out", str(tmp_path / name)]) == ANSWERED
+    monkeypatch.setattr(
+        "seda.benchmark.protocol.run_benchmark", lambda *_, **__: pytest.fail("nothing is to be measured")
+    )
+    both = [part for name in ("ridge", "gda") for part in ("--known", str(tmp_path / name / "cells.parquet"))]
+    out = tmp_path / "both"
+    for _ in range(2):  # the same from its own cells
+        assert main(["benchmark", *both, "--out", str(out)]) == ANSWERED
+        rows = (out / "results.csv").read_text().splitlines()
+        assert sorted(row.split(",")[3] for row in rows[1:]) == ["gda", "gda", "ridge", "ridge"]
+        page = (out / "README.md").read_text()
+        assert page.count("python -m seda benchmark") == 2 and "--methods ridge" in page and "--methods gda" in page
+        both = ["--known", str(out / "cells.parquet")]
+    capsys.readouterr()
+    assert main(["benchmark", "--out", str(out)]) == WRONG_CALL
+    assert "neither --data nor --known was given" in capsys.readouterr().err
+
+
 def test_benchmark_of_features_with_seeds_for_each_of_the_shots_and_no_encoder(capsys, tmp_path, monkeypatch):
     monkeypatch.setattr("seda.encoders.load_encoder", lambda *_: pytest.fail("nothing is to be encoded"))
     rng = np.random.default_rng(0)
