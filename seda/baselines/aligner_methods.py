@@ -179,7 +179,9 @@ def with_learned_denoisers(result: TrainingResult, config: TrainingConfig) -> Al
     closed = result.aligner
     with torch.random.fork_rng(devices=[]):  # nn's initialisers know only the global generator: lend it, seeded
         torch.manual_seed(config.seed)
-        aligner = Aligner(replace(closed.config, denoiser="learned"), *closed.translator.category_texts.shape[:2])
+        aligner = Aligner(
+            replace(closed.config, denoiser="learned", recall=True), *closed.translator.category_texts.shape[:2]
+        )
     # denoisers begin in half precision, as they would behind the epochs of the others
     fresh = {name: value.half().float() for name, value in aligner.state_dict().items()}
     aligner.load_state_dict(fresh | closed.state_dict())
@@ -212,7 +214,7 @@ class FittedPaths:
         return _size(self.aligner)
 
     def class_scores(self, image_features: np.ndarray) -> np.ndarray:
-        """Log probabilities [n, k] by the cosines of the mean of all ends with the class texts, in scaled units."""
+        """Log probabilities [n, k] by the cosines of the mean of all ends with the means of the classes' phrasings, scaled."""
         return self._log_probabilities(image_features).numpy()
 
     def to_text_space(self, image_features: np.ndarray) -> np.ndarray:
@@ -234,7 +236,7 @@ class FittedPaths:
 
     def _cosines(self, states: Tensor) -> Tensor:
         """[..., k] of states [..., d]."""
-        texts = self.aligner.text_scaler(torch.from_numpy(self.texts.features))
+        texts = self.aligner.text_scaler(torch.from_numpy(self.texts.phrasing_means))
         return normalize(states, dim=-1) @ normalize(texts, dim=1).T
 
     def _walked(self, image_features: np.ndarray) -> Tensor:

@@ -83,6 +83,11 @@ class ClassTextFeatures:
         return self.phrasings[:, 0]
 
     @property
+    def phrasing_means(self) -> np.ndarray:
+        """Mean of each class's phrasings [k, d]: what an end is read by that may be any of them."""
+        return self.phrasings.mean(1)
+
+    @property
     def mean(self) -> np.ndarray:
         """Mean of the class texts [d]."""
         return self.features.mean(0)

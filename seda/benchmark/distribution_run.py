@@ -248,7 +248,7 @@ def _fashion(
         labels,
         texts[torch.from_numpy(labels), said],
         labels,
-        torch.nn.functional.normalize(texts, dim=2).mean(1),
+        texts.mean(1),
     )
     return result.aligner, result.pairs, [task], encodes.encode_texts(IMAGENET_CLASSNAMES[: len(texts)])
 

@@ -51,7 +51,7 @@ def alignment_figures(mapped: np.ndarray, labels: np.ndarray, texts: np.ndarray)
 def end_figures(
     ends: np.ndarray, labels: np.ndarray, texts: ClassTextFeatures, own_texts: np.ndarray | None = None
 ) -> dict[str, float]:
-    """Whether ends are distributed as texts are, and how often the class's text is the nearest one to them.
+    """Whether ends are distributed as texts are, and how often the mean of the class's phrasings is the nearest one to them.
 
     The real texts are the images' own, or a random phrasing of each image's class. All is centred on the class texts and
     measured in units in which their mean length is the square root of d, as in the benchmark of distributions, so that
@@ -72,10 +72,10 @@ def end_figures(
     def scaled(features: np.ndarray) -> np.ndarray:
         return (features - mean) * (len(mean) ** 0.5 / length)
 
-    classes, shown, made = np.arange(len(texts.features)), scaled(texts.features), scaled(ends)
+    classes, read_by, made = np.arange(len(texts.features)), scaled(texts.phrasing_means), scaled(ends)
 
     def recall(mapped: np.ndarray) -> float:
-        return recall_at_k(mapped, shown, labels, classes, 1)
+        return recall_at_k(mapped, read_by, labels, classes, 1)
 
     figures = {"r1_one_end": float(np.mean([recall(end) for end in made]))}
     if len(made) > 1:

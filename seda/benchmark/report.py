@@ -402,7 +402,7 @@ def _distribution(cells: Sequence[Cell]) -> str:
     told = (
         f"In units in which texts are as long as the square root of their width, on average{real}. *mmd2* and *energy* are 0 "
         "where all ends are distributed as texts are; *density* and *coverage* say something only where *mean_length* is that "
-        "of the texts; *spread* is 1 for texts. *r1_one_end* is how often the class's text is the nearest one to an end, "
+        "of the texts; *spread* is 1 for texts. *r1_one_end* is how often the mean of the class's phrasings is the nearest one to an end, "
         f"*r1_mean_of_{ENDS}* to the mean of {ENDS}. Rows that were measured before these figures were taken "
         "are not here."
     )

@@ -340,7 +340,7 @@ def test_learned_denoisers_beside_a_trained_aligner_are_those_of_one_training(mo
     result, _ = _trained(SedaAligner(seed=3), TRAIN, texts, VALIDATION)
     shared = with_learned_denoisers(result, config)
     (((data, _, model), options),) = asked
-    whole = fit(data, config, replace(model, denoiser="learned"), **options).aligner
+    whole = fit(data, config, replace(model, denoiser="learned", recall=True), **options).aligner
     assert shared.config == whole.config and result.aligner.config.denoiser == "closed-form"
     for (name, value), other in zip(shared.state_dict().items(), whole.state_dict().values(), strict=True):
         assert torch.equal(value, other), name
@@ -360,11 +360,12 @@ def test_learned_paths_are_read_at_the_mean_of_their_ends():
     assert np.abs(ends[0] - ends[1]).max() > 0.1  # each end has noise of its own
     # scaled units are centred on all phrasings, in which cosines are taken
     mean = texts.phrasings.reshape(-1, DIM).mean(0)
-    cosines = unit(ends.mean(0) - mean) @ unit(texts.features - mean).T
+    read_by = unit(texts.phrasings.mean(1) - mean)
+    cosines = unit(ends.mean(0) - mean) @ read_by.T
     scores = model.class_scores(images)
     np.testing.assert_allclose(np.exp(scores).sum(1), 1, rtol=1e-5)
     np.testing.assert_allclose(scores - scores[:, :1], SHARPNESS * (cosines - cosines[:, :1]), atol=1e-2)
-    each = np.stack([unit(end - mean) @ unit(texts.features - mean).T for end in ends]).argmax(2)
+    each = np.stack([unit(end - mean) @ read_by.T for end in ends]).argmax(2)
     doubt = model.error_scores(images)
     np.testing.assert_allclose(doubt, 1 - np.exp(scores.max(1)) + (each != scores.argmax(1)).mean(0), atol=1e-3)
     right = scores.argmax(1) == TEST.labels
