@@ -248,8 +248,6 @@ class ModelConfig(Config):
         denoiser_width: of the learned denoiser's feature interaction.
         denoiser_heads: its attention heads.
         denoiser_blocks: its PFIN blocks.
-        recall: whether the learned denoiser may recall texts that it was trained on; for closed vocabularies, see
-            `seda.models.mixture_denoiser`.
     """
 
     dim: int = 384
@@ -273,7 +271,6 @@ class ModelConfig(Config):
     denoiser_width: int = 192
     denoiser_heads: int = 4
     denoiser_blocks: int = 2
-    recall: bool = False
 
     def __post_init__(self) -> None:
         check_denoiser(self.denoiser)

@@ -179,9 +179,7 @@ def with_learned_denoisers(result: TrainingResult, config: TrainingConfig) -> Al
     closed = result.aligner
     with torch.random.fork_rng(devices=[]):  # nn's initialisers know only the global generator: lend it, seeded
         torch.manual_seed(config.seed)
-        aligner = Aligner(
-            replace(closed.config, denoiser="learned", recall=True), *closed.translator.category_texts.shape[:2]
-        )
+        aligner = Aligner(replace(closed.config, denoiser="learned"), *closed.translator.category_texts.shape[:2])
     # denoisers begin in half precision, as they would behind the epochs of the others
     fresh = {name: value.half().float() for name, value in aligner.state_dict().items()}
     aligner.load_state_dict(fresh | closed.state_dict())
@@ -245,7 +243,9 @@ class FittedPaths:
         Those of the features last asked for are kept, since answers and doubts are asked for one after the other.
         """
         if not self._last or self._last[0][0] is not image_features:
-            texts, ends = torch.from_numpy(self.texts.features), []
+            ends = []
+            # all phrasings are on the list: an image's text may be any of its class's
+            texts = torch.unique(torch.from_numpy(self.texts.phrasings).flatten(0, 1), dim=0)
             for batch, seeds in _batches(image_features):
                 runs = [
                     self.aligner.align(batch, texts, replace(self.sampling, seed=seed), item_seeds=seeds)

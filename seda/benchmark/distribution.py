@@ -48,7 +48,7 @@ class TextTask:
         name: for tables.
         image_features: float32 [n, D], as the encoder gives them.
         texts: the list that is chosen from [k, d], as the encoder gives it.
-        labels: the right text of each picture [n].
+        labels: the right one of the texts that ends are read by, for each picture [n].
         real: text features [n, d] as each picture's may be: those of its own text, or a random phrasing of its class.
         classes: the class of each picture [n], for distances within classes; None where each text is a class of its own.
         read_by: what an end is compared with to read it [k, d], as the encoder gives it; None for `texts`. Where a picture's text is

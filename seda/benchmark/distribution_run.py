@@ -129,8 +129,8 @@ ends and all real texts, about 0 where both are drawn alike; *density* and *cove
 neighbourhoods of one half of the real texts, and mean something only where the *length* is right; *other real texts* is what real
 texts in another order come to. *Spread* is the median over dimensions of the standard deviation in units of the real one. *R@1* is
 how often the right text is the nearest: to one end (the mean over ends), and to the mean of {ends} ends. On Fashion-MNIST the text
-of a picture is any phrasing of its class, and an end is read by the means of each class's phrasings: many a real phrasing lies
-nearer to another class's bare name.
+of a picture is any phrasing of its class, all phrasings are on the list, and an end is read by the means of each class's phrasings:
+many a real phrasing lies nearer to another class's bare name.
 """
 
 
@@ -222,7 +222,7 @@ def _open(
 def _fashion(
     config: TrainingConfig, folder: Path, encoder: Callable[[str], Encoder], data_dir: Path | None, report: Report
 ) -> Trained:
-    """Fashion-MNIST: the text of a picture is any phrasing of its class."""
+    """Fashion-MNIST: the text of a picture is any phrasing of its class, and all phrasings are on the list."""
     from open_clip import IMAGENET_CLASSNAMES
 
     dataset, encodes = load_dataset(FASHION, data_dir), encoder("bundled")
@@ -241,16 +241,12 @@ def _fashion(
     result = fit_aligner(data, config, checkpoint_dir=folder, on_denoiser=report)
     labels = test.labels
     said = torch.randint(texts.shape[1], (len(labels),), generator=torch.Generator().manual_seed(0))
+    listed = torch.unique(texts.flatten(0, 1), dim=0)
     task = TextTask(
-        FASHION,
-        torch.from_numpy(test.image_features),
-        texts[:, 0],
-        labels,
-        texts[torch.from_numpy(labels), said],
-        labels,
+        FASHION, torch.from_numpy(test.image_features), listed, labels, texts[torch.from_numpy(labels), said], labels,
         texts.mean(1),
-    )
-    return result.aligner, result.pairs, [task], encodes.encode_texts(IMAGENET_CLASSNAMES[: len(texts)])
+    )  # fmt: skip
+    return result.aligner, result.pairs, [task], encodes.encode_texts(IMAGENET_CLASSNAMES[: len(listed)])
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> str:

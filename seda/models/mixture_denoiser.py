@@ -16,7 +16,6 @@ from seda.models.one_step import Estimated, posterior_mean
 from seda.models.timestep import TimestepEncoder
 
 HIDDEN = -1e4  # a log probability of nothing that stays finite
-LEAST_RECALL = -4.0  # logit of the share of what is recalled, where training begins; chosen here: hardly any
 LIKENESS = 12.0  # of the one-step estimate to anchors, where training begins; chosen here, it is learned
 
 
@@ -47,29 +46,6 @@ class Mixture:
     visible: Tensor | None = None
 
 
-class _Recall(nn.Module):
-    """x_0 of targets that were met in training: (1 - g) x_0 + g (mean + deviation * offset), with g and the offset learned.
-
-    The mixture's estimate holds all of a state's noise that its components cannot tell from their own spread, in every one of the
-    d dimensions, and a correction from fewer hidden ones cannot take it away. Where the network recognises the target it can
-    say it outright instead: g is the share of what is recalled. It begins near zero.
-
-    Shapes: r rows, d feature width.
-    """
-
-    def __init__(self, width: int, dim: int) -> None:
-        super().__init__()
-        self.offset, self.share = nn.Linear(width, dim), nn.Linear(width, 1)
-        for layer in (self.offset, self.share):
-            nn.init.zeros_(layer.weight)
-            nn.init.zeros_(layer.bias)
-        nn.init.constant_(self.share.bias, LEAST_RECALL)
-
-    def forward(self, x_0: Tensor, mean: Tensor, deviation: Tensor, hidden: Tensor) -> Tensor:
-        """From the mixture's estimates [r, d], its means [r, d] and deviations [r, 1] before the state, and hidden states."""
-        return torch.lerp(x_0, mean + deviation * self.offset(hidden), self.share(hidden).sigmoid())
-
-
 class MixtureDenoiser(nn.Module):
     """Predicts x_0 from a noisy state, by a mixture whose weights are learned and a residual that is.
 
@@ -87,8 +63,7 @@ class MixtureDenoiser(nn.Module):
     where stage 1 ended, carried over to the texts. No probability of a word given the picture is an input. A fitted one ends near words of the list where one of them fits, and away from
     all of them where none does.
 
-    Where the condition is left out (see `Estimated`), a learned vector stands in its place. With `ModelConfig.recall` texts that
-    were trained on may be said outright (`_Recall`): in a closed vocabulary there are no others.
+    Where the condition is left out (see `Estimated`), a learned vector stands in its place.
 
     Shapes: n items, r rows (n, or 2 n with guidance), d feature width, k anchors, b texts in the bank, c condition width.
     """
@@ -126,7 +101,6 @@ class MixtureDenoiser(nn.Module):
         for layer in (self.residual_out, self.evidence, self.trust_out):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
-        self.recall = _Recall(width, dim) if config.recall else None
 
     def prepare(
         self,
@@ -233,8 +207,4 @@ class MixtureDenoiser(nn.Module):
         deviation = (
             alone * estimated.variance * noise / free_total + share * self.anchor_variance * noise / anchor_total
         ).sqrt()
-        x_0 = x_0 + deviation * self.residual_out(hidden)
-        if self.recall is not None:
-            mean = alone * estimated.mean + anchored @ anchors
-            x_0 = self.recall(x_0, mean, (alone * estimated.variance + share * self.anchor_variance).sqrt(), hidden)
-        return x_0, log_weights, deviation
+        return x_0 + deviation * self.residual_out(hidden), log_weights, deviation

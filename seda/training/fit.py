@@ -183,7 +183,7 @@ def _fitting(data: TrainingSet, model: ModelConfig | None, config: TrainingConfi
     """The sizes of the data, or those that were asked for, where they are the same."""
     image_dim, text_dim = data.image_features.shape[1], data.class_text_features.shape[2]
     model = model or ModelConfig(
-        dim=text_dim, image_dim=image_dim, path=config.path, denoiser=config.denoiser, recall=True, **data.space
+        dim=text_dim, image_dim=image_dim, path=config.path, denoiser=config.denoiser, **data.space
     )
     if (model.image_dim, model.dim) != (image_dim, text_dim):
         raise ConfigError(

@@ -30,6 +30,8 @@ def drawn_lists(own: Tensor, count: int, share: float, generator: torch.Generato
 class LabelledPairs:
     """Items of known classes; the text of each is one of its class's phrasings, or, half of the time, its own where it has one.
 
+    The list of an item holds texts of the batch, phrasings of one class among them: a path ends at the one that is listed.
+
     Attributes:
         visual, condition: scaled features [n, d] and [n, D].
         labels: [n].
@@ -58,7 +60,7 @@ class LabelledPairs:
         """Pairs of which every class is as likely as its share of the items."""
         pool = self.held_out if held_out else self.training
         index = pool[torch.randint(len(pool), (count,), generator=generator)]
-        labels, (classes, phrasings) = self.labels[index], self.phrases.shape[:2]
+        labels = self.labels[index]
         # another item of the class, always one that training may see
         by_class, counts = self._by_class
         starts = counts.cumsum(0) - counts
@@ -69,14 +71,12 @@ class LabelledPairs:
             "visual": self.visual[index], "condition": self.condition[index], "category": labels,
             "belief": self.belief[index], "mate": self.visual[mates], "fold": index % FOLDS,
         }  # fmt: skip
-        if self.own_texts is not None and torch.rand((), generator=generator) < 0.5:
-            text = self.own_texts[index]
-            bank, own = torch.unique(text, dim=0, return_inverse=True)
-        else:
-            # the list shows one phrasing of each of its classes; the text is any of its class
-            shown = torch.randint(phrasings, (classes,), generator=generator)
-            said = torch.randint(phrasings, (count,), generator=generator)
-            bank, own, text = self.phrases[torch.arange(classes), shown], labels, self.phrases[labels, said]
+        said = torch.randint(self.phrases.shape[1], (count,), generator=generator)
+        text = self.phrases[labels, said]
+        if self.own_texts is not None:
+            own_text = torch.rand(count, 1, generator=generator) < 0.5
+            text = torch.where(own_text, self.own_texts[index], text)
+        bank, own = torch.unique(text, dim=0, return_inverse=True)
         visible = drawn_lists(own, len(bank), self.listed_share, generator)
         return Pairs(**about, text=text, bank=bank, own=own, visible=visible)
 

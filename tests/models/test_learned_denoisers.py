@@ -70,32 +70,6 @@ def test_gaussian_walked_to_its_end_gives_its_gaussian():
         assert torch.allclose(ends.var(0), torch.full((6,), 0.5), atol=0.06), sampler
 
 
-def test_what_is_recalled_does_not_hold_the_noise_of_the_state():
-    config = replace(SIZES, recall=True)
-    gaussian, mixture = made(config)
-    assert mixture.recall is not None
-    condition, source, anchors = randn(N, C), randn(N, 6, seed=1), randn(K, 6, seed=3)
-    shares = shares_at("conditional", 300, 0.2)
-    run = mixture.prepare(gaussian.prepare(condition, source, 1.0), condition, anchors, anchors)
-    time = mixture.embed_time(torch.tensor([300]))
-
-    def found(seed: int) -> torch.Tensor:
-        return mixture(randn(N, 6, seed=seed), time, shares, run).x_0
-
-    noisy = found(2)
-    mixture.recall.share.bias.fill_(-50.0)  # nothing is recalled
-    assert torch.allclose(found(2), noisy, atol=0.1) and not torch.allclose(found(2), found(4), atol=0.5)
-    # all is recalled, and no component is the better one: nothing of the state is left
-    mixture.recall.share.bias.fill_(50.0)
-    mixture.recall.offset.bias.copy_(randn(6, seed=5))
-    _, log_weights, _ = mixture.estimate(randn(N, 6, seed=2), time, shares, run)
-    weights = log_weights.exp()
-    means = torch.cat([run.estimated.mean[:, None], run.anchors.expand(N, -1, -1)], dim=1)
-    spread = weights[:, :1] * 0.7 + (1 - weights[:, :1]) * 0.2
-    wanted = torch.einsum("nk,nkd->nd", weights, means) + spread.sqrt() * randn(6, seed=5)
-    assert torch.allclose(found(2), wanted, atol=1e-5)
-
-
 @pytest.mark.parametrize("path", PATHS)
 def test_an_untrained_mixture_is_the_posterior_of_a_mixture(path):
     """With equal scores and an open gate: anchors N(scale * anchor, .2), the free one N(mean, .7); by brute force over components."""
