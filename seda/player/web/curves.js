@@ -51,9 +51,9 @@ export class CurvePainter {
         high = Math.max(high, value);
       }
     }
-    const margin = Math.max(0.02, (high - low) * 0.06);
-    this.low = Math.max(-1, low - margin);
-    this.high = Math.min(1.02, high + margin);
+    const padding = Math.max(0.02, (high - low) * 0.06);
+    this.low = Math.max(-1, low - padding);
+    this.high = Math.min(1.02, high + padding);
     const finals = journey.curveClasses.map((_, curve) => this.value(curve, journey.last));
     this.ranking = finals.map((_, curve) => curve).sort((a, b) => finals[b] - finals[a]);
     this.items = items;
