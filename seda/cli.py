@@ -1,8 +1,8 @@
-"""python -m seda: classify, trace, search, train, pretrain, evaluate, benchmark, distribution, map, bench, list.
+"""python -m seda: the commands of seda/commands, behind one parser.
 
 Results go to stdout, progress and messages to stderr. Exit status: 0 when the call was answered (for classify, trace and
 search: at least one image), 1 when it was right but nothing could be answered or written, 2 when the call itself is wrong, 130
-after Ctrl-C. Each command is a file of seda/commands; here they are gathered, and what they raise becomes a message and a status.
+after Ctrl-C. Each command is a file; what they raise becomes a message and a status.
 """
 
 from __future__ import annotations

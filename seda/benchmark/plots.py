@@ -138,7 +138,7 @@ def svg(figure: Figure) -> bytes:
 def _figure(
     title: str, subtitle: str, shape: tuple[int, int], size: tuple[float, float], *, left: float, right: float
 ) -> tuple[Figure, list[Axes]]:
-    """A figure with rows x columns of axes of a size, with margins beside each of them; all in inches."""
+    """A figure with rows x columns of axes of a size, with room left and right of each of them; all in inches."""
     (rows, columns), (width, height) = shape, size
     top, bottom, head = 0.35 if rows * columns > 1 else 0.1, 0.75, 0.85
     across, down = left + width + right, top + height + bottom

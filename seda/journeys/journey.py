@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from seda.errors import ConfigError, FileFormatError, ShapeError
-from seda.journeys.replay_schema import FORMAT, FORMAT_VERSION, MAX_THUMBNAIL, REMEDY, check_replay
-from seda.journeys.settings import TraceSettings
+from seda.journeys.replay_schema import (
+    FORMAT,
+    FORMAT_VERSION,
+    MAX_THUMBNAIL,
+    REMEDY,
+    CloudEntry,
+    GhostEntry,
+    ReplayHeader,
+    Sheet,
+)
 from seda.journeys.trajectory import MAP_ARRAYS, MapPositions, Trajectory, check_stages
-from seda.schema import check
 from seda.storage import arrays_from_bytes, arrays_to_bytes, read_arrays, write_bytes
 
 if TYPE_CHECKING:
@@ -291,7 +297,8 @@ class Journey:
         Raises:
             FileFormatError: damaged, not a replay, of another version, or its parts do not fit one another.
         """
-        return cls._of(*read_arrays(path, partial(check_replay, str(path))), str(path))
+        header = ReplayHeader(str(path))
+        return cls._of(read_arrays(path, header.check)[0], header)
 
     @classmethod
     def from_bytes(cls, content: bytes, name: str) -> Self:
@@ -300,33 +307,35 @@ class Journey:
         Raises:
             FileFormatError: as `load`.
         """
-        return cls._of(*arrays_from_bytes(content, name, partial(check_replay, name)), name)
+        header = ReplayHeader(name)
+        return cls._of(arrays_from_bytes(content, name, header.check)[0], header)
 
     @classmethod
-    def _of(cls, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, Any], name: str) -> Self:
+    def _of(cls, arrays: Mapping[str, np.ndarray], header: ReplayHeader) -> Self:
+        about = header.metadata
         try:
             trajectory = Trajectory(
                 **_part(arrays, "trajectory."),
-                item_names=tuple(metadata["item_names"]),
-                class_names=tuple(metadata["class_names"]),
-                center_names=tuple(metadata["center_names"]),
-                settings=check(TraceSettings, metadata["settings"], f"The settings of {name}"),
+                item_names=about.item_names,
+                class_names=about.class_names,
+                center_names=about.center_names,
+                settings=about.settings,
             )
             _check_finite(arrays)
             return cls(
                 trajectory,
-                {str(entry["name"]): _map(arrays, entry["name"], entry["about"]) for entry in metadata["maps"]},
+                {one.name: _map(arrays, one.name, one.about.model_dump(exclude_unset=True)) for one in about.maps},
                 arrays["reference_labels"],
-                int(metadata["reference_total"]),
+                about.reference_total,
                 _thumbnails(arrays["thumbnails.bytes"], arrays["thumbnails.lengths"]),
-                metadata["title"],
-                metadata["note"],
-                _neighbors(arrays, metadata["neighbors"]),
-                _ghost(arrays, metadata["ghost"]),
-                tuple(_cloud(arrays, f"clouds.{number}", about) for number, about in enumerate(metadata["clouds"])),
+                about.title,
+                about.note,
+                _neighbors(arrays, about.neighbors),
+                _ghost(arrays, about.ghost),
+                tuple(_cloud(arrays, f"clouds.{number}", entry) for number, entry in enumerate(about.clouds)),
             )
         except (KeyError, IndexError, TypeError, ValueError, AttributeError, ConfigError, ShapeError) as error:
-            raise FileFormatError(f"{name} is an incomplete replay file ({error}).", remedy=REMEDY) from error
+            raise FileFormatError(f"{header.name} is an incomplete replay file ({error}).", remedy=REMEDY) from error
 
 
 def _check_shapes(where: str, arrays: Mapping[str, np.ndarray], expected: Mapping[str, tuple[int, ...]]) -> None:
@@ -367,15 +376,15 @@ def _map(arrays: Mapping[str, np.ndarray], name: str, about: Mapping[str, Any]) 
     return MapPositions(**{part: arrays[f"maps.{name}.{part}"] for part in MAP_ARRAYS}, about=about)
 
 
-def _neighbors(arrays: Mapping[str, np.ndarray], about: Mapping[str, Any] | None) -> Neighbors | None:
+def _neighbors(arrays: Mapping[str, np.ndarray], about: Sheet | None) -> Neighbors | None:
     if about is None:
         return None
     parts = {name: arrays[f"neighbors.{name}"] for name in ("indices", "similarities", "labels")}
     sheet = arrays["neighbors.sheet"].tobytes()
-    return Neighbors(**parts, sheet=sheet, columns=int(about["columns"]), tile=int(about["tile"]))
+    return Neighbors(**parts, sheet=sheet, columns=about.columns, tile=about.tile)
 
 
-def _ghost(arrays: Mapping[str, np.ndarray], about: Mapping[str, Any] | None) -> Ghost | None:
+def _ghost(arrays: Mapping[str, np.ndarray], about: GhostEntry | None) -> Ghost | None:
     if about is None:
         return None
     return Ghost(
@@ -384,22 +393,22 @@ def _ghost(arrays: Mapping[str, np.ndarray], about: Mapping[str, Any] | None) ->
         answers=arrays["ghost.answers"],
         answer_probabilities=arrays["ghost.answer_probabilities"],
         differences=arrays["ghost.differences"],
-        states=_by_map(arrays, "ghost.states", about["maps"]),
-        texts=_by_map(arrays, "ghost.texts", about["maps"]),
-        class_names=tuple(about["class_names"]),
-        changes=tuple(about["changes"]),
+        states=_by_map(arrays, "ghost.states", about.maps),
+        texts=_by_map(arrays, "ghost.texts", about.maps),
+        class_names=about.class_names,
+        changes=about.changes,
     )
 
 
-def _cloud(arrays: Mapping[str, np.ndarray], prefix: str, about: Mapping[str, Any]) -> SeedCloud:
+def _cloud(arrays: Mapping[str, np.ndarray], prefix: str, about: CloudEntry) -> SeedCloud:
     single = ("seeds", "low", "high", "spread", "ends", "answers")
-    states = _by_map(arrays, f"{prefix}.states", about["maps"])
+    states = _by_map(arrays, f"{prefix}.states", about.maps)
     parts = {name: arrays[f"{prefix}.{name}"] for name in single}
-    return SeedCloud(int(about["item"]), states=states, average=int(about.get("average", -1)), **parts)
+    return SeedCloud(about.item, states=states, average=about.average, **parts)
 
 
-def _by_map(arrays: Mapping[str, np.ndarray], prefix: str, names: list[str]) -> dict[str, np.ndarray]:
-    return {str(name): arrays[f"{prefix}.{name}"] for name in names}
+def _by_map(arrays: Mapping[str, np.ndarray], prefix: str, names: Sequence[str]) -> dict[str, np.ndarray]:
+    return {name: arrays[f"{prefix}.{name}"] for name in names}
 
 
 def _thumbnails(content: np.ndarray, lengths: np.ndarray) -> tuple[bytes, ...]:

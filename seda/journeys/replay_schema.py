@@ -138,36 +138,51 @@ class ReplayMetadata(Schema):
     clouds: Annotated[tuple[CloudEntry, ...], Field(max_length=MAX_CLOUDS)]
 
 
-def check_replay(name: str, infos: Mapping[str, ArrayInfo], metadata: Mapping[str, JsonValue]) -> None:
-    """Decide by a file's header whether its arrays are read.
+class ReplayHeader:
+    """What a file's header says, checked once, before its arrays are read.
 
-    Raises:
-        FileFormatError: it is no replay, of another version, or holds what is not allowed; names it.
+    Attributes:
+        name: of the file, for messages.
+        metadata: as `check` found it.
     """
-    if metadata.get("format") != FORMAT:
-        raise FileFormatError(
-            f"{name} is not a replay file (its format is {metadata.get('format')!r:.60}, expected {FORMAT!r}).",
-            remedy="Choose a .safetensors file that `python -m seda trace` or the app's replay download wrote.",
-        )
-    if metadata.get("version") != FORMAT_VERSION:
-        raise FileFormatError(
-            f"{name} is a replay of version {metadata.get('version')!r:.60}; this program reads version {FORMAT_VERSION}.",
-            remedy="Trace the images again with this version.",
-        )
-    if not isinstance(metadata.get("settings"), dict):
-        raise FileFormatError(
-            f"{name} does not say how it was made (its settings are {metadata.get('settings')!r:.60}).", remedy=REMEDY
-        )
-    replay: ReplayMetadata = check(ReplayMetadata, metadata, f"{name} is an incomplete replay file", remedy=REMEDY)
-    known = {"n": len(replay.item_names), "k": len(replay.class_names), "c": len(replay.center_names)}
-    if replay.ghost:
-        known["k2"] = len(replay.ghost.class_names)
-    try:
-        LAYOUT.check(infos, known)
-        states = sum(
-            prod(info.shape[:2]) for key, info in infos.items() if re.fullmatch(r"clouds\.\d+\.states\..+", key)
-        )
-        if states > MAX_CLOUD_STATES:
-            raise ValueError(f"its clouds hold {states:,} states; at most {MAX_CLOUD_STATES:,} are allowed")
-    except ValueError as error:
-        raise FileFormatError(f"{name} is an incomplete replay file ({error}).", remedy=REMEDY) from error
+
+    metadata: ReplayMetadata
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def check(self, infos: Mapping[str, ArrayInfo], metadata: Mapping[str, JsonValue]) -> None:
+        """Decide by the header whether the arrays are read.
+
+        Raises:
+            FileFormatError: it is no replay, of another version, or holds what is not allowed; names it.
+        """
+        name = self.name
+        if metadata.get("format") != FORMAT:
+            raise FileFormatError(
+                f"{name} is not a replay file (its format is {metadata.get('format')!r:.60}, expected {FORMAT!r}).",
+                remedy="Choose a .safetensors file that `python -m seda trace` or the app's replay download wrote.",
+            )
+        if metadata.get("version") != FORMAT_VERSION:
+            raise FileFormatError(
+                f"{name} is a replay of version {metadata.get('version')!r:.60}; this program reads version {FORMAT_VERSION}.",
+                remedy="Trace the images again with this version.",
+            )
+        if not isinstance(metadata.get("settings"), dict):
+            raise FileFormatError(
+                f"{name} does not say how it was made (its settings are {metadata.get('settings')!r:.60}).",
+                remedy=REMEDY,
+            )
+        self.metadata = replay = check(ReplayMetadata, metadata, f"{name} is an incomplete replay file", remedy=REMEDY)
+        known = {"n": len(replay.item_names), "k": len(replay.class_names), "c": len(replay.center_names)}
+        if replay.ghost:
+            known["k2"] = len(replay.ghost.class_names)
+        try:
+            LAYOUT.check(infos, known)
+            states = sum(
+                prod(info.shape[:2]) for key, info in infos.items() if re.fullmatch(r"clouds\.\d+\.states\..+", key)
+            )
+            if states > MAX_CLOUD_STATES:
+                raise ValueError(f"its clouds hold {states:,} states; at most {MAX_CLOUD_STATES:,} are allowed")
+        except ValueError as error:
+            raise FileFormatError(f"{name} is an incomplete replay file ({error}).", remedy=REMEDY) from error

@@ -266,8 +266,8 @@ def settle_weights(aligner: Aligner, material: Material, seed: int = 0) -> dict[
     """Choose the pool's weights and the nearness of words on prompts of held-out words with noise, in place.
 
     Each fold of words is told by closed forms that were made without it. Likelihood chooses the mix of the readings. Their common
-    scale is the encoder's: margins are on average as wide as its own, s u.t. Prompts with noise are told apart more easily than
-    pictures, so the likelihood's scale would be too sure.
+    scale is the encoder's: the right text leads on average by as much as in its own reading, s u.t. Prompts with noise are told
+    apart more easily than pictures, so the likelihood's scale would be too sure.
 
     Returns:
         negative log-likelihood in nats and accuracy on pseudo-pictures, and the shares of both errors of "none of these".
@@ -288,7 +288,7 @@ def settle_weights(aligner: Aligner, material: Material, seed: int = 0) -> dict[
     weights = weights * folds[0].shortening
     held = [fold.held(fold.length) for fold in folds]
     readings = [readings_of(fold.aligner, one) for fold, one in zip(folds, held, strict=True)]
-    own, pooled = _margin(held, readings, _OWN), _margin(held, readings, weights)
+    own, pooled = _mean_lead(held, readings, _OWN), _mean_lead(held, readings, weights)
     # where prompts say nothing of their words, as in an encoder that was not trained, there is no mix to choose
     weights = weights * (own / pooled) if min(own, pooled) > 0 else _OWN
     weights = (material.logit_scale * weights).half().float()
@@ -307,7 +307,7 @@ def settle_weights(aligner: Aligner, material: Material, seed: int = 0) -> dict[
 _OWN = torch.tensor([0.0, 0.0, 1.0, 0.0])  # the encoder's own reading alone
 
 
-def _margin(held: Sequence[Held], readings: Sequence[Tensor], weights: Tensor) -> float:
+def _mean_lead(held: Sequence[Held], readings: Sequence[Tensor], weights: Tensor) -> float:
     """By how much the right text is above the mean of its list, averaged over pictures."""
     above = [
         (read @ weights).gather(1, one.labels[:, None])[:, 0] - (read @ weights).mean(1)

@@ -20,6 +20,7 @@ from seda.journeys.journey import Journey
 from seda.projection import refit
 from seda.storage import arrays_from_bytes, arrays_to_bytes
 from seda.ui import cache
+from seda.ui.page_list import PAGES
 from seda.ui.state import TraceRequest
 from seda.ui.trajectories.links import SAMPLES, Source
 from seda.ui.trajectories.player import PlayerState
@@ -29,7 +30,7 @@ from tests.tiny import CLASSES
 from tests.toy import toy_journey
 
 MADE_OF_WORDS = ("pca", "words")  # maps by these names have nothing to refit, or are another for other words
-PAGES = ("pages/trajectories.py", "pages/aligner.py", "pages/method.py")
+PAGE_FILES = [f"pages/{page.name}.py" for page in PAGES]
 
 
 def use_samples(app: AppTest) -> AppTest:
@@ -77,13 +78,13 @@ def test_a_stored_example_is_there_at_once(open_app):
     assert shown.journey.title == "Three shapes"
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", PAGE_FILES)
 def test_pages_open_without_state(open_app, page):
     app = open_app().switch_page(page).run()
     assert errors(app) == ""
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", PAGE_FILES)
 def test_pages_open_with_state(after_a_run, page):
     app = after_a_run.switch_page(page).run()
     assert errors(app) == ""

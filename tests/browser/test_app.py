@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from seda.ui.page_list import PAGES
 from seda.ui.theme import SIDEBAR_WIDTH
 from tests.browser.played import pause, root_of
 from tests.browser.readable import unreadable
@@ -20,7 +21,7 @@ from tests.tiny import picture
 
 SIZES = {"1920x1080": (1920, 1080), "1280x720": (1280, 720), "390x844": (390, 844)}
 ZOOMED = {"640x360": (640, 360)}  # 1280 x 720 at 200 %
-PAGES = ("trajectories", "search", "train", "aligner", "method")
+TITLES = {page.name: page.title for page in PAGES}
 RUN_LIMIT = 120_000  # ms; the first run imports torch and loads the encoder
 
 pytestmark = pytest.mark.browser
@@ -296,7 +297,7 @@ def clean(chromium: Browser) -> Iterator[Callable[..., Page]]:
 def ready(page: Page, server: str, name: str) -> None:
     """Load a page by its own address, and wait until it is whole."""
     page.goto(f"{server}/{'' if name == 'trajectories' else name}")
-    whole = page.locator("canvas") if name == "trajectories" else page.get_by_role("heading", name=name.title())
+    whole = page.locator("canvas") if name == "trajectories" else page.get_by_role("heading", name=TITLES[name])
     expect(whole.first).to_be_visible(timeout=30_000)
     if name == "aligner":  # tables arrive after the page
         expect(page.get_by_test_id("stDataFrame").first).to_be_visible(timeout=30_000)
@@ -306,7 +307,7 @@ def ready(page: Page, server: str, name: str) -> None:
 @pytest.mark.parametrize("size", SIZES | ZOOMED)
 def test_every_page_at_every_size(clean, server: str, artifacts: Path, size: str):
     page = clean((SIZES | ZOOMED)[size], color_scheme="light")
-    for name in PAGES:
+    for name in TITLES:
         page.emulate_media(color_scheme="light")
         ready(page, server, name)
         app = page.get_by_test_id("stApp")
@@ -330,10 +331,10 @@ def test_the_log_stays_silent(clean, tmp_path: Path):
     log = tmp_path / "log.txt"
     with served(ROOT / "app.py", log) as url:
         page = clean((1280, 720))
-        for name in PAGES:
+        for name in TITLES:
             ready(page, url, name)
-            for other in PAGES:
-                page.get_by_role("link", name=other.title()).click()
+            for title in TITLES.values():
+                page.get_by_role("link", name=title).click()
                 page.wait_for_timeout(300)
         said = log.read_text()
     assert [

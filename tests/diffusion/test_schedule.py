@@ -26,7 +26,8 @@ from seda.errors import ConfigError, SchedulerError
 def test_exactly_the_asked_steps_from_the_asked_strength(sampler, strength, steps):
     sampling = SamplingConfig(sampler, steps, strength)
     timesteps = set_up(make_scheduler(sampler), sampling)
-    assert torch.equal(timesteps, ddim_timesteps(sampling)) == (sampler != "dpmsolver++")
+    if SAMPLERS[sampler].scheduler == "DDIMScheduler":  # whose timesteps are also computed without diffusers
+        assert torch.equal(timesteps, ddim_timesteps(sampling))
     assert len(timesteps) == steps
     assert all(a > b for a, b in itertools.pairwise(timesteps))
     # one step of the divided schedule is the best that any spacing can promise
@@ -99,4 +100,4 @@ def test_the_schedule_is_the_one_that_the_schedulers_go_by(sampler):
 
 
 def test_families_that_can_be_named_are_those_that_there_are():
-    assert list(PATHS) == list(PATH_FAMILIES)
+    assert set(PATHS) == set(PATH_FAMILIES)

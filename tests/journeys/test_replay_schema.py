@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import struct
 import time
@@ -10,9 +11,10 @@ import tracemalloc
 import numpy as np
 import pytest
 
+from seda import schema
 from seda.errors import FileFormatError
 from seda.journeys.journey import Journey
-from seda.journeys.replay_schema import LAYOUT
+from seda.journeys.replay_schema import LAYOUT, ReplayMetadata
 from seda.storage import ArrayInfo, arrays_from_bytes, arrays_to_bytes
 from tests.toy import toy_journey
 
@@ -23,7 +25,7 @@ def parts():
 
 
 def changed(parts, change) -> bytes:
-    arrays, metadata = dict(parts[0]), json.loads(json.dumps(parts[1]))
+    arrays, metadata = copy.deepcopy(parts)
     change(arrays, metadata)
     return arrays_to_bytes(arrays, metadata)
 
@@ -65,6 +67,25 @@ def many_classes(arrays, metadata, count=20_000):
 def test_what_a_replay_may_not_hold(parts, change, match):
     with pytest.raises(FileFormatError, match=match):
         Journey.from_bytes(changed(parts, change), "bomb")
+
+
+def test_what_a_replay_says_beyond_what_is_known_here_stays(parts):
+    def more(arrays, metadata):
+        metadata["settings"]["mood"] = {"high": [1, 2]}
+        metadata["maps"][0]["about"]["painter"] = "somebody"
+
+    content = changed(parts, more)
+    assert (
+        arrays_from_bytes(Journey.from_bytes(content, "more").to_bytes(), "again")[1]
+        == arrays_from_bytes(content, "more")[1]
+    )
+
+
+def test_metadata_is_checked_once(parts, monkeypatch):
+    checked, adapter = [], schema._adapter
+    monkeypatch.setattr(schema, "_adapter", lambda kind: checked.append(kind) or adapter(kind))
+    Journey.from_bytes(changed(parts, lambda arrays, metadata: None), "toy")
+    assert checked == [ReplayMetadata]
 
 
 def test_products_of_counts_have_limits():

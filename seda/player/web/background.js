@@ -2,6 +2,7 @@
 
 import { clamp } from "./numbers.js";
 import { css, symbolPath } from "./drawing.js";
+import { drawnColor } from "./item_color.js";
 import { brush, fitCanvas } from "./dom.js";
 import { Clouds, depthFade } from "./scene.js";
 
@@ -253,7 +254,7 @@ export class Background {
     const ctx = brush(sprite);
     const scale = sprite.width / (2 * sprite.reach);
     ctx.scale(scale, scale);
-    ctx.fillStyle = css(dimmed ? theme.grey : theme.tune(center.color), (dimmed ? 0.12 : many ? 0.3 : 0.42) * strength);
+    ctx.fillStyle = css(drawnColor(theme, center, !dimmed), (dimmed ? 0.12 : many ? 0.3 : 0.42) * strength);
     ctx.beginPath();
     symbolPath(ctx, center.symbol, sprite.reach, sprite.reach, radius);
     ctx.fill();

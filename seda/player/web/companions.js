@@ -2,6 +2,7 @@
 
 import { TAU } from "./numbers.js";
 import { blend, css } from "./drawing.js";
+import { drawnColor } from "./item_color.js";
 
 /** The earlier run of the same pictures, dashed; a hollow ring marks where it is now. */
 export class GhostPainter {
@@ -22,7 +23,7 @@ export class GhostPainter {
   #color(ghost, row) {
     const { theme } = this.painter.player;
     const [answer] = ghost.answers[row];
-    return blend(theme.tune(ghost.classes[answer].color), theme.ink, 0.25);
+    return blend(drawnColor(theme, ghost.classes[answer]), theme.ink, 0.25);
   }
 
   /**
@@ -97,7 +98,7 @@ export class SeedPainter {
   /** @param {SeedCloud} cloud */
   #colors(cloud) {
     const { journey, player } = this.painter;
-    return cloud.ends.map((end) => (end < 0 ? player.theme.grey : player.theme.tune(journey.classes[end].color)));
+    return cloud.ends.map((end) => drawnColor(player.theme, journey.classes[end] ?? null));
   }
 
   /** @param {CanvasRenderingContext2D} ctx */

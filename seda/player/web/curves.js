@@ -2,6 +2,7 @@
 
 import { clamp, mix, numberText, TAU, ticks } from "./numbers.js";
 import { css, symbolPath } from "./drawing.js";
+import { drawnColor, itemColor } from "./item_color.js";
 import { brush, el, fitCanvas } from "./dom.js";
 import { fitText, spreadLabels } from "./labels.js";
 
@@ -50,9 +51,9 @@ export class CurvePainter {
         high = Math.max(high, value);
       }
     }
-    const margin = Math.max(0.02, (high - low) * 0.06);
-    this.low = Math.max(-1, low - margin);
-    this.high = Math.min(1.02, high + margin);
+    const padding = Math.max(0.02, (high - low) * 0.06);
+    this.low = Math.max(-1, low - padding);
+    this.high = Math.min(1.02, high + padding);
     const finals = journey.curveClasses.map((_, curve) => this.value(curve, journey.last));
     this.ranking = finals.map((_, curve) => curve).sort((a, b) => finals[b] - finals[a]);
     this.items = items;
@@ -143,12 +144,13 @@ export class CurvePainter {
    * @param {CanvasRenderingContext2D} ctx
    */
   #drawItemLines(ctx) {
-    const { theme, selection } = this.player;
+    const { selection } = this.player;
+    const { items, classes } = this.journey;
     const alpha = clamp(3 / Math.max(1, this.lines.length), 0.12, 0.4);
     this.lines.forEach((values, item) => {
       if (!values.length || (selection.size === 1 && selection.has(item))) return; // the one item's own curve is there
       const vivid = this.player.isVivid(item);
-      ctx.strokeStyle = vivid ? css(theme.tune(this.journey.classes[this.journey.items[item].nearest].color), alpha) : css(theme.grey, 0.14);
+      ctx.strokeStyle = css(itemColor(this.player, this.journey, item, classes[items[item].nearest]), vivid ? alpha : 0.14);
       ctx.lineWidth = vivid && selection.size ? 1.4 : 1;
       ctx.beginPath();
       values.forEach((value, step) => ctx[step ? "lineTo" : "moveTo"](this.x(step), this.y(value)));
@@ -283,7 +285,7 @@ export class CurvePainter {
     const style = this.#style(curve);
     const dimmed = this.player.isDimmed(style);
     const first = curve === this.ranking[0];
-    ctx.strokeStyle = css(dimmed ? theme.grey : theme.tune(style.color), dimmed ? 0.25 : strong ? 0.95 : 0.4);
+    ctx.strokeStyle = css(drawnColor(theme, style, !dimmed), dimmed ? 0.25 : strong ? 0.95 : 0.4);
     ctx.lineWidth = dimmed ? 1 : first ? 2.6 : strong ? 1.7 : 1;
     ctx.lineJoin = "round";
     ctx.beginPath();
@@ -303,7 +305,7 @@ export class CurvePainter {
     for (const index of this.items) {
       const item = this.journey.items[index];
       const style = this.journey.classes[item.nearest];
-      const color = this.player.isDimmed(style) ? theme.grey : theme.tune(style.color);
+      const color = drawnColor(theme, style, !this.player.isDimmed(style));
       const x = this.x(item.commitment);
       const reach = this.items.length === 1 ? 6 : 4;
       ctx.beginPath();
@@ -356,7 +358,7 @@ export class CurvePainter {
       const dimmed = this.player.isDimmed(style);
       ctx.beginPath();
       symbolPath(ctx, style.symbol, right + 11, y, 4.2);
-      ctx.fillStyle = css(dimmed ? theme.grey : theme.tune(style.color));
+      ctx.fillStyle = css(drawnColor(theme, style, !dimmed));
       ctx.fill();
       ctx.fillStyle = css(dimmed ? theme.grey : theme.ink);
       ctx.fillText(fitText(ctx, style.name, this.width - right - 22), right + 20, y);

@@ -1,6 +1,7 @@
 // The items as a strip of cards.
 
 import { el } from "./dom.js";
+import { answerOf } from "./item_color.js";
 
 export class Gallery {
   /** @param {Player} player */
@@ -11,8 +12,8 @@ export class Gallery {
   }
 
   /** @param {Journey} journey */
-  load({ items, classes }) {
-    this.cards = items.map((item, index) => this.#card(item, index, classes[item.answer]));
+  load(journey) {
+    this.cards = journey.items.map((item, index) => this.#card(item, index, answerOf(journey, index)));
     this.element.replaceChildren(...this.cards);
   }
 

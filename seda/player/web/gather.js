@@ -14,7 +14,7 @@ export const REACH = 1.5;
 
 const CROWD = 13; // pictures at one mark that may cover it: its name says which it is
 const SHRINK = 0.94; // of the radius, until all find a place
-const MARGIN = 2; // px by which a place is nearer to its own mark than to any other; a fifth of their gap where that is less
+const NEARER_BY = 2; // px by which a place is nearer to its own mark than to any other; a fifth of their gap where that is less
 
 /**
  * Angle that leads away from other marks and from the edges of the frame: there the fan opens.
@@ -75,9 +75,9 @@ function ringPlaces(mark, radius, reach, core, toward, even) {
 export function berth(mark, count, { radius, reach, least, core, others, taken, frame, toward, rows = false }) {
   const near = others.filter((other) => Math.hypot(other.x - mark.x, other.y - mark.y) < 3 * reach + core);
   const side = toward ?? openSide(mark, others, frame);
-  const cell = near.map((other) => ({ ...other, margin: Math.min(MARGIN, Math.hypot(other.x - mark.x, other.y - mark.y) / 5) }));
+  const cell = near.map((other) => ({ ...other, nearerBy: Math.min(NEARER_BY, Math.hypot(other.x - mark.x, other.y - mark.y) / 5) }));
   /** @param {Point} p */
-  const inCell = (p) => cell.every(({ x, y, margin }) => Math.hypot(p.x - x, p.y - y) >= Math.hypot(p.x - mark.x, p.y - mark.y) + margin);
+  const inCell = (p) => cell.every(({ x, y, nearerBy }) => Math.hypot(p.x - x, p.y - y) >= Math.hypot(p.x - mark.x, p.y - mark.y) + nearerBy);
   /** @param {Point} p @param {number} r */
   const inFrame = (p, r) => p.x - r >= frame.left && p.x + r <= frame.right && p.y - r >= frame.top && p.y + r <= frame.bottom;
   /** @param {Point} p @param {number} r */

@@ -2,6 +2,7 @@
 
 import { clamp, mix, TAU } from "./numbers.js";
 import { blend, css, symbolPath } from "./drawing.js";
+import { answerOf, endOf, itemColor } from "./item_color.js";
 import { belonging, gatherAt, layHeads } from "./placing.js";
 import { depthFade } from "./scene.js";
 import { brush } from "./dom.js";
@@ -145,12 +146,6 @@ export class Heads {
 
   // ---- how they look
 
-  /** @param {number} item */
-  #color(item) {
-    const { theme } = this.player;
-    return this.player.isVivid(item) ? theme.tune(this.journey.classes[this.journey.items[item].answer].color) : theme.grey;
-  }
-
   /**
    * From heads to their true points, where the two are apart; one stroke for all of a colour.
    * @param {CanvasRenderingContext2D} ctx @param {Point[]} points
@@ -160,7 +155,7 @@ export class Heads {
     points.forEach((point, item) => {
       const place = this.places[item];
       if (Math.hypot(place.x - point.x, place.y - point.y) < 1.5) return;
-      const color = css(this.#color(item), (this.player.isVivid(item) ? 0.8 : 0.25) * (this.crowded ? 0.5 : 1));
+      const color = css(itemColor(this.player, this.journey, item), (this.player.isVivid(item) ? 0.8 : 0.25) * (this.crowded ? 0.5 : 1));
       const pin = pins.get(color) ?? { lines: new Path2D(), dots: new Path2D() };
       pins.set(color, pin);
       const { lines, dots } = pin;
@@ -274,8 +269,8 @@ export class Heads {
   /** @param {CanvasRenderingContext2D} ctx @param {number} item @param {number} radius @param {boolean} vivid @param {boolean} chosen */
   #paintPicture(ctx, item, radius, vivid, chosen) {
     const { theme } = this.player;
-    const one = this.journey.classes[this.journey.items[item].answer];
-    const color = this.#color(item);
+    const one = answerOf(this.journey, item), end = endOf(this.journey, item);
+    const color = itemColor(this.player, this.journey, item);
     const image = this.images[item];
     const glow = ctx.createRadialGradient(0, 0, radius * 0.8, 0, 0, radius * 1.3);
     glow.addColorStop(0, theme.dark ? css(color, vivid ? 0.6 : 0.1) : css(theme.ink, 0.28));
@@ -299,10 +294,8 @@ export class Heads {
     }
     ctx.restore();
     const fine = clamp(radius / 18, 0.55, 1); // a small picture has a thin ring
-    const { answer, nearest, landed } = this.journey.items[item];
     // A path that ends at another word than the answer says so: half of the ring is that word's, or of no word's colour.
-    const end = landed ? theme.tune(this.journey.classes[nearest].color) : theme.grey;
-    const halves = (landed && answer === nearest) || !vivid ? [color] : [color, end];
+    const halves = end === one || !vivid ? [color] : [color, itemColor(this.player, this.journey, item, end)];
     ctx.lineWidth = (chosen ? 4 : 2.6) * fine;
     halves.forEach((half, i) => {
       ctx.beginPath();

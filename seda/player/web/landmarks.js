@@ -16,7 +16,7 @@ const ZOOM = { width: 46, height: 146 }; // px that the zoom buttons take of the
  * A name that would be written; `word`: the class text that it is. Measured: with its lines; as it is written: with its place.
  * @typedef {{key: string, word?: number, point: Spot, one: Styled, size: number, weight: number, firm: boolean}} Wanted
  * @typedef {Wanted & {lines: string[], width: number, height: number}} Measured
- * @typedef {HTMLCanvasElement & {margin: number, wide: number, tall: number}} NameSprite  its margin and size, px of the page
+ * @typedef {HTMLCanvasElement & {padding: number, wide: number, tall: number}} NameSprite  its padding and size, px of the page
  * @typedef {Measured & {place: Place, at: Point, sprite: NameSprite, covered: number}} Written  at: its mark; covered: px^2
  */
 
@@ -298,11 +298,11 @@ export class Landmarks {
   #sprite(name, place, density) {
     const { theme } = this.player;
     const { lines, size, point, one } = name;
-    const margin = 3, width = name.width + 2 * margin, height = name.height + 2 * margin;
+    const padding = 3, width = name.width + 2 * padding, height = name.height + 2 * padding;
     const canvas = document.createElement("canvas");
     canvas.width = Math.ceil(width * density);
     canvas.height = Math.ceil(height * density);
-    const sprite = Object.assign(canvas, { margin, wide: canvas.width / density, tall: canvas.height / density });
+    const sprite = Object.assign(canvas, { padding, wide: canvas.width / density, tall: canvas.height / density });
     const ctx = brush(sprite);
     ctx.scale(density, density);
     ctx.font = this.#font(name);
@@ -314,8 +314,8 @@ export class Landmarks {
     ctx.strokeStyle = css(theme.paper, 0.88);
     const dimmed = this.player.isDimmed(one);
     ctx.fillStyle = css(dimmed ? theme.grey : theme.ink, dimmed ? 0.7 : mix(0.5, 1, depthFade(point.size)));
-    const x = place.side < 0 ? width - margin : place.side > 0 ? margin : width / 2;
-    const middle = (/** @type {number} */ i) => margin + 1.5 + (size + 2) * (i + 0.5);
+    const x = place.side < 0 ? width - padding : place.side > 0 ? padding : width / 2;
+    const middle = (/** @type {number} */ i) => padding + 1.5 + (size + 2) * (i + 0.5);
     lines.forEach((line, i) => ctx.strokeText(line, x, middle(i)));
     lines.forEach((line, i) => ctx.fillText(line, x, middle(i)));
     return sprite;
@@ -333,7 +333,7 @@ export class Landmarks {
       name.covered = area;
       ctx.globalAlpha = strength * mix(1, FADED, clamp((area - TOUCHED) / (HIDDEN - TOUCHED), 0, 1));
       if (place.far) this.#drawLeader(ctx, name);
-      ctx.drawImage(sprite, place.box[0] + 2 - sprite.margin, place.box[1] - sprite.margin, sprite.wide, sprite.tall);
+      ctx.drawImage(sprite, place.box[0] + 2 - sprite.padding, place.box[1] - sprite.padding, sprite.wide, sprite.tall);
     }
     ctx.globalAlpha = 1;
   }

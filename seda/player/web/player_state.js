@@ -16,6 +16,7 @@ import { CurvePainter } from "./curves.js";
 import { CurveInput, MapInput } from "./map_input.js";
 import { Frames } from "./frames.js";
 import { Gallery } from "./gallery.js";
+import { answerOf } from "./item_color.js";
 import { Keyboard } from "./keyboard.js";
 import { Layout } from "./layout.js";
 import { Legend, styleKey } from "./legend.js";
@@ -156,8 +157,7 @@ export class Player {
    * @param {number} item
    */
   isVivid(item) {
-    const one = this.journey.classes[this.journey.items[item].answer];
-    return (this.selection.size === 0 || this.selection.has(item)) && !this.isDimmed(one);
+    return (this.selection.size === 0 || this.selection.has(item)) && !this.isDimmed(answerOf(this.journey, item));
   }
 
   /** @param {Styled} one */

@@ -2,6 +2,7 @@
 
 import { scoreText } from "./numbers.js";
 import { el } from "./dom.js";
+import { answerOf } from "./item_color.js";
 
 const LONGEST = 26; // characters of a name in a cell. Cut here and not by the style sheet: each clipped cell costs every frame
 
@@ -79,7 +80,7 @@ export class Report {
     };
     const bar = el("span", { class: "sp-probability", text: percent(item.top[0][1]) });
     bar.style.setProperty("--sp-share", String(item.top[0][1]));
-    bar.style.setProperty("--sp-class", classes[item.answer].color);
+    bar.style.setProperty("--sp-class", answerOf(this.journey, index).color);
     const then = item.top.slice(1, 3).map(([k, share]) => el("span", { class: "sp-then" }, el("bdi", { text: shortened(classes[k].name), title: classes[k].name }), ` ${percent(share)}`));
     const picture = el("span", { class: "sp-thumb" });
     if (item.thumbnail) picture.style.backgroundImage = `url(${item.thumbnail})`;

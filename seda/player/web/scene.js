@@ -97,9 +97,9 @@ export class Clouds {
       low[i % 2] = Math.min(low[i % 2], bounds[i]);
       high[i % 2] = Math.max(high[i % 2], bounds[i]);
     }
-    const margin = 0.12 * Math.max(high[0] - low[0], high[1] - low[1], 1e-6);
-    this.low = low.map((value) => value - margin);
-    this.high = high.map((value) => value + margin);
+    const padding = 0.12 * Math.max(high[0] - low[0], high[1] - low[1], 1e-6);
+    this.low = low.map((value) => value - padding);
+    this.high = high.map((value) => value + padding);
     const long = Math.max(this.high[0] - this.low[0], this.high[1] - this.low[1]);
     this.columns = Math.max(8, Math.round((150 * (this.high[0] - this.low[0])) / long));
     this.rows = Math.max(8, Math.round((150 * (this.high[1] - this.low[1])) / long));

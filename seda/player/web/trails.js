@@ -2,6 +2,7 @@
 
 import { clamp, mix } from "./numbers.js";
 import { css } from "./drawing.js";
+import { itemColor } from "./item_color.js";
 import { brush, fitCanvas } from "./dom.js";
 import { addFlag, paintFlags } from "./flags.js";
 import { depthFade } from "./scene.js";
@@ -115,11 +116,11 @@ export class Trails {
    */
   drawFuture(ctx) {
     const { theme } = this.player;
-    const { items, last } = this.journey;
+    const { last } = this.journey;
     const many = this.painter.heads.crowded;
-    items.forEach((item, index) => {
+    this.journey.items.forEach((_, index) => {
       const vivid = this.player.isVivid(index);
-      const color = vivid ? theme.tune(this.journey.classes[item.answer].color) : theme.grey;
+      const color = itemColor(this.player, this.journey, index);
       const alpha = (vivid ? (theme.dark ? 0.3 : 0.28) : 0.09) * (many ? 0.7 : 1);
       ctx.lineJoin = "round";
       ctx.lineCap = "butt";
@@ -135,11 +136,10 @@ export class Trails {
    */
   #pen(item) {
     const { theme } = this.player;
-    const { classes, items } = this.journey;
     const vivid = this.player.isVivid(item);
     return {
       vivid,
-      color: vivid ? theme.tune(classes[items[item].answer].color) : theme.grey,
+      color: itemColor(this.player, this.journey, item),
       strength: vivid ? 1 : 0.3,
       old: theme.dark ? 0.85 : 0.7,
       thin: this.painter.heads.crowded ? 0.72 : 1,

@@ -1,0 +1,25 @@
+// The colour that stands for an item, wherever it is drawn or named: that of a class, or grey.
+
+/**
+ * The class that an item is answered with: it has that one's colour and shape.
+ * @param {Journey} journey @param {number} item @returns {Styled}
+ */
+export const answerOf = ({ items, classes }, item) => classes[items[item].answer];
+
+/**
+ * The class that an item's path ends at, null where it ends away from all.
+ * @param {Journey} journey @param {number} item @returns {Styled|null}
+ */
+export const endOf = ({ items, classes }, item) => (items[item].landed ? classes[items[item].nearest] : null);
+
+/**
+ * A class's colour as it is drawn; grey for none, and where others are selected or highlighted.
+ * @param {Theme} theme @param {Styled|null} one @param {boolean} [vivid]
+ */
+export const drawnColor = (theme, one, vivid = true) => (one && vivid ? theme.tune(one.color) : theme.grey);
+
+/**
+ * An item's colour, by its answer or by another class; grey where others are selected or highlighted.
+ * @param {Pick<Shown, "theme"|"isVivid">} player @param {Journey} journey @param {number} item @param {Styled|null} [one]
+ */
+export const itemColor = (player, journey, item, one = answerOf(journey, item)) => drawnColor(player.theme, one, player.isVivid(item));
