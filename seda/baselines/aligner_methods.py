@@ -28,6 +28,7 @@ DOUBT_WEIGHT = 0.1  # of runs that end elsewhere, beside the answer's probabilit
 # of cosines before the softmax; chosen here. The protocol fits a temperature to the scores of every method, so it only weighs
 # the top probability against the disagreement of ends where errors are looked for
 SHARPNESS = 20.0
+LEARNED = {"denoiser": "learned"}  # what of a `ModelConfig` the learned paths add
 
 
 @dataclass(frozen=True)
@@ -179,7 +180,7 @@ def with_learned_denoisers(result: TrainingResult, config: TrainingConfig) -> Al
     closed = result.aligner
     with torch.random.fork_rng(devices=[]):  # nn's initialisers know only the global generator: lend it, seeded
         torch.manual_seed(config.seed)
-        aligner = Aligner(replace(closed.config, denoiser="learned"), *closed.translator.category_texts.shape[:2])
+        aligner = Aligner(replace(closed.config, **LEARNED), *closed.translator.category_texts.shape[:2])
     # denoisers begin in half precision, as they would behind the epochs of the others
     fresh = {name: value.half().float() for name, value in aligner.state_dict().items()}
     aligner.load_state_dict(fresh | closed.state_dict())

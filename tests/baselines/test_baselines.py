@@ -340,7 +340,7 @@ def test_learned_denoisers_beside_a_trained_aligner_are_those_of_one_training(mo
     result, _ = _trained(SedaAligner(seed=3), TRAIN, texts, VALIDATION)
     shared = with_learned_denoisers(result, config)
     (((data, _, model), options),) = asked
-    whole = fit(data, config, replace(model, denoiser="learned"), **options).aligner
+    whole = fit(data, config, replace(model, **aligner_methods.LEARNED), **options).aligner
     assert shared.config == whole.config and result.aligner.config.denoiser == "closed-form"
     for (name, value), other in zip(shared.state_dict().items(), whole.state_dict().values(), strict=True):
         assert torch.equal(value, other), name

@@ -16,7 +16,7 @@ PHRASINGS = (_RNG.normal(size=(CLASSES, 1, DIM)) + 0.1 * _RNG.normal(size=(CLASS
 
 
 def shorten_trainings(monkeypatch) -> None:
-    """Few steps for every method that is trained by gradient: enough for these classes."""
+    """Few steps and small networks for every method that is trained by gradient: enough for these classes."""
     monkeypatch.setattr("seda.baselines.network_training.MIN_STEPS", 30)
     monkeypatch.setattr("seda.baselines.aligner_methods.MIN_STEPS", 20)
     whole = LearnedSeda.training_config
@@ -25,6 +25,8 @@ def shorten_trainings(monkeypatch) -> None:
         return replace(whole(self, count), one_step_steps=60, denoiser_steps=60, batch_size=64)
 
     monkeypatch.setattr(LearnedSeda, "training_config", short)
+    small = {"one_step_width": 64, "denoiser_width": 32, "denoiser_heads": 2, "denoiser_blocks": 1}
+    monkeypatch.setattr("seda.baselines.aligner_methods.LEARNED", {"denoiser": "learned", **small})
 
 
 def drawn(per_class: int, seed: int) -> LabelledFeatures:
