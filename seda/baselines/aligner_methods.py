@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import time
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -28,7 +29,7 @@ DOUBT_WEIGHT = 0.1  # of runs that end elsewhere, beside the answer's probabilit
 # of cosines before the softmax; chosen here. The protocol fits a temperature to the scores of every method, so it only weighs
 # the top probability against the disagreement of ends where errors are looked for
 SHARPNESS = 20.0
-LEARNED = {"denoiser": "learned"}  # what of a `ModelConfig` the learned paths add
+LEARNED: dict[str, Any] = {"denoiser": "learned"}  # what of a `ModelConfig` the learned paths add
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,7 @@ from seda.stages.stage import Stage
 from seda.training.fit import TrainingSet, fit_aligner
 
 ENCODED, ALIGNED, STEPS = (1, 64), (1, 64, 4096), (25, 50)
+LEARNED_COUNT = 64  # images that walk by the learned denoiser, too
 PLACED = 64 * 2 * 51  # states of 64 images on 2 x 50 steps
 TRACED, TRACED_STEPS = 16, 25  # a small upload at the default steps
 TRAINED, TRAINED_EPOCHS, TRAINED_CLASSES = 1024, 2, 10
@@ -56,7 +57,8 @@ class SpeedRow:
     """One measured row; times are seconds of wall clock.
 
     Attributes:
-        name: what was done, to how many: "align-64x2x50" is 64 images through two stages of 50 steps.
+        name: what was done, to how many: "align-64x2x50" is 64 images through two stages of 50 steps in closed form,
+            "align-64x2x50-learned" by the learned denoiser.
         device: torch's name of it.
         items: images, or points of "project".
         rounds: whole runs that were timed, each beside its forward passes.
@@ -132,8 +134,9 @@ def aligner_tasks(
     aligner, reference = pretrained.aligner, pretrained.reference
     features, texts = reference.fit_images, reference.texts[:, 0]
 
-    def align(count: int, steps: int) -> Work:
-        images, sampling = _repeated(features, count), SamplingConfig(num_inference_steps=steps)
+    def align(count: int, steps: int, denoiser: str = "closed-form") -> Work:
+        images = _repeated(features, count)
+        sampling = SamplingConfig(num_inference_steps=steps, denoiser=denoiser)
         return lambda: aligner.align(images, texts, sampling)
 
     def project() -> Work:
@@ -159,6 +162,17 @@ def aligner_tasks(
         *(
             SpeedTask(f"align-{count}x2x{steps}", device, count, partial(align, count, steps), _is_denoiser)
             for count, steps in itertools.product(ALIGNED, STEPS)
+        ),
+        *(
+            SpeedTask(
+                f"align-{LEARNED_COUNT}x2x{steps}-learned",
+                device,
+                LEARNED_COUNT,
+                partial(align, LEARNED_COUNT, steps, "learned"),
+                _is_denoiser,
+            )
+            for steps in STEPS
+            if "learned" in pretrained.aligner.config.denoisers
         ),
         SpeedTask(f"project-{PLACED}", "cpu", PLACED, project, _is_any),
         SpeedTask(f"trace-{TRACED}x2x{TRACED_STEPS}", device, TRACED, trace, _is_network),
