@@ -168,7 +168,7 @@ def steps_of_translator(paths: Mapping[str, Mapping[str, Any]]) -> go.Figure:
                 hovertemplate=f"step %{{x}}: {shown}<extra>{name}</extra>",
             )  # fmt: skip
     figure.update_yaxes(title_text="right, %", rangemode="tozero", row=1, col=1)
-    figure.update_yaxes(title_text="MMD²", type="log", dtick=1, row=2, col=1)
+    figure.update_yaxes(title_text="MMD²", type="log", dtick=1, tickformat="~g", row=2, col=1)
     figure.update_yaxes(title_text="spread", rangemode="tozero", row=3, col=1)
     figure.update_yaxes(title_text="entropy, bits", rangemode="tozero", row=4, col=1)
     figure.update_xaxes(title_text="step of the translator", row=4, col=1)
