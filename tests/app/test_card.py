@@ -58,7 +58,11 @@ def test_commands_that_make_it_again(words_card):
         == "python -m seda pretrain open-vocabulary --out FOLDER"
     )
     trained = read_card("fashion-mnist")
-    assert page._command(trained).startswith("python -m seda train --dataset fashion-mnist")
+    again = page._command(trained)
+    assert (
+        again.startswith("python -m seda train --dataset fashion-mnist")
+        and "--path conditional --denoiser learned" in again
+    )
     uploaded = replace(
         trained, data={"dataset": UploadedPictures.name, "count": 6}, encoder="open_clip:local-dir:/my clip"
     )

@@ -418,6 +418,7 @@ def test_features_of_a_file(tmp_path):
 # ------------------------------------------------------------------------------------------------ leaks
 
 
+@pytest.mark.slow
 def test_shuffled_test_labels_are_chance(tmp_path):
     data = shifted_data()
     order = np.random.default_rng(1).permutation(len(data.test))
@@ -430,6 +431,7 @@ def test_shuffled_test_labels_are_chance(tmp_path):
             assert abs(cell.figures[figure] - 1 / CLASSES) < 0.1, (cell.method, figure)
 
 
+@pytest.mark.slow
 def test_a_poisoned_test_split_changes_nothing_that_is_fitted(tmp_path, monkeypatch):
     """All methods are fitted beside test images, their texts and shifted images of NaN; their answers on other images are
     the same to the last bit."""

@@ -160,7 +160,8 @@ def _command(card: AlignerCard) -> str:
         dataset = "folder:FOLDER_OF_THE_PICTURES"
     return (
         f"python -m seda train --dataset {shlex.quote(dataset)} --limit {card.data.get('count')} --encoder "
-        f"{shlex.quote(card.encoder)} --seed {card.training.seed} --epochs {card.training.max_epochs} --out FOLDER"
+        f"{shlex.quote(card.encoder)} --seed {card.training.seed} --epochs {card.training.max_epochs} --path {card.model.path} "
+        f"--denoiser {card.model.denoiser} --out FOLDER"
     )
 
 
