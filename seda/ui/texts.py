@@ -73,12 +73,12 @@ One step can say what a picture's text is *on average*. Such an average is right
 no text: too short, and crowded in the middle. Many small steps draw *one* text from all that the picture may be called. So the
 learned denoiser is judged by both: how often the right text is nearest, and whether its ends are spread like real texts.
 
-Measured on names that nothing was trained on, and on Fashion-MNIST, whose texts are any phrasing of a class. **MMD²** is the
-distance of all ends from all real texts, 0 where they are spread alike; **coverage** the share of real texts with an end beside
-them; **length** (texts have {length}) and **spread** (1 is that of texts) say how wide the ends reach; **R@1** how often the right
-text is the nearest, to one end and to the mean of 16. All maps learned from the same pairs, for as many batches. It does not
-win everywhere: on names of emoji the mean of its ends is less often right than the best one-step map, and on Fashion-MNIST its ends
-are too long and a mixture density network is nearer to the texts.
+Measured on names that nothing was trained on, and on Fashion-MNIST, whose texts are any phrasing of a class: all of them are on the
+list there, and an end is read by the mean of each class's phrasings. **MMD²** is the distance of all ends from all real texts, 0 where
+they are spread alike; **coverage** the share of real texts with an end beside them; **length** (texts have {length}) and **spread**
+(1 is that of texts) say how wide the ends reach; **R@1** how often the right text is the nearest, to one end and to the mean of 16. All
+maps learned from the same pairs, for as many batches. Steps do not win everywhere: on names of emoji the mean of the ends is less often
+right than the best one-step map.
 """
 DISTRIBUTION_STEPS = """
 **Step by step.** From above: how often the right text is the nearest one to what the denoiser expects at the end; how far the
