@@ -130,7 +130,8 @@ neighbourhoods of one half of the real texts, and mean something only where the 
 texts in another order come to. *Spread* is the median over dimensions of the standard deviation in units of the real one. *R@1* is
 how often the right text is the nearest: to one end (the mean over ends), and to the mean of {ends} ends. On Fashion-MNIST the text
 of a picture is any phrasing of its class, all phrasings are on the list, and an end is read by the means of each class's phrasings:
-many a real phrasing lies nearer to another class's bare name.
+many a real phrasing lies nearer to another class's bare name. SeDA sees the list, the other maps cannot; *bank emptied* is SeDA
+without it.
 """
 
 
