@@ -9,7 +9,7 @@ from seda.ui.trajectories.address import open_address
 from seda.ui.trajectories.controls import side_panel
 from seda.ui.trajectories.examples import show_examples
 from seda.ui.trajectories.results import bring_into_view, show_details, show_messages, show_picture
-from seda.ui.trajectories.runs import run_pending
+from seda.ui.trajectories.runs import answer_known, run_pending
 from seda.ui.trajectories.stored import show_first_example
 
 stand_in_frame()
@@ -17,6 +17,7 @@ stand_in_frame()
 state = app_state()
 with errors_on_screen():
     open_address(state)
+    answer_known(state)
     if state.shown is None and state.pending is None:
         show_first_example(state)
 

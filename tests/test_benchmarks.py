@@ -49,10 +49,12 @@ def test_load():
         "2",
         "--runs",
         "2",
+        "--link",
+        "3",
         "--json",
     ]  # a process of its own: it has an event loop
     found = json.loads(subprocess.run(call, capture_output=True, text=True, timeout=300).stdout)
-    assert found["sessions"]["failed"] == found["runs"]["failed"] == found["tracebacks"] == 0
+    assert found["sessions"]["failed"] == found["runs"]["failed"] == found["link"]["failed"] == found["tracebacks"] == 0
     assert [row["place"] for row in found["runs"]["rows"]] == [1, 2]
 
 

@@ -196,8 +196,17 @@ def workbench(aligner: str) -> Workbench:
     Raises:
         SedaError: the aligner or its encoder cannot be loaded, or they do not belong together.
     """
+    return _workbench(*workbench_key(aligner))
+
+
+def workbench_key(aligner: str) -> tuple[str, int, int, str]:
+    """The same for as long as a workbench is: folder, when its card and its encoder's weights were changed, device.
+
+    Raises:
+        SedaError: there is no such aligner.
+    """
     path = aligner_folder(aligner) / CARD_FILE
-    return _workbench(str(path.parent), path.stat().st_mtime_ns, _weights_changed(card(aligner).encoder), device())
+    return str(path.parent), path.stat().st_mtime_ns, _weights_changed(card(aligner).encoder), device()
 
 
 def _freed(loaded: object) -> None:

@@ -15,6 +15,7 @@ from seda.config import SamplingConfig
 from seda.images import read_images
 from seda.journeys.journey import Journey
 from seda.ui import cache
+from seda.ui.serving.shared_runs import SHARED_RUNS
 from seda.ui.state import AppState
 from tests.tiny import CLASSES, tiny_aligner
 from tests.toy import toy_journey
@@ -59,6 +60,12 @@ def assets(assets_folder: Path) -> Iterator[Path]:
         st.cache_resource.clear()
         yield assets_folder
         st.cache_resource.clear()
+
+
+@pytest.fixture(autouse=True)
+def nothing_shared() -> None:
+    """Each test runs what it asks for itself."""
+    SHARED_RUNS.clear()
 
 
 @pytest.fixture

@@ -1,13 +1,15 @@
-"""Many visitors of one server: `python tests/benchmarks/load.py [--sessions 50] [--runs 20] [--memory 1000] [--json]`.
+"""Many visitors of one server: `python tests/benchmarks/load.py [--sessions 50] [--runs 20] [--link 30] [--memory 1000] [--json]`.
 
 The app as README starts it, on this machine, and visitors that speak its protocol without a browser, so what a browser takes to draw
-is not in the figures. Their computing shares the machine with the server's. A part for each of the three options; without any, the
+is not in the figures. Their computing shares the machine with the server's. A part for each of the options; without any, the
 first two:
 
     --sessions N    N visitors open the first page at once, on a server that one visitor has been to. From connecting to the page's end:
                     p95 at most 3 s, none over 10
     --runs N        N visitors press Run at the same moment, after one has run alone three times. Waiting and running, as a multiple
                     of place in line x one run alone: p95 at most 1.5. The place is the order in which they end
+    --link N        N visitors open one link at once that nobody has opened: the example's pictures on the way to other words. From
+                    connecting to the picture: p95 at most 3 x what one visitor of another such link waits
     --memory N      N runs one after the other, RUNS_A_VISIT by each visitor: what the server and its children hold of the memory after
                     50, 100, ... runs; at most 10 % more than after 50. Stops after --minutes
 
@@ -37,9 +39,10 @@ sys.path.insert(0, str(ROOT))
 from tests.browser.served import serving  # noqa: E402
 from tests.visitor import Visitor, visiting  # noqa: E402
 
-SESSIONS, RUNS, MEMORY = 50, 20, 1000
+SESSIONS, RUNS, LINK, MEMORY = 50, 20, 30, 1000
 PAGE_P95, PAGE_MOST = 3.0, 10.0  # seconds
 RUN_P95 = 1.5  # x place in line x one run alone
+LINK_P95 = 3.0  # x one visitor of a link
 GROWTH = 0.10  # of what was held after the first EVERY runs
 EVERY = 50  # runs between two looks at the memory
 ALONE = 3  # runs that say what one takes
@@ -62,6 +65,23 @@ async def open_page(url: str) -> dict[str, Any]:
             return {"seconds": time.monotonic() - start, "bytes": visitor.bytes, "problems": problems}
     except Exception as error:
         return {"seconds": time.monotonic() - start, "bytes": 0, "problems": [repr(error)]}
+
+
+async def open_link(url: str, query: str) -> dict[str, Any]:
+    """Seconds from connecting to the picture that a link asks for, and what was wrong."""
+    start = time.monotonic()
+    try:
+        async with visiting(url, query) as visitor:
+            screen = await visitor.until(
+                lambda screen: screen.status == 0 and "trajectories.run" in screen.widgets and "trajectories.stop" not in screen.widgets,
+                PATIENCE,
+            )  # fmt: skip
+            problems = screen.problems
+            if not problems and not any("Your run" in text for text in screen.texts):
+                problems = ["no run was shown"]
+            return {"seconds": time.monotonic() - start, "problems": problems}
+    except Exception as error:
+        return {"seconds": time.monotonic() - start, "problems": [repr(error)]}
 
 
 async def choose_samples(visitor: Visitor, seed: int) -> None:
@@ -177,6 +197,32 @@ async def measure_runs(url: str, count: int, seeds: random.Random) -> dict[str, 
     }
 
 
+async def measure_link(url: str, count: int, seeds: random.Random) -> dict[str, Any]:
+    def link() -> str:
+        return f"classes=animal,building,flower&seed={draw(seeds)}"
+
+    cold = await open_link(url, link())
+    alone = [await open_link(url, link()) for _ in range(ALONE)]
+    one, same = statistics.median(each["seconds"] for each in alone), link()
+    opened = await asyncio.gather(*(open_link(url, same) for _ in range(count)))
+    again = await open_link(url, same)
+    seconds = [each["seconds"] for each in opened]
+    problems = [problem for each in [cold, *alone, *opened, again] for problem in each["problems"]]
+    p95 = share_below(seconds, 0.95)
+    return {
+        "sessions": count,
+        "one_s": one,
+        "p50_s": share_below(seconds, 0.5),
+        "p95_s": p95,
+        "max_s": max(seconds),
+        "again_s": again["seconds"],
+        "ratio": p95 / one,
+        "failed": sum(bool(each["problems"]) for each in opened),
+        "problems": sorted(set(problems))[:5],
+        "reached": p95 <= LINK_P95 * one and not problems,
+    }
+
+
 async def measure_memory(url: str, process: int, count: int, seeds: random.Random, until: float) -> dict[str, Any]:
     rows, seconds, problems = [], [], []
     mark = time.monotonic()
@@ -286,6 +332,13 @@ def show(figures: dict[str, Any]) -> str:
             f"p50 {part['p50_ratio']:.2f}, p95 {part['p95_ratio']:.2f} (at most {RUN_P95:g}), max {part['max_ratio']:.2f}",
             *ending(part),
         ]
+    if part := figures.get("link"):
+        lines += [
+            f"{part['sessions']} visitors open one link; one of another link waits {part['one_s']:.2f} s: p50 {part['p50_s']:.2f} s, p95 "
+            f"{part['p95_s']:.2f} s = {part['ratio']:.2f} x (at most {LINK_P95:g}), max {part['max_s']:.2f} s; one more afterwards "
+            f"{part['again_s']:.2f} s",
+            *ending(part),
+        ]
     if part := figures.get("memory"):
         lines += [
             *map(show_memory, part["rows"]),
@@ -311,6 +364,8 @@ async def measure(arguments: argparse.Namespace, url: str, process: int) -> dict
         figures["sessions"] = await measure_sessions(url, arguments.sessions)
     if arguments.runs:
         figures["runs"] = await measure_runs(url, arguments.runs, random.Random(f"{arguments.seed}-runs"))
+    if arguments.link:
+        figures["link"] = await measure_link(url, arguments.link, random.Random(f"{arguments.seed}-link"))
     if arguments.memory:
         until = time.monotonic() + (60 * arguments.minutes if arguments.minutes else math.inf)
         seeds = random.Random(f"{arguments.seed}-memory")
@@ -323,6 +378,7 @@ def main() -> int:
     for name, default, what in (
         ("sessions", SESSIONS, "visitors who open the first page at once"),
         ("runs", RUNS, "visitors who press Run at once"),
+        ("link", LINK, "visitors who open one link at once"),
         ("memory", MEMORY, "runs, one after the other"),
     ):
         parser.add_argument(f"--{name}", type=int, nargs="?", const=default, default=0, metavar="N", help=what)
@@ -337,7 +393,7 @@ def main() -> int:
     )
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    if not (arguments.sessions or arguments.runs or arguments.memory):
+    if not (arguments.sessions or arguments.runs or arguments.link or arguments.memory):
         arguments.sessions, arguments.runs = SESSIONS, RUNS
     with tempfile.TemporaryDirectory(prefix="seda-load-") as name:
         folder = Path(name)

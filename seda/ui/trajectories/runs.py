@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -23,8 +24,9 @@ from seda.ui.errors import plain
 from seda.ui.serving.line import RUNS, place_text
 from seda.ui.serving.refusals import log_refusal
 from seda.ui.serving.rules import rules
+from seda.ui.serving.shared_runs import SHARED_RUNS, Traced
 from seda.ui.state import AppState, RefitRequest, Request, SeedRequest, Shown, TraceRequest
-from seda.ui.trajectories.links import SAMPLES, read_view, refusal
+from seda.ui.trajectories.links import PRIVATE, SAMPLES, read_view, refusal
 
 if TYPE_CHECKING:
     from seda.diffusion.sampling import StepEvent
@@ -50,8 +52,21 @@ def run_pending(state: AppState) -> None:
     def report(share: float, text: str) -> None:  # nothing: what a step's callback returns would stop the run
         bar.progress(share, plain(text))  # it may hold the name of a file
 
+    _end(state, report, RUNS.turn(state.key, lambda place: report(0.0, place_text(place))))
+    st.rerun()
+
+
+def answer_known(state: AppState) -> None:
+    """Do what the state is asked for where another visitor had the same: without a place in line, and before the page is drawn."""
+    if isinstance(state.pending, TraceRequest) and _is_known(state.pending):
+        _end(state, lambda share, text: None, nullcontext())
+
+
+def _end(state: AppState, report: Report, turn: AbstractContextManager[None]) -> None:
+    """Do what is pending; its result or what is wrong with it is in the state then."""
+    assert state.pending is not None
     try:
-        with RUNS.turn(state.key, lambda place: report(0.0, place_text(place))), cache.computing():
+        with turn, cache.computing():
             state.show(_shown(state.pending, state, within_time(report)))
     except SedaError as error:
         state.problem = error
@@ -61,7 +76,6 @@ def run_pending(state: AppState) -> None:
         state.pending = None
         raise
     state.pending = None
-    st.rerun()
 
 
 def within_time(report: Report) -> Report:
@@ -109,6 +123,52 @@ def _workbench(aligner: str, share: float, report: Report) -> Workbench:
 def _trace(request: TraceRequest, earlier: Shown | None, report: Report) -> Shown:
     texts = parse_class_texts(request.class_text)
     check_cells(request.count, len(texts.names), request.sampling.num_inference_steps)
+    key = _shared_key(request)
+    traced = None if key is None else SHARED_RUNS.find(key)
+    if traced is None:
+        traced = _traced(request, texts.names, report)
+        if key is not None:
+            SHARED_RUNS.keep(key, traced)
+    workbench, journey = _workbench(request.aligner, 0.05, report), traced.journey
+    if earlier is not None and earlier.journey.trajectory is journey.trajectory:
+        journey = replace(
+            journey, trajectory=replace(journey.trajectory)
+        )  # another one, or the player would stay where it is
+    start, refused = read_view(request.view, journey)
+    said = refusal([*request.refused, *refused])
+    before = None if earlier is None else _before(journey, earlier, workbench)
+    return Shown(
+        journey,
+        "run",
+        request.source,
+        request.aligner,
+        traced.failures,
+        (*texts.notes, *workbench.notes_on(texts.names), *([said] if said else [])),
+        cache.device(),
+        traced.seconds,
+        start=start,
+        before=before,
+    )
+
+
+def _shared_key(request: Request | None) -> Hashable | None:
+    """What a run of shipped pictures is a function of; None where they are a visitor's own, or something cannot be read."""
+    if not isinstance(request, TraceRequest) or request.source.kind in PRIVATE:
+        return None
+    try:
+        names, card = parse_class_texts(request.class_text).names, cache.card(request.aligner)
+        template, sampling = request.template or card.template, request.sampling.settled(card.model)
+        return request.source, names, template, sampling, cache.workbench_key(request.aligner)
+    except (SedaError, OSError):  # it is said where the run begins
+        return None
+
+
+def _is_known(request: Request) -> bool:
+    key = _shared_key(request)
+    return key is not None and SHARED_RUNS.find(key) is not None
+
+
+def _traced(request: TraceRequest, class_names: Sequence[str], report: Report) -> Traced:
     images, failures = _images(request, report)  # before the models: a wrong file is said at once
     workbench = _workbench(request.aligner, 0.05, report)
     if (anew := _seen_anew(request, workbench)) is not request:
@@ -120,32 +180,17 @@ def _trace(request: TraceRequest, earlier: Shown | None, report: Report) -> Show
     earlier_paths = request.pictures if isinstance(request.pictures, Journey) else None
     count = len(images) if earlier_paths is None else request.count
     looking = f"Looking at {_pictures(count)}. " if earlier_paths is None else ""
-    report(0.1, f"{looking}Reading {len(texts.names)} words")
+    report(0.1, f"{looking}Reading {len(class_names)} words")
     start_run = partial(trace_images, images) if earlier_paths is None else partial(retrace, earlier_paths)
     journey = start_run(
-        texts.names,
+        class_names,
         workbench,
         request.sampling,
         template=request.template or None,
-        title=_title(count, len(texts.names)),
+        title=_title(count, len(class_names)),
         on_step=lambda event: report(0.4 + 0.6 * _share(event), _step_text(event)),
     )
-    seconds = time.perf_counter() - started
-    start, refused = read_view(request.view, journey)
-    said = refusal([*request.refused, *refused])
-    before = None if earlier is None else _before(journey, earlier, workbench)
-    return Shown(
-        journey,
-        "run",
-        request.source,
-        request.aligner,
-        failures,
-        (*texts.notes, *workbench.notes_on(texts.names), *([said] if said else [])),
-        cache.device(),
-        seconds,
-        start=start,
-        before=before,
-    )
+    return Traced(journey, failures, time.perf_counter() - started)
 
 
 def _before(journey: Journey, earlier: Shown, workbench: Workbench) -> Ghost | None:
