@@ -249,6 +249,10 @@ class AppState:
         self.template = "" if settings.template == own_template else settings.template
         self.sampling = within_limits(settings.sampling)
 
+    def use_aligner(self, name: str) -> None:
+        """Choose another aligner. It begins with its own denoiser, since it may lack the one that was chosen."""
+        self.aligner, self.sampling = name, replace(self.sampling, denoiser="", guidance=None)
+
     def ask(self, request: Request) -> None:
         """Leave a request, which the page's next run does."""
         self.pending, self.problem, self.stopped = request, None, False

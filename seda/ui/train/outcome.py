@@ -107,7 +107,7 @@ def _discard(train: TrainState, name: str) -> None:
         if train.finished is not None and train.finished.kept and train.finished.card.name == name:
             unfinished.delete_aligner(name, None if train.shared else own_home())
             if (state := app_state()).aligner == name:
-                state.aligner = DEFAULT_ALIGNER
+                state.use_aligner(DEFAULT_ALIGNER)
         else:
             unfinished.discard(name, own_home())
         train.clear(f"{name} was deleted.")
@@ -192,7 +192,8 @@ def _to_the_picture(state: AppState, train: TrainState, finished: Finished) -> N
     if train.finished is None or not train.finished.kept:
         st.rerun()
     card, uploads = finished.card, finished.request.uploads
-    state.aligner, state.template, state.class_text = card.name, "", ", ".join(card.first_classes)
+    state.use_aligner(card.name)
+    state.template, state.class_text = "", ", ".join(card.first_classes)
     if uploads is not None:
         state.uploads = tuple(PictureFile(*file) for file in uploads.files[:MAX_PICTURES])
         state.pictures_from, pictures, source = UPLOAD, state.uploads, Source(links.UPLOADS)

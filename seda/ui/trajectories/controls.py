@@ -126,7 +126,7 @@ def choose_aligner(state: AppState, key: str) -> None:
     folders = " Type a folder to use one that `python -m seda train` wrote." if open_paths else ""
     state.aligner = st.selectbox(
         "Aligner", names, key=begin_widget(key, state.aligner), accept_new_options=open_paths,
-        help=f"The trained model that moves the pictures to the words.{folders}", on_change=_own_sampling, args=(state,),
+        help=f"The trained model that moves the pictures to the words.{folders}", on_change=_own_sampling, args=(state, key),
     ) or state.aligner  # fmt: skip
 
 
@@ -195,11 +195,11 @@ def _offered(sampling: SamplingConfig, model: ModelConfig) -> SamplingConfig:
     return sampling.settled(model)
 
 
-def _own_sampling(state: AppState) -> None:
+def _own_sampling(state: AppState, key: str) -> None:
     """Another aligner begins with its own denoiser."""
-    for key in (DENOISER_KEY, GUIDANCE_KEY):
-        drop_widget(key)
-    state.sampling = replace(state.sampling, denoiser="", guidance=None)
+    for name in (DENOISER_KEY, GUIDANCE_KEY):
+        drop_widget(name)
+    state.use_aligner(read_widget(key) or state.aligner)
 
 
 def _own_guidance(state: AppState) -> None:
