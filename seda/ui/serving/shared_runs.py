@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from seda.images import ImageFailure
 from seda.journeys.journey import Journey
 
-KEPT_BYTES = 48 * 2**20  # of states, by far the most of a journey; chosen here: some forty runs of the proposed samples
+KEPT_BYTES = 16 * 2**20  # of states, by far the most of a journey; chosen here: some eight runs of the proposed samples
 
 
 @dataclass(frozen=True, eq=False)
