@@ -142,7 +142,7 @@ def steps_of_translator(paths: Mapping[str, Mapping[str, Any]]) -> go.Figure:
     """What each step of stage 2 adds, a line for each set of pictures, from what `seda.benchmark.distribution` measured.
 
     From above: share of pictures whose estimate of the clean feature is nearest to the right text; MMD^2 between the states and
-    real texts, on a logarithmic axis, dashed within classes; spread of the states in units of real texts; entropy of the weights
+    real texts, on a logarithmic axis, dotted within classes; spread of the states in units of real texts; entropy of the weights
     over the texts given the state, bits.
 
     Args:

@@ -88,9 +88,7 @@ _STYLE = Template("""
 @media (forced-colors: active) {
   [data-testid^="stBaseButton"]:not([data-testid*="ertiary"], [data-testid*="eader"], [data-testid*="inimal"]),
   [data-testid="stExpander"] details { border: 1px solid ButtonBorder; }
-  /* Streamlit's grey of charts has a contrast of 3.6. */
-.js-plotly-plot .main-svg > g:not(.hoverlayer) text { fill: currentColor !important; }
-[data-testid="stCheckbox"] svg { stroke: CanvasText; }
+  [data-testid="stCheckbox"] svg { stroke: CanvasText; }
   [data-testid="stCheckbox"] label > div:not([data-testid]) { border: 1px solid CanvasText; }
   [data-testid="stCheckbox"] label > div:not([data-testid]) > div { background: CanvasText; forced-color-adjust: none; }
   [data-testid="stButtonGroup"] :is([aria-checked="true"], [aria-pressed="true"]) { outline: 2px solid Highlight; outline-offset: -3px; }

@@ -360,14 +360,19 @@ def test_benchmark_writes_its_tables_and_goes_on(capsys, tmp_path, monkeypatch):
     assert "not defined for these encoders" in capsys.readouterr().err
 
 
-def test_benchmark_shows_the_cells_of_other_runs_without_measuring(capsys, tmp_path, monkeypatch):
+def write_features(path) -> None:
+    """A file of drawn features: three classes, half of them for testing."""
     rng = np.random.default_rng(0)
     labels = np.arange(90) % 3
     features = (3 * np.eye(3)[labels] + rng.normal(size=(90, 3))).astype(np.float32)
     np.savez(
-        tmp_path / "f.npz", image_features=features, labels=labels, test=np.arange(90) >= 45,
+        path, image_features=features, labels=labels, test=np.arange(90) >= 45,
         class_text_features=rng.normal(size=(3, 4)),
     )  # fmt: skip
+
+
+def test_benchmark_shows_the_cells_of_other_runs_without_measuring(capsys, tmp_path, monkeypatch):
+    write_features(tmp_path / "f.npz")
     for name in ("ridge", "gda"):
         call = ["benchmark", "--data", f"features:{tmp_path / 'f.npz'}", "--shots", "4", "--seeds", "2"]
         assert main([*call, "--methods", name, "--out", str(tmp_path / name)]) == ANSWERED
@@ -390,13 +395,7 @@ def test_benchmark_shows_the_cells_of_other_runs_without_measuring(capsys, tmp_p
 
 def test_benchmark_of_features_with_seeds_for_each_of_the_shots_and_no_encoder(capsys, tmp_path, monkeypatch):
     monkeypatch.setattr("seda.encoders.load_encoder", lambda *_: pytest.fail("nothing is to be encoded"))
-    rng = np.random.default_rng(0)
-    labels = np.arange(90) % 3
-    features = (3 * np.eye(3)[labels] + rng.normal(size=(90, 3))).astype(np.float32)
-    np.savez(
-        tmp_path / "f.npz", image_features=features, labels=labels, test=np.arange(90) >= 45,
-        class_text_features=rng.normal(size=(3, 4)),
-    )  # fmt: skip
+    write_features(tmp_path / "f.npz")
     out = tmp_path / "bench"
     call = ["benchmark", "--data", f"features:{tmp_path / 'f.npz'}", "--shots", "1,4", "--seeds", "2,1", "--shift"]
     assert main([*call, "--methods", "ridge", "--out", str(out)]) == ANSWERED

@@ -49,6 +49,11 @@ class SharedRuns:
         self._most, self._guard = most, threading.Lock()
         self._kept: OrderedDict[Hashable, Traced] = OrderedDict()
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is kept."""
+        return not self._kept
+
     def find(self, key: Hashable) -> Traced | None:
         """The run, which counts as asked for just now."""
         with self._guard:

@@ -58,7 +58,12 @@ def run_pending(state: AppState) -> None:
 
 def answer_known(state: AppState) -> None:
     """Do what the state is asked for where another visitor had the same: without a place in line, and before the page is drawn."""
-    if isinstance(state.pending, TraceRequest) and _is_known(state.pending):
+    if (
+        SHARED_RUNS.is_empty or state.pending is None
+    ):  # on a fresh server the key would import torch before the page is drawn
+        return
+    key = _shared_key(state.pending)
+    if key is not None and SHARED_RUNS.find(key) is not None:
         _end(state, lambda share, text: None, nullcontext())
 
 
@@ -129,7 +134,10 @@ def _trace(request: TraceRequest, earlier: Shown | None, report: Report) -> Show
         traced = _traced(request, texts.names, report)
         if key is not None:
             SHARED_RUNS.keep(key, traced)
-    workbench, journey = _workbench(request.aligner, 0.05, report), traced.journey
+    workbench, journey = (
+        cache.workbench(request.aligner),
+        traced.journey,
+    )  # loaded by now: the bar need not go back for it
     if earlier is not None and earlier.journey.trajectory is journey.trajectory:
         journey = replace(
             journey, trajectory=replace(journey.trajectory)
@@ -151,7 +159,7 @@ def _trace(request: TraceRequest, earlier: Shown | None, report: Report) -> Show
     )
 
 
-def _shared_key(request: Request | None) -> Hashable | None:
+def _shared_key(request: Request) -> Hashable | None:
     """What a run of shipped pictures is a function of; None where they are a visitor's own, or something cannot be read."""
     if not isinstance(request, TraceRequest) or request.source.kind in PRIVATE:
         return None
@@ -161,11 +169,6 @@ def _shared_key(request: Request | None) -> Hashable | None:
         return request.source, names, template, sampling, cache.workbench_key(request.aligner)
     except (SedaError, OSError):  # it is said where the run begins
         return None
-
-
-def _is_known(request: Request) -> bool:
-    key = _shared_key(request)
-    return key is not None and SHARED_RUNS.find(key) is not None
 
 
 def _traced(request: TraceRequest, class_names: Sequence[str], report: Report) -> Traced:
