@@ -145,6 +145,15 @@ def follow(state: AppState) -> tuple[str, ...]:
     return left_out
 
 
+def share_params(state: AppState) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Parameters of a link to what is on the screen, where its player stands included, and what had to be left out."""
+    shown = state.shown
+    if shown is None or state.kept_address is not None:
+        return dict(state.kept_address or {}), ()
+    params, left_out = links.write_link(shown.source, shown.settings, catalog())
+    return params | links.write_view(state.view, shown.journey), left_out
+
+
 def _write(state: AppState, params: Mapping[str, str]) -> None:
     if params != read_address():
         write_address(params)

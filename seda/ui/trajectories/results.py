@@ -15,6 +15,7 @@ from seda.ui.errors import errors_on_screen, plain, show_error, show_failures, s
 from seda.ui.state import PLAYER_KEY, AppState, RefitRequest, SeedRequest, Shown, begin_widget, read_widget
 from seda.ui.trajectories.address import follow
 from seda.ui.trajectories.player import show_player
+from seda.ui.trajectories.share import share_button
 
 PLAYER_HEIGHT = 580  # px; chosen here: fits a 720 px window below Streamlit's header
 SEEDS = (4, 8, 16, 32, 64)  # of a cloud, its own among them
@@ -75,6 +76,7 @@ def _picture(state: AppState, shown: Shown) -> None:
         _comparison(state, shown)
         _seeds(state, shown)
         _refitting(state, shown)
+        share_button(state)
     if left_out:
         st.caption(f"The address of this page leaves out {' and '.join(map(plain, left_out))}: too long for a link.")
 
