@@ -131,6 +131,7 @@ def test_the_players_view_comes_back():
     last = journey.trajectory.states.shape[1] - 1
     for view, params in (
         (PlayerState(last, (), next(iter(journey.maps))), {"step": str(last)}),  # a link keeps its last step
+        (PlayerState(2, (), next(iter(journey.maps)), present=True), {"step": "2", "present": "1"}),
         (PlayerState(3, (0, 2), "timeline", True), {"map": "timeline", "step": "3", "selected": "0,2", "stills": "1"}),
         (PlayerState(0, (), next(iter(journey.maps))), {"step": "0"}),
     ):
@@ -143,7 +144,7 @@ def test_the_players_view_comes_back():
     "params",
     [
         {"map": "nowhere"}, {"step": "-1"}, {"step": "999"}, {"step": "٣"}, {"step": ""}, {"step": "1e3"},
-        {"selected": "999"}, {"selected": "a,b"}, {"selected": ""}, {"stills": "yes"}, {"step": "9" * 5000},
+        {"selected": "999"}, {"selected": "a,b"}, {"selected": ""}, {"stills": "yes"}, {"present": "2"}, {"step": "9" * 5000},
     ],
 )  # fmt: skip
 def test_a_view_that_cannot_be_is_refused(params):

@@ -101,7 +101,7 @@ export class Background {
     const { handOver, last } = this.journey;
     /** @param {number} step */
     const x = (step) => view.toX(step / last);
-    const top = view.insets.top + 6, foot = view.height - view.insets.bottom - 20;
+    const top = view.insets.top + 6, foot = view.height - view.insets.bottom - 20 * (view.insets.type ?? 1);
     const [start, middle, end] = [x(0), x(handOver), x(last)];
     ctx.fillStyle = css(theme.ink, theme.dark ? 0.045 : 0.03);
     ctx.fillRect(start, top, middle - start, foot - top);
@@ -127,34 +127,34 @@ export class Background {
     const { handOver, last } = this.journey;
     ctx.fillStyle = css(theme.muted);
     ctx.textBaseline = "middle";
-    ctx.font = `550 13px ${theme.font}`;
-    const hint = "hand-over";
+    ctx.font = theme.text(550, 13);
+    const hint = "hand-over", line = 12 * theme.type;
     const room = ctx.measureText(hint).width / 2 + 14;
     ctx.textAlign = "left";
     /** @param {string[]} texts @param {number} width */
     const first = (texts, width) => texts.find((text) => ctx.measureText(text).width <= width) ?? "";
-    ctx.fillText(first(["1 · to its category", "1 · category", "1"], middle - start - room - 10), start + 10, top + 12);
-    ctx.fillText(first(["2 · to a word", "2 · word", "2"], end - middle - room), middle + room, top + 12);
+    ctx.fillText(first(["1 · to its category", "1 · category", "1"], middle - start - room - 10), start + 10, top + line);
+    ctx.fillText(first(["2 · to a word", "2 · word", "2"], end - middle - room), middle + room, top + line);
     ctx.textAlign = "center";
     ctx.fillStyle = css(theme.ink);
-    ctx.fillText(hint, middle, top + 12);
-    ctx.font = `500 13px ${theme.font}`;
+    ctx.fillText(hint, middle, top + line);
+    ctx.font = theme.text(500, 13);
     ctx.fillStyle = css(theme.muted);
-    const every = [1, 2, 5, 10, 20, 25, 50, 100, 200].find((size) => x(size) - x(0) >= 44) ?? 500;
+    const every = [1, 2, 5, 10, 20, 25, 50, 100, 200].find((size) => x(size) - x(0) >= 44 * theme.type) ?? 500;
     for (let step = 0; step <= last; step += every) {
       // The last step is always named, and the hand-over's number is kept free of its neighbours'.
-      if (x(last) - x(step) < 58 && step !== last) continue;
+      if (x(last) - x(step) < 58 * theme.type && step !== last) continue;
       this.#drawTick(ctx, x(step), foot, String(step));
     }
     this.#drawTick(ctx, x(last), foot, `step ${last}`);
-    if (Math.min(handOver % every, every - (handOver % every)) * (x(1) - x(0)) > 22) this.#drawTick(ctx, middle, foot, String(handOver));
+    if (Math.min(handOver % every, every - (handOver % every)) * (x(1) - x(0)) > 22 * theme.type) this.#drawTick(ctx, middle, foot, String(handOver));
     ctx.textAlign = "left";
   }
 
   /** @param {CanvasRenderingContext2D} ctx @param {number} x @param {number} foot @param {string} text */
   #drawTick(ctx, x, foot, text) {
     ctx.fillRect(Math.round(x), foot, 1, 4);
-    ctx.fillText(text, x, foot + 12);
+    ctx.fillText(text, x, foot + 12 * this.player.theme.type);
   }
 
   /** @param {CanvasRenderingContext2D} ctx @param {boolean} moving */

@@ -189,7 +189,7 @@ export class CurvePainter {
     const stripY = (value) => foot - (value / highest) * (STRIP - 16);
     ctx.fillStyle = css(theme.ink, 0.12);
     ctx.fillRect(left, foot, right - left, 1);
-    ctx.font = `500 13px ${theme.font}`;
+    ctx.font = theme.text(500, 13);
     ctx.textBaseline = "middle";
     this.strips.forEach(({ name, values, dashed }, i) => {
       ctx.beginPath();
@@ -251,7 +251,7 @@ export class CurvePainter {
     const middle = this.x(this.journey.handOver);
     ctx.fillStyle = css(theme.ink, 0.028);
     ctx.fillRect(left, top, middle - left, bottom - top);
-    ctx.font = `500 13px ${this.player.theme.font}`;
+    ctx.font = theme.text(500, 13);
     ctx.textBaseline = "middle";
     const { values, digits } = ticks(this.low, this.high);
     for (const tick of values) {
@@ -344,13 +344,13 @@ export class CurvePainter {
   #drawEndLabels(ctx) {
     const { theme } = this.player;
     const { right, top, bottom } = this.area;
-    const spacing = 17;
+    const spacing = 17 * this.player.theme.type;
     const shown = this.ranking.slice(0, clamp(Math.floor((bottom - top) / spacing), 1, 6));
     const labels = shown
       .map((curve) => ({ curve, y: this.y(this.value(curve, this.journey.last)) }))
       .sort((a, b) => a.y - b.y);
     spreadLabels(labels, spacing, top + 4, bottom - 4);
-    ctx.font = `550 13px ${this.player.theme.font}`;
+    ctx.font = this.player.theme.text(550, 13);
     ctx.textAlign = "left";
     ctx.textBaseline = "middle";
     for (const { curve, y } of labels) {

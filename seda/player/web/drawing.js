@@ -43,6 +43,7 @@ export class Theme {
   constructor(root) {
     const style = getComputedStyle(root);
     this.font = style.fontFamily;
+    /** How many times larger letters are than on a page, as before an audience. */ this.type = Number(style.getPropertyValue("--sp-type")) || 1;
     this.ink = toRgb(style.color);
     this.paper = toRgb(style.backgroundColor);
     this.accent = toRgb(getComputedStyle(/** @type {HTMLElement} */ (root.querySelector(".sp-accent-probe"))).color);
@@ -68,8 +69,21 @@ export class Theme {
     return rgb;
   }
 
+  /** How many times larger pictures and stars are than on a page: less than letters, they have to find room. */
+  get marks() {
+    return Math.sqrt(this.type);
+  }
+
   get key() {
-    return [this.ink, this.paper, this.accent].join("|");
+    return [this.ink, this.paper, this.accent, this.type].join("|");
+  }
+
+  /**
+   * Letters on a canvas, as its `font`.
+   * @param {number} weight @param {number} size px on a page
+   */
+  text(weight, size) {
+    return `${weight} ${size * this.type}px ${this.font}`;
   }
 }
 

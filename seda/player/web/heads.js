@@ -55,9 +55,9 @@ export class Heads {
 
   /** @param {number} count */
   #radiusAmong(count) {
-    const { view } = this.player;
+    const { view, theme } = this.player;
     const room = Math.min(view.width, view.height * 1.3);
-    const zoomed = clamp(view.zoom ** 0.4, 1, 1.7);
+    const zoomed = clamp(view.zoom ** 0.4, 1, 1.7) * theme.marks;
     if (view.map.timeline) return clamp(Math.min(room / (24 + count), view.rowHeight * 0.8), view.small ? 5 : 9, 20) * zoomed;
     return clamp(room / (17 + count * 0.55), view.small ? 5 : 11, 25) * zoomed;
   }
@@ -193,13 +193,13 @@ export class Heads {
     const { theme } = this.player;
     ctx.textAlign = "center";
     ctx.textBaseline = "middle";
-    ctx.font = `650 13px ${theme.font}`;
+    ctx.font = theme.text(650, 13);
     for (const [{ mark, extent }, count] of this.#arrived(points, position)) {
       if (count < COUNTED) continue;
-      const text = String(count), width = Math.max(20, ctx.measureText(text).width + 10);
+      const text = String(count), tall = 18 * theme.type, width = Math.max(tall + 2, ctx.measureText(text).width + 10);
       const x = mark.x + extent * 0.74, y = mark.y + extent * 0.74;
       ctx.beginPath();
-      ctx.roundRect(x - width / 2, y - 9, width, 18, 9);
+      ctx.roundRect(x - width / 2, y - tall / 2, width, tall, tall / 2);
       ctx.fillStyle = css(theme.ink);
       ctx.fill();
       ctx.lineWidth = 1.5;

@@ -48,6 +48,9 @@ export class Keyboard {
       c: () => player.layout.toggleSide(),
       g: () => player.toggleGhost(),
       l: () => player.toggleLasso(),
+      p: () => player.presentation.show(!player.presentation.shown),
+      b: player.presentation.shown ? () => player.presentation.darken() : null,
+      n: player.options.next ?? null,
       s: () => player.showStills(!player.stillsShown),
       Escape: () => this.#escape(),
     };
@@ -61,9 +64,12 @@ export class Keyboard {
   #escape() {
     const { player } = this;
     player.hover(null);
+    if (!player.presentation.black.hidden) return player.presentation.darken(false);
     if (player.lassoing) player.toggleLasso();
     const highlighted = player.legend.rows.find(({ style }) => styleKey(style) === player.highlight);
     if (highlighted) player.toggleHighlight(highlighted.style);
+    const plain = !highlighted && player.selection.size === 0;
     player.clearSelection();
+    if (plain) player.presentation.show(false);
   }
 }

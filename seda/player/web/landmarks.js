@@ -65,7 +65,7 @@ export class Landmarks {
     const { scene } = this.painter;
     this.textPoints = scene.list("texts");
     this.centerPoints = scene.list("centers");
-    this.starRadius = clamp(Math.min(view.width, view.height) / 46, view.small ? 5.5 : 8, 13) * (this.textPoints.length > 30 ? 0.75 : 1);
+    this.starRadius = clamp(Math.min(view.width, view.height) / 46, view.small ? 5.5 : 8, 13) * (this.textPoints.length > 30 ? 0.75 : 1) * this.player.theme.marks;
     if (view.map.timeline) this.starRadius = Math.min(this.starRadius, Math.max(5, view.rowHeight * 0.4));
   }
 
@@ -165,7 +165,7 @@ export class Landmarks {
    */
   #wantedNames(gone) {
     const { view } = this.player;
-    const size = view.small ? 13 : 14, small = 13;
+    const { type } = this.player.theme, size = (view.small ? 13 : 14) * type, small = 13 * type;
     /** @param {Point} point */
     const inSight = ({ x, y }) => x >= 0 && y >= 0 && x <= view.width && y <= view.height;
     /** @type {Wanted[]} */
@@ -178,7 +178,7 @@ export class Landmarks {
   /** @param {CanvasRenderingContext2D} ctx @param {Wanted[]} wanted */
   #placeNames(ctx, wanted) {
     const { view } = this.player;
-    const most = clamp(view.width * 0.2, 78, 170);
+    const most = clamp(view.width * 0.2, 78 * this.player.theme.type, 170 * this.player.theme.type);
     const names = wanted.map((name) => {
       ctx.font = this.#font(name);
       const inRow = view.map.timeline && name.word !== undefined, lines = inRow ? this.#rowLines(ctx, name) : wrap(ctx, name.one.name, most);
@@ -288,7 +288,8 @@ export class Landmarks {
 
   /** @param {Wanted} wanted */
   #font({ weight, size }) {
-    return `${weight} ${size}px ${this.player.theme.font}`;
+    const { theme } = this.player;
+    return theme.text(weight, size / theme.type);
   }
 
   /**

@@ -119,7 +119,7 @@ export class Layout {
     parts.mapStage.style.setProperty("--sp-top", `${top}px`);
     parts.mapStage.style.setProperty("--sp-bottom", `${bottom}px`);
     if (!player.stillsShown) {
-      player.view.frame(map.width, map.height, { top, bottom });
+      player.view.frame(map.width, map.height, { top, bottom, type: player.theme.type });
       player.map.resize(map.width, map.height);
     }
     player.curves.resize(Math.max(curve.width, 2), Math.max(curve.height, 2));
@@ -157,6 +157,7 @@ export class Layout {
         el("header", { class: "sp-header" }, parts.title, parts.caption),
         parts.note,
         el("div", { class: "sp-main" }, this.#buildMap(), this.#buildSide()),
+        player.presentation.story,
         player.transport.element,
       ),
       player.gallery.element,
@@ -164,6 +165,8 @@ export class Layout {
       player.report.element,
       parts.live,
       player.tooltip.element,
+      player.presentation.pointer,
+      player.presentation.black,
     );
   }
 

@@ -8,11 +8,12 @@
 
 import { Player } from "./player_state.js";
 
-/** @typedef {{step: number, selection: number[], map: string, stills: boolean}} ViewState */
+/** @typedef {{step: number, selection: number[], map: string, stills: boolean, present?: boolean}} ViewState  present: before an audience, see presentation.js */
 /**
  * @typedef {{height?: number, above?: number, start?: ViewState|null, address?: boolean, loop?: boolean,
- *   report?: (state: ViewState & {fingerprint: string}) => void}} Options  height: the least, px; above: px of the window that
- *   the page itself takes; start: what is shown first; address: whether the page's address tells what is shown
+ *   report?: (state: ViewState & {fingerprint: string}) => void, next?: () => void}} Options  height: the least, px; above: px of the window that
+ *   the page itself takes; start: what is shown first; address: whether the page's address tells what is shown; next: shows the next
+ *   example
  */
 /** @typedef {HTMLElement & {sedaPlayer?: Player}} Host  an element that keeps its player */
 
@@ -26,12 +27,13 @@ export function mount(host, payload, options = {}) {
 
 /**
  * Entrance for st.components.v2: called at mount and again at each rerun. `data` is JSON, as seda/ui/trajectories/player.py sends it.
- * @param {{data: ArrayBuffer, parentElement: Host, setStateValue: (name: string, value: unknown) => void}} component
+ * @param {{data: ArrayBuffer, parentElement: Host, setStateValue: (name: string, value: unknown) => void,
+ *   setTriggerValue: (name: string, value: unknown) => void}} component
  */
-export default function streamlitComponent({ data, parentElement, setStateValue }) {
+export default function streamlitComponent({ data, parentElement, setStateValue, setTriggerValue }) {
   const { payload, options: sent } = JSON.parse(new TextDecoder().decode(data));
   /** @type {Options} */
-  const options = { ...sent, report: (state) => setStateValue("view", state) };
+  const options = { ...sent, report: (state) => setStateValue("view", state), next: () => setTriggerValue("next", true) };
   // Kept at the element: the module itself may be loaded again between two calls.
   const before = parentElement.sedaPlayer;
   const player = before && !before.destroyed ? before : new Player(parentElement, payload, options);

@@ -21,6 +21,7 @@ import { Keyboard } from "./keyboard.js";
 import { Layout } from "./layout.js";
 import { Legend, styleKey } from "./legend.js";
 import { NeighborCard } from "./neighbors.js";
+import { Presentation } from "./presentation.js";
 import { Report } from "./report.js";
 import { Status } from "./status.js";
 import { Stills } from "./stills.js";
@@ -64,9 +65,10 @@ export class Player {
     this.report = new Report(this);
     this.stills = new Stills(this);
     this.tooltip = new Tooltip(this);
+    this.presentation = new Presentation(this);
     this.layout = new Layout(this);
     /** @type {Display[]} what shows the journey, in the order in which they are told; a new chart stands here too */
-    this.displays = [this.transport, this.legend, this.gallery, this.report, this.map, this.stills, this.layout, this.neighbors, this.tooltip];
+    this.displays = [this.transport, this.legend, this.gallery, this.report, this.map, this.stills, this.layout, this.neighbors, this.tooltip, this.presentation];
     this.parts = this.layout.parts;
     /** @type {Host} */ this.root = this.layout.root;
     host.append(this.root);
@@ -135,6 +137,7 @@ export class Player {
       this.#selectionChanged(false);
       this.showMap(this.journey.maps.findIndex((map) => map.name === start.map));
       this.showStills(Boolean(start.stills));
+      this.presentation.show(Boolean(start.present));
       this.pause();
       this.seek(start.step);
     }
@@ -379,6 +382,7 @@ export class Player {
     };
     on(this.motion, "change", () => this.invalidate(true));
     this.layout.listen(on);
+    this.presentation.listen(on);
     new Keyboard(this, on);
     new MapInput(this, on);
     new CurveInput(this, on);
@@ -386,7 +390,7 @@ export class Player {
 
   destroy() {
     this.destroyed = true;
-    for (const part of [this.frames, this.status, this.camera, this.layout]) part.stop();
+    for (const part of [this.frames, this.status, this.camera, this.layout, this.presentation]) part.stop();
     this.abort.abort();
     this.root.remove();
   }

@@ -22,7 +22,7 @@ export class Status {
       // While it plays only what else has changed is reported, with the step that it will rest at.
       const state = {
         step: resting ? player.step : player.journey.last, selection: [...player.selection].sort((a, b) => a - b),
-        map: player.view.map.name, stills: player.stillsShown,
+        map: player.view.map.name, stills: player.stillsShown, present: player.presentation.shown,
       };
       const text = JSON.stringify(state);
       if (player.options.address) this.#writeAddress(state, resting);
@@ -36,13 +36,14 @@ export class Status {
    * Where the player stands, in the page's address: a link to a step that it rests at opens at that step, the last one too.
    * @param {ViewState} state @param {boolean} resting
    */
-  #writeAddress({ step, selection, map, stills }, resting) {
+  #writeAddress({ step, selection, map, stills, present }, resting) {
     const { journey } = this.player;
     const parts = {
       map: map === journey.maps[0].name ? "" : map,
       step: resting ? step : "",
       selected: selection.slice(0, MOST_LISTED).join(","),
       stills: stills ? 1 : "",
+      present: present ? 1 : "",
     };
     const url = new URL(window.location.href);
     for (const [name, value] of Object.entries(parts)) {

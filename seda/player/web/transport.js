@@ -29,6 +29,7 @@ export class Transport {
       ...SPEEDS.map((speed) => el("option", { value: speed, text: `${speed}×`, selected: speed === 1 })),
     );
     this.loop = iconButton("loop", "Play again and again", "loop", () => this.toggleLoop(), { "aria-pressed": "false" });
+    this.present = iconButton("present", "Present: large, and alone in the window (p)", "present", () => player.presentation.show(!player.presentation.shown), { "aria-pressed": "false" });
     this.element = el(
       "div", { class: "sp-transport", role: "group", "aria-label": "Playback" },
       el(
@@ -39,7 +40,7 @@ export class Transport {
         iconButton("forward", "One step forward", "step-forward", () => player.stepBy(1)),
       ),
       el("div", { class: "sp-track" }, ...this.stages, this.handOver, this.scrub),
-      el("div", { class: "sp-extras" }, this.speed, this.loop, iconButton("full", "Full screen (f)", "full-screen", () => player.layout.toggleFullScreen())),
+      el("div", { class: "sp-extras" }, this.speed, this.loop, this.present, iconButton("full", "Full screen (f)", "full-screen", () => player.layout.toggleFullScreen())),
     );
   }
 

@@ -2,7 +2,7 @@
 
 import { clamp } from "./numbers.js";
 
-/** @typedef {{top: number, bottom: number}} Insets  room that controls take from the map, px */
+/** @typedef {{top: number, bottom: number, type?: number}} Insets  room that controls take from the map, px; how much larger its letters are than on a page */
 /** @typedef {{zoom: number, panX: number, panY: number, yaw: number, pitch: number}} Pose */
 /**
  * @typedef {{x: number, y: number, at: number[], scale: number[], half: number[], radius: number}} Fit  the point of the screen that
@@ -37,7 +37,7 @@ export class View {
     this.pitch = pitch;
     this.width = like?.width ?? 1;
     this.height = like?.height ?? 1;
-    /** @type {Insets} */ this.insets = { top: 0, bottom: 0 };
+    /** @type {Insets} */ this.insets = { top: 0, bottom: 0, type: 1 };
     /** @type {Fit} set with the first frame */ this.fit = { ...FLAT, x: 0, y: 0, at: [0, 0], scale: [1, 1] };
   }
 
@@ -85,9 +85,10 @@ export class View {
   /** @param {Frame} room */
   #timelineFit({ top, bottom }) {
     const { low, high } = this.map.bounds;
-    const right = clamp(this.width * 0.25, 96, 260), left = clamp(this.width * 0.03, 10, 34);
+    const { type = 1 } = this.insets;
+    const right = clamp(this.width * 0.25, 96, 260 * type), left = clamp(this.width * 0.03, 10, 34);
     const from = Math.min(low[0], 0);
-    const axis = 22, head = 20; // px: the steps at the foot, the names of the stages on top
+    const axis = 22 * type, head = 20 * type; // px: the steps at the foot, the names of the stages on top
     const span = Math.max(high[1] - low[1], 1e-6);
     return {
       ...FLAT, x: (left + this.width - right) / 2, y: (top + head + bottom - axis) / 2, at: [(from + 1) / 2, (low[1] + high[1]) / 2],

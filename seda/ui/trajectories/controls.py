@@ -290,6 +290,15 @@ def open_example(state: AppState, name: str) -> None:
         state.problem = error
 
 
+def next_example(state: AppState) -> None:
+    """Show the stored example after the one on the screen, or the first, as a callback."""
+    names = cache.example_names()
+    if not names:
+        return
+    here = state.shown.source.names if state.shown is not None and state.shown.source.kind == links.EXAMPLE else ()
+    open_example(state, names[(names.index(here[0]) + 1) % len(names)] if here and here[0] in names else names[0])
+
+
 def _open_replay(state: AppState) -> None:
     files = present(read_widget(REPLAY_KEY))
     if not files:  # taken away again, or lost

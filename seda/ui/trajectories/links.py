@@ -2,7 +2,7 @@
 
     pictures    example=NAME, or samples=KEY,KEY, or pictures=uploads | replay; without any, the first example's
     settings    aligner, classes (joined by commas), template, denoiser, sampler, steps, strength, guidance, eta, seed
-    view        map, step, selected (numbers of pictures, from 0), stills=1
+    view        map, step, selected (numbers of pictures, from 0), stills=1, present=1
 
 Only what differs from where a visitor starts is written. Everything in a link is untrusted: what cannot be used is named
 and left at its default, and nothing raises.
@@ -44,7 +44,8 @@ LIMITS = {  # what the side panel can set, and so what a link may; chosen here: 
     "eta": (0.0, 1.0),
     "seed": (0, SamplingConfig.MAX_SEED),
 }
-VIEW = ("map", "step", "selected", "stills")
+SWITCHES = ("stills", "present")  # of the view: 1 where they are on
+VIEW = ("map", "step", "selected", *SWITCHES)
 
 
 @dataclass(frozen=True)
@@ -191,9 +192,7 @@ def write_view(view: PlayerState | None, journey: Journey) -> dict[str, str]:
     params["step"] = str(view.step)
     if view.selection:
         params["selected"] = ",".join(map(str, view.selection[:MAX_LISTED]))
-    if view.stills:
-        params["stills"] = "1"
-    return params
+    return params | {name: "1" for name in SWITCHES if getattr(view, name)}
 
 
 # ------------------------------------------------------------------------------------------------ reading
@@ -284,7 +283,9 @@ def _read_sampling(params: Mapping[str, str], start: SamplingConfig, refused: li
 
 def read_view(params: Mapping[str, str], journey: Journey) -> tuple[PlayerState | None, tuple[str, ...]]:
     """Where the player shall stand, or None to let it play, and what could not be used."""
-    view, refused = PlayerState(step=_last(journey), map=next(iter(journey.maps))), []
+    asked = [name for name in VIEW if name in params]
+    first = 0 if asked == ["present"] else _last(journey)  # who presents begins at the beginning
+    view, refused = PlayerState(step=first, map=next(iter(journey.maps))), []
     start = view
     if "map" in params:
         if params["map"] in journey.maps:
@@ -301,13 +302,13 @@ def read_view(params: Mapping[str, str], journey: Journey) -> tuple[PlayerState 
         view = replace(view, selection=tuple(sorted({item for item in found if item is not None})[:MAX_LISTED]))
         if None in found:
             refused.append(f"selected {quoted(params['selected'])}")
-    if "stills" in params:
-        if params["stills"] in ("0", "1"):
-            view = replace(view, stills=params["stills"] == "1")
+    for name in SWITCHES:
+        if params.get(name, "0") in ("0", "1"):
+            on: dict[str, Any] = {name: params.get(name) == "1"}
+            view = replace(view, **on)
         else:
-            refused.append(f"stills {quoted(params['stills'])}")
-    asked = any(name in params for name in VIEW) and not (refused and view == start)
-    return (view if asked else None), tuple(refused)
+            refused.append(f"{name} {quoted(params[name])}")
+    return (view if asked and not (refused and view == start) else None), tuple(refused)
 
 
 def _last(journey: Journey) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Any
@@ -25,16 +26,24 @@ class PlayerState:
         selection: indices of the selected items, ascending; empty when none is.
         map: name of the map that is shown; empty before the player has reported.
         stills: whether all steps stand side by side instead of playing.
+        present: whether it fills the window, for an audience.
     """
 
     step: int = 0
     selection: tuple[int, ...] = ()
     map: str = ""
     stills: bool = False
+    present: bool = False
 
 
 def show_player(
-    journey: Journey, *, key: str, height: int = 420, start: PlayerState | None = None, address: bool = False
+    journey: Journey,
+    *,
+    key: str,
+    height: int = 420,
+    start: PlayerState | None = None,
+    address: bool = False,
+    on_next: Callable[[], None] | None = None,
 ) -> PlayerState:
     """Show a journey and return where its player stands.
 
@@ -48,6 +57,7 @@ def show_player(
             where it fills the window below the app's header; on narrower ones the player is as high as it needs to be.
         start: state to show instead of playing from the start, for instance from a link. It is applied when it
             changes, so a page may also steer the player with it; what the player itself reported is not applied again.
+        on_next: what the key n does, for instance another journey in its place.
         address: whether the player writes where it stands into the page's address (see seda/ui/trajectories/links.py).
     Raises:
         ConfigError: more items or states than the player can animate.
@@ -61,6 +71,7 @@ def show_player(
         default={"view": None},
         height="content",
         on_view_change=_nothing,
+        on_next_change=on_next or _nothing,
     )
     return _read_state(result.view, player_payload(journey)["fingerprint"], journey)
 
@@ -87,4 +98,4 @@ def _read_state(view: Any, fingerprint: str, journey: Journey) -> PlayerState:
         return PlayerState()
     chosen = {item for item in selection if type(item) is int and 0 <= item < items}
     shown = shown if isinstance(shown, str) and shown in journey.maps else ""
-    return PlayerState(step, tuple(sorted(chosen)), shown, view.get("stills") is True)
+    return PlayerState(step, tuple(sorted(chosen)), shown, view.get("stills") is True, view.get("present") is True)

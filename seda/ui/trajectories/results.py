@@ -14,6 +14,7 @@ from seda.journeys.trajectory import MapPositions
 from seda.ui.errors import errors_on_screen, plain, show_error, show_failures, show_notes
 from seda.ui.state import PLAYER_KEY, AppState, RefitRequest, SeedRequest, Shown, begin_widget, read_widget
 from seda.ui.trajectories.address import follow
+from seda.ui.trajectories.controls import next_example
 from seda.ui.trajectories.player import show_player
 from seda.ui.trajectories.share import share_button
 
@@ -61,10 +62,15 @@ def show_picture(state: AppState, shown: Shown) -> None:
 @st.fragment
 def _picture(state: AppState, shown: Shown) -> None:
     """A fragment, so that the player's reports do not interrupt a run."""
+    if (
+        state.shown is not None and state.shown.journey is not shown.journey
+    ):  # the key n has put another one in its place
+        st.rerun(scope="app")
     with errors_on_screen():
         view = show_player(
-            shown.journey, key=PLAYER_KEY, height=PLAYER_HEIGHT, start=shown.start, address=state.kept_address is None
-        )
+            shown.journey, key=PLAYER_KEY, height=PLAYER_HEIGHT, start=shown.start, address=state.kept_address is None,
+            on_next=partial(next_example, state),
+        )  # fmt: skip
         if view.map:  # it has come to rest
             state.view = view
     left_out = follow(state)
