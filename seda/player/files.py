@@ -14,6 +14,7 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent / "web"
 ENTRY = "player.js"
+PAPER = "paper.js"  # the entry where the map is drawn without a page
 FONT = "static/static/media/SourceSansVF-Upright*.woff2"
 
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./([\w-]+\.js)";\n', re.MULTILINE)
@@ -24,8 +25,10 @@ _COMMENT = re.compile(
 
 
 @cache
-def player_script() -> str:
+def player_script(entry: str = ENTRY) -> str:
     """One ES module: every module that the entry needs, each once, and the entry's own exports at the end.
+
+    What PAPER exports is left as plain declarations: its script is not a module.
 
     Comments stay in the modules: a third of what each page would be sent.
     """
@@ -42,7 +45,7 @@ def player_script() -> str:
         body = _IMPORT.sub("", text)
         joined.append(body if name == ENTRY else _EXPORT.sub("", body))
 
-    add(ENTRY)
+    add(entry)
     return _COMMENT.sub("", "\n".join(joined))
 
 
@@ -52,16 +55,30 @@ def player_font() -> str:
 
     It is Source Sans (SIL Open Font License 1.1), which comes with Streamlit; only its file is read.
     """
-    package = find_spec("streamlit")
-    folders = [] if package is None else package.submodule_search_locations or []
-    found = [path for folder in folders for path in sorted(Path(folder).glob(FONT))]
-    if not found:
+    file = player_font_file()
+    if file is None:
         return ""
-    content = base64.b64encode(found[0].read_bytes()).decode("ascii")
+    content = base64.b64encode(file.read_bytes()).decode("ascii")
     return (
         '@font-face { font-family: "Source Sans"; font-weight: 200 900; '
         f'src: url("data:font/woff2;base64,{content}") format("woff2"); }}\n'
     )
+
+
+@cache
+def player_font_file() -> Path | None:
+    """The app's own font, woff2; None where it is not found."""
+    package = find_spec("streamlit")
+    folders = [] if package is None else package.submodule_search_locations or []
+    found = [path for folder in folders for path in sorted(Path(folder).glob(FONT))]
+    return found[0] if found else None
+
+
+@cache
+def script_families() -> tuple[str, ...]:
+    """Fonts for scripts that the app's own font lacks, in the order of the style sheet; the last is for whatever is left."""
+    rule = re.search(r"--sp-scripts:([^;]*);", player_style())
+    return tuple(name.strip().strip('"') for name in rule[1].split(",")) if rule else ()
 
 
 @cache

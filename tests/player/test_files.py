@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from seda.player.files import ENTRY, FOLDER, player_script, player_style
+from seda.player.files import ENTRY, FOLDER, PAPER, player_script, player_style
 
 MODULES = {path.name: path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.js"))}
 _DECLARED = re.compile(r"^(export )?(?:class|function|const|let) (\w+)", re.MULTILINE)
@@ -51,14 +51,27 @@ def test_joined_they_are_one_script():
     names = [word for name in MODULES for word in declared(name)]
     assert len(names) == len(set(names)), "two modules declare one name: joined they would clash"
     for name in MODULES:  # every module is needed, and stands before those that import it
-        assert name == ENTRY or any(
+        assert name in (ENTRY, PAPER) or any(
             name == source for text in MODULES.values() for _, source in _IMPORTED.findall(text)
         )
+    in_order(script, [name for name in MODULES if name != PAPER])
+
+
+def in_order(script: str, names: list[str]) -> None:
     positions = {
-        name: re.search(rf"(const|class|function) {next(iter(declared(name)))}\b", script).start() for name in MODULES
+        name: re.search(rf"(const|class|function) {next(iter(declared(name)))}\b", script).start() for name in names
     }
-    for name, text in MODULES.items():
-        assert all(positions[source] < positions[name] for _, source in _IMPORTED.findall(text))
+    for name in names:
+        assert all(positions[source] < positions[name] for _, source in _IMPORTED.findall(MODULES[name]))
+
+
+def test_what_draws_on_paper_is_a_plain_script_of_what_it_needs():
+    script = player_script(PAPER)
+    assert not re.search(r"^(import|export) ", script, re.MULTILINE)
+    assert "class MapPainter" in script and "class Player " not in script
+    needed = [name for name in MODULES if re.search(rf"(const|class|function) {next(iter(declared(name)))}\b", script)]
+    assert PAPER in needed and ENTRY not in needed
+    in_order(script, needed)
 
 
 def test_the_style_sheet_loads_nothing_from_elsewhere():

@@ -24,6 +24,11 @@ export class Clock {
     return Math.round(this.position);
   }
 
+  /** Seconds of the whole way at speed 1, rests included. */
+  get round() {
+    return this.last / this.rate + HAND_OVER_REST + LOOP_REST;
+  }
+
   play() {
     if (this.position >= this.last) this.position = 0;
     this.rest = 0;

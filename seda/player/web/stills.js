@@ -8,7 +8,7 @@ import { View } from "./view.js";
  * The steps where something happens, with their names: the start, the hand-over, where half have decided, the end.
  * @param {Journey} journey
  */
-function stillSteps(journey) {
+export function stillSteps(journey) {
   const { handOver, decided, last } = journey;
   /** @type {[number, string][]} */
   const named = [[0, "as seen"], [handOver, "at the categories"], [last, "at the words"]];

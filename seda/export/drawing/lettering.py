@@ -1,0 +1,193 @@
+"""Letters of all scripts: the app's own font, and for what it lacks the fonts of the system; shaped by Skia's text layout."""
+
+from __future__ import annotations
+
+import io
+import unicodedata
+from functools import cache, lru_cache
+from typing import Any
+
+from seda.export.drawing.needs import need
+from seda.player.files import player_font_file, script_families
+
+WIDE = 1e6  # px: nothing is broken into lines here
+_INVISIBLE = ("Cc", "Cf", "Mn", "Me", "Zs", "Zl", "Zp")  # categories of Unicode that need no glyph of their own
+_EMBED = {"rtl": "\u202b", "ltr": ""}  # begins a text that is written from right to left; ended by the text's end
+_WESTERN = frozenset([*range(0x20, 0x7F), *range(0xA0, 0x180), *range(0x2010, 0x2028), 0x2212])
+
+# Debian's package for a script, by words in the Unicode names of its letters.
+_PACKAGES = {
+    "CJK": "fonts-noto-cjk",
+    "HIRAGANA": "fonts-noto-cjk",
+    "KATAKANA": "fonts-noto-cjk",
+    "HANGUL": "fonts-noto-cjk",
+}
+
+
+class Letters:
+    """Texts as Skia's paragraphs. One object is used by one thread at a time.
+
+    Args:
+        texts: all that will be written, for letters beyond those of Western Europe.
+    """
+
+    def __init__(self, texts: str = "") -> None:
+        self._skia = skia = need("skia")
+        self._layout = skia.textlayout
+        self._provider = self._layout.TypefaceFontProvider()
+        self._fonts = self._layout.FontCollection()
+        self._fonts.setDefaultFontManager(self._provider)
+        self._unicode = skia.Unicodes.ICU.Make()
+        self._system = skia.FontMgr.OneFontMgr() if hasattr(skia.FontMgr, "OneFontMgr") else skia.FontMgr()
+        self._own, self.middle = _own_letters()
+        self._extra = "".join(
+            sorted(letter for letter in set(texts) if ord(letter) in self._own and ord(letter) not in _WESTERN)
+        )
+        self._weights: dict[int, str] = {}  # the own font's alias by weight
+        self._found: dict[
+            tuple[str, int], str
+        ] = {}  # alias of a font that has a letter, by letter and weight; "" for none
+        self._widths: dict[tuple[str, float, int, str], float] = {}
+
+    def width(self, text: str, size: float, weight: int) -> float:
+        """Of a text in one line, px."""
+        key = (text, size, weight, "")
+        if key not in self._widths:
+            self._widths[key] = self.paragraph(text, size, weight, self._skia.Paint()).MaxIntrinsicWidth
+        return self._widths[key]
+
+    def paragraph(self, text: str, size: float, weight: int, paint: Any, direction: str = "ltr") -> Any:
+        """A text in one line, laid out."""
+        layout, skia = self._layout, self._skia
+        style = layout.TextStyle()
+        style.setFontFamilies(self._families(text, weight))
+        style.setFontSize(size)
+        style.setFontStyle(skia.FontStyle(weight, 5, skia.FontStyle.kUpright_Slant))
+        style.setForegroundPaint(paint)
+        around = layout.ParagraphStyle()
+        around.setTextStyle(style)
+        builder = layout.ParagraphBuilder.make(around, self._fonts, self._unicode)
+        builder.pushStyle(style)
+        builder.addText(_EMBED[direction] + text)
+        paragraph = builder.Build()
+        paragraph.layout(WIDE)
+        return paragraph
+
+    def missing(self) -> dict[str, str]:
+        """Letters that no font here has, with Debian's package that brings one."""
+        return {letter: _package(letter) for (letter, _), alias in self._found.items() if not alias}
+
+    def families(self) -> list[str]:
+        """Names of the fonts of the system that have been used."""
+        return sorted({alias.rsplit(" ", 1)[0] for alias in self._found.values() if alias})
+
+    def _families(self, text: str, weight: int) -> list[str]:
+        if weight not in self._weights:
+            self._weights[weight] = alias = f"own {weight}"
+            self._provider.registerTypeface(self._at_weight(weight), alias)
+        aliases = [self._weights[weight]]
+        for letter in text:
+            if not self._own_has(letter) and unicodedata.category(letter) not in _INVISIBLE:
+                alias = self._other(letter, weight)
+                if alias and alias not in aliases:
+                    aliases.append(alias)
+        return aliases
+
+    def _own_has(self, letter: str) -> bool:
+        return ord(letter) in self._own and (ord(letter) in _WESTERN or letter in self._extra)
+
+    def _at_weight(self, weight: int) -> Any:
+        skia = self._skia
+        content = own_font(weight, self._extra)
+        if content is None:
+            return self._system.matchFamilyStyle("sans-serif", skia.FontStyle(weight, 5, skia.FontStyle.kUpright_Slant))
+        return skia.Typeface.MakeFromData(skia.Data.MakeWithCopy(content))
+
+    def _other(self, letter: str, weight: int) -> str:
+        """Alias of a font of the system that has the letter: first of those that the player's style sheet names."""
+        if (letter, weight) in self._found:
+            return self._found[letter, weight]
+        style = self._skia.FontStyle(weight, 5, self._skia.FontStyle.kUpright_Slant)
+        typeface = None
+        for family in script_families():
+            named = self._system.matchFamilyStyle(family, style)
+            if named is not None and named.unicharToGlyph(ord(letter)):
+                typeface = named
+                break
+        if typeface is None:
+            typeface = self._system.matchFamilyStyleCharacter("", style, [], ord(letter))
+            if typeface is not None and not typeface.unicharToGlyph(ord(letter)):
+                typeface = None
+        alias = ""
+        if typeface is not None:
+            alias = f"{typeface.getFamilyName()} {weight}"
+            if alias not in self._found.values():
+                self._provider.registerTypeface(typeface, alias)
+        self._found[letter, weight] = alias
+        return alias
+
+
+@lru_cache(maxsize=32)
+def own_font(weight: int, extra: str = "") -> bytes | None:
+    """The app's font at a weight, as TrueType, with the letters of Western Europe and those of `extra` that it has; None where it is
+    not found.
+
+    It is cut out of the variable font: FreeType within Skia mixes up the weights of some of its letters.
+    """
+    variable = _cut(extra)
+    if variable is None:
+        return None
+    font = need("fontTools.ttLib").TTFont(io.BytesIO(variable))
+    need("fontTools.varLib.instancer").instantiateVariableFont(font, {"wght": weight}, inplace=True)
+    return _saved(font)
+
+
+@lru_cache(maxsize=8)
+def _cut(extra: str) -> bytes | None:
+    file = player_font_file()
+    if file is None:
+        return None
+    font = need("fontTools.ttLib").TTFont(file)
+    subset = need("fontTools.subset")
+    options = subset.Options(
+        layout_features=["kern", "mark", "mkmk", "ccmp", "locl", "liga", "calt", "rlig"], name_IDs=[1, 2, 4, 6]
+    )
+    cutter = subset.Subsetter(options)
+    cutter.populate(unicodes={*_WESTERN, *map(ord, extra)})
+    cutter.subset(font)
+    font.flavor = None
+    return _saved(font)
+
+
+@cache
+def _own_letters() -> tuple[frozenset[int], float]:
+    """What the app's font has, and how far below the middle of a line its baseline is, as a share of the size."""
+    file = player_font_file()
+    if file is None:
+        return frozenset(), 0.35
+    font = need("fontTools.ttLib").TTFont(file, lazy=True)
+    up, down = font["OS/2"].sTypoAscender, -font["OS/2"].sTypoDescender
+    return frozenset(font.getBestCmap()), (up - down) / (up + down) / 2
+
+
+def _saved(font: Any) -> bytes:
+    content = io.BytesIO()
+    font.save(content)
+    return content.getvalue()
+
+
+def _package(letter: str) -> str:
+    name = unicodedata.name(letter, "")
+    if "EMOJI" in name or unicodedata.category(letter) == "So":
+        return "fonts-noto-color-emoji"
+    return next((package for word, package in _PACKAGES.items() if word in name), "fonts-noto-core")
+
+
+def missing_sentence(missing: dict[str, str]) -> str:
+    """What to say of letters that no font has; empty where there are none."""
+    if not missing:
+        return ""
+    letters = " ".join(f"{letter} (U+{ord(letter):04X})" for letter in sorted(missing)[:8])
+    more = f" and {len(missing) - 8} more" if len(missing) > 8 else ""
+    packages = " ".join(sorted(set(missing.values())))
+    return f"No font on this machine has {letters}{more}: empty boxes stand in their place. Debian and Ubuntu: apt-get install {packages}."
