@@ -13,6 +13,7 @@
     │   └── FingerprintError   features of one encoder met an aligner or a map made for another
     ├── FileFormatError        a file is damaged, of another kind or of another version
     ├── LimitError             more than this server does for one visitor
+    ├── RoomError              a room of phones that is closed, full or not there
     ├── ProjectionError        points that cannot be placed on a map
     └── StorageError           the disk is full, or a folder cannot be written
 
@@ -83,6 +84,10 @@ class FileFormatError(SedaError):
 
 class LimitError(SedaError):
     """More was asked for than a server does for one visitor, or than it does at once."""
+
+
+class RoomError(SedaError):
+    """A room of phones is closed, full or not there, or what was asked of it is over."""
 
 
 class ProjectionError(SedaError):

@@ -6,8 +6,6 @@ counted: an upload needs no uploader on the page, only Streamlit's address for i
 
 from __future__ import annotations
 
-import time
-from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, cast
 
@@ -21,6 +19,7 @@ from seda.card import aligner_home
 from seda.storage import free_mb
 from seda.ui import cache
 from seda.ui.serving.line import RUNS, TRAININGS
+from seda.ui.serving.rate import Rate
 from seda.ui.serving.refusals import log_refusal, refusal_counts
 from seda.ui.serving.rules import Limits, limits_for, server_settings
 from seda.ui.serving.visitor import COOKIE, is_secret, new_secret
@@ -35,33 +34,6 @@ LIVE, READY = "/_seda/live", "/_seda/ready"
 A_YEAR = 365 * 86_400  # s
 REFUSED = {"cache-control": "no-store", "connection": "close"}  # headers; what still comes is not read
 TRY_LATER = 1013  # how a websocket is closed by a server that has too much to do
-MOST_ADDRESSES = 10_000  # that are remembered; chosen here: 10 MB
-
-
-class Rate:
-    """How often each came within the last minute.
-
-    Args:
-        clock: seconds that only grow.
-    """
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._times: dict[str, deque[float]] = {}
-
-    def allows(self, who: str, most: int) -> bool:
-        """Count one more, unless there were as many already."""
-        now = self._clock()
-        times = self._times.pop(who, deque())
-        while times and now - times[0] > 60:
-            times.popleft()
-        self._times[who] = times  # the last in the order
-        while len(self._times) > MOST_ADDRESSES:
-            del self._times[next(iter(self._times))]
-        if len(times) >= most:
-            return False
-        times.append(now)
-        return True
 
 
 class Gate:

@@ -3,7 +3,7 @@
 On one's own machine everything is open. Who is reached from elsewhere opens what the operator names, and nothing else; see
 docs/operating.md.
 
-    SEDA_OPEN     parts that are open to everybody, joined by commas: train, paths, hub; empty for none
+    SEDA_OPEN     parts that are open to everybody, joined by commas: train, paths, hub, rooms; empty for none
     SEDA_SERVER   a TOML file with the same as `open`, with `behind_proxy = true` where a proxy of the operator's tells the visitors'
                   addresses, and with a table `[limits]`
 """
@@ -31,11 +31,12 @@ from seda.schema import Schema, check
 from seda.storage import MAX_JSON, cache_dir, read_plain_file
 from seda.ui.state import read_widget, set_widget
 
-MAY_TRAIN, MAY_NAME_PATHS, MAY_DOWNLOAD = "train", "paths", "hub"
+MAY_TRAIN, MAY_NAME_PATHS, MAY_DOWNLOAD, MAY_OPEN_ROOMS = "train", "paths", "hub", "rooms"
 PARTS = {
     MAY_TRAIN: "the page Train, which keeps the cores busy for minutes and writes to the disk",
     MAY_NAME_PATHS: "folders and files of the server by their path: aligners, weights, pictures to train on",
     MAY_DOWNLOAD: "downloads by name: repositories of the hub, published weights, data sets",
+    MAY_OPEN_ROOMS: "rooms, in which phones send pictures to a screen and bet where pictures land",
 }
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip")  # what proxies add
 _KEY = "seda.at_home"
