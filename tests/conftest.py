@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.tiny import CLASSES, picture, tiny_aligner
+
+if TYPE_CHECKING:
+    from xdist.remote import Producer
+    from xdist.scheduler import LoadScopeScheduling
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # workers share the cores; before torch is imported
     os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -15,12 +20,33 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # workers share the cores; before torch
     os.environ.setdefault("NUMBA_NUM_THREADS", "1")
 
 
+BROWSERS = ("tests/browser/", "tests/test_benchmarks.py")  # where tests are that drive one; the longest part
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """For `-n 2`: a file's tests share fixtures and stay together, and no two browsers run at a time. The longest part first."""
+    """The longest part first."""
     for item in items:
-        in_browser = item.get_closest_marker("browser") is not None
-        item.add_marker(pytest.mark.xdist_group("browser" if in_browser else str(item.path)))
-    items.sort(key=lambda item: item.get_closest_marker("browser") is None)
+        if item.get_closest_marker("browser") is not None and not item.nodeid.startswith(BROWSERS):
+            raise pytest.UsageError(f"{item.nodeid} drives a browser; such tests are in {' and '.join(BROWSERS)}.")
+    items.sort(key=lambda item: not item.nodeid.startswith(BROWSERS))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling | None:
+    """For `-n 2 --dist loadgroup`: a file's tests share fixtures and stay together, and no two browsers run at a time.
+
+    xdist's own groups are not heeded under pytest 9.2 (xdist's issue 1386).
+    """
+    if config.getvalue("dist") != "loadgroup":
+        return None
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return BROWSERS[0] if nodeid.startswith(BROWSERS) else nodeid.partition("::")[0]
+
+    config.option.loadscopereorder = False  # as they were collected
+    return ByFile(config, log)
 
 
 @pytest.fixture(scope="session")

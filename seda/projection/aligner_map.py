@@ -27,6 +27,7 @@ from seda.projection.fit import (
     fit_pca,
     fuzzy_graph,
     identical,
+    umap_learn,
 )
 from seda.projection.frozen import FrozenMap, load_map
 from seda.projection.kept_fit import kept_array
@@ -98,7 +99,9 @@ def aligner_material(
     material = MapMaterial(reference, map_anchors(pretrained), paths, graph_paths)
     check_points(material.points)
     held_out = states(pretrained.reference.held_out_images, SCORE_SAMPLING, count - 1)
-    graph = None if identical(material.points) else fuzzy_graph(material.points, config.n_neighbors)
+    graph = None
+    if config.steps and not identical(material.points):
+        graph = fuzzy_graph(material.points, config.n_neighbors)
     about = {
         "aligner": pretrained.card.name,
         "aligner_fingerprint": pretrained.fingerprint,
@@ -257,9 +260,10 @@ def fit_umap_learn(points: np.ndarray, config: MapConfig) -> Any:
     """umap-learn's UMAP, fitted to points float32 [p, d] with the config's neighbours, distance and seed."""
     neighbors = min(config.n_neighbors, len(points) - 1)
     with ONE_AT_A_TIME:
-        from umap import UMAP
-
-        return UMAP(n_neighbors=neighbors, min_dist=config.min_dist, random_state=config.seed, n_jobs=1).fit(points)
+        model = umap_learn().UMAP(
+            n_neighbors=neighbors, min_dist=config.min_dist, random_state=config.seed, n_jobs=1
+        )  # fmt: skip
+        return model.fit(points)
 
 
 def _states(

@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
+from types import ModuleType
 from typing import Self
 
 import numpy as np
@@ -233,6 +235,23 @@ def fit_pca(points: np.ndarray, dimensions: int) -> PcaProjector:
     return PcaProjector(mean.astype(np.float32), (axes * 5.0 / spread).astype(np.float32))
 
 
+@cache
+def umap_learn() -> ModuleType:
+    """umap-learn's module `umap_`, to be used under ONE_AT_A_TIME; seconds to import, and only needed where maps are fitted.
+
+    Its functions are kept as compiled, where numba keeps those that umap-learn lets it keep: the first map of each process
+    would otherwise wait for 4 to 10 s of compiling.
+    """
+    from numba.core.dispatcher import Dispatcher
+    from umap import layouts, umap_
+
+    for function in (*vars(umap_).values(), *vars(layouts).values()):
+        if isinstance(function, Dispatcher):
+            with suppress(RuntimeError):  # there is no folder that numba may write to
+                function.enable_caching()
+    return umap_
+
+
 def fuzzy_graph(points: np.ndarray, n_neighbors: int, seed: int = 0) -> coo_matrix:
     """UMAP's fuzzy simplicial set of points [p, d]: membership strengths [p, p], sparse.
 
@@ -246,9 +265,7 @@ def fuzzy_graph(points: np.ndarray, n_neighbors: int, seed: int = 0) -> coo_matr
         distances, indices = NearestNeighbors(n_neighbors=n_neighbors, algorithm="brute").fit(points).kneighbors(points)
         known = {"knn_indices": indices, "knn_dists": distances.astype(np.float32)}
     with ONE_AT_A_TIME:
-        from umap.umap_ import fuzzy_simplicial_set  # seconds to import, and only needed here
-
-        graph, _, _ = fuzzy_simplicial_set(
+        graph, _, _ = umap_learn().fuzzy_simplicial_set(
             points,
             n_neighbors=n_neighbors,
             random_state=np.random.RandomState(seed),  # umap takes no other kind of generator
@@ -361,9 +378,7 @@ class _Edges:
 def _curve(min_dist: float, spread: float = 1.0) -> tuple[float, float]:
     """UMAP's a and b: 1 / (1 + a x^(2 b)) approaches exp(-(x - min_dist) / spread) beyond min_dist."""
     with ONE_AT_A_TIME:
-        from umap.umap_ import find_ab_params
-
-        a, b = find_ab_params(spread, min_dist)
+        a, b = umap_learn().find_ab_params(spread, min_dist)
     return float(a), float(b)
 
 

@@ -273,6 +273,12 @@ def test_reference_of_a_map_is_where_its_points_are_placed(maps):
         np.testing.assert_allclose(frozen.reference, place_reference(frozen.projector, REFERENCE), atol=1e-5)
 
 
+def test_what_is_compiled_for_a_map_is_kept_for_the_next_process(maps):
+    umap = fit.umap_learn()
+    for function in (umap.smooth_knn_dist, umap.compute_membership_strengths):
+        assert function.signatures and function.stats.cache_path
+
+
 def test_placing_needs_no_umap(maps, tmp_path):
     maps["umap-2d"].save(tmp_path)
     code = (

@@ -15,7 +15,7 @@ from seda.journeys.reference_pictures import ReferencePictures
 from seda.journeys.tracing import Workbench, maps_of, trace_images
 from seda.map_forms import FITTED_ALWAYS
 from seda.projection import load_maps
-from seda.projection.aligner_map import fit_aligner_maps
+from seda.projection.aligner_map import aligner_material, fit_aligner_maps
 from seda.projection.fit import MapConfig
 from seda.training.recipe import train_aligner
 from tests.tiny import CLASSES, picture
@@ -176,6 +176,11 @@ def test_large_clouds_are_thinned_evenly_and_the_number_of_all_is_kept(trained, 
     for name, positions in journey.maps.items():
         np.testing.assert_array_equal(positions.reference, maps[name].reference[::every])
         assert ((positions.neighbors_kept >= 0) & (positions.neighbors_kept <= 1)).all()
+
+
+def test_principal_axes_alone_need_no_graph(trained):
+    assert aligner_material(trained, MapConfig(steps=0)).graph is None
+    assert aligner_material(trained, MAP).graph is not None
 
 
 def test_a_map_of_another_aligner_is_refused(trained):
