@@ -299,7 +299,9 @@ export class Heads {
     ctx.lineWidth = (chosen ? 4 : 2.6) * fine;
     halves.forEach((half, i) => {
       ctx.beginPath();
-      ctx.arc(0, 0, radius - 0.5 * fine, TAU * (i / halves.length - 0.125), TAU * ((i + 1) / halves.length - 0.125));
+      // From 0 on where it is whole: browsers take a circle that begins elsewhere for an arc of no length.
+      const from = halves.length > 1 ? TAU * (i / halves.length - 0.125) : 0;
+      ctx.arc(0, 0, radius - 0.5 * fine, from, from + TAU / halves.length);
       ctx.strokeStyle = css(half);
       ctx.stroke();
     });
