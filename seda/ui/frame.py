@@ -7,6 +7,8 @@ from contextlib import suppress
 import streamlit as st
 
 from seda.ui.page_list import PAGES
+from seda.ui.rooms.phone import is_phone, show_phone
+from seda.ui.rooms.screen import show_room
 from seda.ui.serving.rules import rules
 from seda.ui.serving.turns import PAGE_TURNS
 from seda.ui.state import app_state
@@ -28,12 +30,17 @@ def show_frame() -> None:
         )
         st.logo(LOGO, size="large")
         apply_style()
+        if is_phone():
+            st.navigation([st.Page(show_phone, title="Room", default=True)], position="hidden").run()
+            return
         pages = [
             st.Page(f"pages/{page.name}.py", title=page.title, icon=f":material/{page.icon}:", default=page is PAGES[0])
             for page in PAGES
             if not page.right or rules().allows(page.right)
         ]
-        st.navigation(pages, position="top").run()
+        page = st.navigation(pages, position="top")
+        show_room(app_state())
+        page.run()
 
 
 def stand_in_frame() -> None:

@@ -48,7 +48,7 @@ class ReadPicture:
         except ImageError as error:
             return cls(file, problem=error.message, remedy=error.remedy)
         small.thumbnail((THUMBNAIL, THUMBNAIL), Image.Resampling.LANCZOS)
-        return cls(file, _jpeg_url(small))
+        return cls(file, jpeg_url(small))
 
     @property
     def html(self) -> str:
@@ -84,11 +84,16 @@ def picture_strip(pictures: Sequence[bytes]) -> str:
     for place, content in enumerate(pictures):
         tile = ImageOps.fit(read_image(content, "A thumbnail"), (TILE, TILE), Image.Resampling.LANCZOS)
         strip.paste(tile, (place * TILE, 0))
-    return _jpeg_url(strip)
+    return jpeg_url(strip)
 
 
-def _jpeg_url(picture: Image.Image) -> str:
-    """A quarter of the bytes of a PNG: dozens of thumbnails are sent with a page."""
+def jpeg_url(picture: Image.Image) -> str:
+    """A JPEG as a data URL: a quarter of the bytes of a PNG, and dozens of thumbnails are sent with a page."""
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg(picture)).decode("ascii")
+
+
+def jpeg(picture: Image.Image) -> bytes:
+    """A JPEG file with nothing in it but the pixels."""
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", quality=88)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+    return buffer.getvalue()

@@ -20,7 +20,7 @@ from seda.config import SamplingConfig
 from seda.errors import SedaError
 from seda.images import ImageFailure
 from seda.journeys.journey import Ghost, Journey
-from seda.ui.trajectories.links import Settings, Source, settings_of, within_limits
+from seda.ui.trajectories.links import ROOM, Settings, Source, settings_of, within_limits
 from seda.ui.trajectories.player import PlayerState
 
 if TYPE_CHECKING:
@@ -227,9 +227,12 @@ class AppState:
         self.shown, self.problem, self.stopped, self.kept_address = shown, None, False, None
 
     def remember(self, address: str) -> None:
-        """Keep what is shown for a return to its address: the latest MAX_VISITED in VISITED_BYTES, the one before in any case."""
+        """Keep what is shown for a return to its address: the latest MAX_VISITED in VISITED_BYTES, the one before in any case.
+
+        A phone's picture is gone when it leaves the screen.
+        """
         self.visited.pop(address, None)
-        if self.shown is not None:
+        if self.shown is not None and self.shown.source.kind != ROOM:
             self.visited[address] = self.shown
         while len(self.visited) > 2 and (len(self.visited) > MAX_VISITED or self._visited_bytes() > VISITED_BYTES):
             del self.visited[next(iter(self.visited))]

@@ -65,6 +65,13 @@ _STYLE = Template("""
 [data-testid="stFileChips"] [aria-label="Add files"]::after { content: "Add more"; margin-inline-start: .35rem; }
 [data-testid="stFileChips"] [aria-label="Add files"] { width: auto; padding-inline: .5rem; white-space: nowrap; }
 .seda-tile { display: block; width: 48px; height: 48px; object-fit: cover; border-radius: .4rem; }
+.seda-room-code { font-weight: 700; font-size: 1.5rem; letter-spacing: .08em; line-height: 1.2; }
+.seda-room-large { font-size: min(12vw, 5.5rem); letter-spacing: .06em; line-height: 1; }
+.seda-room-link { font-size: 1.35rem; overflow-wrap: anywhere; }
+.seda-sent { display: block; width: 100%; max-height: 7rem; object-fit: contain; border-radius: .4rem; }
+.st-key-rooms-panel { padding: .6rem; }
+.st-key-rooms-panel button { min-height: 0; }
+.st-key-rooms-panel [data-testid="stColumn"] { min-width: 0; }
 .seda-broken { display: grid; place-items: center; border: 1px dashed currentColor; font-weight: 600; opacity: $caption; }
 [class*="-tiles"][class*="st-key-"] { padding: .25rem .1rem; }
 [class*="-tile-"][class*="st-key-"] { position: relative; }

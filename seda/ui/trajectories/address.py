@@ -36,6 +36,8 @@ _PRIVATE = {
     "panel: upload pictures of your own, or take those on the screen, and press Run.",
     links.REPLAY: "The pictures of this link came from a replay file, which a link never holds. Everything else is set in "
     "the side panel: open that file under “Examples and replays”, or press Run for the pictures on the screen.",
+    links.ROOM: "The picture of this link came from a phone, and was gone when it left the screen. Everything else is set in the side "
+    "panel: press Run for the pictures on the screen.",
 }
 
 

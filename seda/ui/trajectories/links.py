@@ -1,6 +1,6 @@
 """What is on the screen as the parameters of a link, and back. Nothing here touches the browser or a file.
 
-    pictures    example=NAME, or samples=KEY,KEY, or pictures=uploads | replay; without any, the first example's
+    pictures    example=NAME, or samples=KEY,KEY, or pictures=uploads | replay | room; without any, the first example's
     settings    aligner, classes (joined by commas), template, denoiser, sampler, steps, strength, guidance, eta, seed
     view        map, step, selected (numbers of pictures, from 0), stills=1, present=1
 
@@ -25,8 +25,8 @@ MAX_LINK = 6_000  # characters; chosen here: mail programs and chats pass that o
 MAX_TEXT = 200  # characters of a template or of an aligner's name
 MAX_LISTED = 64  # samples of a link, and pictures that it selects
 
-EXAMPLE, SAMPLES, UPLOADS, REPLAY = "example", "samples", "uploads", "replay"
-PRIVATE = (UPLOADS, REPLAY)  # their pictures stay with the visitor who brought them
+EXAMPLE, SAMPLES, UPLOADS, REPLAY, ROOM = "example", "samples", "uploads", "replay", "room"
+PRIVATE = (UPLOADS, REPLAY, ROOM)  # their pictures stay with the visitor who brought them
 
 SAMPLING = {  # name in a link: field of SamplingConfig
     "denoiser": "denoiser",
@@ -53,8 +53,8 @@ class Source:
     """Where pictures come from.
 
     Attributes:
-        kind: EXAMPLE, SAMPLES, UPLOADS or REPLAY.
-        names: the example's name, or the samples' keys.
+        kind: EXAMPLE, SAMPLES, UPLOADS, REPLAY or ROOM (a phone).
+        names: the example's name, the samples' keys, or the room's code and the picture's number there.
     """
 
     kind: str

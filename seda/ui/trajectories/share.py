@@ -7,6 +7,7 @@ import streamlit as st
 from seda.ui.copy_button import copy_button
 from seda.ui.errors import plain
 from seda.ui.qr import FAR, QrCode
+from seda.ui.rooms.screen import room_button
 from seda.ui.serving.reach import Reach, reach
 from seda.ui.state import AppState
 from seda.ui.trajectories.address import share_params
@@ -18,11 +19,12 @@ _NEVER = "Pictures of your own are never in a link: whoever opens it sees everyt
 
 
 def share_button(state: AppState) -> None:
-    """A small button that opens the dialog."""
+    """Small buttons: the dialog, and a room for phones."""
     if st.button(
         "Share", icon=":material/qr_code_2:", key="trajectories.share", help="A link, and a code for phones, of what is on the screen."
     ):  # fmt: skip
         _share(state)
+    room_button(state)
 
 
 @st.dialog("Share what is on the screen", width="large")
