@@ -14,7 +14,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from seda.commands import bench, benchmark, classify, distribution, evaluate, pretrain, search, trace, train
+from seda.commands import bench, benchmark, classify, distribution, draw, evaluate, pretrain, search, trace, train
 from seda.commands import list as listing
 from seda.commands import map as maps
 from seda.commands.shared import terminal
@@ -27,6 +27,7 @@ __all__ = ["ANSWERED", "COMMANDS", "INTERRUPTED", "UNANSWERED", "WRONG_CALL", "m
 COMMANDS = (
     classify,
     trace,
+    draw,
     search,
     train,
     pretrain,

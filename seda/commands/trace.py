@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 from seda.commands.shared import terminal
@@ -10,9 +11,12 @@ from seda.commands.shared.exit_status import ANSWERED, UNANSWERED
 from seda.commands.shared.inputs import class_texts, find_pictures, read_pictures, say_left_out
 from seda.commands.shared.loading import load_workbench
 from seda.commands.shared.options import Commands, add_inputs, add_sampling, sampling_config
-from seda.export import FORMATS, export_format, write_export
-from seda.images import NamedImage
-from seda.storage import check_target, readable
+from seda.commands.shared.taking import add_taking, export_options, take
+from seda.export import export_format
+from seda.images import NamedImage, thumbnail_png
+from seda.storage import readable
+
+PRINTED_SIDE = 448  # px of a picture on paper; chosen here: A0 at 300 dpi draws them with 390
 
 
 def add(commands: Commands) -> None:
@@ -21,20 +25,15 @@ def add(commands: Commands) -> None:
     parser.set_defaults(run=run)
     add_inputs(parser)
     parser.add_argument(
-        "--out", required=True, metavar="FILE", type=Path,
-        help=" ".join(f"{suffix}: {form.help}" for suffix, form in FORMATS.items()),
-    )  # fmt: skip
-    parser.add_argument("--loop", action="store_true", help="let an .html play again and again, as at a stand")
-    parser.add_argument(
         "--template", metavar="TEXT", help='put around each class text, such as "a photo of a {}"; default: the aligner\'s own'
     )  # fmt: skip
     add_sampling(parser)
+    add_taking(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Trace the pictures that can be read and write them in the form of --out's suffix."""
-    export_format(arguments.out)
-    check_target(arguments.out)
+    options = export_options(arguments)
     names = class_texts(arguments).names
     sampling = sampling_config(arguments)
     images, failures = read_pictures(find_pictures(arguments.paths))
@@ -52,5 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
         images, names, workbench, sampling, template=arguments.template, title=f"{len(images)} images on their way to {len(names)} class texts",
         on_step=lambda event: terminal.progress(f"stage {event.stage}", event.done, event.total),
     )  # fmt: skip
-    print(write_export(journey, arguments.out, loop=arguments.loop))
+    if export_format(arguments.out).drawn:  # what is printed needs more of a picture than a screen
+        journey = replace(journey, thumbnails=tuple(thumbnail_png(item.image, PRINTED_SIDE) for item in images))
+    take(journey, arguments, options)
     return ANSWERED

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from seda.errors import ConfigError
-from seda.export import FORMATS, write_export
+from seda.export import FORMATS, ExportOptions, write_export
 from seda.export.csv import to_csv
 from seda.journeys.journey import Journey
 from seda.map_forms import MAP_KINDS
@@ -73,12 +73,12 @@ def test_write_export_follows_the_suffix(tmp_path):
     assert write_export(journey, tmp_path / "a.csv").read_bytes().startswith(b"\xef\xbb\xbfitem,name")
     replay = Journey.load(write_export(journey, tmp_path / "a.safetensors"))
     np.testing.assert_array_equal(replay.positions.states, journey.positions.states)
-    with pytest.raises(ConfigError, match=r"'a.gif' ends with .gif; an export ends with one of .html, .csv"):
-        write_export(journey, tmp_path / "a.gif")
+    with pytest.raises(ConfigError, match=r"'a.bmp' ends with .bmp; an export ends with one of .html, .png"):
+        write_export(journey, tmp_path / "a.bmp")
 
 
 def test_a_page_holds_the_apps_font_and_loops_when_asked(tmp_path):
-    page = write_export(toy_journey(), tmp_path / "a.html", loop=True).read_text(encoding="utf-8")
+    page = write_export(toy_journey(), tmp_path / "a.html", ExportOptions(loop=True)).read_text(encoding="utf-8")
     assert 'data-loop="true"' in page and '@font-face { font-family: "Source Sans"' in page
     assert "font-src data:" in page and "http" not in page.split("<script")[0].replace("http-equiv", "")
     assert 'data-loop="false"' in write_export(toy_journey(), tmp_path / "b.html").read_text(encoding="utf-8")
@@ -87,8 +87,16 @@ def test_a_page_holds_the_apps_font_and_loops_when_asked(tmp_path):
 @pytest.mark.parametrize("suffix", FORMATS)
 def test_every_form(suffix, tmp_path):
     form, journey = FORMATS[suffix], toy_journey()
-    path = write_export(journey, tmp_path / f"A Journey{suffix.upper()}")
-    assert path.read_bytes() == form.encode(journey, False) and path.stat().st_size > 0
+    small = {"size": (240, 136), "seconds": 0.5, "fps": 4.0}
+    options = ExportOptions(**{name: value for name, value in small.items() if name in form.options})
+    done: list[int] = []
+    path = write_export(
+        journey, tmp_path / f"A Journey{suffix.upper()}", options, on_progress=lambda *at: done.append(at)
+    )
+    assert path.stat().st_size > 0
+    assert [at for at, _ in done] == list(range(len(done))) and bool(done) == form.drawn
+    if not form.drawn:
+        assert path.read_bytes() == form.encode(journey, options, lambda done, total: None).content
     assert form.label and form.help.endswith(".") and "/" in form.media_type and form.icon
     if suffix == ".csv":
         assert path.read_bytes().startswith(b"\xef\xbb\xbf")  # a spreadsheet reads accents, from the app too

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import io
+import os
+import re
 import unicodedata
+from collections.abc import Iterable
 from functools import cache, lru_cache
 from typing import Any
 
@@ -14,6 +18,9 @@ WIDE = 1e6  # px: nothing is broken into lines here
 _INVISIBLE = ("Cc", "Cf", "Mn", "Me", "Zs", "Zl", "Zp")  # categories of Unicode that need no glyph of their own
 _EMBED = {"rtl": "\u202b", "ltr": ""}  # begins a text that is written from right to left; ended by the text's end
 _WESTERN = frozenset([*range(0x20, 0x7F), *range(0xA0, 0x180), *range(0x2010, 0x2028), 0x2212])
+
+_PAIRS = {"M": 2, "L": 2, "Q": 4, "C": 6, "Z": 0}  # numbers of a step of a path
+_STEPS = {"M": "moveTo", "L": "lineTo", "Q": "quadTo", "C": "cubicTo"}
 
 # Debian's package for a script, by words in the Unicode names of its letters.
 _PACKAGES = {
@@ -38,7 +45,7 @@ class Letters:
         self._fonts = self._layout.FontCollection()
         self._fonts.setDefaultFontManager(self._provider)
         self._unicode = skia.Unicodes.ICU.Make()
-        self._system = skia.FontMgr.OneFontMgr() if hasattr(skia.FontMgr, "OneFontMgr") else skia.FontMgr()
+        self._system = _system_fonts()
         self._own, self.middle = _own_letters()
         self._extra = "".join(
             sorted(letter for letter in set(texts) if ord(letter) in self._own and ord(letter) not in _WESTERN)
@@ -47,6 +54,7 @@ class Letters:
         self._found: dict[
             tuple[str, int], str
         ] = {}  # alias of a font that has a letter, by letter and weight; "" for none
+        self._outlines: dict[tuple[str, float, int, str], Any] = {}
         self._widths: dict[tuple[str, float, int, str], float] = {}
 
     def width(self, text: str, size: float, weight: int) -> float:
@@ -73,8 +81,39 @@ class Letters:
         paragraph.layout(WIDE)
         return paragraph
 
+    def outline(self, text: str, size: float, weight: int, direction: str = "ltr") -> Any:
+        """The same as a path, its upper left corner at 0, 0."""
+        key = (text, size, weight, direction)
+        if key not in self._outlines:
+            skia = self._skia
+            stream = skia.DynamicMemoryWStream()
+            canvas = skia.SVGCanvas.Make((1, 1), stream, skia.SVGCanvas.kConvertTextToPaths_Flag)
+            self.paragraph(text, size, weight, skia.Paint(), direction).paint(canvas, 0, 0)
+            del canvas  # now it is written
+            self._outlines[key] = self._parse(bytes(stream.detachAsData()).decode())
+        return self._outlines[key]
+
+    def _parse(self, svg: str) -> Any:
+        """All paths of an SVG by Skia as one."""
+        builder = self._skia.PathBuilder()
+        at = (0.0, 0.0)
+        for data in re.findall(r' d="([^"]*)"', svg):
+            for kind, text in re.findall(r"([A-Z])([^A-Z]*)", data):
+                numbers = [float(number) for number in re.findall(r"-?[\d.]+(?:e-?\d+)?", text)]
+                if kind == "H":
+                    kind, numbers = "L", [numbers[0], at[1]]
+                elif kind == "V":
+                    kind, numbers = "L", [at[0], numbers[0]]
+                for first in range(0, len(numbers), _PAIRS[kind] or 1):
+                    part = numbers[first : first + _PAIRS[kind]]
+                    getattr(builder, _STEPS[kind])(*part)
+                    at = (part[-2], part[-1])
+                if kind == "Z":
+                    builder.close()
+        return builder.detach()
+
     def missing(self) -> dict[str, str]:
-        """Letters that no font here has, with Debian's package that brings one."""
+        """Letters that no font here has, with Debian's package that brings one, or ""."""
         return {letter: _package(letter) for (letter, _), alias in self._found.items() if not alias}
 
     def families(self) -> list[str]:
@@ -127,6 +166,22 @@ class Letters:
         return alias
 
 
+@cache
+def _system_fonts() -> Any:
+    """The fonts of the system. Fontconfig within Skia is older than that of many systems and complains of what it does not know in their
+    settings, to standard error; that is not for users."""
+    kept, silent = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(silent, 2)
+        fonts = need("skia").FontMgr.RefDefault()
+        fonts.countFamilies()
+        return fonts
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(silent)
+
+
 @lru_cache(maxsize=32)
 def own_font(weight: int, extra: str = "") -> bytes | None:
     """The app's font at a weight, as TrueType, with the letters of Western Europe and those of `extra` that it has; None where it is
@@ -139,6 +194,8 @@ def own_font(weight: int, extra: str = "") -> bytes | None:
         return None
     font = need("fontTools.ttLib").TTFont(io.BytesIO(variable))
     need("fontTools.varLib.instancer").instantiateVariableFont(font, {"wght": weight}, inplace=True)
+    for entry, name in ((1, "Source Sans"), (4, f"Source Sans {weight}"), (6, f"SourceSans-{weight}")):
+        font["name"].setName(name, entry, 3, 1, 0x409)
     return _saved(font)
 
 
@@ -147,7 +204,7 @@ def _cut(extra: str) -> bytes | None:
     file = player_font_file()
     if file is None:
         return None
-    font = need("fontTools.ttLib").TTFont(file)
+    font = need("fontTools.ttLib").TTFont(io.BytesIO(file.read_bytes()))
     subset = need("fontTools.subset")
     options = subset.Options(
         layout_features=["kern", "mark", "mkmk", "ccmp", "locl", "liga", "calt", "rlig"], name_IDs=[1, 2, 4, 6]
@@ -159,13 +216,36 @@ def _cut(extra: str) -> bytes | None:
     return _saved(font)
 
 
+def font_face(weight: int, letters: Iterable[str]) -> str:
+    """A style rule that brings the app's font at a weight along, with those letters; empty where it has none of them."""
+    has, _ = _own_letters()
+    wanted = "".join(sorted(letter for letter in set(letters) if ord(letter) in has))
+    content = own_font(weight, "".join(letter for letter in wanted if ord(letter) not in _WESTERN))
+    if content is None or not wanted:
+        return ""
+    font = need("fontTools.ttLib").TTFont(io.BytesIO(content))
+    subset = need("fontTools.subset")
+    cutter = subset.Subsetter(
+        subset.Options(layout_features=["kern", "mark", "mkmk", "ccmp", "locl", "liga"], name_IDs=[1, 2])
+    )
+    cutter.populate(text=wanted)
+    cutter.subset(font)
+    data = base64.b64encode(_saved(font)).decode("ascii")
+    return f"@font-face{{font-family:'Source Sans';font-weight:{round_weight(weight)};src:url(data:font/ttf;base64,{data})}}"
+
+
+def round_weight(weight: int) -> int:
+    """As a whole hundred, which is all that some programs read: away from the middle, so that 450, 500, 550 and 650 stay apart."""
+    return 100 * round((weight + (weight > 500) - (weight < 500)) / 100)
+
+
 @cache
 def _own_letters() -> tuple[frozenset[int], float]:
     """What the app's font has, and how far below the middle of a line its baseline is, as a share of the size."""
     file = player_font_file()
     if file is None:
         return frozenset(), 0.35
-    font = need("fontTools.ttLib").TTFont(file, lazy=True)
+    font = need("fontTools.ttLib").TTFont(io.BytesIO(file.read_bytes()), lazy=True)
     up, down = font["OS/2"].sTypoAscender, -font["OS/2"].sTypoDescender
     return frozenset(font.getBestCmap()), (up - down) / (up + down) / 2
 
@@ -178,6 +258,8 @@ def _saved(font: Any) -> bytes:
 
 def _package(letter: str) -> str:
     name = unicodedata.name(letter, "")
+    if not name:  # of nobody's script
+        return ""
     if "EMOJI" in name or unicodedata.category(letter) == "So":
         return "fonts-noto-color-emoji"
     return next((package for word, package in _PACKAGES.items() if word in name), "fonts-noto-core")
@@ -189,5 +271,6 @@ def missing_sentence(missing: dict[str, str]) -> str:
         return ""
     letters = " ".join(f"{letter} (U+{ord(letter):04X})" for letter in sorted(missing)[:8])
     more = f" and {len(missing) - 8} more" if len(missing) > 8 else ""
-    packages = " ".join(sorted(set(missing.values())))
-    return f"No font on this machine has {letters}{more}: empty boxes stand in their place. Debian and Ubuntu: apt-get install {packages}."
+    packages = " ".join(sorted(filter(None, set(missing.values()))))
+    remedy = f" Debian and Ubuntu: apt-get install {packages}." if packages else ""
+    return f"No font on this machine has {letters}{more}: empty boxes stand in their place.{remedy}"

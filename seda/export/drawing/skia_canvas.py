@@ -41,11 +41,15 @@ class Painter:
         pictures: content of picture files by their sources.
         keep: whether large canvases that change little are kept as pixels from one call to the next, as a film needs it; at the
             density of the first call.
+        outlined: whether what is written around a text, so that it stands off its ground, is drawn as a shape: in a PDF a second
+            text in its place would be found and copied twice.
     """
 
-    def __init__(self, letters: Letters, pictures: dict[str, bytes], *, keep: bool = False) -> None:
+    def __init__(
+        self, letters: Letters, pictures: dict[str, bytes], *, keep: bool = False, outlined: bool = False
+    ) -> None:
         self._skia = need("skia")
-        self._letters, self._keep = letters, keep
+        self._letters, self._keep, self._outlined = letters, keep, outlined
         self._images = {
             source: self._skia.Image.MakeFromEncoded(self._skia.Data.MakeWithCopy(content))
             for source, content in pictures.items()
@@ -278,7 +282,13 @@ class Painter:
             rise = self._letters.middle * size if style["textBaseline"] == "middle" else 0.0
             self._texts[key] = paragraph, left, paragraph.AlphabeticBaseline - rise
         paragraph, left, above = self._texts[key]
-        paragraph.paint(canvas, x - left, y - above)
+        style = self._drawn.styles[number]
+        if self._outlined and "width" in style:
+            canvas.translate(x - left, y - above)
+            path = self._letters.outline(text, *font_of(style["font"]), style["direction"])
+            canvas.drawPath(path, self._paint_of(number))
+        else:
+            paragraph.paint(canvas, x - left, y - above)
 
 
 @lru_cache(maxsize=4096)

@@ -8,7 +8,9 @@ from __future__ import annotations
 import io
 import json
 import re
+import struct
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,10 +23,11 @@ from seda.export.drawing.recording import Drawn
 from seda.export.drawing.sheet import Sheet
 from seda.export.drawing.skia_canvas import font_of
 from seda.journeys.journey import Journey
+from seda.picture_bounds import bare_png
 from seda.player.files import PAPER, player_script, player_style
-from seda.player.payload import player_payload
+from seda.player.payload import MAX_THUMBNAIL_SIDE, player_payload
 
-FONT = "paper"  # the one family of all texts; see lettering.py
+MOST_DECODED = 100_000_000  # pixels of all pictures; chosen here: 256 of 600 x 600
 MOST_ROUNDS = 40  # of measuring: each asks for what the answers of the one before led to
 
 Measure = Callable[[str, float, int], float]  # text, size in px and weight to its width in px
@@ -43,11 +46,14 @@ class Stage:
     """
 
     def __init__(self, journey: Journey, sheet: Sheet, measure: Measure) -> None:
-        payload = dict(player_payload(journey))
-        payload["neighbors"] = None
-        payload["items"] = [{**item, "thumbnail": f"picture {i}"} for i, item in enumerate(payload["items"])]
-        self.pictures = {f"picture {i}": content for i, content in enumerate(journey.thumbnails)}
-        sizes = {source: _size(content) for source, content in self.pictures.items()}
+        self.pictures, sizes = _pictures(journey.thumbnails)
+        # Pictures go another way, neighbours are not drawn.
+        payload = player_payload(replace(journey, neighbors=None, thumbnails=(b"",) * len(journey.thumbnails)))
+        items = [
+            {**item, "thumbnail": name if (name := _source(i)) in sizes else ""}
+            for i, item in enumerate(payload["items"])
+        ]
+        payload = {**payload, "items": items}
         self.drawn = Drawn()
         self._measure = measure
         self._engine = need("py_mini_racer").MiniRacer()
@@ -110,6 +116,23 @@ def _colors(dark: bool) -> dict[str, str]:
     return dict(names)
 
 
-def _size(content: bytes) -> tuple[int, int]:
-    with Image.open(io.BytesIO(content)) as image:
-        return image.size
+def _source(item: int) -> str:
+    return f"picture {item}"
+
+
+def _pictures(thumbnails: Sequence[bytes]) -> tuple[dict[str, bytes], dict[str, tuple[int, int]]]:
+    """Pictures that can be drawn, and their sizes, by their sources; a replay may hold anything."""
+    pictures, sizes, room = {}, {}, MOST_DECODED
+    for item, content in enumerate(thumbnails):
+        png = bare_png(content)
+        width, height = struct.unpack(">II", png[16:24]) if png else (0, 0)
+        room -= width * height
+        if not 0 < max(width, height) <= MAX_THUMBNAIL_SIDE or room < 0:
+            continue
+        try:
+            with Image.open(io.BytesIO(png), formats=("PNG",)) as image:
+                image.load()
+        except (OSError, ValueError, SyntaxError):
+            continue
+        pictures[_source(item)], sizes[_source(item)] = png, (width, height)
+    return pictures, sizes

@@ -37,7 +37,7 @@ export class Paper {
     /** @type {Set<number>} */ this.selection = new Set(sheet.selection);
     this.hovered = -1;
     /** @type {string|null} */ this.highlight = null;
-    this.trust = this.ghostShown = true;
+    this.trust = this.ghostShown = this.seedsShown = true;
     const map = this.journey.maps.find(({ name }) => name === sheet.map) ?? this.journey.maps[0];
     this.view = new View(map);
     this.painter = new MapPainter(this);

@@ -9,7 +9,9 @@ from typing import Any
 import streamlit as st
 
 from seda.config import DENOISERS, SAMPLERS
-from seda.export import FORMATS
+from seda.export import FORMATS, ExportFormat, ExportOptions
+from seda.export.options import go_on
+from seda.journeys.journey import Journey
 from seda.journeys.trajectory import MapPositions
 from seda.ui.errors import errors_on_screen, plain, show_error, show_failures, show_notes
 from seda.ui.state import PLAYER_KEY, AppState, RefitRequest, SeedRequest, Shown, begin_widget, read_widget
@@ -161,10 +163,16 @@ def show_details(state: AppState) -> None:
             for line in filter(None, (_settings_line(shown), shown.seeds_took, _drift_line(shown))):
                 st.caption(plain(line))
         for suffix, form in FORMATS.items():
+            if form.drawn:  # see takeaway.py
+                continue
             st.download_button(
-                form.label, partial(form.encode, journey, False), f"journey{suffix}", form.media_type,
+                form.label, partial(_content, form, journey), f"journey{suffix}", form.media_type,
                 key=f"trajectories{suffix}", on_click="ignore", icon=f":material/{form.icon}:", help=form.help,
             )  # fmt: skip
+
+
+def _content(form: ExportFormat, journey: Journey) -> bytes:
+    return form.encode(journey, ExportOptions(), go_on).content
 
 
 def _settings_line(shown: Shown) -> str:
