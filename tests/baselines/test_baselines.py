@@ -38,7 +38,7 @@ from seda.evaluation.alignment import unit
 from seda.evaluation.classification import top1_accuracy
 from tests.baselines.toy import CLASSES, DIM, IMAGE_DIM, class_texts, drawn, shorten_trainings
 
-TRAIN, VALIDATION, TEST = drawn(8, 1), drawn(4, 2), drawn(60, 3)
+TRAIN, VALIDATION, TEST = drawn(8, 1), drawn(4, 2), drawn(30, 3)
 TEXTS = {shared: class_texts(shared=shared) for shared in (False, True)}
 RNG = np.random.default_rng(0)
 KNOWS_NOTHING = ("mean-shift", "collapse")
@@ -336,7 +336,7 @@ def test_learned_denoisers_beside_a_trained_aligner_are_those_of_one_training(mo
         aligner_methods, "fit_aligner", lambda *args, **options: asked.append((args, options)) or fit(*args, **options)
     )
     texts, setting = class_texts(), LearnedSeda(2, seed=3)
-    config = replace(setting.training_config(len(TRAIN)), one_step_steps=3, denoiser_steps=4)
+    config = replace(setting.training_config(len(TRAIN)), one_step_steps=3, denoiser_steps=4, learning_rate=1e-3)
     result, _ = _trained(SedaAligner(seed=3), TRAIN, texts, VALIDATION)
     shared = with_learned_denoisers(result, config)
     (((data, _, model), options),) = asked

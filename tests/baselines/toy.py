@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
 from seda.baselines.aligner_methods import LearnedSeda
 from seda.baselines.base import ClassTextFeatures, LabelledFeatures, NamedHead
+from seda.config import ModelConfig
 
 CLASSES, IMAGE_DIM, DIM = 4, 24, 12
 _RNG = np.random.default_rng(0)
@@ -19,10 +21,13 @@ def shorten_trainings(monkeypatch) -> None:
     """Few steps and small networks for every method that is trained by gradient: enough for these classes."""
     monkeypatch.setattr("seda.baselines.network_training.MIN_STEPS", 30)
     monkeypatch.setattr("seda.baselines.aligner_methods.MIN_STEPS", 20)
+    little = partial(ModelConfig, width=32, heads=2, blocks=1, prior_width=128)
+    monkeypatch.setattr("seda.baselines.aligner_methods.ModelConfig", little)
     whole = LearnedSeda.training_config
 
     def short(self, count):
-        return replace(whole(self, count), one_step_steps=60, denoiser_steps=60, batch_size=64)
+        settings = {"one_step_steps": 100, "denoiser_steps": 30, "batch_size": 32, "learning_rate": 3e-3}
+        return replace(whole(self, count), **settings)
 
     monkeypatch.setattr(LearnedSeda, "training_config", short)
     small = {"one_step_width": 64, "denoiser_width": 32, "denoiser_heads": 2, "denoiser_blocks": 1}
