@@ -38,13 +38,11 @@ def show_frame() -> None:
             for page in PAGES
             if not page.right or rules().allows(page.right)
         ]
-        page = st.navigation(pages, position="top")
-        show_room(app_state())
-        page.run()
+        st.navigation(pages, position="top").run()
 
 
 def stand_in_frame() -> None:
-    """Every page's first line: run it again within the frame where app.py has not run.
+    """Every page's first line: what all pages show; within the frame, also where app.py has not run.
 
     A server that has not met `st.navigation` yet takes a folder named pages for the app's navigation, and runs a page that is
     asked for by its address, such as /train, alone.
@@ -52,3 +50,4 @@ def stand_in_frame() -> None:
     if not app_state().framed:
         show_frame()
         st.stop()
+    show_room(app_state())

@@ -32,7 +32,7 @@ class QrCode:
         """On a side; 0 where the text is too long for any code."""
         return 0 if self._code is None else int(self._code.symbol_size(border=0)[0])
 
-    def html(self, size: str, alt: str) -> str:
+    def img(self, size: str, alt: str) -> str:
         """An <img> with the code inside it; empty where the text is too long.
 
         Args:

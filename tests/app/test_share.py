@@ -73,11 +73,11 @@ def test_nothing_is_sent_to_find_the_address(monkeypatch):
 
 def test_a_code_is_black_on_white_with_its_margin_and_tells_when_it_is_too_long():
     near = QrCode(f"http://{HOME}:8501/?room=ABCDE")
-    picture = unquote(near.html("4rem", 'a "code"'))
+    picture = unquote(near.img("4rem", 'a "code"'))
     assert f"viewBox='0 0 {near.squares + 2 * QUIET} {near.squares + 2 * QUIET}'" in picture
     assert "fill='#fff'" in picture and "stroke='#000'" in picture and "a &quot;code&quot;" in picture
     assert near.squares <= 29 < FAR < QrCode("x" * 600).squares
-    assert QrCode("x" * 4000).squares == 0 and QrCode("x" * 4000).html("4rem", "") == ""
+    assert QrCode("x" * 4000).squares == 0 and QrCode("x" * 4000).img("4rem", "") == ""
 
 
 def _link(app) -> str:

@@ -145,7 +145,8 @@ def _told(room: Room, sent: Sent) -> None:
     if sent.state is State.WAITING:
         before = [one.number for one in room.waiting].index(sent.number)
         st.info(
-            f"Sent. It waits to be let in{f'; {before} before it' if before else ''}.", icon=":material/hourglass_top:"
+            "Sent. It waits to be let in." + (f" Before it: {before:d}." if before else ""),
+            icon=":material/hourglass_top:",
         )
         if sent.preview:
             st.html(f'<img class="seda-phone-picture" src="{html.escape(sent.preview)}" alt="{html.escape(NAME)}">')
@@ -242,7 +243,7 @@ def _bet(room: Room, who: str, phone: PhoneState, question: Question) -> None:
     item, count = min(phone.item, len(question.items) - 1), len(question.items)
     asked = question.items[item]
     with st.container(border=True, key="phone.bets"):
-        st.markdown(f"**Where will it land?** {item + 1} of {count}")
+        st.markdown(f"**Where will it land?** {item + 1:d} of {count:d}")
         st.html(f'<img class="seda-phone-bet" src="{html.escape(asked.picture)}" alt="{html.escape(asked.name)}">')
         with st.container(key="phone.choices"):
             for word, text in enumerate(question.words):

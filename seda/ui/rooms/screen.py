@@ -139,7 +139,7 @@ def _code(state: AppState, screen: ScreenState, room: Room) -> None:
     link = reach().link({"room": room.code})
     code, told = st.columns([2, 3], gap="small", vertical_alignment="center")
     with code:
-        st.html(QrCode(link).html("100%", "QR code of the room"))
+        st.html(QrCode(link).img("100%", "QR code of the room"))
     with told.container(gap=None):
         st.html(f'<div class="seda-room-code" translate="no">{html.escape(room.code)}</div>')
         if st.button("Show large", icon=":material/open_in_full:", key="rooms.invite", type="tertiary"):
@@ -159,7 +159,7 @@ def _invite(room: Room) -> None:
         st.warning(plain(here.problem), icon=":material/wifi_off:")
     code, told = st.columns([3, 2], vertical_alignment="center")
     with code:
-        st.html(QrCode(link).html(LARGE, "QR code of the room"))
+        st.html(QrCode(link).img(LARGE, "QR code of the room"))
     with told:
         st.html(f'<div class="seda-room-code seda-room-large" translate="no">{html.escape(room.code)}</div>')
         st.html(f'<div class="seda-room-link">{html.escape(link)}</div>')
@@ -231,7 +231,7 @@ def _home(room: Room) -> None:
     link = reach().link({"room": room.code, HOME: str(room.shown[0])})
     code, told = st.columns([2, 3], gap="small", vertical_alignment="center")
     with code:
-        st.html(QrCode(link).html("100%", "QR code that takes the picture on the screen home"))
+        st.html(QrCode(link).img("100%", "QR code that takes the picture on the screen home"))
     told.caption("Take the picture on the screen home, as one file.")
 
 
@@ -245,7 +245,7 @@ def _bets(state: AppState, room: Room) -> None:
         return
     counts = room.counts()
     if counts.words is None:
-        st.markdown(f"**Where will they land?** {sum(counts.bets)} bets from {counts.phones} phones")
+        st.markdown(f"**Where will they land?** {sum(counts.bets):d} bets from {counts.phones:d} phones")
         with st.container(horizontal=True):
             st.button("Reveal", icon=":material/visibility:", key="rooms.reveal", on_click=_reveal, args=(room,))
             st.button("Take back", key="rooms.forget", type="tertiary", on_click=_forget, args=(room,))

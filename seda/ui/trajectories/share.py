@@ -46,7 +46,7 @@ def _show_link(here: Reach, params: dict[str, str]) -> None:
         st.warning(plain(here.problem), icon=":material/wifi_off:")
     code = QrCode(link)
     with st.container(horizontal_alignment="center"):
-        st.html(code.html(SIZE, "QR code of the link below"))
+        st.html(code.img(SIZE, "QR code of the link below"))
     if not code.squares:
         st.caption("The link is too long for a code; copy it.")
     elif code.squares > FAR:
