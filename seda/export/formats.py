@@ -40,6 +40,11 @@ class ExportFormat:
     encode: Callable[[Journey, ExportOptions, OnProgress], Encoded]
 
     @property
+    def scalable(self) -> bool:
+        """Whether it is made of shapes and not of pixels."""
+        return self.media_type in ("image/svg+xml", "application/pdf")
+
+    @property
     def drawn(self) -> bool:
         return self.options >= _LOOK
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Self
 
 from seda.errors import ConfigError
 from seda.journeys.journey import Journey
@@ -82,6 +83,18 @@ class ExportOptions:
             raise ConfigError(
                 f"A poster of {self.stills} stills was asked for; there are 4 or 6.", remedy="Choose 4 or 6."
             )
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """What to_dict() gave, also by way of JSON."""
+        parts: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
+        }
+        return cls(**parts)
 
     def given(self) -> set[str]:
         """Names of what differs from its default."""

@@ -18,6 +18,7 @@ import streamlit as st
 from seda.card import DEFAULT_ALIGNER
 from seda.config import SamplingConfig
 from seda.errors import SedaError
+from seda.export import ExportOptions
 from seda.images import ImageFailure
 from seda.journeys.journey import Ghost, Journey
 from seda.ui.trajectories.links import ROOM, Settings, Source, settings_of, within_limits
@@ -111,7 +112,61 @@ class SeedRequest:
     aligner: str
 
 
-Request = TraceRequest | RefitRequest | SeedRequest
+@dataclass(frozen=True, eq=False)
+class DrawRequest:
+    """What "Draw it" was pressed with.
+
+    Attributes:
+        shown: whose journey is drawn.
+        suffix: of the form, a key of seda.export.FORMATS.
+        options: how.
+    """
+
+    shown: Shown
+    suffix: str
+    options: ExportOptions
+
+
+@dataclass(frozen=True, eq=False)
+class Taken:
+    """A picture or a film that was drawn.
+
+    Attributes:
+        journey: what it shows.
+        name: of the file.
+        media_type: as browsers are told.
+        content: of the file.
+        notes: what there is to say of it.
+    """
+
+    journey: Journey
+    name: str
+    media_type: str
+    content: bytes = field(repr=False)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def size_text(self) -> str:
+        """Of the content, for a button."""
+        size = len(self.content)
+        return f"{size / 1e6:.1f} MB" if size >= 1e5 else f"{size / 1e3:.0f} kB"
+
+
+@dataclass
+class Taking:
+    """What was chosen last for pictures and films; names of seda/ui/trajectories/takeaway.py, by suffix where forms differ."""
+
+    suffix: str = ".png"
+    sizes: dict[str, str] = field(default_factory=dict)
+    rates: dict[str, str] = field(default_factory=dict)
+    stills: str = "This step"
+    seconds: int = 10
+    dark: bool = False
+    captions: bool = True
+    loop: bool = True
+
+
+Request = TraceRequest | RefitRequest | SeedRequest | DrawRequest
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,6 +244,8 @@ class AppState:
         written: the address as this side last knew it, without the player's part; None before the first picture.
         written_at: when it was last written, in seconds of a clock that only grows.
         raised: how often the picture was to be brought into view.
+        taking: what was chosen for a picture or a film to take away.
+        taken: the one that was drawn last; None before, and once another journey is shown.
         visited: what was shown at the latest addresses, for the browser's Back and Forward.
     """
 
@@ -216,6 +273,8 @@ class AppState:
     written: Mapping[str, str] | None = None
     written_at: float = 0.0
     raised: int = 0
+    taking: Taking = field(default_factory=Taking)
+    taken: Taken | None = None
     visited: dict[str, Shown] = field(default_factory=dict)
 
     def show(self, shown: Shown) -> None:
@@ -225,6 +284,8 @@ class AppState:
         else:
             self.view = shown.start
         self.shown, self.problem, self.stopped, self.kept_address = shown, None, False, None
+        if self.taken is not None and self.taken.journey is not shown.journey:
+            self.taken = None
 
     def remember(self, address: str) -> None:
         """Keep what is shown for a return to its address: the latest MAX_VISITED in VISITED_BYTES, the one before in any case.

@@ -57,6 +57,7 @@ class Limits(Schema):
         run_seconds: after which a run is given up.
         cells: pictures x words x steps of a run; the largest picture of the samples has 65,000.
         link_cells: of a run that a link starts by itself.
+        drawn_pixels: of a picture that is taken away; A3 at 300 dpi has 17.4 million.
         upload_files, upload_mb: that a session holds, in all uploaders together, and where no uploader is on the page.
         sessions: of all visitors.
         sessions_per_address: of those from one address; a class room has one.
@@ -70,6 +71,7 @@ class Limits(Schema):
     run_seconds: _Whole = 120
     cells: _Whole = 200_000
     link_cells: _Whole = 20_000
+    drawn_pixels: _Whole = 20_000_000
     upload_files: _Whole = 128
     upload_mb: _Whole = 300
     sessions: _Whole = 300

@@ -19,6 +19,7 @@ from seda.ui.trajectories.address import follow
 from seda.ui.trajectories.controls import next_example
 from seda.ui.trajectories.player import show_player
 from seda.ui.trajectories.share import share_button
+from seda.ui.trajectories.takeaway import show_takeaway
 
 PLAYER_HEIGHT = 580  # px; chosen here: fits a 720 px window below Streamlit's header
 SEEDS = (4, 8, 16, 32, 64)  # of a cloud, its own among them
@@ -159,12 +160,13 @@ def show_details(state: AppState) -> None:
         return
     journey = shown.journey
     with st.container(horizontal=True, vertical_alignment="top", key="trajectories.made"):
+        show_takeaway(state, shown)
         with st.expander("Details", icon=":material/info:"):
             for line in filter(None, (_settings_line(shown), shown.seeds_took, _drift_line(shown))):
                 st.caption(plain(line))
         for suffix, form in FORMATS.items():
-            if form.drawn:  # see takeaway.py
-                continue
+            if form.drawn:
+                continue  # behind "Take away"
             st.download_button(
                 form.label, partial(_content, form, journey), f"journey{suffix}", form.media_type,
                 key=f"trajectories{suffix}", on_click="ignore", icon=f":material/{form.icon}:", help=form.help,

@@ -17,6 +17,7 @@ import streamlit as st
 
 from seda.class_texts import parse_class_texts
 from seda.errors import FingerprintError, ImageError, LimitError, SedaError
+from seda.export import FORMATS, ExportOptions
 from seda.images import ImageFailure, read_images
 from seda.journeys.journey import Ghost, Journey
 from seda.ui import cache
@@ -25,7 +26,7 @@ from seda.ui.serving.line import RUNS, place_text
 from seda.ui.serving.refusals import log_refusal
 from seda.ui.serving.rules import rules
 from seda.ui.serving.shared_runs import SHARED_RUNS, Traced
-from seda.ui.state import AppState, RefitRequest, Request, SeedRequest, Shown, TraceRequest
+from seda.ui.state import AppState, DrawRequest, RefitRequest, Request, SeedRequest, Shown, Taken, TraceRequest
 from seda.ui.trajectories.links import PRIVATE, SAMPLES, read_view, refusal
 
 if TYPE_CHECKING:
@@ -72,7 +73,11 @@ def _end(state: AppState, report: Report, turn: AbstractContextManager[None]) ->
     assert state.pending is not None
     try:
         with turn, cache.computing():
-            state.show(_shown(state.pending, state, within_time(report)))
+            if isinstance(state.pending, DrawRequest):
+                state.taken = None  # the one before need not be kept until this one is there
+                state.taken = _drawn(state.pending, within_time(report))
+            else:
+                state.show(_shown(state.pending, state, within_time(report)))
     except SedaError as error:
         state.problem = error
         log_refusal("run", error)
@@ -112,11 +117,40 @@ def check_cells(pictures: int, words: int, steps: int) -> None:
         )
 
 
-def _shown(request: Request, state: AppState, report: Report) -> Shown:
+def _shown(request: TraceRequest | RefitRequest | SeedRequest, state: AppState, report: Report) -> Shown:
     """The one place that turns a request into what is shown."""
     if isinstance(request, TraceRequest):
         return _trace(request, state.shown, report)
     return _refit(request, report) if isinstance(request, RefitRequest) else _repeat(request, report)
+
+
+def _drawn(request: DrawRequest, report: Report) -> Taken:
+    from seda.export.apart import encode_apart
+
+    form, options = FORMATS[request.suffix], request.options
+    if not form.scalable:
+        check_pixels(options)
+
+    def on_progress(done: int, total: int) -> None:
+        report(done / total, f"Drawing: {done} of {total}")
+
+    report(0.0, f"Drawing {form.label}")
+    encoded = encode_apart(request.shown.journey, request.suffix, options, on_progress)
+    return Taken(request.shown.journey, f"journey{request.suffix}", form.media_type, encoded.content, encoded.notes)
+
+
+def check_pixels(options: ExportOptions) -> None:
+    """
+    Raises:
+        LimitError: more than a picture may have on this server.
+    """
+    limits = rules().limits
+    width, height = options.pixels((0, 0))
+    if limits is not None and width * height > limits.drawn_pixels:
+        raise LimitError(
+            f"A picture of {width:,} x {height:,} px was asked for; one on this server may have {limits.drawn_pixels:,} pixels.",
+            remedy="Choose a smaller size, or SVG or PDF.",
+        )
 
 
 def _workbench(aligner: str, share: float, report: Report) -> Workbench:

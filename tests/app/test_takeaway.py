@@ -1,0 +1,96 @@
+"""Taking a journey away as a picture or a film, from the app."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+
+import pytest
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from seda.export import FORMATS
+from seda.export.options import ExportOptions
+from seda.ui.serving.rules import Limits
+from seda.ui.state import DrawRequest
+from seda.ui.trajectories import runs
+from seda.ui.trajectories.player import PlayerState
+from seda.ui.trajectories.takeaway import options_at
+from tests.app.test_pages import press, state_of
+
+
+def downloads(app: AppTest) -> list[str]:
+    return [button.proto.label for button in app.get("download_button")]
+
+
+def test_a_picture_is_drawn_and_offered(open_app):
+    app = open_app()
+    before = len(downloads(app))
+    app.selectbox(key="takeaway.size.png").set_value("1280 × 720 px").run()
+    app.toggle(key="takeaway.dark").set_value(True).run()
+    for _ in range(2):
+        press(app, "takeaway.draw")
+        assert state_of(app).problem is None and state_of(app).pending is None
+        taken = state_of(app).taken
+        assert taken is not None and taken.name == "journey.png"
+        with Image.open(io.BytesIO(taken.content)) as picture:
+            assert picture.size == (1280, 720)
+            assert max(picture.convert("RGB").getpixel((2, 2))) < 60  # dark
+        assert len(downloads(app)) == before + 1 and any(
+            label.startswith("Download journey") for label in downloads(app)
+        )
+    state = state_of(app)
+    state.show(replace(state.shown, journey=replace(state.shown.journey, title="another")))
+    assert state.taken is None  # another journey has no picture yet
+
+
+def test_what_is_drawn_is_what_the_player_shows(open_app):
+    app = open_app()
+    state = state_of(app)
+    state.view = PlayerState(3, (1,), list(state.shown.journey.maps)[-1], False)
+    still = options_at(state, ExportOptions())
+    assert (still.step, still.selection, still.map) == (3, (1,), list(state.shown.journey.maps)[-1])
+    assert options_at(state, ExportOptions(stills=4)).step is None
+    state.taking.suffix = ".mp4"
+    film = options_at(state, ExportOptions())
+    assert film.step is None and film.selection == (1,)
+
+
+def test_each_form_has_what_it_heeds(open_app):
+    app = open_app()
+    for suffix, form in FORMATS.items():
+        if form.drawn:
+            app.selectbox(key="takeaway.suffix").set_value(suffix).run()
+            assert not app.exception
+            assert [slider.key for slider in app.slider if slider.key == "takeaway.seconds"] == ["takeaway.seconds"] * (
+                "seconds" in form.options
+            )
+            assert any(toggle.key == "takeaway.loop" for toggle in app.toggle) == ("loop" in form.options)
+
+
+def test_strangers_may_not_ask_for_posters_of_pixels(open_app, monkeypatch):
+    app = open_app()
+    state = state_of(app)
+
+    class Strict:
+        limits = Limits(drawn_pixels=1000)
+
+    monkeypatch.setattr(runs, "rules", lambda: Strict)
+    with pytest.raises(runs.LimitError, match="1,000 pixels"):
+        runs._drawn(DrawRequest(state.shown, ".png", ExportOptions(size=(640, 360))), lambda share, text: None)
+
+
+def test_stop_ends_the_process(open_app):
+    class Interrupted(BaseException):
+        """As Streamlit's own, which is no Exception."""
+
+    from seda.export.apart import encode_apart
+
+    def on_progress(done: int, total: int) -> None:
+        if done == 2:
+            raise Interrupted
+
+    with pytest.raises(Interrupted):
+        encode_apart(
+            state_of(open_app()).shown.journey, ".mp4", ExportOptions(size=(320, 180), seconds=60), on_progress
+        )
