@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image, ImageDraw
 
 CLASSES = ("red square", "green disc", "blue stripes")
@@ -39,23 +40,29 @@ def image_folder(folder: Path, per_class: int = PER_CLASS) -> Path:
 
 
 @cache
-def _trained(denoiser: str = "closed-form"):
+def _encoded():
     import torch
 
-    from seda.config import ModelConfig, TrainingConfig
     from seda.encoders import load_encoder
-    from seda.training.fit import TrainingSet, fit_aligner
+    from seda.training.fit import TrainingSet
 
     encoder = load_encoder("bundled")
     labels = torch.arange(len(CLASSES)).repeat_interleave(PER_CLASS)
     images = [picture(label, seed) for label in range(len(CLASSES)) for seed in range(PER_CLASS)]
-    features, texts = encoder.encode_images(images), encoder.encode_texts(CLASSES)
+    return encoder, TrainingSet(encoder.encode_images(images), labels, encoder.encode_texts(CLASSES)[:, None])
+
+
+@cache
+def _trained(denoiser: str = "closed-form"):
+    from seda.config import ModelConfig, TrainingConfig
+    from seda.training.fit import fit_aligner
+
+    encoder, data = _encoded()
     config = TrainingConfig(max_epochs=6, batch_size=16, denoiser=denoiser, one_step_steps=20, denoiser_steps=40)
     model = ModelConfig(
         dim=encoder.text_dim, image_dim=encoder.image_dim, width=32, blocks=1, prior_width=64, denoiser=denoiser,
         one_step_width=32, denoiser_width=32, denoiser_blocks=1,
     )  # fmt: skip
-    data = TrainingSet(features, labels, texts[:, None])
     return encoder, fit_aligner(data, config, model), data
 
 
@@ -65,7 +72,7 @@ def tiny_aligner(folder: Path, denoiser: str = "closed-form") -> Path:
     from seda.card import AlignerCard, write_card
     from seda.config import TrainingConfig
     from seda.journeys.reference_pictures import ReferencePictures
-    from seda.projection.aligner_map import fit_aligner_maps
+    from seda.projection import aligner_map
     from seda.projection.fit import MapConfig
     from seda.training.recipe import chosen_images, reference_features
 
@@ -81,7 +88,9 @@ def tiny_aligner(folder: Path, denoiser: str = "closed-form") -> Path:
     shown = [divmod(index, PER_CLASS) for index in chosen_images(data.labels, config).reference.tolist()]
     ReferencePictures.from_images(picture(label, seed) for label, seed in shown).save(folder)
     pretrained = load_aligner(folder)
-    for frozen in fit_aligner_maps(pretrained, MapConfig(steps=0)).values():
-        frozen.save(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(aligner_map, "FIT_SAMPLINGS", aligner_map.FIT_SAMPLINGS[:2])
+        for frozen in aligner_map.fit_aligner_maps(pretrained, MapConfig(steps=0)).values():
+            frozen.save(folder)
     write_card(folder, card)
     return folder

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from functools import cache as cached
 from pathlib import Path
 
 import pytest
-import streamlit as st
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
 import seda.card
@@ -57,9 +58,17 @@ def assets(assets_folder: Path) -> Iterator[Path]:
         patch.setenv("SEDA_ALIGNERS", str(assets_folder / "no-home"))  # what was trained on this machine is not seen
         patch.setattr(cache, "JOURNEYS", assets_folder / "journeys")
         patch.setattr(cache, "SAMPLES", assets_folder / "samples")
-        st.cache_resource.clear()
+        cache.samples.clear()  # of what else is kept the key says where it was
         yield assets_folder
-        st.cache_resource.clear()
+    cache.samples.clear()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def packages_are_looked_through_once() -> Iterator[None]:
+    """For components, all that are installed; each AppTest does it, and it takes as long as a page."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(manifest_scanner, "scan_component_manifests", cached(manifest_scanner.scan_component_manifests))
+        yield
 
 
 @pytest.fixture(autouse=True)
