@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import io
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
 
+from seda.errors import LimitError
 from seda.journeys import tracing
 from seda.ui.serving.line import RUNS
-from seda.ui.serving.shared_runs import SHARED_RUNS, SharedRuns, Traced
+from seda.ui.serving.shared_runs import SHARED_RUNS, SILENT, SharedRuns, Traced
+from seda.ui.trajectories import controls, runs
 from tests.app.conftest import press, said, state_of, type_classes, upload
 from tests.tiny import CLASSES, picture
 from tests.toy import toy_journey
@@ -77,6 +80,79 @@ def test_what_is_known_does_not_stand_in_line(open_app, traced):
     finally:
         done.set()
         others.join()
+
+
+def test_run_for_what_is_known_takes_no_place_in_line(open_app, traced, monkeypatch):
+    first = press(type_classes(open_app(), OTHER))
+    monkeypatch.setattr(RUNS, "turn", lambda *_: pytest.fail("a place in line was taken"))
+    second = press(type_classes(open_app(), OTHER))
+    assert state_of(second).shown.journey is state_of(first).shown.journey and said(second, "error") == ""
+
+
+def test_who_asks_while_another_is_at_it_waits_for_that_and_the_page_is_drawn_once(open_app, traced, monkeypatch):
+    params = press(type_classes(open_app(), OTHER)).query_params
+    [(key, known)] = SHARED_RUNS._kept.items()
+    SHARED_RUNS.clear()
+    drawn, waited = [], threading.Event()
+    real_texts = controls._class_texts
+    monkeypatch.setattr(controls, "_class_texts", lambda *given: (drawn.append(1), real_texts(*given)))
+    real_wait = SHARED_RUNS.wait
+    monkeypatch.setattr(SHARED_RUNS, "wait", lambda *given: (waited.set(), real_wait(*given)))
+    monkeypatch.setattr(RUNS, "turn", lambda *_: pytest.fail("a place in line was taken"))
+
+    real_begin = SHARED_RUNS.begin
+    asked = []
+
+    def begin(what, who):
+        if not asked:  # the other visitor was a moment earlier
+            asked.append(what)
+            real_begin(what, "another")
+        return real_begin(what, who)
+
+    monkeypatch.setattr(SHARED_RUNS, "begin", begin)
+
+    def other() -> None:
+        assert waited.wait(60) and drawn == []
+        SHARED_RUNS.keep(key, known)
+        SHARED_RUNS.end("another")
+
+    with ThreadPoolExecutor(1) as visitors:
+        at_it = visitors.submit(other)
+        app = open_app(**params)
+        at_it.result(60)
+    assert state_of(app).shown.origin == "run" and state_of(app).shown.journey is known.journey
+    assert traced == ["retrace"] and drawn == [1] and SHARED_RUNS._begun == {}
+
+
+def test_who_is_interrupted_or_silent_lets_another_begin():
+    now = [0.0]
+    runs = SharedRuns(clock=lambda: now[0])
+    assert runs.begin("a", "me") and runs.begin("a", "me") and not runs.begin("a", "you")
+    runs.end("you")
+    assert not runs.begin("a", "you")
+    runs.end("me")
+    assert runs.begin("a", "you") and not runs.begin("a", "me")
+    assert runs.begin("b", "me")
+    assert runs.begin("c", "me") and runs.begin("b", "another")  # one is at one run at a time
+    now[0] = SILENT
+    assert not runs.begin("a", "me")
+    now[0] = SILENT + 1
+    assert runs.begin("a", "me") and not runs.begin("a", "you")
+    runs.wait("nothing", 60)  # at once
+    with ThreadPoolExecutor(1) as visitors:
+        waits = visitors.submit(runs.wait, "a", 60)
+        runs.end("me")
+        waits.result(10)
+
+
+def test_a_run_that_fails_or_is_stopped_is_nobodys(open_app, traced, monkeypatch):
+    app = open_app()
+    monkeypatch.setattr(runs, "_traced", lambda *_: (_ for _ in ()).throw(LimitError("Too much.")))
+    press(type_classes(app, OTHER))
+    assert "Too much" in said(app, "error") and SHARED_RUNS._begun == {}
+    SHARED_RUNS.begin("something", state_of(app).key)
+    app.run()
+    assert SHARED_RUNS._begun == {}
 
 
 def test_uploads_are_never_kept(open_app, traced):

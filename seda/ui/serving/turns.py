@@ -32,6 +32,14 @@ class Turns:
     @contextmanager
     def turn(self) -> Iterator[None]:
         """Wait for one's turn and have it."""
+        self.take()
+        try:
+            yield
+        finally:
+            self.give_way()
+
+    def take(self) -> None:
+        """Wait for one's turn, as after `give_way`."""
         awake = threading.Event()
         with self._guard:
             self._waiting.append((threading.get_ident(), awake))
@@ -41,10 +49,6 @@ class Turns:
                 if time.monotonic() - self._since >= self._patience:
                     self._drawing = None
                     self._wake_next()
-        try:
-            yield
-        finally:
-            self.give_way()
 
     def give_way(self) -> None:
         """End one's turn early: what follows is waiting or computing. Without a turn, nothing."""

@@ -22,10 +22,11 @@ from seda.images import ImageFailure, read_images
 from seda.journeys.journey import Ghost, Journey
 from seda.ui import cache
 from seda.ui.errors import plain
-from seda.ui.serving.line import RUNS, place_text
+from seda.ui.serving.line import BETWEEN, RUNS, place_text
 from seda.ui.serving.refusals import log_refusal
 from seda.ui.serving.rules import rules
 from seda.ui.serving.shared_runs import SHARED_RUNS, Traced
+from seda.ui.serving.turns import PAGE_TURNS
 from seda.ui.state import AppState, DrawRequest, RefitRequest, Request, SeedRequest, Shown, Taken, TraceRequest
 from seda.ui.trajectories.links import PRIVATE, SAMPLES, read_view, refusal
 
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from seda.diffusion.sampling import StepEvent
     from seda.images import NamedImage
     from seda.journeys.tracing import Workbench
+
+_SAME = "Another visitor has asked for the same; it is on its way"
 
 Report = Callable[[float, str], None]  # told how much is done, 0 to 1, and what is being done
 
@@ -45,46 +48,91 @@ def run_pending(state: AppState) -> None:
     """
     if state.pending is None:
         RUNS.leave(state.key)  # of a run that was stopped while it stood in line
+        SHARED_RUNS.end(state.key)
         return
     with st.container(horizontal=True, vertical_alignment="center"):
         bar = st.progress(0.0, "Starting")
         st.button("Stop", icon=":material/stop:", key="trajectories.stop", on_click=state.stop)
+    asked = _asked(state.pending)
 
     def report(share: float, text: str) -> None:  # nothing: what a step's callback returns would stop the run
         bar.progress(share, plain(text))  # it may hold the name of a file
+        if asked is not None:
+            SHARED_RUNS.begin(asked, state.key)  # still
 
-    _end(state, report, RUNS.turn(state.key, lambda place: report(0.0, place_text(place))))
+    if _is_answered(state.pending, state.key, lambda: bar.progress(0.0, _SAME)):
+        _end(state, report)
+    else:
+        _end(state, report, RUNS.turn(state.key, lambda place: report(0.0, place_text(place))))
     st.rerun()
 
 
 def answer_known(state: AppState) -> None:
-    """Do what the state is asked for where another visitor had the same: without a place in line, and before the page is drawn."""
-    if (
-        SHARED_RUNS.is_empty or state.pending is None
-    ):  # on a fresh server the key would import torch before the page is drawn
-        return
-    key = _shared_key(state.pending)
-    if key is not None and SHARED_RUNS.find(key) is not None:
-        _end(state, lambda share, text: None, nullcontext())
+    """Do what the state is asked for where another visitor had the same, or is at it: without a place in line, and before the page
+    is drawn, so that it is drawn once."""
+    note = st.empty()  # always there: what follows has to keep its place
+    if state.pending is not None and _is_answered(state.pending, state.key, lambda: note.caption(_SAME)):
+        _end(state, lambda share, text: None)
+        note.empty()
 
 
-def _end(state: AppState, report: Report, turn: AbstractContextManager[None]) -> None:
-    """Do what is pending; its result or what is wrong with it is in the state then."""
+def _is_answered(request: Request, who: str, tell: Callable[[], object]) -> bool:
+    """Whether another visitor had the same. While one is at it, wait; where nobody is, this one is from now on.
+
+    Args:
+        tell: called again and again while waiting; where it raises, as when the visitor clicks elsewhere, waiting ends.
+    """
+    asked = _asked(request)
+    if asked is None:
+        return False
+    waited = False
+    while not (known := _is_known(request)) and not SHARED_RUNS.begin(asked, who):
+        tell()
+        PAGE_TURNS.give_way()
+        SHARED_RUNS.wait(asked, BETWEEN)
+        waited = True
+    if waited:
+        PAGE_TURNS.take()
+    return known
+
+
+def _asked(request: Request) -> Hashable | None:
+    """What visitors who wait for the same run have in common, known without torch; None where pictures are a visitor's own."""
+    if not isinstance(request, TraceRequest) or request.source.kind in PRIVATE:
+        return None
+    return request.source, request.class_text, request.template, request.aligner, request.sampling
+
+
+def _is_known(request: Request) -> bool:
+    if SHARED_RUNS.is_empty:  # on a fresh server the key would import torch before the page is drawn
+        return False
+    key = _shared_key(request)
+    return key is not None and SHARED_RUNS.find(key) is not None
+
+
+def _end(state: AppState, report: Report, turn: AbstractContextManager[None] | None = None) -> None:
+    """Do what is pending; its result or what is wrong with it is in the state then.
+
+    Args:
+        turn: to wait for and to have; None where nothing is left to compute.
+    """
     assert state.pending is not None
     try:
-        with turn, cache.computing():
+        with turn or nullcontext(), cache.computing() if turn else nullcontext():
             if isinstance(state.pending, DrawRequest):
                 state.taken = None  # the one before need not be kept until this one is there
                 state.taken = _drawn(state.pending, within_time(report))
             else:
                 state.show(_shown(state.pending, state, within_time(report)))
     except SedaError as error:
-        state.problem = error
+        state.problem, state.not_drawn = (None, error) if state.draws else (error, None)
         log_refusal("run", error)
     except Exception:
         # a fault of ours is shown once, not at every click that follows; streamlit's own are no Exception
         state.pending = None
         raise
+    finally:
+        SHARED_RUNS.end(state.key)
     state.pending = None
 
 
