@@ -35,6 +35,7 @@ from seda.data.features import SHIPPED, encode_split, feature_file_name, find_fe
 from seda.encoders import load_encoder  # noqa: E402
 from seda.encoders.base import Encoder  # noqa: E402
 from seda.images import NamedImage, read_image  # noqa: E402
+from seda.journeys.seed_clouds import seed_cloud, with_cloud  # noqa: E402
 from seda.journeys.tracing import Workbench, trace_images  # noqa: E402
 from seda.projection import load_maps  # noqa: E402
 from seda.storage import write_bytes, write_json  # noqa: E402
@@ -165,6 +166,7 @@ STORIES = (
         ),
     ),
 )
+LESSON = ("01-photos", "honey bee", 16)  # the story, the picture that is repeated, and how often
 STORY_STEPS = 16  # a stage; chosen here: smooth to watch, and half the file of 25
 
 
@@ -180,6 +182,10 @@ def build_stories(workbench: Workbench, samples: Path, journeys: Path) -> None:
             SamplingConfig(num_inference_steps=STORY_STEPS), title=story.title, note=story.note,
         )  # fmt: skip
         journey.save(journeys / f"{story.name}.safetensors")
+        if story.name == LESSON[0]:
+            item = journey.trajectory.item_names.index(LESSON[1])
+            cloud = seed_cloud(journey, item, workbench, count=LESSON[2])
+            with_cloud(journey, cloud).save(journeys.parent / "lesson" / "photos.safetensors")
 
 
 def build_open_vocabulary() -> None:

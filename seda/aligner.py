@@ -45,6 +45,9 @@ REFERENCE_LAYOUT = ArrayLayout(
     optional=False,
 )  # fmt: skip
 _LOADED_AS = {"float16": np.float32, "int16": np.int64}
+MAX_WEIGHTS = (
+    20_000_000  # of candidates in all estimates, that a trace keeps; chosen here: 80 MB for as long as it runs
+)
 MAX_SAMPLE = 2_000  # reference features that neighbours are looked for among; beyond, every k-th is one
 
 
@@ -117,6 +120,7 @@ class Aligner(nn.Module):
         item_seeds: Sequence[int] | None = None,
         on_step: Callable[[StepEvent], object] | None = None,
         answer_only: bool = False,
+        keep_weights: bool = False,
     ) -> Alignment:
         """Run both stages.
 
@@ -127,6 +131,7 @@ class Aligner(nn.Module):
             item_seeds: one number per image for its noise; 0 .. n-1 where None.
             on_step: told of each step; return True to stop (raises errors.Stopped).
             answer_only: whether stages that the answer does not look at are left standing still.
+            keep_weights: see `Stage.run`.
         Raises:
             ShapeError: widths do not fit, or there are fewer than two class texts.
         """
@@ -148,7 +153,7 @@ class Aligner(nn.Module):
             belief, fit = translator.belief(condition, categories, texts), translator.fit(condition, categories, texts)
             if not answer_only or float(translator.prior.residual_share) > 0:
                 prepared = learner.prepared(denoiser, condition, visual, centers, texts, guidance, categories)
-                first = learner.run(prepared, sampling, item_seeds, on_step)
+                first = learner.run(prepared, sampling, item_seeds, on_step, keep_weights=keep_weights)
         semantic = first.states[:, -1]
         second = standing(semantic)
         # the answer: the translator's belief without guidance, calibrated on validation data
@@ -156,7 +161,7 @@ class Aligner(nn.Module):
         if not answer_only:
             reached = learner.reached(semantic, centers) if denoiser == "learned" and belief is not None else None
             prepared = translator.prepared(denoiser, condition, semantic, texts, guidance, answer, reached)
-            second = translator.run(prepared, sampling, item_seeds, on_step)
+            second = translator.run(prepared, sampling, item_seeds, on_step, keep_weights=keep_weights)
         return Alignment(visual, first, second, answer.exp(), texts, categories, fit)
 
     def classify(
@@ -221,6 +226,25 @@ class Alignment:
         return cosines.argmax(1)
 
 
+def _weights_of(run: Alignment, shown: Sequence[int]) -> dict[str, np.ndarray]:
+    """What a trajectory says of its states beside where they are, by name; nothing where it was not kept.
+
+    Args:
+        shown: indices of the category centers that the trajectory has.
+    """
+    first, second = run.learner, run.translator
+    if first.shares is None or first.weights is None or second.shares is None or second.weights is None:
+        return {}
+    made = torch.cat([first.shares.new_tensor([[0.0, 1.0, 0.0]]), first.shares, second.shares])
+    n, s, k = len(run.visual), len(made), len(run.class_texts)
+    centers, texts = np.zeros((n, s, len(shown)), np.float32), np.zeros((n, s, k), np.float32)
+    begun = 1 + first.weights.shape[1] + 1  # the state at which stage 2 looks first
+    if first.weights.shape[2]:  # the denoiser "gaussian" weighs nothing
+        centers[:, 1 : begun - 1] = first.weights[:, :, list(shown)].cpu().numpy()
+        texts[:, begun:-1] = second.weights.cpu().numpy()
+    return {"shares": made.cpu().numpy(), "center_weights": centers, "text_weights": texts}
+
+
 @dataclass(frozen=True, eq=False)
 class PretrainedAligner:
     """An aligner with its card and its reference features, as loaded from a folder."""
@@ -254,7 +278,11 @@ class PretrainedAligner:
         """
         item_seeds = range(len(image_features)) if item_seeds is None else item_seeds
         sampling = sampling.settled(self.aligner.config)
-        run = self.aligner.align(image_features, class_text_features, sampling, item_seeds=item_seeds, on_step=on_step)
+        count, steps = len(image_features), 2 * sampling.num_inference_steps + 3
+        keeps = count * steps * (len(self.card.class_names) + len(class_names)) <= MAX_WEIGHTS
+        run = self.aligner.align(
+            image_features, class_text_features, sampling, item_seeds=item_seeds, on_step=on_step, keep_weights=keeps
+        )
         paths = (run.learner, run.translator)
         shown = self._shown_centers(run)
         visual = run.visual.unsqueeze(1)  # [n, 1, d]
@@ -285,6 +313,7 @@ class PretrainedAligner:
                 center_indices=tuple(shown) if self.card.model.words else (),
                 hints=() if run.fit is None else tuple(self.hints(run)),
             ),
+            **_weights_of(run, shown),
         )
 
     def hints(self, run: Alignment) -> list[str]:

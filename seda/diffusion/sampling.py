@@ -36,11 +36,16 @@ class DenoisingPath:
             last is clean.
         x_0: [n, K + 1, d]; the estimate made at each state, at the last the state itself.
         timesteps: K + 1 timesteps; the last is 0.
+        shares: [K + 1, 3], what each state is made of if the estimates are right: shares of target, source and noise
+            (`PathShares`, the noise as a standard deviation); None where that was not asked for.
+        weights: [n, K, k], how much each of the k candidates weighed in each estimate; None likewise.
     """
 
     states: Tensor
     x_0: Tensor
     timesteps: tuple[int, ...]
+    shares: Tensor | None = None
+    weights: Tensor | None = None
 
 
 # odd constants spread neighbouring seeds; torch's generators take any 63-bit number

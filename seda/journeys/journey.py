@@ -26,6 +26,9 @@ from seda.storage import arrays_from_bytes, arrays_to_bytes, read_arrays, write_
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
+# of the file in half precision
+HALVED = ("trajectory.states", "trajectory.x_0", "trajectory.center_weights", "trajectory.text_weights")
+
 
 @dataclass(frozen=True, eq=False)
 class Neighbors:
@@ -240,13 +243,14 @@ class Journey:
         return next(iter(self.maps.values()))
 
     def to_bytes(self) -> bytes:
-        """The replay file: safetensors, states and x_0 as float16 (relative rounding error below .001)."""
+        """The replay file: safetensors, states, x_0 and weights as float16 (relative rounding error below .001)."""
         return arrays_to_bytes(self._arrays(), self._metadata())
 
     def _arrays(self) -> dict[str, np.ndarray]:
         arrays = _arrays("trajectory", self.trajectory)
-        for name in ("trajectory.states", "trajectory.x_0"):
-            arrays[name] = arrays[name].astype(np.float16)
+        for name in HALVED:
+            if name in arrays:
+                arrays[name] = arrays[name].astype(np.float16)
         for name, positions in self.maps.items():
             arrays |= _arrays(f"maps.{name}", positions)
         arrays["reference_labels"] = self.reference_labels

@@ -45,6 +45,11 @@ class Trajectory:
         class_names: k class texts, as typed.
         center_names: c names of the training classes whose centers span the semantic space, or of those that are shown.
         settings: how this was made.
+        shares: float32 [s, 3], what each state is made of if the estimates are right: shares of the target, of what the stage
+            began with, and of noise (standard deviation); None where that was not kept.
+        center_weights: float32 [n, s, c], how much each of the centers weighed in the estimate at each state, 0 where no learner
+            looked; what lacks to 1 is that of centers that are not here, and of none of them. None where that was not kept.
+        text_weights: float32 [n, s, k], the same of the class texts and the translator.
 
     Shapes: n items, s states, d feature width, D width of image features, k class texts, c category centers.
     """
@@ -62,6 +67,9 @@ class Trajectory:
     class_names: tuple[str, ...]
     center_names: tuple[str, ...]
     settings: TraceSettings
+    shares: np.ndarray | None = None
+    center_weights: np.ndarray | None = None
+    text_weights: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         n, s, d = self.states.shape
@@ -75,9 +83,12 @@ class Trajectory:
             "class_centers": (c, d),
             "image_features": (n, self.image_features.shape[-1]),
             "item_seeds": (n,),
+            "shares": (s, 3),
+            "center_weights": (n, s, c),
+            "text_weights": (n, s, k),
         }
         for name, shape in expected.items():
-            if getattr(self, name).shape != shape:
+            if getattr(self, name) is not None and getattr(self, name).shape != shape:
                 raise ShapeError(
                     f"{name} has shape {getattr(self, name).shape}; states {self.states.shape} need {shape}."
                 )

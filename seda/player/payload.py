@@ -29,9 +29,11 @@ from seda.journeys.journey import Ghost, Journey, Neighbors, SeedCloud
 from seda.journeys.trajectory import MapPositions
 from seda.map_forms import MAP_KINDS
 from seda.picture_bounds import bare_png, bounds_of
+from seda.player.binary import base64_of
+from seda.player.live_numbers import live_numbers
 from seda.storage import fingerprint
 
-PAYLOAD_VERSION = 4
+PAYLOAD_VERSION = 5
 
 # Limits, chosen here so that 64 items x 103 states over 20,000 reference points on six maps stay below 3 MB, with
 # neighbours, a ghost and a seed cloud.
@@ -127,12 +129,13 @@ def _build(journey: Journey) -> dict[str, Any]:
         "centers": [_styled(name, index) for name, index in zip(trajectory.center_names, center_styles, strict=True)],
         "items": _items(journey, similarities),
         "maps": [_map_part(name, positions, every) for name, positions in journey.maps.items()],
-        "reference_labels": _base64(journey.reference_labels[::every], "<i2"),
+        "reference_labels": base64_of(journey.reference_labels[::every], "<i2"),
         "reference_total": journey.reference_total,
         "similarities": similarity_part,
         "ghost": None if journey.ghost is None else _ghost_part(journey, journey.ghost),
         "clouds": [_cloud_part(journey, cloud, similarity_part["classes"]) for cloud in journey.clouds],
         "settings": _settings(trajectory.settings.to_dict()),
+        "numbers": live_numbers(trajectory),
     }
     payload["neighbors"] = _neighbor_part(journey.neighbors, PAYLOAD_LENGTH - _length(payload))
     # Over the finished content: whatever is drawn differently gets another identity in the browser.
@@ -255,14 +258,14 @@ def _map_part(name: str, positions: MapPositions, every: int) -> dict[str, Any]:
         "scores": _scores(about.get("scores")),
         "n_neighbors": neighbors if isinstance(neighbors, int) and neighbors > 0 else 0,
         "note": MAP_KINDS[positions.kind],
-        "states": _base64(positions.states, "<f4"),
-        "texts": _base64(positions.texts, "<f4"),
-        "centers": _base64(positions.centers, "<f4"),
-        "reference": _base64(np.rint((reference - low) / span * 65535), "<u2"),
+        "states": base64_of(positions.states, "<f4"),
+        "texts": base64_of(positions.texts, "<f4"),
+        "centers": base64_of(positions.centers, "<f4"),
+        "reference": base64_of(np.rint((reference - low) / span * 65535), "<u2"),
         "reference_low": [float(value) for value in low],
         "reference_span": [float(value) for value in span],
-        "neighbors_kept": _base64(np.rint(np.clip(positions.neighbors_kept, 0, 1) * 255), "<u1"),
-        "step_flags": _base64(np.sign(positions.step_flags), "<i1"),
+        "neighbors_kept": base64_of(np.rint(np.clip(positions.neighbors_kept, 0, 1) * 255), "<u1"),
+        "step_flags": base64_of(np.sign(positions.step_flags), "<i1"),
     }
 
 
@@ -295,7 +298,7 @@ def _similarity_part(similarities: np.ndarray) -> dict[str, Any]:
     return {
         "encoding": "int16" if wide else "int8",
         "scale": 1 / scale,
-        "data": _base64(quantised, dtype),
+        "data": base64_of(quantised, dtype),
         "classes": classes.tolist(),
     }
 
@@ -318,9 +321,9 @@ def _ghost_part(journey: Journey, ghost: Ghost) -> dict[str, Any]:
         "hand_over": ghost.hand_over,
         "classes": [_styled(name, index) for name, index in zip(ghost.class_names, styles, strict=True)],
         "answers": [[answer, round(probability, 4)] for answer, probability in answers],
-        "differences": _base64(ghost.differences, "<f4"),
+        "differences": base64_of(ghost.differences, "<f4"),
         "maps": {
-            _short(name): {"states": _base64(ghost.states[name], "<f4"), "texts": _base64(ghost.texts[name], "<f4")}
+            _short(name): {"states": base64_of(ghost.states[name], "<f4"), "texts": base64_of(ghost.texts[name], "<f4")}
             for name in ghost.states
         },
     }
@@ -335,10 +338,10 @@ def _cloud_part(journey: Journey, cloud: SeedCloud, classes: Sequence[int]) -> d
     return {
         "item": cloud.item,
         "seeds": cloud.seeds.tolist(),
-        "maps": {_short(name): _base64(states, "<f4") for name, states in cloud.states.items()},
-        "low": _base64(low, "<i2"),
-        "high": _base64(high, "<i2"),
-        "spread": _base64(cloud.spread, "<f4"),
+        "maps": {_short(name): base64_of(states, "<f4") for name, states in cloud.states.items()},
+        "low": base64_of(low, "<i2"),
+        "high": base64_of(high, "<i2"),
+        "spread": base64_of(cloud.spread, "<f4"),
         "ends": cloud.ends.tolist(),
         "answers": cloud.answers.tolist(),
         "sentence": cloud_sentence(cloud.ends, cloud.spread, journey.trajectory.class_names, cloud.average),
@@ -358,8 +361,8 @@ def _neighbor_part(neighbors: Neighbors | None, room: int) -> dict[str, Any] | N
             count = min(count, neighbors.indices.shape[-1])
             part = {
                 "count": count,
-                "indices": _base64(neighbors.indices[..., :count], "<u2"),
-                "similarities": _base64(np.rint(np.clip(neighbors.similarities[..., :count], 0, 1) * 255), "<u1"),
+                "indices": base64_of(neighbors.indices[..., :count], "<u2"),
+                "similarities": base64_of(np.rint(np.clip(neighbors.similarities[..., :count], 0, 1) * 255), "<u1"),
                 "labels": neighbors.labels.tolist(),
                 "sheet": sheet,
                 "columns": neighbors.columns,
@@ -395,10 +398,6 @@ def _length(value: Any) -> int:
     if isinstance(value, list):
         return sum(_length(part) + 2 for part in value) + 2
     return len(value) + 2 if isinstance(value, str) else len(str(value))
-
-
-def _base64(array: np.ndarray, dtype: str) -> str:
-    return base64.b64encode(np.ascontiguousarray(array, dtype=dtype).tobytes()).decode("ascii")
 
 
 def _thumbnails(pngs: Sequence[bytes]) -> list[str]:

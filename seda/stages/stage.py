@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -11,7 +12,7 @@ from seda.config import ModelConfig, SamplingConfig
 from seda.diffusion import DenoisingPath, StepEvent, alphas_cumprod, denoise, item_generators
 from seda.diffusion.paths import PathShares, Walk
 from seda.diffusion.sampling import Denoiser
-from seda.models.denoiser import AnchorDenoiser, Candidates
+from seda.models.denoiser import AnchorDenoiser, Candidates, Denoised
 from seda.models.mixture_denoiser import Mixture, MixtureDenoiser
 from seda.models.one_step import Estimated, GaussianDenoiser
 
@@ -59,15 +60,30 @@ class Stage(AnchorDenoiser):
         sampling: SamplingConfig,
         item_seeds: Sequence[int],
         on_step: Callable[[StepEvent], object] | None = None,
+        *,
+        keep_weights: bool = False,
     ) -> DenoisingPath:
-        """Walk a prepared run's source [n, d] to clean features; see `seda.diffusion.denoise`."""
+        """Walk a prepared run's source [n, d] to clean features; see `seda.diffusion.denoise`.
+
+        Args:
+            keep_weights: whether the path says what its states are made of and how much each candidate weighed.
+        """
         source = prepared.estimated.source if isinstance(prepared, Mixture) else prepared.source
         walk = self.path.walk(sampling)
         generators = item_generators(item_seeds, self.number, sampling.seed)
-        return denoise(self._denoiser(prepared, walk), source, walk, generators, stage=self.number, on_step=on_step)
+        kept: list[Tensor] | None = [] if keep_weights else None
+        denoiser = self._denoiser(prepared, walk, kept)
+        path = denoise(denoiser, source, walk, generators, stage=self.number, on_step=on_step)
+        return path if kept is None else replace(path, shares=self._shares(walk), weights=torch.stack(kept, 1).exp())
 
-    def _denoiser(self, prepared: Prepared, walk: Walk) -> Denoiser:
-        """What predicts x_0 [n, d] at the timesteps of a walk, which are embedded once for all items."""
+    def _shares(self, walk: Walk) -> Tensor:
+        """What the states of a walk are made of [K + 1, 3]; see `DenoisingPath`."""
+        parts = self.path.shares(alphas_cumprod()[walk.timesteps], walk.source_shares)
+        made = torch.cat([parts.target, parts.source, parts.variance.sqrt()], 1)
+        return torch.cat([made, made.new_tensor([[1.0, 0.0, 0.0]])])  # the last state is clean
+
+    def _denoiser(self, prepared: Prepared, walk: Walk, kept: list[Tensor] | None) -> Denoiser:
+        """What predicts x_0 [n, d] at the timesteps of a walk, which are embedded once for all items; log weights go into `kept`."""
         device = self.alphas_cumprod.device
         timesteps = walk.timesteps.to(device)
         levels = self.alphas_cumprod[timesteps]
@@ -77,7 +93,7 @@ class Stage(AnchorDenoiser):
 
             def closed_form(x_t: Tensor, timestep: int) -> Tensor:
                 at = slice(index_of[timestep], index_of[timestep] + 1)
-                return self(x_t, tuple(part[at] for part in embedded), levels[at], levels[:1], prepared).x_0
+                return _noted(self(x_t, tuple(part[at] for part in embedded), levels[at], levels[:1], prepared), kept)
 
             return closed_form
         model = self.learned if isinstance(prepared, Mixture) else self.gaussian
@@ -87,8 +103,16 @@ class Stage(AnchorDenoiser):
 
         def learned(x_t: Tensor, timestep: int) -> Tensor:
             at = slice(index_of[timestep], index_of[timestep] + 1)
-            return model(
+            denoised = model(
                 x_t, tuple(part[at] for part in embedded), PathShares(*(part[at] for part in shares)), prepared
-            ).x_0
+            )
+            return _noted(denoised, kept)
 
         return learned
+
+
+def _noted(denoised: Denoised, kept: list[Tensor] | None) -> Tensor:
+    """The estimate x_0; its log weights are noted down where they are kept."""
+    if kept is not None:
+        kept.append(denoised.log_weights)
+    return denoised.x_0

@@ -36,6 +36,7 @@ STRIP = 5  # pictures that stand for an example
 MODELS = 2  # aligners, and encoders, that are kept: two visitors may look through different ones in turns
 ASSETS = Path(__file__).resolve().parents[2] / "assets"
 JOURNEYS = ASSETS / "journeys"
+LESSON = JOURNEYS.parent / "lesson" / "photos.safetensors"
 SAMPLES = ASSETS / "samples"
 _were_loaded = threading.Event()
 
@@ -72,6 +73,15 @@ def example(name: str) -> Journey:
     """
     path = JOURNEYS / f"{name}.safetensors"
     return _example(str(path), path.stat().st_mtime_ns)
+
+
+def lesson() -> Journey:
+    """The journey that the lesson is told with: that of the first example, and other seeds of one of its pictures.
+
+    Raises:
+        FileFormatError: the file is damaged.
+    """
+    return _example(str(LESSON), LESSON.stat().st_mtime_ns)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

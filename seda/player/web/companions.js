@@ -89,6 +89,7 @@ export class SeedPainter {
   /** Clouds of the selected items with their paths; of all where nothing is selected. */
   #drawn() {
     const { player, journey, scene } = this.painter;
+    if (player.seedsShown === false) return [];
     return [...scene.seedPaths].flatMap(([item, paths]) => {
       const cloud = journey.seedClouds.get(item);
       return cloud && scene.parts[`seeds ${item}`].there && player.isVivid(item) ? [{ cloud, paths }] : [];

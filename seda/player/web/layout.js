@@ -243,7 +243,7 @@ export class Layout {
     parts.curveStage = el("div", { class: "sp-curves", role: "img" }, player.curves.base, player.curves.moving);
     const heading = el("h3", { class: "sp-side-title", title: "Cosine similarity of the state to each class text" }, el("span", { text: "How near to each word" }), parts.curveWhose);
     return el(
-      "aside", { class: "sp-side" },
+      "aside", { class: "sp-side" }, player.lesson.element,
       el("div", { class: "sp-curve-card" }, heading, parts.curveStage, parts.commitment), player.neighbors.element, player.legend.element,
     );
   }

@@ -9,6 +9,7 @@ import { Trails } from "./trails.js";
 import { Landmarks } from "./landmarks.js";
 import { Heads } from "./heads.js";
 import { GhostPainter, SeedPainter } from "./companions.js";
+import { Lights } from "./lights.js";
 
 const OPAQUE = { alpha: false }; // one opaque canvas on the page costs half of what two that are blended do
 
@@ -18,7 +19,7 @@ const OPAQUE = { alpha: false }; // one opaque canvas on the page costs half of 
  * @typedef {{kind: "item"|"text"|"center", index: number, anchor?: Element}} Hit  what the pointer is over
  * @typedef {{from: Scene, view: View, share: number, ease: number, names: number}} Morph  the way from one map to another
  * @typedef {{view: View, theme: Theme, selection: Set<number>, hovered: number, highlight: string|null, trust: boolean,
- *   ghostShown: boolean, isVivid: (item: number) => boolean, isDimmed: (one: Styled) => boolean, invalidate: () => void}} Shown
+ *   ghostShown: boolean, seedsShown?: boolean, isVivid: (item: number) => boolean, isDimmed: (one: Styled) => boolean, invalidate: () => void}} Shown
  *   what a painter must know of the player
  */
 export class MapPainter {
@@ -33,6 +34,7 @@ export class MapPainter {
     this.heads = new Heads(this);
     this.ghost = new GhostPainter(this);
     this.seeds = new SeedPainter(this);
+    this.lights = new Lights(this);
     this.parts = [this.background, this.trails, this.landmarks, this.heads];
     this.density = 1;
     /** @type {Journey} */ this.journey;
@@ -126,6 +128,7 @@ export class MapPainter {
     this.#drawHandOver(ctx, position);
     ctx.drawImage(this.landmarks.canvas, 0, 0, view.width, view.height);
     this.heads.lay(points, position);
+    this.lights.draw(ctx, position, Math.round(position));
     this.landmarks.drawNames(ctx, this.heads.discs(), morph ? morph.names : 1);
     this.heads.drawPins(ctx, points);
     this.seeds.drawHeads(ctx, position);

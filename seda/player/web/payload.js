@@ -1,6 +1,8 @@
 // The payload of seda/player/payload.py, with its binary parts as typed arrays.
 
 import { clamp, mix } from "./numbers.js";
+import { LiveNumbers } from "./live_numbers.js";
+import { bytesOf } from "./payload_bytes.js";
 
 /** @typedef {{name: string, color: string, symbol: string}} Styled */
 /**
@@ -22,7 +24,7 @@ import { clamp, mix } from "./numbers.js";
  * @typedef {{fingerprint: string, version: number, title: string, note: string, stages: number[], timesteps: number[],
  *   hand_over: number, classes: Styled[], centers: Styled[], items: Item[], maps: MapPart[], reference_labels: Base64,
  *   reference_total: number, similarities: SimilarityPart, ghost: GhostPart|null, clouds: CloudPart[],
- *   settings: [string, string][], neighbors: NeighborPart|null}} Payload
+ *   settings: [string, string][], neighbors: NeighborPart|null, numbers: import("./live_numbers.js").NumberPart}} Payload
  * @typedef {string} Base64
  */
 /** @typedef {{picture: number, label: number, similarity: number}} Neighbor  a training picture, and the group that it belongs to */
@@ -30,20 +32,12 @@ import { clamp, mix } from "./numbers.js";
 const PLACES = ["the picture as it is seen", "on the way to its category", "on the way to a word"];
 const TERMS = ["visual feature", "semantic learner", "semantic translator"]; // of the paper
 
-/** @param {string} text base64 @returns {ArrayBuffer} */
-function decode(text) {
-  const binary = atob(text);
-  const bytes = new Uint8Array(binary.length);
-  for (let i = 0; i < binary.length; i++) bytes[i] = binary.charCodeAt(i);
-  return bytes.buffer;
-}
-
 /**
  * Reference points from uint16 within their bounds back to map units.
  * @param {MapPart} map
  */
 function decodeReference(map) {
-  const raw = new Uint16Array(decode(map.reference));
+  const raw = new Uint16Array(bytesOf(map.reference));
   const points = new Float32Array(raw.length);
   for (let i = 0; i < raw.length; i++) {
     const axis = i % map.dims;
@@ -66,12 +60,12 @@ export class MapData {
     this.stateCount = stateCount;
     this.timeline = map.kind === "timeline";
     this.solid = map.dims === 3;
-    this.states = new Float32Array(decode(map.states)); // [n, s, q]
-    this.texts = new Float32Array(decode(map.texts)); // [k, q]
-    this.centers = new Float32Array(decode(map.centers)); // [c, q]
+    this.states = new Float32Array(bytesOf(map.states)); // [n, s, q]
+    this.texts = new Float32Array(bytesOf(map.texts)); // [k, q]
+    this.centers = new Float32Array(bytesOf(map.centers)); // [c, q]
     this.reference = decodeReference(map); // [m, q]
-    this.kept = new Uint8Array(decode(map.neighbors_kept)); // [n, s]
-    this.flags = new Int8Array(decode(map.step_flags)); // [n, s - 1]
+    this.kept = new Uint8Array(bytesOf(map.neighbors_kept)); // [n, s]
+    this.flags = new Int8Array(bytesOf(map.step_flags)); // [n, s - 1]
     /** @type {{states: Float32Array, texts: Float32Array}|null} the ghost's paths and class texts here */
     this.ghost = ghost?.maps.get(map.name) ?? null;
     /** @type {Map<number, Float32Array>} paths of an item's seeds */ this.seeds = new Map();
@@ -216,8 +210,8 @@ export class Neighbors {
   constructor(part, stateCount, centers) {
     this.count = part.count;
     this.stateCount = stateCount;
-    this.indices = new Uint16Array(decode(part.indices)); // [n, s, t]
-    this.similarities = new Uint8Array(decode(part.similarities)); // [n, s, t]
+    this.indices = new Uint16Array(bytesOf(part.indices)); // [n, s, t]
+    this.similarities = new Uint8Array(bytesOf(part.similarities)); // [n, s, t]
     /** Group of each picture. */ this.labels = part.labels.map((label) => groupOf(label, centers));
     this.sheet = part.sheet;
     this.columns = part.columns;
@@ -250,12 +244,12 @@ export class Ghost {
     this.classes = part.classes;
     /** Class and its probability. */ this.answers = part.answers;
     this.journey = journey;
-    this.differences = new Float32Array(decode(part.differences)); // [g, s]
+    this.differences = new Float32Array(bytesOf(part.differences)); // [g, s]
     const known = new Set(journey.classes.map((one) => one.name));
     /** Class texts that are not among today's. */ this.gone = part.classes.flatMap((one, i) => (known.has(one.name) ? [] : [i]));
     this.maps = new Map(
       Object.entries(part.maps).map(([name, { states, texts }]) => [
-        name, { states: new Float32Array(decode(states)), texts: new Float32Array(decode(texts)) }, // [g, s2, q], [k2, q]
+        name, { states: new Float32Array(bytesOf(states)), texts: new Float32Array(bytesOf(texts)) }, // [g, s2, q], [k2, q]
       ]),
     );
   }
@@ -295,10 +289,10 @@ export class SeedCloud {
     this.sentence = part.sentence;
     this.short = part.short;
     this.kept = journey.curveClasses.length;
-    this.low = new Int16Array(decode(part.low)); // [s, kept]
-    this.high = new Int16Array(decode(part.high)); // [s, kept]
-    this.spread = new Float32Array(decode(part.spread)); // [s]
-    this.maps = new Map(Object.entries(part.maps).map(([name, states]) => [name, new Float32Array(decode(states))])); // [r, s, q]
+    this.low = new Int16Array(bytesOf(part.low)); // [s, kept]
+    this.high = new Int16Array(bytesOf(part.high)); // [s, kept]
+    this.spread = new Float32Array(bytesOf(part.spread)); // [s]
+    this.maps = new Map(Object.entries(part.maps).map(([name, states]) => [name, new Float32Array(bytesOf(states))])); // [r, s, q]
   }
 
   /**
@@ -330,16 +324,19 @@ export class Journey {
     this.items = payload.items;
     this.stateCount = this.stages.length;
     this.last = this.stateCount - 1;
-    this.referenceLabels = new Int16Array(decode(payload.reference_labels)).map((label) => groupOf(label, this.centers.length)); // [m]
+    this.referenceLabels = new Int16Array(bytesOf(payload.reference_labels)).map((label) => groupOf(label, this.centers.length)); // [m]
     this.referenceTotal = payload.reference_total;
     const Numbers = similarities.encoding === "int16" ? Int16Array : Int8Array;
-    this.similarityValues = new Numbers(decode(similarities.data)); // [n, s, kept]
+    this.similarityValues = new Numbers(bytesOf(similarities.data)); // [n, s, kept]
     this.similarityScale = similarities.scale;
     /** Class index of each curve. */ this.curveClasses = similarities.classes;
     this.neighbors = payload.neighbors ? new Neighbors(payload.neighbors, this.stateCount, this.centers.length) : null;
     this.ghost = payload.ghost ? new Ghost(payload.ghost, this) : null;
     /** @type {Map<number, SeedCloud>} by item */
     this.seedClouds = new Map(payload.clouds.map((part) => [part.item, new SeedCloud(part, this)]));
+    this.numbers = new LiveNumbers(payload.numbers, {
+      items: this.items.length, states: this.stateCount, centers: this.centers.length, texts: this.classes.length,
+    });
     this.maps = payload.maps.map((map) => new MapData(map, this));
     /** Equal for journeys of the same pictures, and of the same paths. */
     this.pictures = JSON.stringify(this.items.map(({ name, thumbnail }) => [name, thumbnail.length]));

@@ -11,9 +11,9 @@ import { Player } from "./player_state.js";
 /** @typedef {{step: number, selection: number[], map: string, stills: boolean, present?: boolean}} ViewState  present: before an audience, see presentation.js */
 /**
  * @typedef {{height?: number, above?: number, start?: ViewState|null, address?: boolean, loop?: boolean,
- *   report?: (state: ViewState & {fingerprint: string}) => void, next?: () => void}} Options  height: the least, px; above: px of the window that
+ *   report?: (state: ViewState & {fingerprint: string}) => void, next?: () => void, lesson?: number}} Options  height: the least, px; above: px of the window that
  *   the page itself takes; start: what is shown first; address: whether the page's address tells what is shown; next: shows the next
- *   example
+ *   example; lesson: the scene to begin with, from 1
  */
 /** @typedef {HTMLElement & {sedaPlayer?: Player}} Host  an element that keeps its player */
 

@@ -19,6 +19,7 @@ import { Gallery } from "./gallery.js";
 import { answerOf } from "./item_color.js";
 import { Keyboard } from "./keyboard.js";
 import { Layout } from "./layout.js";
+import { Lesson } from "./lesson.js";
 import { Legend, styleKey } from "./legend.js";
 import { NeighborCard } from "./neighbors.js";
 import { Presentation } from "./presentation.js";
@@ -41,6 +42,7 @@ export class Player {
     /** @type {Morph|null} */ this.morph = null;
     /** Whether line strength shows trust. */ this.trust = true;
     /** Whether an earlier run is drawn. */ this.ghostShown = true;
+    /** Whether paths from other seeds are drawn. */ this.seedsShown = true;
     /** Whether a drag draws a lasso. */ this.lassoing = false;
     /** Whether small still maps stand in for the moving one. */ this.stillsShown = false;
     /** @type {Set<number>} */ this.selection = new Set();
@@ -66,9 +68,10 @@ export class Player {
     this.stills = new Stills(this);
     this.tooltip = new Tooltip(this);
     this.presentation = new Presentation(this);
+    this.lesson = new Lesson(this);
     this.layout = new Layout(this);
     /** @type {Display[]} what shows the journey, in the order in which they are told; a new chart stands here too */
-    this.displays = [this.transport, this.legend, this.gallery, this.report, this.map, this.stills, this.layout, this.neighbors, this.tooltip, this.presentation];
+    this.displays = [this.transport, this.legend, this.gallery, this.report, this.map, this.stills, this.layout, this.neighbors, this.tooltip, this.presentation, this.lesson];
     this.parts = this.layout.parts;
     /** @type {Host} */ this.root = this.layout.root;
     host.append(this.root);
@@ -79,6 +82,7 @@ export class Player {
     this.load(payload);
     this.update(options);
     if (options.loop) this.transport.toggleLoop();
+    if (options.lesson) this.lesson.show(options.lesson);
     this.layout.resize();
   }
 
@@ -383,6 +387,7 @@ export class Player {
     on(this.motion, "change", () => this.invalidate(true));
     this.layout.listen(on);
     this.presentation.listen(on);
+    this.lesson.listen(on);
     new Keyboard(this, on);
     new MapInput(this, on);
     new CurveInput(this, on);

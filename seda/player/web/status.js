@@ -44,6 +44,7 @@ export class Status {
       selected: selection.slice(0, MOST_LISTED).join(","),
       stills: stills ? 1 : "",
       present: present ? 1 : "",
+      scene: this.player.lesson.on ? this.player.lesson.index + 1 : "",
     };
     const url = new URL(window.location.href);
     for (const [name, value] of Object.entries(parts)) {

@@ -44,6 +44,7 @@ def show_player(
     start: PlayerState | None = None,
     address: bool = False,
     on_next: Callable[[], None] | None = None,
+    lesson: int = 0,
 ) -> PlayerState:
     """Show a journey and return where its player stands.
 
@@ -58,12 +59,19 @@ def show_player(
         start: state to show instead of playing from the start, for instance from a link. It is applied when it
             changes, so a page may also steer the player with it; what the player itself reported is not applied again.
         on_next: what the key n does, for instance another journey in its place.
+        lesson: the scene of the lesson that it begins with, from 1; 0 without a lesson.
         address: whether the player writes where it stands into the page's address (see seda/ui/trajectories/links.py).
     Raises:
         ConfigError: more items or states than the player can animate.
         ProjectionError: a position on a map is not finite.
     """
-    options = {"height": height, "above": ABOVE, "start": asdict(start) if start else None, "address": address}
+    options = {
+        "height": height,
+        "above": ABOVE,
+        "start": asdict(start) if start else None,
+        "address": address,
+        "lesson": lesson,
+    }
     result = _component()(
         key=key,
         # bytes: a dict is made JSON twice each time, once for its hash

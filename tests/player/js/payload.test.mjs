@@ -45,6 +45,16 @@ const payload = {
     count: 2, indices: base64(Uint16Array.of(3, 1, ...new Array(14).fill(0))), similarities: base64(Uint8Array.of(255, 51, ...new Array(14).fill(0))),
     labels: [0, 0, 0, -1], sheet: "", columns: 2, tile: 28,
   },
+  // the second picture's states: 1 long, then .5; its estimates 1 long; the state at the category is .5 alike
+  numbers: {
+    norm: 19.6, shares: [[0, 1, 0], [1, 0, 0], [0.6, 0, 0.8], [0.8, 0, 0.6]], gaps: [1.5, 1, 0.75, 0.5],
+    lengths: base64(Uint16Array.of(0, 0, 0, 0, 1000, 1000, 500, 1000, 0, 0, 0, 0, 1000, 1000, 1000, 1000)),
+    agreements: base64(Int16Array.of(0, 0, 0, 0, 32767, 32767, 16384, 32767)),
+    centers: { nearest: [0, 0], cosines: base64(Int16Array.of(0, 32767, 0, 0, 0, 0, 0, 0)) },
+    weights: {
+      centers: base64(Uint8Array.of(0, 255, 0, 0, 0, 51, 0, 0)), texts: base64(Uint8Array.of(...new Array(8).fill(0), 0, 0, 0, 0, 102, 153, 0, 0)),
+    },
+  },
 };
 const journey = new Journey(payload);
 const [map] = journey.maps;
@@ -123,4 +133,26 @@ test("the outermost of many points are left out of their corners, few points are
   assert.deepEqual(Array.from(innerCorners(many, 2, 0.01)), [9, -990, 989, -10]);
   const few = Float32Array.of(1, 2, 3, 4);
   assert.equal(innerCorners(few, 2, 0.01), few);
+});
+
+test("live numbers by item and state", () => {
+  const { numbers } = journey;
+  near(numbers.length(1, 2), 0.5);
+  near(numbers.estimateLength(1, 2), 1);
+  near(numbers.agreement(1, 2), 16384 / 32767);
+  near(numbers.centerCosine(0, 1), 1);
+  assert.deepEqual(numbers.heaviest(1, 2, "texts", 5), [{ index: 1, weight: 0.6 }, { index: 0, weight: 0.4 }]);
+  assert.deepEqual(numbers.heaviest(1, 1, "centers", 5), [{ index: 0, weight: 0.2 }]);
+  assert.deepEqual(numbers.heaviest(0, 0, "texts", 5), []); // nothing was estimated there
+});
+
+test("signal, noise, and the noise that is left if the estimate is right", () => {
+  const { numbers } = journey;
+  assert.ok(numbers.isConditional);
+  assert.deepEqual(numbers.levels(2), { signal: 0.6, noise: 0.8 });
+  // |x_t - .6 x_0|^2 = .25 + .36 - 2 (.5) (.6) (.5) = .31, over .8
+  near(present(numbers.noiseLength(1, 2)), Math.sqrt(0.31 - 0.6 * (16384 / 32767 - 0.5)) / 0.8);
+  assert.equal(numbers.noiseLength(1, 1), null); // clean
+  const { numbers: bridge } = new Journey({ ...payload, numbers: { ...payload.numbers, shares: [[0, 1, 0], [1, 0, 0], [0.5, 0.5, 0.5], [0.8, 0.2, 0.3]] } });
+  assert.equal(bridge.levels(2), null);
 });
