@@ -30,8 +30,9 @@ if state.shown is not None:
     with errors_on_screen():
         show_picture(state, state.shown)
         show_details(state)
+drawing = st.container()
 with errors_on_screen():
     show_examples(state)
 bring_into_view(state)
-with progress:  # last, because it computes: the picture before plays on below
+with drawing if state.draws else progress:  # last, because it computes: the picture before plays on below
     run_pending(state)

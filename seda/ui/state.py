@@ -246,6 +246,7 @@ class AppState:
         raised: how often the picture was to be brought into view.
         taking: what was chosen for a picture or a film to take away.
         taken: the one that was drawn last; None before, and once another journey is shown.
+        not_drawn: why the last one was not.
         visited: what was shown at the latest addresses, for the browser's Back and Forward.
     """
 
@@ -275,6 +276,7 @@ class AppState:
     raised: int = 0
     taking: Taking = field(default_factory=Taking)
     taken: Taken | None = None
+    not_drawn: SedaError | None = None
     visited: dict[str, Shown] = field(default_factory=dict)
 
     def show(self, shown: Shown) -> None:
@@ -285,7 +287,7 @@ class AppState:
             self.view = shown.start
         self.shown, self.problem, self.stopped, self.kept_address = shown, None, False, None
         if self.taken is not None and self.taken.journey is not shown.journey:
-            self.taken = None
+            self.taken = self.not_drawn = None
 
     def remember(self, address: str) -> None:
         """Keep what is shown for a return to its address: the latest MAX_VISITED in VISITED_BYTES, the one before in any case.
@@ -319,11 +321,16 @@ class AppState:
 
     def ask(self, request: Request) -> None:
         """Leave a request, which the page's next run does."""
-        self.pending, self.problem, self.stopped = request, None, False
+        self.pending, self.problem, self.stopped, self.not_drawn = request, None, False, None
+
+    @property
+    def draws(self) -> bool:
+        """Whether what was asked for leaves what is on the screen alone."""
+        return isinstance(self.pending, DrawRequest)
 
     def stop(self) -> None:
         """Take the request back."""
-        self.stopped = self.pending is not None
+        self.stopped = self.pending is not None and not self.draws
         self.pending = None
 
 

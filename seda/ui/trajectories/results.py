@@ -159,8 +159,8 @@ def show_details(state: AppState) -> None:
     if shown is None:
         return
     journey = shown.journey
+    show_takeaway(state, shown)
     with st.container(horizontal=True, vertical_alignment="top", key="trajectories.made"):
-        show_takeaway(state, shown)
         with st.expander("Details", icon=":material/info:"):
             for line in filter(None, (_settings_line(shown), shown.seeds_took, _drift_line(shown))):
                 st.caption(plain(line))

@@ -233,7 +233,7 @@ def _trace(request: TraceRequest, earlier: Shown | None, report: Report) -> Show
         request.source,
         request.aligner,
         traced.failures,
-        (*texts.notes, *workbench.notes_on(texts.names), *([said] if said else [])),
+        (*texts.notes, *traced.notes, *([said] if said else [])),
         cache.device(),
         traced.seconds,
         start=start,
@@ -275,7 +275,8 @@ def _traced(request: TraceRequest, class_names: Sequence[str], report: Report) -
         title=_title(count, len(class_names)),
         on_step=lambda event: report(0.4 + 0.6 * _share(event), _step_text(event)),
     )
-    return Traced(journey, failures, time.perf_counter() - started)
+    seconds = time.perf_counter() - started
+    return Traced(journey, failures, seconds, tuple(workbench.notes_on(tuple(class_names))))
 
 
 def _before(journey: Journey, earlier: Shown, workbench: Workbench) -> Ghost | None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import streamlit as st
 
 from seda.export import FORMATS, ExportOptions
-from seda.ui.errors import plain, show_notes
+from seda.ui.errors import plain, show_error, show_notes
 from seda.ui.state import AppState, DrawRequest, Shown, Taken, Taking, begin_widget
 
 SCREENS = {
@@ -19,20 +20,28 @@ PAPERS = {
 }  # fmt: skip
 RATES = {"30 a second": 30.0, "25 a second": 25.0, "60 a second": 60.0}
 GIF_RATES = {"12.5 a second": 12.5, "25 a second": 25.0}
-LEAST_SECONDS, MOST_SECONDS = 4, 60  # chosen here: what the eye can follow, and what an audience sits through
+SECONDS = 4, 60  # at least and at most; chosen here: what the eye can follow, and what an audience sits through
+WIDTH = 190  # px of a choice
 STILLS = {"This step": 0, "Poster of 4 steps": 4, "Poster of 6 steps": 6}
 
 
 def show_takeaway(state: AppState, shown: Shown) -> None:
-    """The choices behind a button, and beside it the file that was drawn last."""
-    with st.popover("Take away", icon=":material/ios_share:", help="This journey as a picture, a poster or a film."):
+    """The choices, folded away, and below them the file that was drawn last."""
+    with st.expander("Take away as a picture, a poster or a film", icon=":material/ios_share:"):
         options = _choose(state.taking)
-        st.caption(_about(state, options))
-        if st.button(
-            "Draw it", icon=":material/brush:", type="primary", key="takeaway.draw", disabled=state.pending is not None
-        ):
-            state.ask(DrawRequest(shown, state.taking.suffix, options_at(state, options)))
-            st.rerun()
+        with st.container(horizontal=True, vertical_alignment="center"):
+            if st.button(
+                "Draw it",
+                icon=":material/brush:",
+                type="primary",
+                key="takeaway.draw",
+                disabled=state.pending is not None,
+            ):
+                state.ask(DrawRequest(shown, state.taking.suffix, options_at(state, options)))
+                st.rerun()
+            st.caption(_about(state, options))
+    if state.not_drawn is not None:
+        show_error(state.not_drawn)
     taken = state.taken
     if taken is not None and taken.journey is shown.journey:
         _offer(taken)
@@ -65,40 +74,39 @@ def options_at(state: AppState, options: ExportOptions) -> ExportOptions:
 
 
 def _choose(taking: Taking) -> ExportOptions:
-    drawn = [suffix for suffix, form in FORMATS.items() if form.drawn]
-    taking.suffix = st.selectbox(
-        "Form", drawn, key=begin_widget("takeaway.suffix", taking.suffix), format_func=lambda suffix: f"{FORMATS[suffix].label}: {FORMATS[suffix].help}",
-    )  # fmt: skip
-    form = FORMATS[taking.suffix]
-    sizes = list(_sizes(taking.suffix))
-    # A widget of its own for each form: what one offers the other may not have.
-    size = st.selectbox(
-        "Size", sizes, key=begin_widget(f"takeaway.size{taking.suffix}", taking.sizes.get(taking.suffix, sizes[0]))
-    )
-    taking.sizes[taking.suffix] = size
-    chosen: dict[str, object] = {"mm": PAPERS[size]} if size in PAPERS else {"size": _sizes(taking.suffix)[size]}
-    if "stills" in form.options:
-        taking.stills = st.radio(
-            "What", list(STILLS), key=begin_widget("takeaway.stills", taking.stills), horizontal=True
-        )
-        chosen["stills"] = STILLS[taking.stills]
-    if "seconds" in form.options:
-        taking.seconds = st.slider(
-            "Seconds", LEAST_SECONDS, MOST_SECONDS, key=begin_widget("takeaway.seconds", taking.seconds)
-        )
-        rates = GIF_RATES if taking.suffix == ".gif" else RATES
-        rate = st.selectbox(
-            "Frames", list(rates), key=begin_widget(f"takeaway.rate{taking.suffix}", taking.rates.get(taking.suffix, next(iter(rates)))),
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        drawn = [suffix for suffix, form in FORMATS.items() if form.drawn]
+        taking.suffix = st.selectbox(
+            "Form", drawn, key=begin_widget("takeaway.suffix", taking.suffix), format_func=lambda suffix: FORMATS[suffix].label,
+            help=" ".join(f"{FORMATS[suffix].label}: {FORMATS[suffix].help}" for suffix in drawn), width=WIDTH,
         )  # fmt: skip
-        taking.rates[taking.suffix] = rate
-        chosen |= {"seconds": float(taking.seconds), "fps": rates[rate]}
+        suffix, form = taking.suffix, FORMATS[taking.suffix]
+        sizes, rates = list(_sizes(suffix)), GIF_RATES if suffix == ".gif" else RATES
+        # Widgets of their own for each form: what one offers the other may not have.
+        size = taking.sizes[suffix] = st.selectbox(
+            "Size", sizes, key=begin_widget(f"takeaway.size{suffix}", taking.sizes.get(suffix, sizes[0])), width=WIDTH
+        )
+        chosen: dict[str, Any] = {"mm": PAPERS[size]} if size in PAPERS else {"size": _sizes(suffix)[size]}
+        if "stills" in form.options:
+            taking.stills = st.selectbox(
+                "What", list(STILLS), key=begin_widget("takeaway.stills", taking.stills), width=WIDTH
+            )
+            chosen["stills"] = STILLS[taking.stills]
+        if "seconds" in form.options:
+            taking.seconds = st.number_input(
+                "Seconds", *SECONDS, key=begin_widget("takeaway.seconds", taking.seconds), width=WIDTH
+            )
+            rate = taking.rates[suffix] = st.selectbox(
+                "Frames", list(rates), key=begin_widget(f"takeaway.rate{suffix}", taking.rates.get(suffix, next(iter(rates)))), width=WIDTH
+            )  # fmt: skip
+            chosen |= {"seconds": float(taking.seconds), "fps": rates[rate]}
     with st.container(horizontal=True):
         taking.dark = st.toggle("Dark", key=begin_widget("takeaway.dark", taking.dark))
         taking.captions = st.toggle("Title and legend", key=begin_widget("takeaway.captions", taking.captions))
         if "loop" in form.options:
             taking.loop = st.toggle("Again and again", key=begin_widget("takeaway.loop", taking.loop))
             chosen["loop"] = taking.loop
-    return ExportOptions(dark=taking.dark, captions=taking.captions, **chosen)  # type: ignore[arg-type]
+    return ExportOptions(dark=taking.dark, captions=taking.captions, **chosen)
 
 
 def _sizes(suffix: str) -> dict[str, tuple[float, float]]:
