@@ -29,11 +29,13 @@ class Traced:
         journey: the paths.
         failures: pictures that could not be read.
         seconds: that it took.
+        notes: sentences on the words.
     """
 
     journey: Journey
     failures: tuple[ImageFailure, ...]
     seconds: float
+    notes: tuple[str, ...] = ()
 
     @property
     def size(self) -> int:

@@ -276,7 +276,7 @@ def _traced(request: TraceRequest, class_names: Sequence[str], report: Report) -
         on_step=lambda event: report(0.4 + 0.6 * _share(event), _step_text(event)),
     )
     seconds = time.perf_counter() - started
-    return Traced(journey, failures, seconds, tuple(workbench.notes_on(tuple(class_names))))
+    return Traced(journey, failures, seconds, workbench.notes_on(class_names))
 
 
 def _before(journey: Journey, earlier: Shown, workbench: Workbench) -> Ghost | None:
