@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -25,14 +26,22 @@ class UploadedClass:
     Attributes:
         name: as typed.
         pictures: (file name, content) of each.
-        read: whether all of them were read already; `unreadable` are those that could not be, and are not among the pictures.
-        unreadable: why each could not be read.
+        reduced: of each, where all were read already, a small picture file that is looked at instead; None where none was.
+        unreadable: why others, which are not among the pictures, could not be read.
     """
 
     name: str
     pictures: tuple[tuple[str, bytes], ...] = field(repr=False)
-    read: bool = False
+    reduced: tuple[bytes, ...] | None = field(default=None, repr=False)
     unreadable: tuple[ImageFailure, ...] = ()
+
+
+class _File(NamedTuple):
+    name: str
+    content: bytes
+    looked_at: bytes  # the content, or what it was reduced to
+    sha256: str  # of the content
+    label: int
 
 
 class UploadedPictures:
@@ -56,17 +65,18 @@ class UploadedPictures:
         self.other_words: Mapping[str, Sequence[str]] = {}
         self.failures = tuple(failure for one in classes for failure in one.unreadable)
         self.copies: tuple[str, ...] = ()
-        self._files: list[tuple[str, bytes, str, int]] = []  # name, content, its sha256, label
+        self._files: list[_File] = []
         first: dict[str, tuple[str, int]] = {}  # by content: name and label
         for label, one in enumerate(classes):
-            for name, content in one.pictures:
-                if one.read or self._is_readable(name, content):
-                    self._add(name, content, label, first)
+            looked = one.reduced or [content for _, content in one.pictures]
+            for (name, content), looked_at in zip(one.pictures, looked, strict=True):
+                if one.reduced is not None or self._is_readable(name, content):
+                    self._add(_File(name, content, looked_at, hashlib.sha256(content).hexdigest(), label), first)
         self._check()
 
     def fingerprint(self, split: str) -> str:
         check_split(split)
-        files = [[name, sha256, label] for name, _, sha256, label in self._of(split)]
+        files = [[file.name, file.sha256, file.label] for file in self._of(split)]
         return fingerprint({"data": "uploads", "split": split, "files": files, "class_names": self.class_names})
 
     def count(self, split: str) -> int:
@@ -76,21 +86,21 @@ class UploadedPictures:
     def labels(self, split: str) -> np.ndarray:
         """int64 [n], index into class_names."""
         check_split(split)
-        return np.array([label for *_, label in self._of(split)], dtype=np.int64)
+        return np.array([file.label for file in self._of(split)], dtype=np.int64)
 
     def images(self, split: str, indices: Sequence[int] | np.ndarray) -> Iterator[Image.Image]:
         """RGB pictures, in the order of the indices."""
         check_split(split)
         for index in indices:
-            name, content, *_ = self._of(split)[int(index)]
-            yield read_image(content, name)
+            file = self._of(split)[int(index)]
+            yield read_image(file.looked_at, file.name)
 
     @property
     def files(self) -> tuple[tuple[str, bytes], ...]:
         """(file name, content) of the pictures that are used, class by class."""
-        return tuple((name, content) for name, content, *_ in self._files)
+        return tuple((file.name, file.content) for file in self._files)
 
-    def _of(self, split: str) -> list[tuple[str, bytes, str, int]]:
+    def _of(self, split: str) -> list[_File]:
         return self._files if split == "train" else []
 
     def _is_readable(self, name: str, content: bytes) -> bool:
@@ -101,19 +111,18 @@ class UploadedPictures:
             return False
         return True
 
-    def _add(self, name: str, content: bytes, label: int, first: dict[str, tuple[str, int]]) -> None:
-        sha256 = hashlib.sha256(content).hexdigest()
-        known, of_label = first.setdefault(sha256, (name, label))
-        if of_label != label:
+    def _add(self, file: _File, first: dict[str, tuple[str, int]]) -> None:
+        known, of_label = first.setdefault(file.sha256, (file.name, file.label))
+        if of_label != file.label:
             raise DataError(
-                f"The same picture is in two classes: {known} in {self.class_names[of_label]!r:.60} and {name} in "
-                f"{self.class_names[label]!r:.60}.",
+                f"The same picture is in two classes: {known} in {self.class_names[of_label]!r:.60} and {file.name} in "
+                f"{self.class_names[file.label]!r:.60}.",
                 remedy="Remove it from one of them.",
             )
-        if any(sha256 == other for _, _, other, _ in self._files):
-            self.copies += (name,)
+        if any(file.sha256 == other.sha256 for other in self._files):
+            self.copies += (file.name,)
         else:
-            self._files.append((name, content, sha256, label))
+            self._files.append(file)
 
     def _check(self) -> None:
         counts = np.bincount(self.labels("train"), minlength=len(self.class_names))

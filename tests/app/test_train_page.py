@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from seda import images
 from seda.card import find_aligner, list_aligners
 from seda.config import SamplingConfig, TrainingConfig
 from seda.errors import StorageError
@@ -192,12 +194,19 @@ def test_stopped_and_gone_on_gives_the_same_result(open_train, small, monkeypatc
     )
 
 
-def test_the_best_epoch_so_far_can_be_kept(open_train, monkeypatch):
+def test_the_best_epoch_so_far_can_be_kept_and_no_upload_is_read_twice(open_train, monkeypatch):
+    reads: Counter[bytes] = Counter()
+    decode = images.decode
+    monkeypatch.setattr(images, "decode", lambda data, name: reads.update([data]) or decode(data, name))
     with monkeypatch.context() as patch:
         stop_after(patch, 2)
         app = press(two_classes(open_train()), "train.run")
     press(app, "train.best")
     assert said(app, "error") == "" and train_of(app).finished.card.metrics["epochs"] == 2
+    assert (
+        len(train_of(app).finished.pictures.tiles)
+        and [reads[content] for _, content, _ in files(0, range(4))] == [1] * 4
+    )
 
 
 @pytest.mark.slow

@@ -78,6 +78,7 @@ def test_upload_train_stop_go_on_and_see_the_picture(page: Page, server: str, ar
     expect(page.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=30_000)
     go_on.click()  # in a page that is still being drawn the click would be lost
     expect(go_on).to_have_count(0, timeout=30_000)
+    expect(main.locator(".js-plotly-plot")).to_have_count(1, timeout=5_000)  # that of before does not stand below, grey
 
     picture_button = page.get_by_role("button", name="To the picture")
     expect(picture_button).to_be_visible(timeout=LIMIT)

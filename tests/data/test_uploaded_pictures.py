@@ -1,7 +1,6 @@
 """Uploads by class as a data set in memory."""
 
 import io
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -36,11 +35,17 @@ def test_all_pictures_are_training_data_in_their_order():
         data.count("validation")
 
 
-def test_what_was_read_is_not_read_again(monkeypatch):
-    monkeypatch.setattr("seda.data.uploaded_pictures.read_image", lambda *_: pytest.fail("it is read again"))
+def test_of_what_was_read_the_reduced_picture_is_looked_at():
     broken = ImageFailure("x.png", "x.png is no picture.")
-    classes = [replace(uploaded(label), read=True, unreadable=(broken,) * label) for label in (0, 1)]
-    assert UploadedPictures(classes).failures == (broken,)
+    pictures = tuple((f"{seed}.jpg", b"was read %d" % seed) for seed in range(3))
+    classes = [
+        UploadedClass(CLASSES[0], pictures, tuple(png(0, seed) for seed in range(3)), (broken,)),
+        uploaded(1),
+    ]
+    data = UploadedPictures(classes)
+    assert data.failures == (broken,) and data.files[:3] == pictures
+    for image, seed in zip(data.images("train", range(3)), range(3), strict=True):
+        assert np.array_equal(image, picture(0, seed))
 
 
 def test_the_fingerprint_is_over_contents_labels_and_names():

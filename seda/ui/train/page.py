@@ -44,13 +44,15 @@ def show_train(state: AppState, train: TrainState) -> None:
             _choose(train)
     if not choosing and train.problem is not None:
         show_error(train.problem)
-    if isinstance(train.pending, TrainRequest):
-        show_heading(train.pending.record)
+    running = train.pending if isinstance(train.pending, TrainRequest) else None
+    with st.empty() if running else st.container():  # as above, of the training before
+        if running is None and train.finished is not None:
+            show_finished(state, train, train.finished)
+        elif running is None and train.stopped is not None:
+            show_stopped(train, train.stopped)
+    if running is not None:
+        show_heading(running.record)
         run_pending(train)
-    elif train.finished is not None:
-        show_finished(state, train, train.finished)
-    elif train.stopped is not None:
-        show_stopped(train, train.stopped)
 
 
 def _choose(train: TrainState) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -145,7 +146,7 @@ def _fill_in(train: TrainState) -> None:
     train.classes = []
     for label, samples in example_classes():
         files = (PictureFile(sample.name, sample.path.read_bytes()) for sample in samples)
-        train.add_class(label, tuple(map(ReadPicture.of, files)))
+        train.add_class(label, tuple(map(_read, files)))
 
 
 def choose_classes(train: TrainState) -> None:
@@ -178,12 +179,15 @@ def _choose_class(train: TrainState, draft: ClassDraft, number: int) -> None:
     _show_class(draft)
 
 
+_read = partial(ReadPicture.of, reduce=True)
+
+
 def _take(draft: ClassDraft, files: Sequence[PictureFile]) -> None:
     """Look at what is new."""
     if tuple(files) != tuple(picture.file for picture in draft.uploaded):
         known = {(picture.file.name, picture.file.content): picture for picture in draft.uploaded}
         new = [file for file in files if (file.name, file.content) not in known]
-        known |= {(read.file.name, read.file.content): read for read in one_by_one(ReadPicture.of, new)}
+        known |= {(read.file.name, read.file.content): read for read in one_by_one(_read, new)}
         draft.uploaded = tuple(known[file.name, file.content] for file in files)
 
 

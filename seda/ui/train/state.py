@@ -50,11 +50,12 @@ class ClassDraft:
     @property
     def upload(self) -> UploadedClass:
         """As the training takes it."""
-        pictures = tuple((one.file.name, one.file.content) for one in self.pictures if not one.problem)
+        read = [one for one in self.pictures if not one.problem]
+        pictures = tuple((one.file.name, one.file.content) for one in read)
         unreadable = tuple(
             ImageFailure(one.file.name, f"{one.problem} {one.remedy}".strip()) for one in self.pictures if one.problem
         )
-        return UploadedClass(self.name, pictures, read=True, unreadable=unreadable)
+        return UploadedClass(self.name, pictures, tuple(one.reduced for one in read), unreadable)
 
 
 @dataclass
