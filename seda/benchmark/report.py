@@ -48,6 +48,7 @@ ALIGNMENT = (
 )  # fmt: skip
 DISTRIBUTION = ("mmd2", "energy", "density", "coverage", "mean_length", "spread", "r1_one_end", f"r1_mean_of_{ENDS}")
 DIGITS = {"mmd2": 4, "mean_length": 1}
+SIGNIFICANT = 6  # digits in results.csv; all of them are in the packed cells
 TOLERANCE = 0.005  # half a point
 PATH_ENDS = ("image_to_text_R@1", "relative_modality_gap")
 DETECTION_GAIN = 0.02  # of AUROC, from which on a row's own scores are said to find errors better
@@ -69,7 +70,7 @@ def write_report(cells: Sequence[Cell], out: Path, command: str) -> list[Path]:
     table = io.StringIO()
     writer = csv.DictWriter(table, [*COLUMNS, *further], lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows(map(_rounded, rows))
     return [
         write_bytes(out / "results.csv", table.getvalue().encode()),
         write_json(
@@ -86,6 +87,12 @@ def calls_in(text: str) -> str:
     """The calls that a page says it was made by; "" where it says none."""
     _, _, rest = text.partition(CALLS)
     return rest.partition("\n```")[0]
+
+
+def _rounded(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: float(f"{value:.{SIGNIFICANT}g}") if isinstance(value, float) else value for name, value in row.items()
+    }
 
 
 def _finite(row: dict[str, Any]) -> dict[str, Any]:
@@ -176,7 +183,8 @@ method tries at most {tried} of its settings, and validation images beside the s
 among them by negative log-likelihood at the best temperature. The test images ({tests}) are read once, by what was chosen.
 Accuracies are fractions, ± is the standard deviation over seeds. A difference is *level* where its 95 % bootstrap interval
 (seeds and test images drawn anew) holds zero. Pictures speak of points,
-hundredths of an accuracy.
+hundredths of an accuracy. Beside this page, results.csv has the figures of each cell to {SIGNIFICANT} significant digits, and
+{PACKED} each cell as it was measured, with the answers to all test images.
 
 The bundled encoders were never trained together. So the zero-shot part of Tip-Adapter comes from a ridge map to text that
 has seen the same shots; cross-modal probe and LP++ get the class texts turned into the images' space by Procrustes'

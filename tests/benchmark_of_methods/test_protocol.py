@@ -543,6 +543,8 @@ def test_files_and_page(tmp_path):
     ridge = next(row for row in rows if (row["method"], row["shots"], row["seed"]) == ("ridge", "4", "1"))
     wanted = next(part for part in cells if (part.method, part.shots, part.seed) == ("ridge", "4", 1))
     assert float(ridge["top1_accuracy"]) == wanted.figures["top1_accuracy"]
+    for name, value in wanted.figures.items():
+        assert float(ridge[name]) == pytest.approx(value, rel=5e-6, nan_ok=True) and len(ridge[name].lstrip("-0.")) < 13
     assert len(json.loads((tmp_path / "results.json").read_text())) == 20
     text = (tmp_path / "README.md").read_text()
     for part in (
