@@ -74,6 +74,19 @@ def test_there_are_so_many_rooms_and_no_more(clock, monkeypatch):
     assert all_rooms.open().code != first.code and all_rooms.count == 2
 
 
+def test_a_screen_that_was_loaded_anew_goes_on_with_its_room(clock):
+    all_rooms = Rooms(clock)
+    room = all_rooms.open("cat, dog", "me")
+    send(room, "a")
+    send(room, "b")
+    room.let_in(1)
+    assert all_rooms.open("cat, bird", "me") is room and room.words == "cat, bird" and all_rooms.count == 1
+    assert room.sent_by("a").state is State.FAILED and room.sent_by("b").state is State.WAITING
+    assert all_rooms.open("", "you") is not room and all_rooms.open() is not all_rooms.open()
+    room.close()
+    assert all_rooms.open("", "me") is not room
+
+
 # ------------------------------------------------------------------------------------------------ how it ends
 
 ASKED = (Asked("a", PREVIEW), Asked("b", PREVIEW))

@@ -10,6 +10,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from seda.errors import ImageError
+from seda.ui.rooms import phone as phone_page
 from seda.ui.rooms import photo
 from seda.ui.rooms.photo import SIDE, read_photo
 from seda.ui.serving import rooms
@@ -216,6 +217,17 @@ def test_too_many_rooms_is_said(open_app, monkeypatch):
     app = press(open_app(), "rooms.open")
     app.run()
     assert room_of(app) is None and "rooms.open" in keys(app)
+
+
+def test_nobody_tries_codes_for_long(open_app, screen, monkeypatch):
+    monkeypatch.setattr(phone_page, "MOST_MISSED", 2)
+    app = open_app(room="nowhere")
+    app.run()
+    app.run()
+    assert "2 codes did not fit" in said(app, "error")
+    app.query_params["room"] = room_of(screen).code
+    app.run()
+    assert "2 codes did not fit" in said(app, "error")
 
 
 def test_a_full_room_says_so(screen, phone, open_app, monkeypatch):

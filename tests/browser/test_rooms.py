@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from seda.ui.serving.reach import lan_address
 from seda.ui.serving.rooms import CODE_LENGTH, LETTERS
 from tests.browser.played import root_of
 from tests.browser.readable import unreadable
-from tests.browser.served import ROOT, served, settled
+from tests.browser.served import QUIET, ROOT, served, serving, settled
 from tests.tiny import picture
 
 RUN_LIMIT = 120_000  # ms
@@ -174,3 +175,39 @@ def test_a_wrong_room_says_so_and_the_right_code_leads_there(visit, server: str,
     phone.get_by_label("Code on the screen").fill(code.lower())
     phone.get_by_role("button", name="Go to the room").tap()
     expect(phone.get_by_role("heading", name=f"Room {code}")).to_be_visible()
+
+
+@pytest.fixture(scope="module")
+def class_room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The server as docs/rooms.md starts it."""
+    log = tmp_path_factory.mktemp("class") / "log.txt"
+    with serving(ROOT / "app.py", log, {"SEDA_OPEN": "rooms"}, (*QUIET, "--server.address=0.0.0.0")) as (url, _):
+        yield url
+
+
+def test_a_class_room(class_room: str, visit):
+    """The link of the screen at localhost leads phones to it, also without TLS."""
+    address = lan_address()
+    if address is None:
+        pytest.skip("this machine is in no network")
+    screen = visit(class_room)
+    code = open_room(screen)
+    link = screen.get_by_role("dialog").locator(".seda-room-link").inner_text()
+    assert link == f"http://{address}:{class_room.rpartition(':')[2]}/?room={code}"
+    expect(screen.get_by_text("nobody else can open")).to_have_count(0)
+    phone = visit(link, phone=True)
+    expect(phone.get_by_role("heading", name=f"Room {code}")).to_be_visible()
+
+    other = visit(link.partition("?")[0])  # without TLS, and not localhost: browsers keep their clipboard
+    expect(other.locator("canvas").first).to_be_visible(timeout=30_000)
+    assert other.evaluate("navigator.clipboard === undefined")
+    settled(other)
+    other.get_by_role("button", name="Share").click()
+    other.get_by_role("button", name="Copy the link").click()
+    expect(other.get_by_role("button", name="Copied")).to_be_visible()
+    shared = other.get_by_role("dialog").get_by_test_id("stCode").inner_text()
+    close_dialog(other)
+    words = other.locator("textarea").first
+    words.fill("")
+    words.press("Control+V")
+    expect(words).to_have_value(shared.strip())

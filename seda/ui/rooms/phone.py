@@ -22,6 +22,7 @@ from seda.ui.state import begin_widget, read_address, read_widget, set_widget, w
 
 CODE = "room"  # parameter of the address
 PHONE_POLL = 3.0  # seconds; chosen here: thirty phones cost a server less than a screen's own seconds would
+MOST_MISSED = 20  # codes that a phone tries in a session; chosen here: nobody guesses a room
 WORDS_KEY, CODE_KEY = "phone.words", "phone.code"
 
 _KEY = "seda.phone"
@@ -66,6 +67,7 @@ class PhoneState:
         problem: why not, or why it could not be sent.
         question: number of the question that `item` belongs to.
         item: the picture that is bet on.
+        missed: how often the address held no room.
     """
 
     round: int = 0
@@ -74,6 +76,7 @@ class PhoneState:
     problem: SedaError | None = None
     question: int = 0
     item: int = 0
+    missed: int = 0
 
 
 def phone_state() -> PhoneState:
@@ -92,7 +95,7 @@ def show_phone() -> None:
     params, phone = read_address(), phone_state()
     who = own_home().name
     try:
-        room = ROOMS.find(params.get(CODE, ""))
+        room = _find(params.get(CODE, ""), phone)
         room.join(who)
         if HOME in params:
             _take_home(room, params[HOME])
@@ -104,6 +107,21 @@ def show_phone() -> None:
             _choose(room, who, phone, again=sent is not None)
     except RoomError as error:
         _lost(error)
+
+
+def _find(code: str, phone: PhoneState) -> Room:
+    """
+    Raises:
+        RoomError: there is none, or too many were tried.
+    """
+    if phone.missed >= MOST_MISSED:
+        raise RoomError(f"{MOST_MISSED} codes did not fit.", remedy="Scan the code on the screen.")
+    try:
+        return ROOMS.find(code)
+    except RoomError:
+        phone.missed += 1
+        log_refusal("room", "code")
+        raise
 
 
 def _lost(error: RoomError) -> None:

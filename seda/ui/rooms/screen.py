@@ -15,6 +15,7 @@ from seda.ui.serving.reach import reach
 from seda.ui.serving.refusals import log_refusal
 from seda.ui.serving.rooms import MOST_ASKED, MOST_WORDS, ROOMS, Asked, Question, Room, Sent
 from seda.ui.serving.rules import MAY_OPEN_ROOMS, rules
+from seda.ui.serving.visitor import own_home
 from seda.ui.state import AppState, PictureFile, Shown, TraceRequest, begin_widget, read_widget
 from seda.ui.trajectories.links import ROOM, Source, read_template
 from seda.ui.trajectories.player import PlayerState
@@ -62,7 +63,7 @@ def room_button(state: AppState) -> None:
         "Nothing is written to disk.",
     ):  # fmt: skip
         try:
-            screen.room, screen.inviting, screen.problem = ROOMS.open(_words(state)), True, None
+            screen.room, screen.inviting, screen.problem = ROOMS.open(_words(state), own_home().name), True, None
         except RoomError as error:
             screen.problem = error
             log_refusal("room", error)

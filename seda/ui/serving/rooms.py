@@ -130,10 +130,13 @@ class Room:
         code: by which phones find it.
         words: that the screen shows, as they would be typed.
         clock: seconds that only grow.
+        owner: whose screen it is; "" for nobody's.
     """
 
-    def __init__(self, code: str, words: str = "", clock: Callable[[], float] = time.monotonic) -> None:
-        self.code = code
+    def __init__(
+        self, code: str, words: str = "", clock: Callable[[], float] = time.monotonic, owner: str = ""
+    ) -> None:
+        self.code, self.owner = code, owner
         self._clock, self._guard = clock, threading.RLock()
         self._words = words
         self._seen = self._touched = clock()
@@ -425,14 +428,20 @@ class Rooms:
         self._rooms: dict[str, Room] = {}
         self._sweeper: threading.Timer | None = None
 
-    def open(self, words: str = "") -> Room:
-        """A new room.
+    def open(self, words: str = "", owner: str = "") -> Room:
+        """A new room; the owner's, where one is open: a screen that was loaded anew goes on with it.
 
         Raises:
             RoomError: there are too many.
         """
         with self._guard:
             self._drop_closed()
+            for room in self._rooms.values():
+                if owner and room.owner == owner:
+                    room.look(words)
+                    for sent in room.travelling:
+                        room.failed(sent.number, "The screen was loaded anew.")
+                    return room
             if len(self._rooms) >= MOST_ROOMS:
                 raise RoomError(
                     f"{MOST_ROOMS} rooms are open on this server already.",
@@ -441,7 +450,7 @@ class Rooms:
             code = new_code()
             while code in self._rooms:
                 code = new_code()
-            room = self._rooms[code] = Room(code, words[:WORDS_LENGTH], self._clock)
+            room = self._rooms[code] = Room(code, words[:WORDS_LENGTH], self._clock, owner)
             self._sweep_later()
             return room
 
