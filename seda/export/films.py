@@ -21,10 +21,28 @@ FILM_SIZE, FILM_FPS = (1920, 1080), 30.0
 GIF_SIZE, GIF_FPS = (960, 540), 12.5  # chosen here: six megabytes hold ten seconds of it
 STOPS_AFTER = 5.0  # seconds that the encoder has to end once it has all frames and has been asked to stop
 
-_MP4 = ("-c:v", "libx264", "-preset", "veryfast", "-crf", "18", "-pix_fmt", "yuv420p", "-movflags", "+faststart")
-_WEBM = ("-c:v", "libvpx-vp9", "-crf", "30", "-b:v", "0", "-deadline", "realtime", "-cpu-used", "6", "-row-mt", "1", "-pix_fmt", "yuv420p")  # fmt: skip
-# One palette for all frames; of each only what has changed is written. No dither: it would change everywhere.
-_GIF = ("-lavfi", "split[a][b];[a]palettegen=stats_mode=diff[p];[b][p]paletteuse=dither=none:diff_mode=rectangle")
+# Colours as of high definition, and said so: without, players guess.
+_COLORS = (
+    "-vf", "scale=out_color_matrix=bt709:out_range=tv,format=yuv420p", "-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709",
+)  # fmt: skip
+_MP4 = ("-c:v", "libx264", "-preset", "veryfast", "-crf", "18", *_COLORS, "-movflags", "+faststart")
+_WEBM = (
+    "-c:v",
+    "libvpx-vp9",
+    "-crf",
+    "30",
+    "-b:v",
+    "0",
+    "-deadline",
+    "realtime",
+    "-cpu-used",
+    "6",
+    "-row-mt",
+    "1",
+    *_COLORS,
+)
+# One palette for all frames; of each only the part that has changed is written.
+_GIF = ("-lavfi", "split[a][b];[a]palettegen=stats_mode=full[p];[b][p]paletteuse=dither=sierra2_4a:diff_mode=rectangle")
 
 
 def to_mp4(journey: Journey, options: ExportOptions, on_progress: OnProgress) -> Encoded:

@@ -25,11 +25,17 @@ POSTER_SIDE = 960  # the same where several maps stand side by side
 LEAST_PAGE = 480  # px of a page, below which letters would take all of the room
 DEFAULT_PIXELS = (1920, 1080)
 DEFAULT_MM = (297.0, 297.0 * 9 / 16)
-POINTS_AN_INCH = 72
+POINTS_AN_INCH, PX_AN_INCH = 72, 96
 
 
 def page_size(width: float, height: float, panels: int = 0) -> tuple[float, float]:
-    """Width and height of a page in px for a picture of those proportions; its pixels, where it is smaller than usual."""
+    """Width and height in px of the page that is drawn for a picture: its own, or of its proportions where it is larger than letters
+    need, or smaller.
+
+    Args:
+        width, height: px of a screen, or of paper at 96 dpi.
+        panels: maps side by side.
+    """
     short = POSTER_SIDE if panels else max(LEAST_PAGE, min(SHORT_SIDE, min(width, height)))
     scale = short / min(width, height)
     return width * scale, height * scale
@@ -37,7 +43,7 @@ def page_size(width: float, height: float, panels: int = 0) -> tuple[float, floa
 
 @contextmanager
 def staged(journey: Journey, options: ExportOptions, size: tuple[float, float]) -> Iterator[tuple[Stage, Letters]]:
-    """The stage for pictures of that size or of those proportions, and what its texts are written with.
+    """The stage for pictures of that size (see `page_size`), and what its texts are written with.
 
     Raises:
         ConfigError: a library is missing, or the journey has not what was chosen.
@@ -62,12 +68,19 @@ def notes_of(letters: Letters) -> tuple[str, ...]:
     return tuple(filter(None, [missing_sentence(letters.missing())]))
 
 
+def _on_screen(options: ExportOptions, default: tuple[float, float] = DEFAULT_PIXELS) -> tuple[float, float]:
+    """The size in px, paper's at 96 dpi: where things lie does not depend on how dense they are."""
+    if options.paper is not None:
+        return options.paper[0] * PX_AN_INCH / MM_AN_INCH, options.paper[1] * PX_AN_INCH / MM_AN_INCH
+    return options.size or default
+
+
 def to_png(journey: Journey, options: ExportOptions, on_progress: OnProgress) -> Encoded:
     """A picture of pixels, its density in its header."""
     size = options.pixels(DEFAULT_PIXELS)
     check_pixels(size, MOST_PIXELS, "A picture")
     skia = need("skia")
-    with staged(journey, options, size) as (stage, letters):
+    with staged(journey, options, _on_screen(options)) as (stage, letters):
         drawn = _still(stage, journey, options, on_progress)
         surface = skia.Surface(*size)
         Painter(letters, stage.pictures).paint(surface.getCanvas(), drawn, size[0] / drawn.page.width)
@@ -85,7 +98,7 @@ def to_svg(journey: Journey, options: ExportOptions, on_progress: OnProgress) ->
     """A page of shapes and texts."""
     size: tuple[float, float] = options.size or options.paper or DEFAULT_MM
     unit = "px" if options.size else "mm"
-    with staged(journey, options, size) as (stage, letters):
+    with staged(journey, options, _on_screen(options)) as (stage, letters):
         drawn = _still(stage, journey, options, on_progress)
         writer = SvgWriter(drawn, letters, stage.pictures)
         _report(on_progress, 2)
@@ -101,7 +114,7 @@ def to_pdf(journey: Journey, options: ExportOptions, on_progress: OnProgress) ->
     if options.size is not None:
         width, height = (side * POINTS_AN_INCH / options.dpi for side in options.size)
     skia = need("skia")
-    with staged(journey, options, (width, height) if options.size is None else options.size) as (stage, letters):
+    with staged(journey, options, _on_screen(options)) as (stage, letters):
         drawn = _still(stage, journey, options, on_progress)
         stream = skia.DynamicMemoryWStream()
         document = skia.PDF.MakeDocument(stream, skia.PDF.Metadata({"Title": journey.title, "Subject": journey.note}))

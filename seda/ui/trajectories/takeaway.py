@@ -78,7 +78,7 @@ def _choose(taking: Taking) -> ExportOptions:
         drawn = [suffix for suffix, form in FORMATS.items() if form.drawn]
         taking.suffix = st.selectbox(
             "Form", drawn, key=begin_widget("takeaway.suffix", taking.suffix), format_func=lambda suffix: FORMATS[suffix].label,
-            help=" ".join(f"{FORMATS[suffix].label}: {FORMATS[suffix].help}" for suffix in drawn), width=WIDTH,
+            help=plain(" ".join(f"{FORMATS[suffix].label}: {FORMATS[suffix].help}" for suffix in drawn)), width=WIDTH,
         )  # fmt: skip
         suffix, form = taking.suffix, FORMATS[taking.suffix]
         sizes, rates = list(_sizes(suffix)), GIF_RATES if suffix == ".gif" else RATES
