@@ -185,6 +185,15 @@ export class Heads {
   }
 
   /**
+   * A picture where the pointer holds it.
+   * @param {CanvasRenderingContext2D} ctx @param {number} item @param {Point} at
+   */
+  drawAt(ctx, item, { x, y }) {
+    const sprite = this.#headSprite(item), reach = (sprite.reach * this.headRadius * 1.18) / sprite.radius;
+    ctx.drawImage(sprite, x - reach, y - reach, 2 * reach, 2 * reach);
+  }
+
+  /**
    * How many pictures have arrived at each mark, where they are too many to be counted at a glance.
    * @param {CanvasRenderingContext2D} ctx @param {Point[]} points @param {number} position
    */
@@ -245,7 +254,7 @@ export class Heads {
   #headSprite(item) {
     const vivid = this.player.isVivid(item);
     const chosen = this.player.selection.has(item);
-    const key = `${item} ${vivid} ${chosen} ${this.player.theme.key}`;
+    const key = `${item} ${vivid} ${chosen} ${this.player.hidesAnswers} ${this.player.theme.key}`;
     let sprite = this.sprites.get(key);
     if (!sprite) {
       const full = this.crowded ? Math.max(this.travelRadius, this.#largestPlace) : this.headRadius;
@@ -295,7 +304,7 @@ export class Heads {
     ctx.restore();
     const fine = clamp(radius / 18, 0.55, 1); // a small picture has a thin ring
     // A path that ends at another word than the answer says so: half of the ring is that word's, or of no word's colour.
-    const halves = end === one || !vivid ? [color] : [color, itemColor(this.player, this.journey, item, end)];
+    const halves = end === one || !vivid || this.player.hidesAnswers ? [color] : [color, itemColor(this.player, this.journey, item, end)];
     ctx.lineWidth = (chosen ? 4 : 2.6) * fine;
     halves.forEach((half, i) => {
       ctx.beginPath();
@@ -310,7 +319,7 @@ export class Heads {
     ctx.lineWidth = (chosen ? 2 : 1) * fine;
     ctx.strokeStyle = chosen ? css(theme.ink) : css(theme.paper, 0.9);
     ctx.stroke();
-    if (radius < 10 && pictured) return; // the ring's colour tells the class; a shape would hide the picture
+    if (this.player.hidesAnswers || (radius < 10 && pictured)) return; // the ring's colour tells the class; a shape would hide the picture
     const badge = pictured ? clamp(radius * 0.27, 3.6, 6) : radius * 0.5;
     const at = pictured ? radius * 0.72 : 0;
     ctx.beginPath();

@@ -19,7 +19,7 @@ export const endOf = ({ items, classes }, item) => (items[item].landed ? classes
 export const drawnColor = (theme, one, vivid = true) => (one && vivid ? theme.tune(one.color) : theme.grey);
 
 /**
- * An item's colour, by its answer or by another class; grey where others are selected or highlighted.
- * @param {Pick<Shown, "theme"|"isVivid">} player @param {Journey} journey @param {number} item @param {Styled|null} [one]
+ * An item's colour, by its answer or by another class; grey where others are selected or highlighted, and while answers are hidden.
+ * @param {Pick<Shown, "theme"|"isVivid"|"hidesAnswers">} player @param {Journey} journey @param {number} item @param {Styled|null} [one]
  */
-export const itemColor = (player, journey, item, one = answerOf(journey, item)) => drawnColor(player.theme, one, player.isVivid(item));
+export const itemColor = (player, journey, item, one = answerOf(journey, item)) => drawnColor(player.theme, player.hidesAnswers ? null : one, player.isVivid(item));

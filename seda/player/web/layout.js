@@ -8,7 +8,7 @@ import { paintSwatch } from "./legend.js";
 
 /**
  * @typedef {Record<"title"|"note"|"caption"|"live"|"mapNote"|"mapScores"|"mapThinning"|"settings"|"mapKey"|"mapButtons"|"trust"|
- *   "lasso"|"stills"|"sideButton"|"mapTools"|"showAll"|"mapStage"|"curveWhose"|"commitment"|"curveStage", HTMLElement> &
+ *   "predict"|"lasso"|"stills"|"sideButton"|"mapTools"|"showAll"|"mapStage"|"curveWhose"|"commitment"|"curveStage", HTMLElement> &
  *   Record<"ghost"|"follow", HTMLButtonElement>} Parts
  */
 
@@ -198,7 +198,8 @@ export class Layout {
     parts.lasso = tool("Lasso", "lasso", "Draw around items, on the map or among the curves, to select them (l; shift and drag does the same)", false, () => player.toggleLasso());
     parts.stills = tool("Stills", "stills-button", "Small still maps side by side, without motion (s)", false, () => player.showStills(!player.stillsShown));
     parts.sideButton = tool("Curves", "side-button", "The curves beside the map, or more room for the map (c)", true, () => this.toggleSide());
-    parts.mapTools = el("div", { class: "sp-map-tools" }, parts.mapButtons, parts.trust, parts.ghost, parts.lasso, parts.stills, parts.sideButton);
+    parts.predict = tool("Predict", "predict-button", "Bet on where each picture lands, then see it (q)", false, () => player.prediction.start());
+    parts.mapTools = el("div", { class: "sp-map-tools" }, parts.mapButtons, parts.trust, parts.ghost, parts.lasso, parts.stills, parts.predict, parts.sideButton);
     parts.follow = iconButton("follow", "Stay with the selected pictures (w)", "follow", () => player.camera.follow(!player.camera.following), { "aria-pressed": "false" });
     parts.showAll = iconButton("fit", "Show all (0)", "zoom-reset", () => player.camera.reset());
     parts.mapStage = el(
@@ -243,7 +244,7 @@ export class Layout {
     parts.curveStage = el("div", { class: "sp-curves", role: "img" }, player.curves.base, player.curves.moving);
     const heading = el("h3", { class: "sp-side-title", title: "Cosine similarity of the state to each class text" }, el("span", { text: "How near to each word" }), parts.curveWhose);
     return el(
-      "aside", { class: "sp-side" }, player.lesson.element,
+      "aside", { class: "sp-side" }, player.lesson.element, player.prediction.element,
       el("div", { class: "sp-curve-card" }, heading, parts.curveStage, parts.commitment), player.neighbors.element, player.legend.element,
     );
   }

@@ -19,7 +19,7 @@ const OPAQUE = { alpha: false }; // one opaque canvas on the page costs half of 
  * @typedef {{kind: "item"|"text"|"center", index: number, anchor?: Element}} Hit  what the pointer is over
  * @typedef {{from: Scene, view: View, share: number, ease: number, names: number}} Morph  the way from one map to another
  * @typedef {{view: View, theme: Theme, selection: Set<number>, hovered: number, highlight: string|null, trust: boolean,
- *   ghostShown: boolean, seedsShown?: boolean, isVivid: (item: number) => boolean, isDimmed: (one: Styled) => boolean, invalidate: () => void}} Shown
+ *   ghostShown: boolean, seedsShown?: boolean, hidesAnswers?: boolean, prediction?: import("./prediction.js").Prediction, isVivid: (item: number) => boolean, isDimmed: (one: Styled) => boolean, invalidate: () => void}} Shown
  *   what a painter must know of the player
  */
 export class MapPainter {
@@ -129,6 +129,7 @@ export class MapPainter {
     ctx.drawImage(this.landmarks.canvas, 0, 0, view.width, view.height);
     this.heads.lay(points, position);
     this.lights.draw(ctx, position, Math.round(position));
+    this.player.prediction?.drawBets(ctx);
     this.landmarks.drawNames(ctx, this.heads.discs(), morph ? morph.names : 1);
     this.heads.drawPins(ctx, points);
     this.seeds.drawHeads(ctx, position);

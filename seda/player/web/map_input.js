@@ -22,6 +22,7 @@ export class MapInput {
     this.lasso = new Lasso(this.stage);
     /** @type {Map<number, Point>} pointers that are down, and where */ this.pointers = new Map();
     this.travelled = 0;
+    /** The item that is dragged to a word, while bets are asked for; -1 for none. */ this.dragged = -1;
     on(this.stage, "wheel", (event) => this.#wheel(event), { passive: false });
     on(this.stage, "pointerdown", (event) => this.#down(event));
     on(this.stage, "pointermove", (event) => this.#move(event));
@@ -54,6 +55,8 @@ export class MapInput {
     this.pointers.set(event.pointerId, point);
     this.travelled = 0;
     this.stage.setPointerCapture(event.pointerId);
+    const hit = this.player.hidesAnswers ? this.player.map.hit(point.x, point.y) : null;
+    this.dragged = hit?.kind === "item" ? hit.index : -1;
     if (this.pointers.size > 1) this.lasso.cancel();
     // Shift and drag is a lasso too, where it does not already move a solid map.
     else if (this.player.lassoing || (event.shiftKey && !this.player.view.map.solid)) this.lasso.begin(point);
@@ -71,6 +74,7 @@ export class MapInput {
     }
     this.travelled += Math.hypot(now.x - before.x, now.y - before.y);
     if (this.lasso.drawing) this.lasso.extend(now);
+    else if (this.dragged >= 0) player.prediction.drag(this.dragged, now);
     else if (pointers.size === 1 && this.travelled > CLICK) player.camera.move(now.x - before.x, now.y - before.y, event.shiftKey);
     else if (pointers.size === 2) this.#pinch(event.pointerId, before, now);
     pointers.set(event.pointerId, now);
@@ -88,7 +92,10 @@ export class MapInput {
   #up(event) {
     const known = this.pointers.delete(event.pointerId);
     const inside = this.lasso.end();
-    if (inside) {
+    if (this.dragged >= 0) {
+      this.player.prediction.drop(this.dragged, localTo(this.stage, event));
+      this.dragged = -1;
+    } else if (inside) {
       const { places } = this.player.map.heads;
       this.player.selectAll([...places.keys()].filter((item) => inside(places[item])), adds(event));
     } else if (known && this.travelled <= CLICK) {
@@ -98,6 +105,8 @@ export class MapInput {
 
   /** @param {PointerEvent} event */
   #cancel(event) {
+    if (this.dragged >= 0) this.player.prediction.drag(-1, { x: 0, y: 0 });
+    this.dragged = -1;
     this.pointers.delete(event.pointerId);
     this.lasso.cancel();
   }
@@ -105,6 +114,7 @@ export class MapInput {
   /** @param {Point} point @param {PointerEvent} event */
   #click({ x, y }, event) {
     const { player } = this;
+    if (player.hidesAnswers) return;
     const hit = player.map.hit(x, y);
     if (hit?.kind === "item") player.select(hit.index, adds(event));
     else if (hit?.kind === "text") player.toggleHighlight(player.journey.classes[hit.index]);

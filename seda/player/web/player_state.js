@@ -22,6 +22,7 @@ import { Layout } from "./layout.js";
 import { Lesson } from "./lesson.js";
 import { Legend, styleKey } from "./legend.js";
 import { NeighborCard } from "./neighbors.js";
+import { Prediction } from "./prediction.js";
 import { Presentation } from "./presentation.js";
 import { Report } from "./report.js";
 import { Status } from "./status.js";
@@ -69,9 +70,10 @@ export class Player {
     this.tooltip = new Tooltip(this);
     this.presentation = new Presentation(this);
     this.lesson = new Lesson(this);
+    this.prediction = new Prediction(this);
     this.layout = new Layout(this);
     /** @type {Display[]} what shows the journey, in the order in which they are told; a new chart stands here too */
-    this.displays = [this.transport, this.legend, this.gallery, this.report, this.map, this.stills, this.layout, this.neighbors, this.tooltip, this.presentation, this.lesson];
+    this.displays = [this.transport, this.legend, this.gallery, this.report, this.map, this.stills, this.layout, this.neighbors, this.tooltip, this.presentation, this.lesson, this.prediction];
     this.parts = this.layout.parts;
     /** @type {Host} */ this.root = this.layout.root;
     host.append(this.root);
@@ -131,6 +133,7 @@ export class Player {
    */
   update(options) {
     this.options = options;
+    this.prediction.askElsewhere(Boolean(options.asking));
     // What is looked at together fills the window below the app's own header; `height` is the least.
     if (options.height) this.root.style.setProperty("--sp-height", `max(${options.height}px, calc(100vh - ${options.above ?? 0}px))`);
     const asked = JSON.stringify(options.start ?? null);
@@ -208,7 +211,7 @@ export class Player {
    * @param {boolean} shown
    */
   showStills(shown) {
-    if (shown === this.stillsShown) return;
+    if (shown === this.stillsShown || (shown && this.hidesAnswers)) return;
     this.stillsShown = shown;
     this.stills.element.hidden = !shown;
     this.parts.stills.setAttribute("aria-pressed", String(shown));
@@ -220,9 +223,15 @@ export class Player {
     this.status.settle();
   }
 
+  /** Whether nothing may tell where a picture ends. */
+  get hidesAnswers() {
+    return this.prediction.hides;
+  }
+
   // ---- time
 
   play() {
+    if (this.hidesAnswers) return this.prediction.reveal();
     this.showStills(false);
     this.glide = null;
     this.clock.play();
@@ -254,7 +263,7 @@ export class Player {
    */
   seek(position) {
     this.glide = null;
-    this.clock.position = clamp(position, 0, this.journey.last);
+    this.clock.position = this.hidesAnswers ? 0 : clamp(position, 0, this.journey.last);
     this.clock.rest = 0;
     this.invalidate();
     if (!this.clock.playing) this.status.settle();
@@ -274,6 +283,7 @@ export class Player {
    * @param {number} count
    */
   stepBy(count) {
+    if (this.hidesAnswers) return;
     const goal = clamp((this.glide ?? this.clock.step) + count, 0, this.journey.last);
     this.clock.playing = false;
     if (this.motion.matches) this.seek(goal);
@@ -354,6 +364,7 @@ export class Player {
    * @param {Hit|null} hit
    */
   hover(hit) {
+    if (hit && this.hidesAnswers) return;
     if (!hit && !this.tooltip.subject) return;
     this.hovered = hit?.kind === "item" ? hit.index : -1;
     this.parts.mapStage.classList.toggle("is-over", hit !== null && !hit.anchor && hit.kind !== "center");

@@ -54,7 +54,8 @@ export class Presentation {
 
   /** @param {number} step */
   showStep(step) {
-    if (this.shown) this.story.textContent = storyLine(this.player.journey, step, this.player.inspected);
+    const { hidesAnswers } = this.player;
+    if (this.shown) this.story.textContent = hidesAnswers ? "Where will each picture land?" : storyLine(this.player.journey, step, this.player.inspected);
   }
 
   /** @param {PointerEvent} event */

@@ -46,3 +46,12 @@ export function arrivals({ items, classes }) {
   const rest = sorted.slice(MOST_NAMED).reduce((sum, [, count]) => sum + count, 0);
   return `${[...named, ...(rest ? [`${rest} at other words`] : []), ...(away ? [`${away} away from all words`] : [])].join(", ")}.`;
 }
+
+/**
+ * Of the bets that were not the answer, the one on the picture whose answer is the surest; -1 where all were.
+ * @param {Journey} journey @param {Map<number, number>} bets
+ */
+export function surprising({ items }, bets) {
+  const wrong = [...bets].filter(([item, word]) => items[item].answer !== word).map(([item]) => item);
+  return wrong.sort((a, b) => items[b].top[0][1] - items[a].top[0][1] || a - b)[0] ?? -1;
+}

@@ -115,6 +115,7 @@ export class Trails {
    * @param {CanvasRenderingContext2D} ctx
    */
   drawFuture(ctx) {
+    if (this.player.hidesAnswers) return; // it leads to them
     const { theme } = this.player;
     const { last } = this.journey;
     const many = this.painter.heads.crowded;

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { arrivals, storyLine } from "../../../seda/player/web/story.js";
+import { arrivals, storyLine, surprising } from "../../../seda/player/web/story.js";
 import { standIn } from "./stand_in.mjs";
 
 /** @param {string} name @param {number} nearest @param {boolean} landed @param {number} commitment @param {[number, string][]} sentences */
@@ -34,4 +34,14 @@ test("of one picture: what was reached last, all of it where two things happen a
   assert.equal(storyLine(journey, 1, 0), "a: Starts.");
   assert.equal(storyLine(journey, 3, 0), "a: Hands over.");
   assert.equal(storyLine(journey, 4, 0), "a: Ends. Answer.");
+});
+
+/** @param {number} answer @param {number} share */
+const answered = (answer, share) => ({ answer, top: [[answer, share]] });
+
+test("of the wrong bets the one on the surest answer; none where all were right", () => {
+  /** @type {Journey} */ const journey = standIn(/** @type {any} */ ({ items: [answered(0, 0.99), answered(1, 0.6), answered(0, 0.8), answered(1, 0.8)] }));
+  assert.equal(surprising(journey, new Map([[0, 0], [1, 0], [2, 1], [3, 0]])), 2);
+  assert.equal(surprising(journey, new Map([[0, 0], [1, 1]])), -1);
+  assert.equal(surprising(journey, new Map()), -1);
 });
