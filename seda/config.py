@@ -6,7 +6,7 @@ card of another version is noticed instead of half-read.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, ClassVar, Self
 
@@ -105,22 +105,13 @@ def check_range(name: str, value: float, low: float, high: float) -> None:
         raise ConfigError(f"{name} is {value}; allowed is {low} to {high}.")
 
 
-def check_path(name: str) -> None:
+def check_name(what: str, name: str, known: Iterable[str]) -> None:
     """
     Raises:
-        ConfigError: there is no such path family.
+        ConfigError: it is none of the known names.
     """
-    if name not in PATH_FAMILIES:
-        raise ConfigError(f"The path family {name!r:.60} is not known; allowed are {', '.join(PATH_FAMILIES)}.")
-
-
-def check_denoiser(name: str) -> None:
-    """
-    Raises:
-        ConfigError: it is none of DENOISERS.
-    """
-    if name not in DENOISERS:
-        raise ConfigError(f"The denoiser {name!r:.60} is not known; allowed are {', '.join(DENOISERS)}.")
+    if name not in (names := list(known)):
+        raise ConfigError(f"The {what} {name!r:.60} is not known; allowed are {', '.join(names)}.")
 
 
 @dataclass(frozen=True)
@@ -184,9 +175,8 @@ class SamplingConfig(Config):
 
     def __post_init__(self) -> None:
         if self.denoiser:
-            check_denoiser(self.denoiser)
-        if self.sampler not in SAMPLERS:
-            raise ConfigError(f"The sampler {self.sampler!r} is not known; allowed are {', '.join(SAMPLERS)}.")
+            check_name("denoiser", self.denoiser, DENOISERS)
+        check_name("sampler", self.sampler, SAMPLERS)
         check_range("num_inference_steps", self.num_inference_steps, 1, self.MAX_STEPS)
         check_range("strength", self.strength, 0.05, 1.0)
         if self.num_inference_steps > self.SCHEDULE_LENGTH * self.strength:
@@ -273,8 +263,8 @@ class ModelConfig(Config):
     denoiser_blocks: int = 2
 
     def __post_init__(self) -> None:
-        check_denoiser(self.denoiser)
-        check_path(self.path)
+        check_name("denoiser", self.denoiser, DENOISERS)
+        check_name("path family", self.path, PATH_FAMILIES)
         check_range("power", self.power, 0.1, 1.0)
         for name in ("dim", "image_dim"):
             check_range(name, getattr(self, name), 2, 65_536)
@@ -378,8 +368,8 @@ class TrainingConfig(Config):
         return cls(seed=seed, max_epochs=epochs, patience=max(cls.patience, epochs // 3))
 
     def __post_init__(self) -> None:
-        check_path(self.path)
-        check_denoiser(self.denoiser)
+        check_name("path family", self.path, PATH_FAMILIES)
+        check_name("denoiser", self.denoiser, DENOISERS)
         check_range("validation_share", self.validation_share, 0.01, 0.5)
         check_range("max_epochs", self.max_epochs, 1, 10_000)
         check_range("batch_size", self.batch_size, 2, 65_536)

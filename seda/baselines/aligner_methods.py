@@ -67,9 +67,8 @@ class SedaAligner:
     averaged: int = 1
 
     def fit(self, train: LabelledFeatures, texts: ClassTextFeatures, validation: LabelledFeatures) -> FittedAligner:
-        aligner, seconds = trained_aligner(self, train, texts, validation)
-        if self.read_out == "closed-form":
-            aligner = without_learning(aligner)
+        result, seconds = trained(self, train, texts, validation)
+        aligner = without_learning(result.aligner) if self.read_out == "closed-form" else result.aligner
         steps = 1 if self.read_out == "one-step" else self.steps
         sampling = SamplingConfig(self.sampler, steps, self.strength)
         return FittedAligner(aligner, sampling, texts, self.averaged, seconds)
@@ -159,7 +158,7 @@ class LearnedSeda:
     least_share: float = 0.25
 
     def fit(self, train: LabelledFeatures, texts: ClassTextFeatures, validation: LabelledFeatures) -> FittedPaths:
-        result, seconds = _trained(SedaAligner(seed=self.seed), train, texts, validation)
+        result, seconds = trained(SedaAligner(seed=self.seed), train, texts, validation)
         aligner = with_learned_denoisers(result, self.training_config(len(train)))
         # guidance 1: as the distribution is, as the benchmark of distributions walks it
         sampling = SamplingConfig(num_inference_steps=self.steps, guidance=1.0, denoiser="learned")
@@ -287,18 +286,10 @@ class _Trainings:
 _trainings = _Trainings()
 
 
-def trained_aligner(
-    config: SedaAligner, train: LabelledFeatures, texts: ClassTextFeatures, validation: LabelledFeatures
-) -> tuple[Aligner, float]:
-    """The trained aligner, and the seconds of its training where that happened in an earlier call."""
-    result, seconds = _trained(config, train, texts, validation)
-    return result.aligner, seconds
-
-
-def _trained(
+def trained(
     config: SedaAligner, train: LabelledFeatures, texts: ClassTextFeatures, validation: LabelledFeatures
 ) -> tuple[TrainingResult, float]:
-    """The same with what denoisers could be trained on."""
+    """The training's result, and its seconds where it happened in an earlier call."""
     found = _trainings.of(train, texts, validation)
     asked = SedaAligner()  # how it is asked has no part in training
     key = replace(

@@ -58,26 +58,42 @@ def train_network(
         count: training images.
         schedule: how.
     """
-    generator = torch.Generator().manual_seed(schedule.seed + 1)
+    generator, order = torch.Generator().manual_seed(schedule.seed + 1), torch.empty(0, dtype=torch.int64)
+
+    def next_loss(step: int) -> Tensor:
+        nonlocal order
+        if not len(order):
+            order = torch.randperm(count, generator=generator)
+        batch, order = order[:BATCH], order[BATCH:]
+        return loss(batch, generator)
+
     steps = max(MIN_STEPS, EPOCHS * -(-count // BATCH))
+    descend(network, next_loss, validation_loss, schedule, steps, max(1, steps // CHECKS))
+
+
+def descend(
+    network: nn.Module,
+    loss: Callable[[int], Tensor],
+    validation_loss: Callable[[], Tensor],
+    schedule: Schedule,
+    steps: int,
+    check_every: int,
+) -> None:
+    """See `train_network`; the loss is told the number of the step, from 1 on."""
     optimizer = torch.optim.AdamW(
         network.parameters(), lr=schedule.learning_rate, weight_decay=schedule.weight_decay, fused=True
     )
     best, lowest = _weights(network), float("inf")
-    order = torch.empty(0, dtype=torch.int64)
     with torch.random.fork_rng(devices=[]):  # dropout knows only the global generator
         torch.manual_seed(schedule.seed + 1)
         for step in range(1, steps + 1):
-            if not len(order):
-                order = torch.randperm(count, generator=generator)
-            batch, order = order[:BATCH], order[BATCH:]
             for group in optimizer.param_groups:
                 group["lr"] = schedule.learning_rate * 0.5 * (1 + np.cos(np.pi * (step - 1) / steps))
             network.train()
             optimizer.zero_grad(set_to_none=True)
-            loss(batch, generator).backward()
+            loss(step).backward()
             optimizer.step()
-            if step % max(1, steps // CHECKS) == 0 or step == steps:
+            if step % check_every == 0 or step == steps:
                 network.eval()
                 with torch.no_grad():
                     found = float(validation_loss())

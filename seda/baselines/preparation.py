@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seda.errors import ConfigError
+from seda.config import check_name
 from seda.evaluation.alignment import unit
 from seda.models.scaler import POWER
 
@@ -39,8 +39,7 @@ class Preparation:
         Raises:
             ConfigError: the kind is not known.
         """
-        if kind not in PREPARATIONS:
-            raise ConfigError(f"The preparation {kind!r} is not known; allowed are {', '.join(PREPARATIONS)}.")
+        check_name("preparation", kind, PREPARATIONS)
         power = POWER if "power" in kind and (features >= 0).all() else 1.0
         features = _bent(features, power)
         centred = kind == "scaled" or kind.startswith("centred")

@@ -7,17 +7,15 @@ draw for each seed where the method draws at all.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from seda.baselines.flow_matching import Velocity
-from seda.baselines.network_training import seeded
+from seda.baselines.network_training import Schedule, descend, seeded
 from seda.config import TrainingConfig
 from seda.training.augmentation import noised
 from seda.training.denoisers import HELD_OUT_COUNT, VALIDATE_EVERY, Pairs, PairSource
@@ -178,27 +176,16 @@ def _train(
     config: TrainingConfig,
     loss: Callable[[Pairs, Tensor, torch.Generator], Tensor],
 ) -> None:
-    """AdamW with a cosine decay, then the weights of the lowest loss on held-out pairs."""
-    optimizer = torch.optim.AdamW(network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
+    """As other baselines' networks, for as many steps as SeDA's denoisers, each on pairs that are drawn for it."""
     held = pairs.draw(HELD_OUT_COUNT, torch.Generator().manual_seed(config.seed), held_out=True)
-    best, lowest = network.state_dict(), math.inf
-    with torch.random.fork_rng(devices=[]):  # dropout knows only the global generator
-        torch.manual_seed(config.seed + 1)
-        for step in range(config.denoiser_steps):
-            generator = torch.Generator().manual_seed(config.seed * 1_000_003 + step + 1)
-            for group in optimizer.param_groups:
-                group["lr"] = config.learning_rate * 0.5 * (1 + np.cos(np.pi * step / config.denoiser_steps))
-            network.train()
-            optimizer.zero_grad(set_to_none=True)
-            drawn = pairs.draw(config.batch_size, generator)
-            condition = noised(drawn.condition, pairs.condition_std, config.feature_noise, generator)
-            loss(drawn, condition, generator).backward()
-            optimizer.step()
-            if (step + 1) % VALIDATE_EVERY == 0 or step + 1 == config.denoiser_steps:
-                network.eval()
-                with torch.no_grad():
-                    found = float(loss(held, held.condition, torch.Generator().manual_seed(0)))
-                if found < lowest:
-                    best, lowest = {name: value.clone() for name, value in network.state_dict().items()}, found
-    network.load_state_dict(best)
-    network.eval().requires_grad_(False)
+
+    def loss_at(step: int) -> Tensor:
+        generator = torch.Generator().manual_seed(config.seed * 1_000_003 + step)
+        drawn = pairs.draw(config.batch_size, generator)
+        return loss(drawn, noised(drawn.condition, pairs.condition_std, config.feature_noise, generator), generator)
+
+    def validation_loss() -> Tensor:
+        return loss(held, held.condition, torch.Generator().manual_seed(0))
+
+    schedule = Schedule(config.learning_rate, config.weight_decay, config.seed)
+    descend(network, loss_at, validation_loss, schedule, config.denoiser_steps, VALIDATE_EVERY)

@@ -13,8 +13,7 @@ from seda.baselines.aligner_methods import (
     SHARPNESS,
     LearnedSeda,
     SedaAligner,
-    _trained,
-    trained_aligner,
+    trained,
     with_learned_denoisers,
     without_learning,
 )
@@ -279,9 +278,10 @@ def test_the_center_loss_pulls_hidden_features_together():
 
 def test_read_outs_of_seda_share_one_training_and_the_closed_form_keeps_nothing_learned():
     texts, config = class_texts(), SedaAligner()
-    aligner, first = trained_aligner(config, TRAIN, texts, VALIDATION)
-    again, second = trained_aligner(config, TRAIN, texts, VALIDATION)
-    assert again is aligner and first == 0 and second > 0
+    result, first = trained(config, TRAIN, texts, VALIDATION)
+    again, second = trained(config, TRAIN, texts, VALIDATION)
+    assert again is result and first == 0 and second > 0
+    aligner = result.aligner
     bare = without_learning(aligner)
     assert float(bare.learner.residual_out.weight.abs().sum()) == 0
     assert float(aligner.learner.residual_out.weight.abs().sum()) > 0
@@ -292,17 +292,17 @@ def test_read_outs_of_seda_share_one_training_and_the_closed_form_keeps_nothing_
     distances = np.linalg.norm(ends[:, None] - texts.features[None], axis=-1).min(1)
     spread = np.linalg.norm(texts.features - texts.mean, axis=1).mean()
     assert np.median(distances) < 0.5 * spread
-    other, third = trained_aligner(config, drawn(8, 9), texts, VALIDATION)
-    assert other is not aligner and third == 0
+    other, third = trained(config, drawn(8, 9), texts, VALIDATION)
+    assert other is not result and third == 0
 
 
 def test_ablations_that_only_ask_in_another_way_share_the_training(monkeypatch):
     """How well each of them answers is seen above; who shares with whom is the same after one step."""
     monkeypatch.setattr("seda.baselines.aligner_methods.MIN_STEPS", 1)
     texts, asked = class_texts(), SedaAligner()
-    aligner, _ = trained_aligner(asked, TRAIN, texts, VALIDATION)
+    result, _ = trained(asked, TRAIN, texts, VALIDATION)
     for name, setting in ABLATIONS.items():
-        found, _ = trained_aligner(setting, TRAIN, texts, VALIDATION)
+        found, _ = trained(setting, TRAIN, texts, VALIDATION)
         trained_alike = not any(
             getattr(setting, field) != getattr(asked, field)
             for field in (
@@ -316,7 +316,7 @@ def test_ablations_that_only_ask_in_another_way_share_the_training(monkeypatch):
                 "relative_scale",
             )
         )
-        assert (found is aligner) == trained_alike, name
+        assert (found is result) == trained_alike, name
 
 
 def test_seda_doubts_most_where_it_is_wrong():
@@ -337,14 +337,14 @@ def test_learned_denoisers_beside_a_trained_aligner_are_those_of_one_training(mo
     )
     texts, setting = class_texts(), LearnedSeda(2, seed=3)
     config = replace(setting.training_config(len(TRAIN)), one_step_steps=3, denoiser_steps=4, learning_rate=1e-3)
-    result, _ = _trained(SedaAligner(seed=3), TRAIN, texts, VALIDATION)
+    result, _ = trained(SedaAligner(seed=3), TRAIN, texts, VALIDATION)
     shared = with_learned_denoisers(result, config)
     (((data, _, model), options),) = asked
     whole = fit(data, config, replace(model, **aligner_methods.LEARNED), **options).aligner
     assert shared.config == whole.config and result.aligner.config.denoiser == "closed-form"
     for (name, value), other in zip(shared.state_dict().items(), whole.state_dict().values(), strict=True):
         assert torch.equal(value, other), name
-    _, seconds = _trained(SedaAligner(seed=3), TRAIN, texts, VALIDATION)
+    _, seconds = trained(SedaAligner(seed=3), TRAIN, texts, VALIDATION)
     assert len(asked) == 1 and seconds > 0
 
 
