@@ -55,13 +55,15 @@ class Letters:
             tuple[str, int], str
         ] = {}  # alias of a font that has a letter, by letter and weight; "" for none
         self._outlines: dict[tuple[str, float, int, str], Any] = {}
-        self._widths: dict[tuple[str, float, int, str], float] = {}
+        self._widths: dict[tuple[str, float, int], float] = {}
 
     def width(self, text: str, size: float, weight: int) -> float:
         """Of a text in one line, px."""
-        key = (text, size, weight, "")
+        key = (text, size, weight)
         if key not in self._widths:
-            self._widths[key] = self.paragraph(text, size, weight, self._skia.Paint()).MaxIntrinsicWidth
+            paragraph = self.paragraph(text, size, weight, self._skia.Paint())
+            # The first leaves out spaces at the end; the second is rounded up to a hundredth.
+            self._widths[key] = paragraph.MaxIntrinsicWidth if text.endswith(" ") else paragraph.LongestLine
         return self._widths[key]
 
     def paragraph(self, text: str, size: float, weight: int, paint: Any, direction: str = "ltr") -> Any:
@@ -119,6 +121,13 @@ class Letters:
     def families(self) -> list[str]:
         """Names of the fonts of the system that have been used."""
         return sorted({alias.rsplit(" ", 1)[0] for alias in self._found.values() if alias})
+
+    def family_of(self, text: str, weight: int) -> str:
+        """The font of the system that a text is written in where it has no letter of the app's own; empty where it has one."""
+        shown = [letter for letter in text if unicodedata.category(letter) not in _INVISIBLE]
+        if not shown or any(self._own_has(letter) for letter in shown):
+            return ""
+        return self._other(shown[0], weight).rsplit(" ", 1)[0]
 
     def _families(self, text: str, weight: int) -> list[str]:
         if weight not in self._weights:

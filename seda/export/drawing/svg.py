@@ -9,7 +9,7 @@ import base64
 import io
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
@@ -38,7 +38,7 @@ from seda.export.drawing.recording import (
 )
 from seda.export.drawing.skia_canvas import TURN, font_of, rgba
 
-FAMILIES = "'Source Sans', 'Source Sans 3', 'Source Sans Pro', 'Noto Sans'"
+FAMILIES = ("Source Sans", "Source Sans 3", "Source Sans Pro", "Noto Sans")
 IDENTITY = (1, 0, 0, 1, 0, 0)
 ISOLATE, POP = "\u2067", "\u2069"  # around a text that is written from right to left and holds parts that are not
 MARGIN = 2  # px around a small canvas that still shows
@@ -65,10 +65,9 @@ class SvgWriter:
         """
         page = self._drawn.page
         body = "\n".join(self._group(page, len(page.ops)))
-        others = "".join(f", {quoteattr(name)[1:-1]!r}" for name in self._letters.families())
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="{width}" height="{height}" '
-            f'viewBox="0 0 {_number(page.width)} {_number(page.height)}" role="img" font-family="{FAMILIES}{others}, sans-serif">\n'
+            f'viewBox="0 0 {_number(page.width)} {_number(page.height)}" role="img" font-family={quoteattr(_families(self._letters.families()))}>\n'
             f"<title>{escape(title)}</title>\n<desc>{escape(description)}</desc>\n"
             f"<style>{''.join(font_face(weight, letters) for weight, letters in sorted(self._written.items()))}</style>\n"
             f"<defs>\n{chr(10).join(self._definitions)}\n</defs>\n{body}\n</svg>\n"
@@ -160,10 +159,18 @@ class SvgWriter:
         baseline = y + (self._letters.middle * size if style["textBaseline"] == "middle" else 0)
         if style["direction"] == "rtl" and any(not _is_backward(letter) for letter in text if letter != " "):
             text = f"{ISOLATE}{text}{POP}"
-        length = self._letters.width(text, size, weight)  # kept where another font has to stand in
+        # Some programs look for a letter in the first font alone, and then in any.
+        first = self._letters.family_of(text, weight)
+        family = f" font-family={quoteattr(_families([first], FAMILIES))}" if first else ""
+        # Its length is kept where another font has to stand in for the app's own.
+        length = (
+            ""
+            if first
+            else f' textLength="{_number(self._letters.width(text, size, weight))}" lengthAdjust="spacingAndGlyphs"'
+        )
         return (
             f'<text{_matrix(turn)} x="{_number(x)}" y="{_number(baseline)}" font-size="{_number(size)}" font-weight="{round_weight(weight)}"'
-            f'{anchor} textLength="{_number(length)}" lengthAdjust="spacingAndGlyphs"{self._style(number)} xml:space="preserve">{escape(text)}</text>'
+            f'{anchor}{family}{length}{self._style(number)} xml:space="preserve">{escape(text)}</text>'
         )
 
     def _sheet(
@@ -208,6 +215,12 @@ class SvgWriter:
         return _image(
             _png(Image.fromarray(np.array(values, dtype=np.uint8).reshape(height, width, 4))), x, y, wide, high
         )
+
+
+def _families(more: Sequence[str], own: Sequence[str] = ()) -> str:
+    """Of an SVG's text, in the order in which they are tried; without `own` the app's own come first."""
+    names = [*more, *own] if own else [*FAMILIES, *more]
+    return ", ".join([*(f"'{name}'" for name in names if "'" not in name), "sans-serif"])
 
 
 def outline(numbers: list[float]) -> str:
