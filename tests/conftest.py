@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,6 +30,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.get_closest_marker("browser") is not None and not item.nodeid.startswith(BROWSERS):
             raise pytest.UsageError(f"{item.nodeid} drives a browser; such tests are in {' and '.join(BROWSERS)}.")
     items.sort(key=lambda item: not item.nodeid.startswith(BROWSERS))
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays: a full collection of garbage, one a minute, would look at all of it."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(optionalhook=True)

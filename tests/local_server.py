@@ -70,7 +70,7 @@ class Handler(BaseHTTPRequestHandler):
 @contextmanager
 def running_server() -> Iterator[Server]:
     with Server() as running:
-        thread = threading.Thread(target=running.serve_forever, daemon=True)
+        thread = threading.Thread(target=running.serve_forever, args=(0.01,), daemon=True)
         thread.start()
         yield running
         running.shutdown()

@@ -6,7 +6,11 @@ import ast
 import pkgutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+
+import pytest
 
 import seda
 from seda.ui.page_list import PAGES
@@ -50,9 +54,22 @@ def run(code: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=300)
 
 
+def test_core_imports_neither_streamlit_nor_plotly():
+    """As its text says; that nothing else brings them in is the slow test below."""
+    known, seen = _all_modules(), set[str]()
+    waiting = {name for name in core_modules() if not name.startswith(DRAWS)}
+    assert "seda.aligner" in waiting and "seda.journeys.tracing" in waiting
+    while waiting:
+        seen.add(name := waiting.pop())
+        at_once = list(_at_once(_tree(name)))
+        packages = {one.split(".")[0] for node in at_once for one in _named(node)}
+        assert not packages & {"streamlit", "plotly"}, name
+        waiting |= {one for node in at_once for one in _of_seda(node, known)} - seen
+
+
+@pytest.mark.slow
 def test_core_needs_neither_streamlit_nor_plotly():
     modules = [name for name in core_modules() if not name.startswith(DRAWS)]
-    assert "seda.aligner" in modules and "seda.journeys.tracing" in modules
     result = run(BLOCKED_IMPORT.format(blocked=("streamlit", "plotly"), modules=modules))
     assert result.returncode == 0, result.stderr
 
@@ -89,13 +106,23 @@ def test_only_their_rooms_use_session_state_and_caches():
 
 
 def _imports(path: Path) -> set[str]:
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            found.add(node.module)
-    return found
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return {name for node in ast.walk(tree) for name in _named(node)}
+
+
+def _named(node: ast.AST) -> set[str]:
+    """What a statement imports."""
+    if isinstance(node, ast.Import):
+        return {alias.name for alias in node.names}
+    return {node.module} if isinstance(node, ast.ImportFrom) and node.module else set()
+
+
+def _at_once(tree: ast.AST) -> Iterator[ast.AST]:
+    """All that is run when a module is imported: what is not inside a function."""
+    for node in ast.iter_child_nodes(tree):
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            yield node
+            yield from _at_once(node)
 
 
 def _code(path: Path) -> str:
@@ -138,15 +165,23 @@ def test_no_module_needs_itself():
 
 
 def _needs(name: str, known: set[str]) -> set[str]:
+    return {needed for node in ast.walk(_tree(name)) for needed in _of_seda(node, known)} - {name}
+
+
+def _of_seda(node: ast.AST, known: set[str]) -> set[str]:
+    if not isinstance(node, ast.ImportFrom) or not node.module or not node.module.startswith("seda"):
+        return set()
+    of_it = {f"{node.module}.{one.name}" for one in node.names} & known
+    return of_it or {node.module} & known
+
+
+@cache
+def _tree(name: str) -> ast.Module:
+    """A module without what is for a type checker alone."""
     path = ROOT / Path(*name.split("."))
     tree = ast.parse((path / "__init__.py" if path.is_dir() else path.with_suffix(".py")).read_text(encoding="utf-8"))
     for node in [
         node for node in ast.walk(tree) if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
     ]:
         node.body = []
-    found = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("seda"):
-            of_it = {f"{node.module}.{one.name}" for one in node.names} & known
-            found |= of_it or {node.module}
-    return (found & known) - {name}
+    return tree

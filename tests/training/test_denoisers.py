@@ -22,7 +22,7 @@ SMALL = {
     "width": 8, "heads": 2, "blocks": 1, "prior_width": 8,
 }  # fmt: skip
 QUICK = TrainingConfig(
-    max_epochs=1, one_step_steps=60, denoiser_steps=600, batch_size=128, learning_rate=3e-3, feature_noise=0.1,
+    max_epochs=1, one_step_steps=60, denoiser_steps=300, batch_size=128, learning_rate=3e-3, feature_noise=0.1,
     denoiser="learned",
 )  # fmt: skip
 
