@@ -17,13 +17,14 @@ stand_in_frame()
 state = app_state()
 with errors_on_screen():
     open_address(state)
-    answer_known(state)
     if state.shown is None and state.pending is None:
         show_first_example(state)
 
 with st.sidebar:
     side_panel(state)
 
+with errors_on_screen():
+    answer_known(state)
 show_messages(state)
 progress = st.container()
 if state.shown is not None:

@@ -13,7 +13,7 @@ from seda.errors import LimitError
 from seda.journeys import tracing
 from seda.ui.serving.line import RUNS
 from seda.ui.serving.shared_runs import SHARED_RUNS, SILENT, SharedRuns, Traced
-from seda.ui.trajectories import controls, runs
+from seda.ui.trajectories import controls, examples, runs
 from tests.app.conftest import press, said, state_of, type_classes, upload
 from tests.tiny import CLASSES, picture
 from tests.toy import toy_journey
@@ -94,8 +94,9 @@ def test_who_asks_while_another_is_at_it_waits_for_that_and_the_page_is_drawn_on
     [(key, known)] = SHARED_RUNS._kept.items()
     SHARED_RUNS.clear()
     drawn, waited = [], threading.Event()
-    real_texts = controls._class_texts
-    monkeypatch.setattr(controls, "_class_texts", lambda *given: (drawn.append(1), real_texts(*given)))
+    for part, name in ((controls, "_class_texts"), (examples, "_card")):
+        real = getattr(part, name)
+        monkeypatch.setattr(part, name, lambda *given, real=real, name=name: (drawn.append(name), real(*given)))
     real_wait = SHARED_RUNS.wait
     monkeypatch.setattr(SHARED_RUNS, "wait", lambda *given: (waited.set(), real_wait(*given)))
     monkeypatch.setattr(RUNS, "turn", lambda *_: pytest.fail("a place in line was taken"))
@@ -112,7 +113,7 @@ def test_who_asks_while_another_is_at_it_waits_for_that_and_the_page_is_drawn_on
     monkeypatch.setattr(SHARED_RUNS, "begin", begin)
 
     def other() -> None:
-        assert waited.wait(60) and drawn == []
+        assert waited.wait(60) and drawn == ["_class_texts"]
         SHARED_RUNS.keep(key, known)
         SHARED_RUNS.end("another")
 
@@ -121,7 +122,9 @@ def test_who_asks_while_another_is_at_it_waits_for_that_and_the_page_is_drawn_on
         app = open_app(**params)
         at_it.result(60)
     assert state_of(app).shown.origin == "run" and state_of(app).shown.journey is known.journey
-    assert traced == ["retrace"] and drawn == [1] and SHARED_RUNS._begun == {}
+    assert traced == ["retrace"] and SHARED_RUNS._begun == {}
+    assert drawn == ["_class_texts", "_card", "_card"]
+    assert len(app.sidebar.get("image")) == len(known.journey.thumbnails)  # also before the result was there
 
 
 def test_who_is_interrupted_or_silent_lets_another_begin():

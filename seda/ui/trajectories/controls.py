@@ -82,12 +82,14 @@ def _pictures(state: AppState) -> None:
 
 
 def _on_screen(state: AppState) -> None:
-    if state.shown is None:
+    coming = state.pending.pictures if isinstance(state.pending, TraceRequest) else None  # of a link
+    journey = coming if state.shown is None else state.shown.journey
+    if not isinstance(journey, Journey):
         st.caption("Nothing is on the screen yet.")
         return
-    pictures = state.shown.journey.thumbnails
+    pictures = journey.thumbnails
     with st.container(horizontal=True, gap=None, key="trajectories.thumbnails"):
-        for name, picture in zip(state.shown.journey.trajectory.item_names, pictures[:THUMBNAILS], strict=False):
+        for name, picture in zip(journey.trajectory.item_names, pictures[:THUMBNAILS], strict=False):
             st.image(png_url(picture), width=30, alt=name)  # a file would be gone when the next run comes quickly
         if len(pictures) > THUMBNAILS:
             st.caption(f"and {len(pictures) - THUMBNAILS} more")

@@ -68,12 +68,20 @@ def run_pending(state: AppState) -> None:
 
 
 def answer_known(state: AppState) -> None:
-    """Do what the state is asked for where another visitor had the same, or is at it: without a place in line, and before the page
-    is drawn, so that it is drawn once."""
+    """Do what the state is asked for where another visitor had the same: without a place in line, and before the picture's part of the
+    page is drawn, so that it is drawn once. Where nothing is on the screen yet, wait for it, too."""
     note = st.empty()  # always there: what follows has to keep its place
-    if state.pending is not None and _is_answered(state.pending, state.key, lambda: note.caption(_SAME)):
-        _end(state, lambda share, text: None)
+    if state.pending is None:
+        return
+    if state.shown is None:
+        known = _is_answered(state.pending, state.key, lambda: note.caption(_SAME))
         note.empty()
+    else:
+        known = _is_known(state.pending)
+    if known:
+        _end(state, lambda share, text: None)
+    if state.shown is None and state.pending is None:
+        st.rerun()  # a link that cannot be followed: with the first example instead
 
 
 def _is_answered(request: Request, who: str, tell: Callable[[], object]) -> bool:
