@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from tests import local_clip
-from tests.benchmarks import attack, killed, landing, load, map_fit, player, training, words_alone
+from tests.benchmarks import attack, export, killed, landing, load, map_fit, player, training, words_alone
 from tests.browser.conftest import need_chromium
 
 
@@ -28,6 +28,13 @@ def test_attack(monkeypatch, capsys):
 def test_killed(monkeypatch, capsys):
     found, status = printed(monkeypatch, capsys, killed, "--only", "keep", "--times", "2")
     assert status == 0 and found["keep"]["kills"] == 2
+
+
+@pytest.mark.slow
+def test_export(monkeypatch, capsys):
+    found, status = printed(monkeypatch, capsys, export, "--only", "png,svg", "--pictures", "2")
+    assert status in (0, 1) and [row["megabytes"] > 0 for row in found["rows"]] == [True, True]
+    assert export.table(found["rows"]).count("\n") == 3
 
 
 @pytest.mark.slow

@@ -19,7 +19,7 @@ from py_mini_racer import MiniRacer
 
 from seda.errors import ConfigError, Stopped
 from seda.export import FORMATS, ExportOptions, check_options, write_export
-from seda.export.drawing import needs, stage
+from seda.export.drawing import lettering, needs, stage
 from seda.export.drawing.lettering import Letters, missing_sentence
 from seda.export.drawing.sheet import Sheet
 from seda.export.options import go_on
@@ -154,6 +154,21 @@ def test_letters_are_set_as_browsers_set_them():
     assert letters.width("AV", 100, 650) < letters.width("A", 100, 650) + letters.width("V", 100, 650)  # kerned
     assert letters.width("boot", 14, 650) > letters.width("boot", 14, 450) > 0
     assert letters.width("a b", 14, 450) > letters.width("ab", 14, 450)
+
+
+def test_a_font_is_cut_once(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEDA_CACHE", str(tmp_path))
+    lettering.own_font.cache_clear()
+    first = lettering.own_font(450)
+    (kept,) = (tmp_path / "fonts").iterdir()
+    lettering.own_font.cache_clear()
+    with monkeypatch.context() as patch:
+        patch.setattr(lettering, "_cut_weight", lambda *asked: pytest.fail("cut again"))
+        assert lettering.own_font(450) == first
+    kept.write_bytes(kept.read_bytes()[:-1])  # damaged
+    lettering.own_font.cache_clear()
+    assert lettering.own_font(450) == first
+    lettering.own_font.cache_clear()
 
 
 def test_a_pdf_holds_its_letters_once():

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
 import os
 import re
 import unicodedata
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import cache, lru_cache
 from typing import Any
 
+from seda.errors import FileFormatError, StorageError
 from seda.export.drawing.needs import need
 from seda.player.files import player_font_file, script_families
+from seda.storage import cache_dir, fingerprint, read_plain_file, write_bytes
 
 WIDE = 1e6  # px: nothing is broken into lines here
 _INVISIBLE = ("Cc", "Cf", "Mn", "Me", "Zs", "Zl", "Zp")  # categories of Unicode that need no glyph of their own
 _EMBED = {"rtl": "\u202b", "ltr": ""}  # begins a text that is written from right to left; ended by the text's end
 _WESTERN = frozenset([*range(0x20, 0x7F), *range(0xA0, 0x180), *range(0x2010, 0x2028), 0x2212])
+
+CUT_VERSION = 1  # of what is kept; another way to cut needs another one
+MOST_FONT = 8 * 2**20  # bytes; chosen here: the whole font at one weight has .4 MB
+_DIGEST = hashlib.sha256().digest_size  # before the font in a file that is kept
 
 _PAIRS = {"M": 2, "L": 2, "Q": 4, "C": 6, "Z": 0}  # numbers of a step of a path
 _STEPS = {"M": "moveTo", "L": "lineTo", "Q": "quadTo", "C": "cubicTo"}
@@ -196,12 +204,26 @@ def own_font(weight: int, extra: str = "") -> bytes | None:
     """The app's font at a weight, as TrueType, with the letters of Western Europe and those of `extra` that it has; None where it is
     not found.
 
-    It is cut out of the variable font: FreeType within Skia mixes up the weights of some of its letters.
+    It is cut out of the variable font: FreeType within Skia mixes up the weights of some of its letters. That takes a second, so it is
+    kept in the cache folder.
     """
-    variable = _cut(extra)
-    if variable is None:
+    file = player_font_file()
+    if file is None:
         return None
-    font = need("fontTools.ttLib").TTFont(io.BytesIO(variable))
+    source = hashlib.sha256(file.read_bytes()).hexdigest()
+    kept = cache_dir() / "fonts" / f"{fingerprint([source, weight, extra, CUT_VERSION])}.bin"
+    with suppress(FileFormatError):
+        content = read_plain_file(kept, MOST_FONT)
+        if content[:_DIGEST] == hashlib.sha256(content[_DIGEST:]).digest():
+            return content[_DIGEST:]
+    content = _cut_weight(weight, extra)
+    with suppress(StorageError):  # a full disk only costs time
+        write_bytes(kept, hashlib.sha256(content).digest() + content)
+    return content
+
+
+def _cut_weight(weight: int, extra: str) -> bytes:
+    font = need("fontTools.ttLib").TTFont(io.BytesIO(_cut(extra)))
     need("fontTools.varLib.instancer").instantiateVariableFont(font, {"wght": weight}, inplace=True)
     for entry, name in ((1, "Source Sans"), (4, f"Source Sans {weight}"), (6, f"SourceSans-{weight}")):
         font["name"].setName(name, entry, 3, 1, 0x409)
@@ -209,10 +231,10 @@ def own_font(weight: int, extra: str = "") -> bytes | None:
 
 
 @lru_cache(maxsize=8)
-def _cut(extra: str) -> bytes | None:
+def _cut(extra: str) -> bytes:
+    """The variable font with those letters only."""
     file = player_font_file()
-    if file is None:
-        return None
+    assert file is not None
     font = need("fontTools.ttLib").TTFont(io.BytesIO(file.read_bytes()))
     subset = need("fontTools.subset")
     options = subset.Options(
