@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import gc
 import os
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,15 +24,15 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # workers share the cores; before torch
     os.environ.setdefault("NUMBA_NUM_THREADS", "1")
 
 
-BROWSERS = ("tests/browser/", "tests/test_benchmarks.py")  # where tests are that drive one; the longest part
+BROWSERS = ("tests/browser/", "tests/test_benchmarks.py")  # where tests are that drive one
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest part first."""
+    """The longest parts first: browsers, then what needs no aligner that another worker is making."""
     for item in items:
         if item.get_closest_marker("browser") is not None and not item.nodeid.startswith(BROWSERS):
             raise pytest.UsageError(f"{item.nodeid} drives a browser; such tests are in {' and '.join(BROWSERS)}.")
-    items.sort(key=lambda item: not item.nodeid.startswith(BROWSERS))
+    items.sort(key=lambda item: (not item.nodeid.startswith(BROWSERS), not item.nodeid.startswith("tests/baselines/")))
 
 
 def pytest_collection_finish() -> None:
@@ -59,7 +62,24 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadSco
 @pytest.fixture(scope="session")
 def aligner_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small aligner for drawn shapes; read-only."""
-    return tiny_aligner(tmp_path_factory.mktemp("aligner") / "tiny")
+    return made_once(tmp_path_factory, "tiny", tiny_aligner)
+
+
+@pytest.fixture(scope="session")
+def learned_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with a learned denoiser."""
+    return made_once(tmp_path_factory, "learned", partial(tiny_aligner, denoiser="learned"))
+
+
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], Path]) -> Path:
+    """A folder that the first worker makes who needs it, and the others wait for."""
+    base = factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / f"shared-{name}"
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            make(folder.with_suffix(".part")).rename(folder)
+    return folder
 
 
 @pytest.fixture(scope="session")

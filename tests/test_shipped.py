@@ -24,7 +24,7 @@ from seda.projection import load_maps
 
 ASSETS = Path(__file__).resolve().parents[1] / "assets"
 EXAMPLES, SAMPLES = ASSETS / "journeys", ASSETS / "samples"
-COUNT = 400
+COUNT = 250
 
 
 @pytest.fixture(scope="module")

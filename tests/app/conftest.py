@@ -18,7 +18,7 @@ from seda.journeys.journey import Journey
 from seda.ui import cache
 from seda.ui.serving.shared_runs import SHARED_RUNS
 from seda.ui.state import AppState
-from tests.tiny import CLASSES, tiny_aligner
+from tests.tiny import CLASSES
 from tests.toy import toy_journey
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,10 +26,12 @@ STEPS = 4  # of the stored example
 
 
 @pytest.fixture(scope="session")
-def assets_folder(aligner_dir: Path, pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def assets_folder(
+    aligner_dir: Path, learned_dir: Path, pictures: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     folder = tmp_path_factory.mktemp("assets")
     shutil.copytree(aligner_dir, folder / "aligners" / seda.card.DEFAULT_ALIGNER)
-    tiny_aligner(folder / "aligners" / "learned", "learned")
+    shutil.copytree(learned_dir, folder / "aligners" / "learned")
     shutil.copytree(pictures, folder / "samples" / "shapes")
     _shapes(aligner_dir, pictures).save(folder / "journeys" / "01-shapes.safetensors")
     toy_journey().save(folder / "journeys" / "toy.safetensors")

@@ -24,7 +24,7 @@ from seda.journeys.journey import Journey
 from seda.map_forms import FITTED_ALWAYS
 from seda.projection import aligner_map, load_maps
 from seda.projection import fit as projection_fit
-from tests.tiny import CLASSES, PER_CLASS, image_folder, tiny_aligner
+from tests.tiny import CLASSES, PER_CLASS, image_folder
 
 LIST = ", ".join(CLASSES)
 ROOT = Path(__file__).resolve().parents[2]
@@ -71,16 +71,15 @@ def test_one_bad_image_does_not_stop_the_others(capsys, aligner_dir, pictures, t
         assert entry["error"] is None if words is None else words in entry["error"]
 
 
-def test_a_denoiser_is_one_that_the_aligner_has(capsys, aligner_dir, pictures, tmp_path):
+def test_a_denoiser_is_one_that_the_aligner_has(capsys, aligner_dir, learned_dir, pictures, tmp_path):
     out = tmp_path / "way.safetensors"
     call = ["trace", str(pictures), "--classes", LIST, "--steps", "3", "--out", str(out)]
     assert main([*call, "--aligner", str(aligner_dir), "--denoiser", "learned"]) == WRONG_CALL
     told = capsys.readouterr().err
     assert "'learned' was asked for; this aligner has closed-form" in told and "--denoiser learned" in told
-    learned = tiny_aligner(tmp_path / "learned", "learned")
     states = {}
     for chosen in ((), ("--denoiser", "gaussian"), ("--denoiser", "closed-form", "--guidance", "1")):
-        assert main([*call, "--aligner", str(learned), *chosen]) == ANSWERED
+        assert main([*call, "--aligner", str(learned_dir), *chosen]) == ANSWERED
         trajectory = Journey.load(out).trajectory
         states[trajectory.settings.sampling.denoiser] = trajectory.states
         assert trajectory.settings.sampling.guidance == 1
@@ -147,7 +146,7 @@ def test_wrong_calls(capsys, aligner_dir, pictures, tmp_path):
         (["classify", str(pictures)], "No class texts"),
         (["classify", str(pictures), "--classes-file", str(tmp_path / "none.txt")], "cannot be read"),
         (["classify", str(pictures), "--classes", LIST, "--aligner", "nothing"], "no aligner 'nothing'"),
-        ([*call, "--out", str(tmp_path / "out.gif")], ".html, .csv, .safetensors"),
+        ([*call, "--out", str(tmp_path / "out.docx")], ".docx; an export ends with one of .html"),
         ([*call, "--out", str(tmp_path / "out.csv"), "--steps", "0"], "allowed is 1 to"),
         ([*call, "--out", str(tmp_path / "out.csv"), "--strength", "2"], "allowed is"),
         ([*call, "--out", str(tmp_path / "out.csv"), "--device", "toaster"], "toaster"),
