@@ -5,11 +5,11 @@
 
 from streamlit.starlette import App
 
-from seda.ui.serving.server import middleware
+from seda.ui.serving.server import middleware, routes
 
 if __name__ == "__main__":
     from seda.ui.frame import show_frame
 
     show_frame()
 else:
-    app = App(__file__, middleware=middleware())
+    app = App(__file__, middleware=middleware(), routes=routes())

@@ -14,6 +14,7 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent / "web"
 ENTRY = "player.js"
+STAND = "stand.js"  # the entry of the page that plays by itself
 PAPER = "paper.js"  # the entry where the map is drawn without a page
 FONT = "static/static/media/SourceSansVF-Upright*.woff2"
 

@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from seda.player.files import ENTRY, FOLDER, PAPER, player_script, player_style
+from seda.player.files import ENTRY, FOLDER, PAPER, STAND, player_script, player_style
+from seda.player.stand_page import WORKER
 
 MODULES = {path.name: path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.js"))}
 _DECLARED = re.compile(r"^(export )?(?:class|function|const|let) (\w+)", re.MULTILINE)
@@ -51,10 +52,11 @@ def test_joined_they_are_one_script():
     names = [word for name in MODULES for word in declared(name)]
     assert len(names) == len(set(names)), "two modules declare one name: joined they would clash"
     for name in MODULES:  # every module is needed, and stands before those that import it
-        assert name in (ENTRY, PAPER) or any(
+        assert name in (ENTRY, PAPER, STAND, WORKER) or any(
             name == source for text in MODULES.values() for _, source in _IMPORTED.findall(text)
         )
-    in_order(script, [name for name in MODULES if name != PAPER])
+    alone = ("stand_settings.js", "stand_asking.js", STAND, WORKER, PAPER)
+    in_order(script, [name for name in MODULES if name not in alone])
 
 
 def in_order(script: str, names: list[str]) -> None:
@@ -63,6 +65,14 @@ def in_order(script: str, names: list[str]) -> None:
     }
     for name in names:
         assert all(positions[source] < positions[name] for _, source in _IMPORTED.findall(MODULES[name]))
+
+
+def test_the_stand_begins_by_itself():
+    script = player_script(STAND)
+    assert not re.search(r"^(import|export) ", script, re.MULTILINE)
+    needed = [name for name in MODULES if re.search(rf"(const|class|function) {next(iter(declared(name)))}\b", script)]
+    assert STAND in needed and ENTRY not in needed and WORKER not in needed
+    in_order(script, needed)
 
 
 def test_what_draws_on_paper_is_a_plain_script_of_what_it_needs():

@@ -27,7 +27,7 @@ export class Presentation {
    */
   show(shown) {
     const { player } = this;
-    if (shown === this.shown) return;
+    if (shown === this.shown || (!shown && this.player.options.kiosk)) return;
     this.shown = shown;
     if (!shown) this.darken(false);
     player.root.classList.toggle("is-presenting", shown);

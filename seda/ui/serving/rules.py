@@ -31,11 +31,12 @@ from seda.schema import Schema, check
 from seda.storage import MAX_JSON, cache_dir, read_plain_file
 from seda.ui.state import read_widget, set_widget
 
-MAY_TRAIN, MAY_NAME_PATHS, MAY_DOWNLOAD, MAY_OPEN_ROOMS = "train", "paths", "hub", "rooms"
+MAY_TRAIN, MAY_NAME_PATHS, MAY_DOWNLOAD, MAY_OPEN_ROOMS, MAY_SHOW_STANDS = "train", "paths", "hub", "rooms", "stand"
 PARTS = {
     MAY_TRAIN: "the page Train, which keeps the cores busy for minutes and writes to the disk",
     MAY_NAME_PATHS: "folders and files of the server by their path: aligners, weights, pictures to train on",
     MAY_DOWNLOAD: "downloads by name: repositories of the hub, published weights, data sets",
+    MAY_SHOW_STANDS: "pictures of visitors on the page /stand, which plays by itself",
     MAY_OPEN_ROOMS: "rooms, in which phones send pictures to a screen and bet where pictures land",
 }
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip")  # what proxies add
@@ -118,7 +119,16 @@ class Rules:
 
 def rules() -> Rules:
     """Those for the visitor whose page is run."""
-    settings, at_home = server_settings(), _visitor_is_at_home()
+    return _rules(_visitor_is_at_home())
+
+
+def rules_for(headers: Mapping[str, str]) -> Rules:
+    """Those for a request, by its headers, whose names are in small letters."""
+    return _rules(is_at_home(headers))
+
+
+def _rules(at_home: bool) -> Rules:
+    settings = server_settings()
     opened = set(PARTS if at_home else ()) if settings.open is None else set(settings.open)
     if os.environ.get("SEDA_TRAINING") == "off":
         opened.discard(MAY_TRAIN)

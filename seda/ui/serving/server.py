@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 
 from starlette.middleware import Middleware
+from starlette.routing import Route
 
 from seda.device import share_arenas
 from seda.ui.page_list import PAGES
 from seda.ui.serving.gate import App, Gate, Message, Receive, Send
 from seda.ui.serving.rules import server_settings
+from seda.ui.serving.stand import stand_routes
 
 ADDRESSES = tuple(page.name for page in PAGES[1:])  # the first page has none
 
@@ -69,6 +71,11 @@ def _headers(headers: list[tuple[bytes, bytes]], length: int) -> list[tuple[byte
     return [*((n, v) for n, v in headers if n.lower() not in gone), (b"content-length", str(length).encode())]
 
 
+def routes() -> list[Route]:
+    """What the server has beside Streamlit's pages."""
+    return stand_routes()
+
+
 def middleware() -> list[Middleware]:
     """What stands before Streamlit, from the outside in.
 
@@ -83,4 +90,6 @@ def middleware() -> list[Middleware]:
         handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
         log.addHandler(handler)
         log.propagate = False
+    # it warns where something cached is asked for outside a page's script, as the stand does
+    logging.getLogger("streamlit.runtime.scriptrunner_utils.script_run_context").setLevel(logging.ERROR)
     return [Middleware(Gate), Middleware(PageAddresses)]
