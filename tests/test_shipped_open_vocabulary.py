@@ -43,6 +43,7 @@ def test_it_is_the_default():
     assert DEFAULT_ALIGNER == "open-vocabulary"
 
 
+@pytest.mark.slow
 def test_it_names_what_it_was_never_fitted_to(shipped, encoder):
     found = {(row.task, row.method): row for row in name_pictures(shipped, encoder)}
     groups = found["photographs, groups", "seda"]

@@ -172,11 +172,10 @@ def test_names_of_maps_are_checked_before_anything_is_computed():
         check_names(("pca-2d", "umap-2d", "pca-2d"))
 
 
-def test_the_same_seed_gives_the_same_map(maps):
-    again = fit_map("umap-2d", PREPARED, CONFIG)
-    np.testing.assert_array_equal(again.reference, maps["umap-2d"].reference)
-    other = fit_map("umap-2d", PREPARED, replace(CONFIG, seed=1))
-    assert np.abs(other.reference - maps["umap-2d"].reference).max() > 0.01
+def test_the_same_seed_gives_the_same_map():
+    first, again, other = (fit_map("umap-2d", PREPARED, replace(CONFIG, steps=50, seed=seed)) for seed in (0, 0, 1))
+    np.testing.assert_array_equal(again.reference, first.reference)
+    assert np.abs(other.reference - first.reference).max() > 0.01
 
 
 @pytest.mark.parametrize("name", FITTED)
@@ -235,7 +234,7 @@ def test_many_copies_of_a_point_and_one_class_are_fitted_all_the_same():
     copies = np.concatenate([np.repeat(REFERENCE[:1], 30, 0), REFERENCE[:10]])
     one_class = REFERENCE[LABELS == 0]
     for reference in (copies, one_class):
-        projector, notes = fit_parametric(few(reference), CONFIG)
+        projector, notes = fit_parametric(few(reference), replace(CONFIG, steps=50))
         placed = projector.place(reference)
         assert notes == [] and np.isfinite(placed).all() and np.ptp(placed) > 0
 

@@ -14,7 +14,7 @@ NEW = (10 * RNG.normal(size=(3, DIM))).astype(np.float32)
 CHOSEN = np.random.default_rng(2).permutation(120)[:30]
 NEW_PATHS = HELD_OUT.copy()
 NEW_PATHS[:, 6:] = np.linspace(HELD_OUT[:, 6], NEW[LABELS[CHOSEN]], 6, axis=1)
-QUICK = RefitConfig(steps=150)
+QUICK = RefitConfig(steps=100)
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from seda.images import NamedImage
 from seda.journeys.reference_pictures import ReferencePictures
 from seda.journeys.tracing import Workbench, maps_of, trace_images
 from seda.map_forms import FITTED_ALWAYS
-from seda.projection import load_maps
+from seda.projection import aligner_map, load_maps
 from seda.projection.aligner_map import aligner_material, fit_aligner_maps
 from seda.projection.fit import MapConfig
 from seda.training.recipe import train_aligner
@@ -68,6 +68,7 @@ class Drawn:
 
 def train(tmp_path, monkeypatch, **options):
     monkeypatch.setenv("SEDA_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(aligner_map, "FIT_SAMPLINGS", aligner_map.FIT_SAMPLINGS[:2])
     config = TrainingConfig(max_epochs=4, batch_size=8, learning_rate=5e-3)
     return train_aligner(Drawn(), SmallEncoder(), config, tmp_path / "shapes", map_config=MAP, **options)
 
