@@ -20,9 +20,13 @@ from seda.export.options import ExportOptions, OnProgress
 from seda.journeys.journey import Journey
 
 
-def encode_apart(journey: Journey, suffix: str, options: ExportOptions, on_progress: OnProgress) -> Encoded:
+def encode_apart(
+    journey: Journey, suffix: str, options: ExportOptions, on_progress: OnProgress, *, cpu_seconds: int = 0
+) -> Encoded:
     """`ExportFormat.encode` in a process of its own. Whatever on_progress raises ends it, too.
 
+    Args:
+        cpu_seconds: of a processor, after which the system ends it; 0 for as many as it takes.
     Raises:
         ConfigError: as there; or the process ended without an answer.
         Stopped: on_progress returned True.
@@ -32,7 +36,7 @@ def encode_apart(journey: Journey, suffix: str, options: ExportOptions, on_progr
         place = Path(folder)
         (place / "journey.safetensors").write_bytes(journey.to_bytes())
         (place / "asked.json").write_text(
-            json.dumps({"suffix": suffix, "options": options.to_dict()}), encoding="utf-8"
+            json.dumps({"suffix": suffix, "options": options.to_dict(), "cpu_seconds": cpu_seconds}), encoding="utf-8"
         )
         with subprocess.Popen(
             [sys.executable, "-m", "seda.export.worker", folder], env=environment, stdout=subprocess.PIPE, text=True, encoding="utf-8"

@@ -29,6 +29,7 @@ def main(folder: str) -> None:
         os.nice(POLITE)
     place = Path(folder)
     asked = json.loads((place / "asked.json").read_text(encoding="utf-8"))
+    _limit(asked["cpu_seconds"])
     options = ExportOptions.from_dict(asked["options"])
     try:
         journey = Journey.load(place / "journey.safetensors")
@@ -43,6 +44,16 @@ def main(folder: str) -> None:
         return
     (place / "drawn").write_bytes(encoded.content)
     _say({"notes": encoded.notes})
+
+
+def _limit(cpu_seconds: int) -> None:
+    try:
+        import resource
+    except ImportError:  # Windows has none
+        return
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if cpu_seconds:
+        resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds + 1))
 
 
 def _say(told: dict[str, Any]) -> None:

@@ -19,6 +19,7 @@ from py_mini_racer import MiniRacer
 
 from seda.errors import ConfigError, Stopped
 from seda.export import FORMATS, ExportOptions, check_options, write_export
+from seda.export.apart import encode_apart
 from seda.export.drawing import lettering, needs, stage
 from seda.export.drawing.lettering import Letters, missing_sentence
 from seda.export.drawing.sheet import Sheet
@@ -319,6 +320,27 @@ def test_stopping_leaves_nothing(tmp_path):
 
 
 # ---- what may be missing, what may be wrong
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # V8 answers after it was closed
+def test_what_does_not_come_to_an_end_is_given_up(monkeypatch):
+    monkeypatch.setattr(stage, "LONGEST", 1)
+    one = stage.Stage(toy_journey(), Sheet(640, 360), Letters().width)
+    try:
+        with pytest.raises(ConfigError, match="cannot be drawn within 1 s"):
+            one._run("for (;;) {}")
+    finally:
+        one.close()
+
+
+def test_a_process_that_takes_too_long_is_ended():
+    with pytest.raises(ConfigError, match="the process that drew it ended"):
+        encode_apart(toy_journey(), ".mp4", ExportOptions(seconds=120, fps=60), go_on, cpu_seconds=2)
+
+
+def test_a_process_tells_what_is_wrong():
+    with pytest.raises(ConfigError, match="no map 'nowhere'"):
+        encode_apart(toy_journey(), ".svg", ExportOptions(map="nowhere"), go_on)
 
 
 def test_a_missing_library_is_named(monkeypatch):

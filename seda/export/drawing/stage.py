@@ -28,6 +28,8 @@ from seda.player.files import PAPER, player_script, player_style
 from seda.player.payload import MAX_THUMBNAIL_SIDE, player_payload
 
 MOST_DECODED = 100_000_000  # pixels of all pictures; chosen here: 256 of 600 x 600
+LONGEST = 60  # seconds that one picture may be laid out; chosen here: 64 pictures over 20,000 points take one
+MOST_MEMORY = 2**30  # bytes of the script; chosen here: they take a tenth of it
 MOST_ROUNDS = 40  # of measuring: each asks for what the answers of the one before led to
 
 Measure = Callable[[str, float, int], float]  # text, size in px and weight to its width in px
@@ -95,7 +97,15 @@ class Stage:
         return key, self._measure(text, *font_of(font))
 
     def _run(self, code: str) -> Any:
-        return self._engine.eval(code)
+        """A value of JavaScript; a replay may hold numbers that its drawing was not made for."""
+        racer = need("py_mini_racer")
+        try:
+            return self._engine.eval(code, timeout_sec=LONGEST, max_memory=MOST_MEMORY)
+        except (racer.JSTimeoutException, racer.JSOOMException) as error:
+            raise ConfigError(
+                f"This journey cannot be drawn within {LONGEST} s and {MOST_MEMORY // 2**20:,} MB of memory.",
+                remedy="Choose fewer pictures or steps, or trace them again.",
+            ) from error
 
 
 def _literal(value: object) -> str:

@@ -191,7 +191,9 @@ def _drawn(request: DrawRequest, report: Report) -> Taken:
         report(done / total, f"Drawing: {done} of {total}")
 
     report(0.0, f"Drawing {form.label}")
-    encoded = encode_apart(request.shown.journey, request.suffix, options, on_progress)
+    limits = rules().limits
+    seconds = 2 * limits.run_seconds if limits is not None else 0  # the encoder of films keeps two processors busy
+    encoded = encode_apart(request.shown.journey, request.suffix, options, on_progress, cpu_seconds=seconds)
     return Taken(request.shown.journey, f"journey{request.suffix}", form.media_type, encoded.content, encoded.notes)
 
 
