@@ -223,7 +223,7 @@ def own_font(weight: int, extra: str = "") -> bytes | None:
 
 
 def _cut_weight(weight: int, extra: str) -> bytes:
-    font = need("fontTools.ttLib").TTFont(io.BytesIO(_cut(extra)))
+    font = need("fontTools.ttLib").TTFont(io.BytesIO(_cut(extra)), recalcTimestamp=False)
     need("fontTools.varLib.instancer").instantiateVariableFont(font, {"wght": weight}, inplace=True)
     for entry, name in ((1, "Source Sans"), (4, f"Source Sans {weight}"), (6, f"SourceSans-{weight}")):
         font["name"].setName(name, entry, 3, 1, 0x409)
@@ -235,7 +235,7 @@ def _cut(extra: str) -> bytes:
     """The variable font with those letters only."""
     file = player_font_file()
     assert file is not None
-    font = need("fontTools.ttLib").TTFont(io.BytesIO(file.read_bytes()))
+    font = need("fontTools.ttLib").TTFont(io.BytesIO(file.read_bytes()), recalcTimestamp=False)
     subset = need("fontTools.subset")
     options = subset.Options(
         layout_features=["kern", "mark", "mkmk", "ccmp", "locl", "liga", "calt", "rlig"], name_IDs=[1, 2, 4, 6]
@@ -254,7 +254,7 @@ def font_face(weight: int, letters: Iterable[str]) -> str:
     content = own_font(weight, "".join(letter for letter in wanted if ord(letter) not in _WESTERN))
     if content is None or not wanted:
         return ""
-    font = need("fontTools.ttLib").TTFont(io.BytesIO(content))
+    font = need("fontTools.ttLib").TTFont(io.BytesIO(content), recalcTimestamp=False)
     subset = need("fontTools.subset")
     cutter = subset.Subsetter(
         subset.Options(layout_features=["kern", "mark", "mkmk", "ccmp", "locl", "liga"], name_IDs=[1, 2])
