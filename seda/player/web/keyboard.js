@@ -53,7 +53,7 @@ export class Keyboard {
       p: () => player.presentation.show(!player.presentation.shown),
       b: player.presentation.shown ? () => player.presentation.darken() : null,
       n: player.lesson.on ? () => player.lesson.go(player.lesson.index + 1) : player.options.next ?? null,
-      q: () => player.prediction.start(),
+      q: player.lesson.on ? null : () => player.prediction.start(),
       s: () => player.showStills(!player.stillsShown),
       Escape: () => this.#escape(),
     };

@@ -230,7 +230,8 @@ export class Landmarks {
       {
         pictures: [...circles(heads.words), ...heads.alone], marks: [...stars, ...column], categories: [...circles(heads.categories), ...diamonds], paths: this.#pathPoints(),
         boxes: view.small ? [] : [[view.width - ZOOM.width, view.height - ZOOM.height, view.width, view.height]],
-        frame: { left: 4, top: Math.max(4, view.insets.top - 8), right: view.width - 4, bottom: view.height - view.insets.bottom + 4 },
+        // on a timeline below the names of the stages
+        frame: { left: 4, top: Math.max(4, view.insets.top + (view.map.timeline ? 22 * this.player.theme.type : -8)), right: view.width - 4, bottom: view.height - view.insets.bottom + 4 },
       },
     );
     return names.flatMap((name, i) => {
