@@ -4,6 +4,7 @@
 import { css, symbolPath, Theme } from "./drawing.js";
 import { brush } from "./dom.js";
 import { Clock } from "./clock.js";
+import { addFlag, paintFlags } from "./flags.js";
 import { fitText, isRightToLeft, wrap } from "./labels.js";
 import { styleKey } from "./legend.js";
 import { MapPainter } from "./map.js";
@@ -208,14 +209,17 @@ export class Paper {
     const { classes } = journey;
     ctx.font = `${PLAIN} 13px ${theme.font}`;
     const most = sheet.width - 2 * MARGIN;
-    /** @type {{symbol: string, color: Color, text: string}[]} */
+    /** @type {{symbol: string, color: Color, text: string, flag?: number}[]} */
     const entries = classes.slice(0, MOST_NAMES).map((one) => ({ symbol: one.symbol, color: theme.tune(one.color), text: fitText(ctx, one.name, 220) }));
     if (classes.length > MOST_NAMES) entries.push({ symbol: "", color: theme.muted, text: `and ${classes.length - MOST_NAMES} more` });
     for (const [symbol, text] of [["star", "your word"], ["diamond", "category"], ["circle", "known picture"]]) entries.push({ symbol, color: theme.muted, text });
+    for (const [flag, text] of /** @type {[number, string][]} */ ([[1, "the map exaggerates"], [-1, "the map hides a jump"]])) {
+      if (this.view.map.flags.includes(flag)) entries.push({ symbol: "flag", color: theme.muted, text, flag });
+    }
     /** @type {{x: number, row: number, entry: typeof entries[0]}[]} */ const places = [];
     let x = 0, row = 0;
     for (const entry of entries) {
-      const width = (entry.symbol ? 18 : 0) + ctx.measureText(entry.text).width + 18;
+      const width = (entry.flag ? 24 : entry.symbol ? 18 : 0) + ctx.measureText(entry.text).width + 18;
       if (x > 0 && x + width - 18 > most) [x, row] = [0, row + 1];
       places.push({ x, row, entry });
       x += width;
@@ -224,17 +228,35 @@ export class Paper {
     for (const { x: left, row: at, entry } of places) {
       const y = top + LINE * (at + 0.5), begin = MARGIN + left;
       ctx.fillStyle = css(entry.color);
-      if (entry.symbol) {
+      if (entry.flag) {
+        drawFlagKey(ctx, theme, entry.flag, begin, y);
+      } else if (entry.symbol) {
         ctx.beginPath();
         symbolPath(ctx, entry.symbol, begin + 6, y, 5);
         ctx.fill();
       }
       ctx.fillStyle = css(theme.muted);
       ctx.textAlign = "left";
-      ctx.fillText(entry.text, begin + (entry.symbol ? 16 : 0), y);
+      ctx.fillText(entry.text, begin + (entry.flag ? 22 : entry.symbol ? 16 : 0), y);
     }
     return top - 8;
   }
+}
+
+/**
+ * A mark on a line, as on the paths.
+ * @param {CanvasRenderingContext2D} ctx @param {Theme} theme @param {number} flag @param {number} x @param {number} y
+ */
+function drawFlagKey(ctx, theme, flag, x, y) {
+  ctx.beginPath();
+  ctx.moveTo(x, y);
+  ctx.lineTo(x + 17, y);
+  ctx.lineWidth = 1.8;
+  ctx.strokeStyle = css(theme.muted);
+  ctx.stroke();
+  const breaks = new Path2D(), rings = new Path2D();
+  addFlag(flag > 0 ? breaks : rings, flag, x + 8.5, y, 0);
+  paintFlags(ctx, theme, breaks, rings);
 }
 
 /**
