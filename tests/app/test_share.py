@@ -37,7 +37,7 @@ def at_home_network(monkeypatch):
 def test_the_address_is_one_that_others_can_open(at_home_network, asked, listens, told, url):
     found = reach_of(asked, listens, told)
     assert (found.url, found.problem) == (url, "")
-    assert found.link({"a": "b c"}) == f"{url}?a=b+c"
+    assert found.link({"a": "b c,d"}) == f"{url}?a=b+c,d" and found.link({}) == url
 
 
 def test_a_server_that_nobody_else_reaches_says_so(monkeypatch):

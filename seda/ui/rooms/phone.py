@@ -21,7 +21,7 @@ from seda.ui.serving.visitor import own_home
 from seda.ui.state import begin_widget, read_address, read_widget, set_widget, write_address
 
 CODE = "room"  # parameter of the address
-PHONE_POLL = 3.0  # seconds; chosen here: thirty phones cost a server less than a screen's own seconds would
+PHONE_POLL = 2.0  # seconds; chosen here: thirty phones cost a server some five hundredths of a core
 MOST_MISSED = 20  # codes that a phone tries in a session; chosen here: nobody guesses a room
 WORDS_KEY, CODE_KEY = "phone.words", "phone.code"
 

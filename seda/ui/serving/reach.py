@@ -30,7 +30,8 @@ class Reach:
 
     def link(self, params: dict[str, str]) -> str:
         """The first page with parameters."""
-        return f"{self.url}?{urlencode(params)}" if params else self.url
+        query = urlencode(params, safe=",")  # a short link has a code of few squares
+        return f"{self.url}?{query}" if params else self.url
 
 
 def reach() -> Reach:
