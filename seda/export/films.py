@@ -74,7 +74,7 @@ def _film(
     size = (width // 2 * 2, height // 2 * 2)  # colours are kept for two by two pixels
     check_pixels(size, most, "A film")
     fps = options.fps or default_fps
-    encoder = need("imageio_ffmpeg").get_ffmpeg_exe()
+    encoder = _encoder()
     with staged(journey, options, size) as (stage, letters), tempfile.TemporaryDirectory(prefix="seda-film-") as folder:
         positions = stage.positions(fps, options.seconds or 0)
         file = Path(folder) / f"film{suffix}"
@@ -106,6 +106,17 @@ def _film(
                     remedy="Choose another size or form.",
                 )
         return Encoded(file.read_bytes(), notes_of(letters))
+
+
+def _encoder() -> str:
+    try:
+        path: str = need("imageio_ffmpeg").get_ffmpeg_exe()
+    except RuntimeError as error:
+        raise ConfigError(
+            "There is no ffmpeg for this machine, which films are encoded with.",
+            remedy="Install ffmpeg, and name it by the environment variable IMAGEIO_FFMPEG_EXE.",
+        ) from error
+    return path
 
 
 def _send_frames(

@@ -235,6 +235,7 @@ def _cut(extra: str) -> bytes:
     """The variable font with those letters only."""
     file = player_font_file()
     assert file is not None
+    need("brotli")  # fontTools reads woff2 with it
     font = need("fontTools.ttLib").TTFont(io.BytesIO(file.read_bytes()), recalcTimestamp=False)
     subset = need("fontTools.subset")
     options = subset.Options(

@@ -11,7 +11,7 @@ _PACKAGES = {
     "py_mini_racer": "mini-racer",
     "skia": "skia-python",
     "imageio_ffmpeg": "imageio-ffmpeg",
-    "fontTools": "fonttools[woff]",
+    "fontTools": "fonttools",
 }
 
 
@@ -24,11 +24,11 @@ def need(module: str) -> Any:
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        package = _PACKAGES[module.split(".")[0]]
+        package = _PACKAGES.get(module.split(".")[0], module)
         if module == "skia" and "lib" in str(error):
             raise ConfigError(
                 f"Pictures and films are drawn with {package}, which did not start ({error!s:.200}).",
-                remedy="Debian and Ubuntu: apt-get install libegl1 libgl1 libfontconfig1.",
+                remedy="Debian and Ubuntu: apt-get install libegl1 libgl1.",
             ) from error
         raise ConfigError(
             f"Pictures and films need the package {package}, which is not installed here ({error!s:.200}).",
