@@ -70,7 +70,8 @@ def test_a_picture_goes_from_a_phone_to_the_screen_and_home(screen, phone):
     send(phone, f"{WORDS}, a *cup*")
     assert "waits to be let in" in said(phone, "info") and "phone.send" not in keys(phone)
     screen.run()
-    assert "a *cup*" in said(screen, "caption")
+    assert "a *cup*" in said(screen, "caption") and len(screen.toast) == 1
+    assert len(screen.run().toast) == 0  # told once
     press(screen, "rooms.let_in.1")
     shown = state_of(screen).shown
     assert shown.journey.trajectory.item_names == ("Phone 1",) and said(screen, "error") == ""

@@ -161,7 +161,7 @@ def _live(room: Room, who: str, phone: PhoneState) -> None:
 def _told(room: Room, sent: Sent) -> None:
     shown = room.shown
     if sent.state is State.WAITING:
-        before = [one.number for one in room.waiting].index(sent.number)
+        before = sum(one.number < sent.number for one in room.waiting)
         st.info(
             "Sent. It waits to be let in." + (f" Before it: {before:d}." if before else ""),
             icon=":material/hourglass_top:",

@@ -37,6 +37,7 @@ class ScreenState:
         travels: the picture that was let in and has not arrived.
         request: its run.
         inviting: whether the large code is to be shown.
+        told: number of the latest picture that was announced: the side panel may be folded.
         problem: why no room could be opened.
     """
 
@@ -44,6 +45,7 @@ class ScreenState:
     travels: Sent | None = None
     request: TraceRequest | None = None
     inviting: bool = False
+    told: int = 0
     problem: RoomError | None = None
 
 
@@ -174,6 +176,7 @@ def _close(state: AppState, screen: ScreenState, room: Room) -> None:
     if screen.request is not None and state.pending is screen.request:
         state.stop()
     screen.room = screen.travels = screen.request = None
+    screen.told = 0
     if _on_screen(state, room) is not None:
         state.shown = None
         show_first_example(state)
@@ -184,6 +187,9 @@ def _close(state: AppState, screen: ScreenState, room: Room) -> None:
 
 def _waiting(state: AppState, screen: ScreenState, room: Room) -> None:
     waiting = room.waiting
+    if waiting and waiting[-1].number > screen.told:
+        screen.told = waiting[-1].number
+        st.toast("A picture waits in the side panel.", icon=":material/smartphone:")
     for sent in waiting:
         busy = state.pending is not None
         picture, told = st.columns([2, 3], gap="small", vertical_alignment="center")
