@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import io
 import json
+import os
 import re
+import shutil
 import subprocess
 import xml.etree.ElementTree as ET
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import imageio_ffmpeg
 import numpy as np
@@ -202,6 +206,22 @@ def test_svg_and_png_show_the_same():
     assert (np.abs(ours - other).max(axis=2) > 100).mean() < 0.02  # letters of another font
 
 
+def test_another_program_shows_the_same(tmp_path):
+    """librsvg, which Linux desktops show SVG with."""
+    program = shutil.which("rsvg-convert")
+    if program is None:
+        if os.environ.get("CI"):
+            pytest.fail("no rsvg-convert on the PATH")
+        pytest.skip("no rsvg-convert on the PATH (install Debian's librsvg2-bin)")
+    options = ExportOptions(size=(1280, 720), captions=False)
+    file = tmp_path / "a.svg"
+    file.write_bytes(encode(".svg", options, classes=len(SCRIPTS), class_names=SCRIPTS))
+    theirs = picture(subprocess.run([program, "-w", "1280", file], capture_output=True, check=True).stdout)
+    ours = picture(encode(".png", options, classes=len(SCRIPTS), class_names=SCRIPTS))
+    assert np.abs(ours - theirs).mean() < 2.5
+    assert (np.abs(ours - theirs).max(axis=2) > 100).mean() < 0.02
+
+
 def test_svg_asks_for_nothing_and_runs_nothing():
     svg = encode(".svg", classes=4, class_names=("<script>alert(1)</script>", "a & b", '"q"', "]]>")).decode()
     assert "<script" not in svg and "&lt;script&gt;" in svg
@@ -331,6 +351,14 @@ def test_what_does_not_come_to_an_end_is_given_up(monkeypatch):
             one._run("for (;;) {}")
     finally:
         one.close()
+
+
+def test_it_is_drawn_where_an_event_loop_runs():
+    async def notebook() -> bytes:
+        return encode(".svg")
+
+    with ThreadPoolExecutor(1) as thread:  # in ours a browser's may run
+        assert thread.submit(lambda: asyncio.run(notebook())).result() == encode(".svg")
 
 
 def test_a_process_that_takes_too_long_is_ended():

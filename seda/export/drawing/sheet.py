@@ -16,6 +16,7 @@ class Sheet:
         captions: title, step and legend around the picture.
         panels: still pictures side by side; 0 for one picture that fills the sheet.
         insets: px above and below that the map leaves free.
+        filled: share of their room that title and story may take: less than 1 where another font may have to stand in.
         dark: light letters on a dark ground.
     """
 
@@ -26,11 +27,12 @@ class Sheet:
     captions: bool = True
     panels: int = 0
     insets: tuple[float, float] = (6, 6)
+    filled: float = 1.0
     dark: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """As paper.js takes it."""
         return {
             "width": self.width, "height": self.height, "map": self.map, "selection": list(self.selection),
-            "captions": self.captions, "panels": self.panels, "insets": list(self.insets),
+            "captions": self.captions, "panels": self.panels, "insets": list(self.insets), "filled": self.filled,
         }  # fmt: skip

@@ -10,6 +10,7 @@ import json
 import re
 import struct
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -58,14 +59,20 @@ class Stage:
         payload = {**payload, "items": items}
         self.drawn = Drawn()
         self._measure = measure
-        self._engine = need("py_mini_racer").MiniRacer()
-        self._run(f'"use strict";{_script()}')
-        colors = json.dumps(_colors(sheet.dark))
-        self._run(
-            f"pictureSizes = {json.dumps(sizes)};"
-            f"var root = rootOf({colors});"
-            f"var paper = new Paper({_literal(payload)}, root, {json.dumps(sheet.to_dict())});"
-        )
+        # A thread of its own: where an event loop runs, as in a notebook, the engine would ask to be awaited.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="seda-stage")
+        self._engine = self._thread.submit(need("py_mini_racer").MiniRacer).result()
+        try:
+            self._run(f'"use strict";{_script()}')
+            colors = json.dumps(_colors(sheet.dark))
+            self._run(
+                f"pictureSizes = {json.dumps(sizes)};"
+                f"var root = rootOf({colors});"
+                f"var paper = new Paper({_literal(payload)}, root, {json.dumps(sheet.to_dict())});"
+            )
+        except BaseException:
+            self.close()
+            raise
 
     def positions(self, fps: float, seconds: float) -> list[float]:
         """Where play stands in each frame of a film; `seconds` 0 for as long as the player takes."""
@@ -90,7 +97,8 @@ class Stage:
 
     def close(self) -> None:
         """Let the engine go."""
-        self._engine.close()
+        self._thread.submit(self._engine.close).result()
+        self._thread.shutdown()
 
     def _answer(self, key: str) -> tuple[str, float]:
         font, text = key.split("\n", 1)
@@ -100,7 +108,7 @@ class Stage:
         """A value of JavaScript; a replay may hold numbers that its drawing was not made for."""
         racer = need("py_mini_racer")
         try:
-            return self._engine.eval(code, timeout_sec=LONGEST, max_memory=MOST_MEMORY)
+            return self._thread.submit(self._engine.eval, code, timeout_sec=LONGEST, max_memory=MOST_MEMORY).result()
         except (racer.JSTimeoutException, racer.JSOOMException) as error:
             raise ConfigError(
                 f"This journey cannot be drawn within {LONGEST} s and {MOST_MEMORY // 2**20:,} MB of memory.",

@@ -13,9 +13,10 @@ import { stillSteps } from "./stills.js";
 import { View } from "./view.js";
 
 /**
- * @typedef {{width: number, height: number, map: string, selection: number[], captions: boolean, panels: number, insets: [number, number]}} Sheet
+ * @typedef {{width: number, height: number, map: string, selection: number[], captions: boolean, panels: number, insets: [number, number], filled: number}} Sheet
  *   size in px of the page; map: its name, empty for the first; captions: title, step and legend around the picture; panels: still pictures
- *   side by side, 0 for one that fills the sheet; insets: px above and below that the map leaves free
+ *   side by side, 0 for one that fills the sheet; insets: px above and below that the map leaves free;
+ *   filled: share of their room that title and story may take, where another font may be wider
  * @typedef {{x: number, y: number, width: number, height: number}} Room
  */
 
@@ -173,13 +174,14 @@ export class Paper {
     ctx.textAlign = below ? "left" : "right";
     ctx.fillText(fitText(ctx, caption, sheet.width - 2 * MARGIN), below ? MARGIN : right, below ? 54 : 30);
     ctx.font = `${TITLE} 20px ${theme.font}`;
-    this.#line(ctx, journey.title, MARGIN, 28, sheet.width - 2 * MARGIN - (below ? 0 : widest + 24));
+    this.#line(ctx, journey.title, MARGIN, 28, (sheet.width - 2 * MARGIN - (below ? 0 : widest + 24)) * sheet.filled);
     let top = below ? 74 : 50;
     if (journey.note) {
       ctx.font = `${PLAIN} 14px ${theme.font}`;
       ctx.fillStyle = css(theme.muted);
-      for (const line of wrap(ctx, journey.note, sheet.width - 2 * MARGIN)) {
-        this.#line(ctx, line, MARGIN, top + 8, sheet.width - 2 * MARGIN);
+      const room = (sheet.width - 2 * MARGIN) * sheet.filled;
+      for (const line of wrap(ctx, journey.note, room)) {
+        this.#line(ctx, line, MARGIN, top + 8, room);
         top += LINE;
       }
       top += 6;
