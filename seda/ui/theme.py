@@ -87,6 +87,8 @@ _STYLE = Template("""
 [class*="st-key-train-class-"] [data-testid="stFileChips"] > div { max-height: 6.4rem; overflow-y: auto; }
 [class*="st-key-train-thumbnails-"] { gap: .25rem; }
 [class*="st-key-train-thumbnails-"] img { border-radius: .3rem; }
+.seda-heading { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
+[data-testid="stElementContainer"]:has(.seda-heading) { position: absolute; left: 0; width: 1px; }
 .st-key-reading { max-width: 76rem; margin: 0 auto; padding-top: .75rem; }
 .st-key-reading h1 { font-size: 2rem; padding: .25rem 0 .5rem; }
 .st-key-reading h2, .st-key-reading h3 { font-size: 1.375rem; }

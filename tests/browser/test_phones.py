@@ -155,7 +155,11 @@ def test_phones_bet_where_pictures_land(visit, server: str, artifacts: Path):
     expect(screen.get_by_text(re.compile("cat 2"))).to_have_count(0)
     settled(screen)
     screen.screenshot(path=artifacts / "rooms-bets.png")
+    expect(root_of(screen)).to_have_attribute("data-predict", "asking")  # nothing on the screen tells it meanwhile
+    expect(screen.get_by_test_id("gallery")).to_be_hidden()
     screen.get_by_role("button", name="Reveal").click()
+    expect(root_of(screen)).to_have_attribute("data-predict", "off")
+    expect(root_of(screen)).to_have_attribute("data-playing", "true")
     expect(screen.get_by_text(re.compile("cat 2"))).to_be_visible()
     for phone in phones:
         expect(phone.get_by_text("Bets are over.")).to_be_visible()

@@ -18,6 +18,7 @@ HEIGHT = 520  # px; chosen here: fits a 720 px window below Streamlit's header a
 
 def show_lesson(state: AppState) -> None:
     """The choice of pictures where there is one, and the player."""
+    st.html("<h1 class='seda-heading'>Lesson</h1>")  # the player's own title is what is seen
     source = SHIPPED
     if state.shown is not None and state.shown.origin != "example":
         source = st.segmented_control(

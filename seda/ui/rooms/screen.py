@@ -254,8 +254,14 @@ def _bets(state: AppState, room: Room) -> None:
     if counts.words is None:
         st.markdown(f"**Where will they land?** {sum(counts.bets):d} bets from {counts.phones:d} phones")
         with st.container(horizontal=True):
-            st.button("Reveal", icon=":material/visibility:", key="rooms.reveal", on_click=_reveal, args=(room,))
-            st.button("Take back", key="rooms.forget", type="tertiary", on_click=_forget, args=(room,))
+            ended = st.button("Reveal", icon=":material/visibility:", key="rooms.reveal")
+            taken_back = st.button("Take back", key="rooms.forget", type="tertiary")
+        if ended:
+            room.reveal()
+        if taken_back:
+            room.forget_question()
+        if ended or taken_back:
+            st.rerun(scope="app")  # the player shows again what it hid
         return
     for item, words in zip(question.items, counts.words, strict=True):
         if any(words):
@@ -263,6 +269,13 @@ def _bets(state: AppState, room: Room) -> None:
     if not all(counts.bets):
         st.caption(f"{counts.bets.count(0)} of {len(counts.bets)} pictures have no bet.")
     st.button("End the bets", key="rooms.forget", type="tertiary", on_click=_forget, args=(room,))
+
+
+def hides_answers(shown: Shown) -> bool:
+    """Whether phones are asked where the pictures on the screen will land, so that nothing there may tell it."""
+    room = screen_state().room
+    question = None if room is None or room.is_closed else room.question
+    return question is not None and not question.revealed and question.words == shown.journey.trajectory.class_names
 
 
 def _offer_question(state: AppState, room: Room) -> None:
@@ -289,10 +302,6 @@ def _items(state: AppState, shown: Shown) -> list[Asked]:
     journey = shown.journey
     chosen = state.view.selection if state.view and state.view.selection else range(len(journey.thumbnails))
     return [Asked(journey.trajectory.item_names[item], png_url(journey.thumbnails[item])) for item in chosen]
-
-
-def _reveal(room: Room) -> None:
-    room.reveal()
 
 
 def _forget(room: Room) -> None:

@@ -45,6 +45,7 @@ def show_player(
     address: bool = False,
     on_next: Callable[[], None] | None = None,
     lesson: int = 0,
+    asking: bool = False,
 ) -> PlayerState:
     """Show a journey and return where its player stands.
 
@@ -59,6 +60,7 @@ def show_player(
         start: state to show instead of playing from the start, for instance from a link. It is applied when it
             changes, so a page may also steer the player with it; what the player itself reported is not applied again.
         on_next: what the key n does, for instance another journey in its place.
+        asking: whether others are asked where the pictures land, so that nothing may tell it; when it ends, it plays.
         lesson: the scene of the lesson that it begins with, from 1; 0 without a lesson.
         address: whether the player writes where it stands into the page's address (see seda/ui/trajectories/links.py).
     Raises:
@@ -71,6 +73,7 @@ def show_player(
         "start": asdict(start) if start else None,
         "address": address,
         "lesson": lesson,
+        "asking": asking,
     }
     result = _component()(
         key=key,

@@ -14,6 +14,7 @@ from seda.export.options import go_on
 from seda.journeys.journey import Journey
 from seda.journeys.trajectory import MapPositions
 from seda.ui.errors import errors_on_screen, plain, show_error, show_failures, show_notes
+from seda.ui.rooms.screen import hides_answers
 from seda.ui.state import PLAYER_KEY, AppState, RefitRequest, SeedRequest, Shown, begin_widget, read_widget
 from seda.ui.trajectories.address import follow
 from seda.ui.trajectories.controls import next_example
@@ -72,7 +73,7 @@ def _picture(state: AppState, shown: Shown) -> None:
     with errors_on_screen():
         view = show_player(
             shown.journey, key=PLAYER_KEY, height=PLAYER_HEIGHT, start=shown.start, address=state.kept_address is None,
-            on_next=partial(next_example, state),
+            on_next=partial(next_example, state), asking=hides_answers(shown),
         )  # fmt: skip
         if view.map:  # it has come to rest
             state.view = view
