@@ -1,13 +1,14 @@
 """The whole recipe on drawn pictures with a very small encoder: what it writes, and what it never reads."""
 
 import json
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
 
 from seda.aligner import load_aligner
-from seda.config import SamplingConfig, TrainingConfig
+from seda.config import ModelConfig, SamplingConfig, TrainingConfig
 from seda.encoders.batches import encode_all
 from seda.errors import ConfigError, DataError, FingerprintError
 from seda.images import NamedImage
@@ -69,6 +70,7 @@ class Drawn:
 def train(tmp_path, monkeypatch, **options):
     monkeypatch.setenv("SEDA_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(aligner_map, "FIT_SAMPLINGS", aligner_map.FIT_SAMPLINGS[:2])
+    monkeypatch.setattr("seda.training.fit.ModelConfig", partial(ModelConfig, width=32, heads=2, blocks=1))
     config = TrainingConfig(max_epochs=4, batch_size=8, learning_rate=5e-3)
     return train_aligner(Drawn(), SmallEncoder(), config, tmp_path / "shapes", map_config=MAP, **options)
 

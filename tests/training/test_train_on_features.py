@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
 
 from seda.aligner import load_aligner
 from seda.benchmark.evaluate import evaluate_aligner
-from seda.config import TrainingConfig
+from seda.config import ModelConfig, TrainingConfig
 from seda.data.feature_file import FileTexts, read_feature_file
 from seda.errors import DataError, FingerprintError
 from seda.projection import aligner_map, load_maps
@@ -36,6 +38,13 @@ def file(tmp_path, name="f.npz", **changes):
     values = {key: value for key, value in {**arrays(), **changes}.items() if value is not None}
     np.savez(tmp_path / name, **values)
     return read_feature_file(tmp_path / name, needs_test=False)
+
+
+@pytest.fixture(autouse=True)
+def little_networks(monkeypatch):
+    monkeypatch.setattr(
+        "seda.training.fit.ModelConfig", partial(ModelConfig, width=32, heads=2, blocks=1, prior_width=128)
+    )
 
 
 @pytest.fixture
