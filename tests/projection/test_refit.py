@@ -2,12 +2,23 @@
 
 import numpy as np
 import pytest
-from test_maps import CENTERS, CONFIG, DIM, HELD_OUT, LABELS, PREPARED, REFERENCE, RNG, TEXTS, paths_to_texts
 
 from seda.errors import ConfigError, ProjectionError, Stopped
 from seda.evaluation.maps import jump_p99
 from seda.projection.aligner_map import fit_map, place_paths
 from seda.projection.refit import RefitConfig, refit_map
+from tests.projection.test_maps import (
+    CENTERS,
+    CONFIG,
+    DIM,
+    HELD_OUT,
+    LABELS,
+    PREPARED,
+    REFERENCE,
+    RNG,
+    TEXTS,
+    paths_to_texts,
+)
 
 ANCHORS = np.concatenate([CENTERS, TEXTS])
 NEW = (10 * RNG.normal(size=(3, DIM))).astype(np.float32)
