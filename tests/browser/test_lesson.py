@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from seda.evaluation.trajectories import commitment_step, decisions
+from seda.player.payload import player_payload
 from seda.ui import cache
 from tests.browser.played import root_of
 from tests.browser.readable import unreadable
@@ -88,6 +89,43 @@ def test_a_link_goes_into_a_scene(page: Page, server: str):
     open_lesson(page, f"{server}/lesson?scene=8", "chance")
     open_lesson(page, f"{server}/lesson?scene=eight")
     expect(page.get_by_text("There is no scene eight")).to_be_visible()
+
+
+def test_a_scene_after_the_last_is_the_last(page: Page, server: str):
+    open_lesson(page, f"{server}/lesson?scene=50", SCENES[-1])
+
+
+def test_where_motion_is_not_wanted_scenes_have_their_map_and_lights(chromium: Browser, server: str):
+    context = chromium.new_context(viewport={"width": 1280, "height": 720}, reduced_motion="reduce")
+    page = context.new_page()
+    try:
+        open_lesson(page, f"{server}/lesson")
+        expect(root_of(page)).to_have_attribute("data-stills", "false")  # the dashed line is on the moving map alone
+        page.keyboard.press("s")
+        expect(root_of(page)).to_have_attribute("data-stills", "false")
+        page.keyboard.press("Enter")
+        expect(root_of(page)).to_have_attribute("data-step", "1")
+    finally:
+        context.close()
+
+
+def test_a_lesson_before_an_audience(page: Page, server: str):
+    open_lesson(page, f"{server}/lesson?scene=2&present=1", "noise")
+    expect(root_of(page)).to_have_attribute("data-presenting", "true")
+    expect(page.get_by_test_id("lesson-text")).to_be_visible()
+    boxes = [page.get_by_test_id(one).bounding_box() for one in ("map", "lesson")]
+    assert boxes[0] and boxes[1] and boxes[0]["width"] + boxes[1]["width"] > 1150  # nothing beside them is empty
+    page.keyboard.press("Enter")
+    page.wait_for_url("**scene=3**present=1**")
+
+
+def test_another_journey_stands_at_its_scene(page: Page, server: str):
+    open_lesson(page, f"{server}/lesson?scene=4", "hand-over")
+    other = cache.example("06-fashion-mnist")
+    loaded = """(root, payload) => { const { sedaPlayer: player } = root; player.load(payload);
+        return [player.clock.playing, player.step, player.journey.handOver, root.dataset.scene]; }"""
+    playing, step, hand_over, scene = root_of(page).evaluate(loaded, player_payload(other))
+    assert not playing and step == hand_over and scene == "hand-over"
 
 
 def test_scrolling_goes_on_and_back(page: Page, server: str):

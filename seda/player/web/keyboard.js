@@ -54,7 +54,7 @@ export class Keyboard {
       b: player.presentation.shown ? () => player.presentation.darken() : null,
       n: player.lesson.on ? () => player.lesson.go(player.lesson.index + 1) : player.options.next ?? null,
       q: player.lesson.on ? null : () => player.prediction.start(),
-      s: () => player.showStills(!player.stillsShown),
+      s: player.lesson.on ? null : () => player.showStills(!player.stillsShown),
       Escape: () => this.#escape(),
     };
     const action = actions[event.key.length === 1 ? event.key.toLowerCase() : event.key];

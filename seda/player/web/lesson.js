@@ -54,15 +54,21 @@ export class Lesson {
     this.element.hidden = !this.on;
     player.root.classList.toggle("is-lesson", this.on);
     player.seedsShown = !this.on;
-    if (this.on) this.go(scene - 1);
+    if (this.on) this.go(Math.min(scene, this.scenes.length) - 1);
     player.layout.resize();
   }
 
   /** @param {Journey} journey */
   load(journey) {
+    const key = this.scene?.key;
     this.scenes = SCENES.filter((scene) => scene.there(journey));
+    this.index = Math.max(0, this.scenes.findIndex((scene) => scene.key === key));
     this.answers.clear();
-    if (this.on) this.go(Math.min(this.index, this.scenes.length));
+  }
+
+  /** The scene that it stands at, of another journey; the first where that has nothing to show for it. */
+  again() {
+    this.go(this.index);
   }
 
   /** @returns {import("./lesson_scenes.js").Scene|undefined} the last page has none */
@@ -92,12 +98,14 @@ export class Lesson {
 
   #summary() {
     const right = [...this.answers.values()].filter(Boolean).length;
-    return `You were right at the first try in ${right} of ${this.answers.size} questions. Now change a word, or bring pictures of your own, and walk through the same scenes with them.`;
+    const score = this.answers.size ? `You were right at the first try in ${right} of ${this.answers.size} questions. ` : "";
+    return `${score}Now change a word, or bring pictures of your own, and walk through the same scenes with them.`;
   }
 
   /** @param {import("./lesson_scenes.js").Setting} setting */
   #set(setting) {
     const { player } = this, { play, item = -1 } = setting;
+    player.showStills(false); // where motion is not wanted a journey begins with them
     const flat = player.journey.maps.findIndex(({ dims, timeline }) => dims === 2 && !timeline);
     player.showMap(Math.max(0, flat));
     player.camera.reset();
@@ -143,7 +151,7 @@ export class Lesson {
       this.player.pause();
       this.player.seek(this.until);
     }
-    this.formula.element.hidden = !this.scene?.formula;
+    this.formula.element.hidden = !this.scene?.formula || !this.player.journey.numbers.isConditional;
     this.formula.show(this.player.journey, this.#item, step);
     this.live.replaceChildren(...(this.scene ? this.#liveParts(this.scene, step) : []));
   }

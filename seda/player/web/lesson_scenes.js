@@ -66,6 +66,21 @@ const counts = (right, most) => {
   return shuffled([right, ...others.slice(0, 2)].map(String));
 };
 
+/** @param {number} count @param {string} one */
+const counted = (count, one) => `${count} ${one}${count === 1 ? "" : "s"}`;
+
+/**
+ * Whether the network walks the paths, not a closed form; journeys say it among their settings.
+ * @param {Journey} journey
+ */
+const isLearned = ({ settings }) => settings.some(([name, value]) => name.endsWith("denoiser") && value === "learned");
+
+/**
+ * Whether paths lead from one feature to another, not from noise; unknown, and so not said, where it was not kept.
+ * @param {Journey} journey
+ */
+const isBridge = ({ numbers }) => numbers.shares !== null && !numbers.isConditional;
+
 /** @param {string} question @param {{options: string[], right: number}} answers @param {string} why @returns {Question|null} */
 const asked = (question, answers, why) => (answers.options.length < 2 ? null : { question, ...answers, why });
 
@@ -90,17 +105,24 @@ export function closestContest({ items, numbers, handOver, last }) {
   return best;
 }
 
+/**
+ * The first of a falling order, and those after it that are told by another percentage: what looks equal is not asked for.
+ * @template T
+ * @param {T[]} order @param {(one: T) => number} share
+ */
+export const toldApart = (order, share) => order.filter((one, i) => i === 0 || wholePercent(share(one)) !== wholePercent(share(order[0])));
+
 /** @type {Scene[]} */
 export const SCENES = [
   {
     key: "gap", title: "Two kinds of features that do not meet", live: "gap",
     there: () => true,
-    say: ({ items, classes, numbers }) => `${items.length} pictures and ${classes.length} words, as two networks see them. The middle of the pictures is ${numberText(numbers.gaps[0])} of a feature's length away from the middle of the words (dashed).`,
+    say: ({ items, classes, numbers }) => `${counted(items.length, "picture")} and ${counted(classes.length, "word")}, as two networks see them. The middle of the pictures is ${numberText(numbers.gaps[0])} of a feature's length away from the middle of the words (dashed).`,
     set: () => ({ step: 0, all: true, lights: ["gap"] }),
     ask: (journey) => {
       const { items } = journey;
       const right = items.filter(({ answer }, item) => nearestWord(journey, item, 0) === answer).length;
-      return asked("How many pictures are nearest to the word of their answer already, before any step?", counts(right, items.length), `It is ${right} of ${items.length}: raw cosines between the two kinds say little.`);
+      return asked("How many pictures are nearest to the word of their answer already, before any step?", counts(right, items.length), `It is ${right} of ${items.length}: raw cosines between the two kinds say ${2 * right < items.length ? "little" : "something here, in spite of the gap"}.`);
     },
   },
   {
@@ -121,24 +143,27 @@ export const SCENES = [
     there: ({ centers }) => centers.length > 0,
     say: (journey) => {
       const item = clearest(journey), { numbers, handOver } = journey;
-      return `The semantic learner takes ${handOver - 1} steps from noise to the center of a category that it has learned. ${journey.items[item].name} comes from a cosine of ${numberText(numbers.centerCosine(item, 1))} to ${numberText(numbers.centerCosine(item, handOver))}.`;
+      return `The semantic learner takes ${handOver - 1} steps ${isBridge(journey) ? "over a bridge" : "from noise"} to the center of a category that it has learned. ${journey.items[item].name} comes from a cosine of ${numberText(numbers.centerCosine(item, 1))} to ${numberText(numbers.centerCosine(item, handOver))}.`;
     },
     set: (journey) => ({ play: [1, journey.handOver], item: clearest(journey), lights: ["state"] }),
     ask: (journey) => {
-      const { centers, numbers } = journey, right = numbers.nearestCenter[clearest(journey)];
+      const { centers, classes, numbers } = journey, right = numbers.nearestCenter[clearest(journey)];
       const others = [...centers.keys()].filter((center) => center !== right).slice(0, 2);
-      return asked("To which category does it come nearest?", shuffled([right, ...others].map((center) => centers[center].name)), `To ${quote(centers[right].name)}, one of the categories that were learned, not one of your words.`);
+      return asked("To which category does it come nearest?", shuffled([right, ...others].map((center) => centers[center].name)), `To ${quote(centers[right].name)}, one of the categories that were learned${classes.some(({ name }) => name === centers[right].name) ? "; a word has the same name, and lies elsewhere" : ", not one of your words"}.`);
     },
   },
   {
     key: "hand-over", title: "The hand-over", live: "center",
     there: ({ centers }) => centers.length > 0,
-    say: ({ items, numbers, centers }) => `Stage 1 ends, stage 2 begins here. The ${items.length} pictures stand at ${new Set(numbers.nearestCenter).size} of ${centers.length} categories: what they share with others of their kind is kept, the rest is let go.`,
+    say: ({ items, numbers }) => {
+      const count = new Set(numbers.nearestCenter).size;
+      return `Stage 1 ends, stage 2 begins here. ${counted(items.length, "picture")}, and ${count === 1 ? "one category is" : `${count} categories are`} nearest to ${items.length === 1 ? "it" : "them"}: what is shared with others of a kind is kept, the rest is let go.`;
+    },
     set: (journey) => ({ step: journey.handOver, all: true }),
     ask: (journey) => {
       const { numbers, items, handOver } = journey;
       const near = items.filter((_, item) => numbers.centerCosine(item, handOver) >= 0.8).length;
-      return asked("How many pictures stand right at their category (cosine .8 or more)?", counts(near, items.length), `It is ${near} of ${items.length}. A learned denoiser draws from what real features are spread like; it does not aim at one point.`);
+      return asked("How many pictures stand right at their category (cosine .8 or more)?", counts(near, items.length), `It is ${near} of ${items.length}.${isLearned(journey) && near < items.length ? " A learned denoiser draws from what real features are spread like; it does not aim at one point." : ""}`);
     },
   },
   {
@@ -146,7 +171,7 @@ export const SCENES = [
     there: () => true,
     say: (journey) => {
       const item = clearest(journey), { items, classes } = journey;
-      return `Noise once more, then the semantic translator leads to the words. Watch ${items[item].name}, whose answer is ${quote(classes[items[item].answer].name)} with ${wholePercent(items[item].top[0][1])}.`;
+      return `${journey.numbers.isConditional ? "Noise once more, then the" : "The"} semantic translator leads ${isBridge(journey) ? "over a bridge " : ""}to the words. Watch ${items[item].name}, whose answer is ${quote(classes[items[item].answer].name)} with ${wholePercent(items[item].top[0][1])}.`;
     },
     set: (journey) => ({ play: [journey.handOver, journey.last], item: clearest(journey), lights: ["state"] }),
     ask: (journey) => {
@@ -157,11 +182,11 @@ export const SCENES = [
   {
     key: "bank", title: "The text bank, at every step", live: "weights",
     there: ({ numbers }) => numbers.textWeights !== null,
-    say: ({ classes }) => `At each step the state reads the whole list of ${classes.length} words (PFIN, the progressive feature interaction network). How much each word weighs in the estimate is the disc around its star. Step on with the slider or the arrow keys, and see it change.`,
+    say: (journey) => `At each step the state ${isLearned(journey) ? `reads the whole list of ${journey.classes.length} words (PFIN, the progressive feature interaction network)` : `is weighed against all ${journey.classes.length} words, here by a closed form and not by the network (PFIN)`}. How much each word weighs in the estimate is the disc around its star. Step on with the slider or the arrow keys, and see it change.`,
     set: (journey) => ({ ...closestContest(journey), lights: ["weights", "state"] }),
     ask: (journey) => {
       const { numbers, classes, items } = journey, { item, step } = closestContest(journey);
-      const heaviest = numbers.heaviest(item, step, "texts", 3), others = [...classes.keys()].filter((word) => heaviest.every(({ index }) => index !== word));
+      const all = numbers.heaviest(item, step, "texts", 3), heaviest = toldApart(all, ({ weight }) => weight), others = [...classes.keys()].filter((word) => all.every(({ index }) => index !== word));
       if (heaviest.length < 2) return null;
       const [first] = heaviest, names = [...heaviest.map(({ index }) => index), ...others.slice(0, 3 - heaviest.length)].map((word) => classes[word].name);
       return asked(`Which word weighs most for ${items[item].name} at step ${step}?`, shuffled(names), `${quote(classes[first.index].name)} has ${wholePercent(first.weight)} of the weight at step ${step}.`);
@@ -186,7 +211,8 @@ export const SCENES = [
     there: ({ seedClouds }) => seedClouds.size > 0,
     say: (journey) => {
       const [[item, cloud]] = journey.seedClouds;
-      return `${journey.items[item].name} under ${cloud.seeds.length} different random starts: one ribbon, several ends. A path is one draw, not a proof.`;
+      const ends = new Set(cloud.ends).size;
+      return `${journey.items[item].name} under ${cloud.seeds.length} different random starts: one ribbon, ${ends === 1 ? "which ends at one word" : `which ends at ${ends} words`}. A path is one draw, not a proof.`;
     },
     set: (journey) => ({ play: [0, journey.last], item: [...journey.seedClouds.keys()][0], seeds: true }),
     ask: (journey) => {
@@ -198,11 +224,11 @@ export const SCENES = [
   {
     key: "trust", title: "Where the map lies", live: "trust",
     there: ({ maps }) => maps.length > 1,
-    say: ({ maps }) => `A map squeezes hundreds of dimensions into ${maps[0].dims}. Lines are strong where a state's neighbours are its neighbours on the map too; marks show where only the map jumps. The next map: the buttons above, or m.`,
+    say: ({ maps }) => `A map squeezes all dimensions of the features into ${maps[0].dims}. Lines are strong where a state's neighbours are its neighbours on the map too; marks show where only the map jumps. The next map: the buttons above, or m.`,
     set: (journey) => ({ step: journey.last, all: true, trust: true }),
     ask: ({ maps }) => {
-      const order = [...maps].sort((a, b) => keptOn(b) - keptOn(a));
-      return asked("Which of these maps keeps most of the true neighbours along the paths?", shuffled(order.slice(0, 3).map(({ label }) => label)), `${order[0].label}: ${wholePercent(keptOn(order[0]))} of them; ${order.at(-1)?.label} keeps ${wholePercent(keptOn(order.at(-1) ?? order[0]))}.`);
+      const order = [...maps].sort((a, b) => keptOn(b) - keptOn(a)), [best] = order, worst = order.at(-1) ?? best;
+      return asked("Which of these maps keeps most of the true neighbours, over all steps and not at this one alone?", shuffled(toldApart(order, keptOn).slice(0, 3).map(({ label }) => label)), `${best.label}: ${wholePercent(keptOn(best))} of them; ${worst.label} keeps ${wholePercent(keptOn(worst))}.`);
     },
   },
   {
@@ -219,7 +245,7 @@ export const SCENES = [
     ask: (journey) => {
       const { top } = journey.items[doubtful(journey)], { classes } = journey;
       if (top.length < 2) return null;
-      const names = [top[1], ...top.slice(2, 4)].map(([word]) => classes[word].name);
+      const names = toldApart(top.slice(1, 4), ([, share]) => share).map(([word]) => classes[word].name);
       return asked(`Which word comes second, behind ${quote(classes[top[0][0]].name)}?`, shuffled(names), `${quote(classes[top[1][0]].name)} with ${wholePercent(top[1][1])}. A word that fits better has to be on the list: change the words and run it again.`);
     },
   },

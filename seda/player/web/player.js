@@ -11,9 +11,9 @@ import { Player } from "./player_state.js";
 /** @typedef {{step: number, selection: number[], map: string, stills: boolean, present?: boolean}} ViewState  present: before an audience, see presentation.js */
 /**
  * @typedef {{height?: number, above?: number, start?: ViewState|null, address?: boolean, loop?: boolean,
- *   report?: (state: ViewState & {fingerprint: string}) => void, next?: () => void, lesson?: number, asking?: boolean, kiosk?: boolean}} Options  height: the least, px; above: px of the window that
+ *   report?: (state: ViewState & {fingerprint: string}) => void, next?: () => void, lesson?: number, present?: boolean, asking?: boolean, kiosk?: boolean}} Options  height: the least, px; above: px of the window that
  *   the page itself takes; start: what is shown first; address: whether the page's address tells what is shown; next: shows the next
- *   example; lesson: the scene to begin with, from 1; asking: whether others are
+ *   example; lesson: the scene to begin with, from 1; present: whether it begins before an audience; asking: whether others are
  *   asked where pictures land, so that nothing may tell it; kiosk: whether
  *   there is no way out of the presentation
  */

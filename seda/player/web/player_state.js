@@ -85,6 +85,7 @@ export class Player {
     this.update(options);
     if (options.loop) this.transport.toggleLoop();
     if (options.lesson) this.lesson.show(options.lesson);
+    if (options.present) this.presentation.show(true);
     this.layout.resize();
   }
 
@@ -121,7 +122,8 @@ export class Player {
     this.#selectionChanged(false);
     if (this.motion.matches && !before && !this.options.start) this.showStills(true);
     this.layout.resize();
-    if (samePaths) Object.assign(this.clock, { position, playing });
+    if (this.lesson.on) this.lesson.again();
+    else if (samePaths) Object.assign(this.clock, { position, playing });
     else if (this.motion.matches) this.clock.position = journey.last;
     else if (!this.options.start || before) this.clock.play();
     this.invalidate(true);

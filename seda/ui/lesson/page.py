@@ -27,7 +27,10 @@ def show_lesson(state: AppState) -> None:
     scene, refused = _scene()
     if refused:
         st.caption(f"There is no scene {plain(refused)}; the lesson begins at the first one.")
-    show_player(_journey(state, source), key=PLAYER_KEY, height=HEIGHT, address=True, lesson=scene)
+    show_player(
+        _journey(state, source), key=PLAYER_KEY, height=HEIGHT, address=True, lesson=scene,
+        present=read_address().get("present") == "1",
+    )  # fmt: skip
 
 
 def _journey(state: AppState, source: str) -> Journey:

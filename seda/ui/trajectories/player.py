@@ -45,6 +45,7 @@ def show_player(
     address: bool = False,
     on_next: Callable[[], None] | None = None,
     lesson: int = 0,
+    present: bool = False,
     asking: bool = False,
 ) -> PlayerState:
     """Show a journey and return where its player stands.
@@ -62,6 +63,7 @@ def show_player(
         on_next: what the key n does, for instance another journey in its place.
         asking: whether others are asked where the pictures land, so that nothing may tell it; when it ends, it plays.
         lesson: the scene of the lesson that it begins with, from 1; 0 without a lesson.
+        present: whether it begins before an audience; `start` says so too, with all else.
         address: whether the player writes where it stands into the page's address (see seda/ui/trajectories/links.py).
     Raises:
         ConfigError: more items or states than the player can animate.
@@ -73,6 +75,7 @@ def show_player(
         "start": asdict(start) if start else None,
         "address": address,
         "lesson": lesson,
+        "present": present,
         "asking": asking,
     }
     result = _component()(
