@@ -14,7 +14,19 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from seda.commands import bench, benchmark, classify, distribution, draw, evaluate, pretrain, search, trace, train
+from seda.commands import (
+    bench,
+    benchmark,
+    classify,
+    diagnose,
+    distribution,
+    draw,
+    evaluate,
+    pretrain,
+    search,
+    trace,
+    train,
+)
 from seda.commands import list as listing
 from seda.commands import map as maps
 from seda.commands.shared import terminal
@@ -32,6 +44,7 @@ COMMANDS = (
     train,
     pretrain,
     evaluate,
+    diagnose,
     benchmark,
     distribution,
     maps,

@@ -64,17 +64,20 @@ PICTURES: dict[str, Callable[[Page, str], None]] = {
 def main() -> None:
     """Write all of them."""
     FOLDER.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder, served(ROOT / "app.py", Path(folder) / "log.txt") as url:
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=need_chromium(), args=["--no-sandbox"])
-            for name, go in PICTURES.items():
-                page = browser.new_page(viewport=SIZE)
-                go(page, url)
-                page.wait_for_timeout(2500)
-                picture = Image.open(io.BytesIO(page.screenshot()))
-                picture.save(FOLDER / f"{name}.webp", quality=QUALITY, method=6)
-                page.close()
-            browser.close()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        served(ROOT / "app.py", Path(folder) / "log.txt") as url,
+        sync_playwright() as playwright,
+    ):
+        browser = playwright.chromium.launch(executable_path=need_chromium(), args=["--no-sandbox"])
+        for name, go in PICTURES.items():
+            page = browser.new_page(viewport=SIZE)
+            go(page, url)
+            page.wait_for_timeout(2500)
+            picture = Image.open(io.BytesIO(page.screenshot()))
+            picture.save(FOLDER / f"{name}.webp", quality=QUALITY, method=6)
+            page.close()
+        browser.close()
 
 
 if __name__ == "__main__":

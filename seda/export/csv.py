@@ -66,10 +66,15 @@ def _placed(name: str, positions: MapPositions) -> Iterator[tuple[str, Any]]:
 
 def to_csv(journey: Journey) -> str:
     """The table as comma-separated text; names that a spreadsheet would run as a formula get a leading apostrophe."""
-    table = to_table(journey)
-    for column in ("name", "nearest_class", "answer"):
-        table[column] = table[column].map(_harmless)
-    return table.rename(columns=_harmless).to_csv(index=False, float_format="%.6g", lineterminator="\n")
+    return csv_text(to_table(journey))
+
+
+def csv_text(table: pd.DataFrame) -> str:
+    """Any table as comma-separated text, its texts and headings made harmless as those of `to_csv`."""
+    harmless = table.copy(deep=False)
+    for column in table.select_dtypes(["object", "string"]):
+        harmless[column] = table[column].map(_harmless)
+    return harmless.rename(columns=_harmless).to_csv(index=False, float_format="%.6g", lineterminator="\n")
 
 
 def _harmless(text: str) -> str:

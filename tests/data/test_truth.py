@@ -1,0 +1,72 @@
+"""Labels from folders, names and tables; what cannot be used is said in a sentence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from seda.data.truth import FOLDERS, NAMES, plain_label, raw_labels, truth_of
+from seda.errors import DataError
+
+PATHS = [
+    Path("set/Big_cat/a.jpg"),
+    Path("set/dog/b.jpg"),
+    Path("set/dog/rocket_01.jpg"),
+    Path("set/dog/rocket (2).jpg"),
+]
+
+
+def test_folders_and_names():
+    assert raw_labels(PATHS, FOLDERS) == ["Big_cat", "dog", "dog", "dog"]
+    assert raw_labels(PATHS, NAMES) == ["a", "b", "rocket", "rocket"]
+    assert plain_label(" Big__Cat-\n") == "big cat"
+
+
+def test_a_table_names_files_by_path_or_name(tmp_path):
+    table = tmp_path / "labels.csv"
+    table.write_text("\ufefflabel, File\nlion,set/Big_cat/a.jpg\npuppy,b.jpg\n,rocket_01.jpg\n", encoding="utf-8")
+    assert raw_labels(PATHS, str(table)) == ["lion", "puppy", "", ""]
+    twice = [Path("x/b.jpg"), Path("y/b.jpg"), Path("a.jpg")]
+    table.write_text("file,label\nb.jpg,puppy\n./x/b.jpg,dog\na.jpg,cat\n", encoding="utf-8")
+    assert raw_labels(twice, str(table)) == ["dog", "", "cat"]  # the bare name could be either
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"name,label\na.jpg,cat\n", "has the columns name, label; file and label are needed"),
+        (b"", "has the columns none"),
+        (b"\xff\xfe\x00f", "not UTF-8"),
+        (b"file,label\nother.jpg,cat\n", "names none of the 4 pictures"),
+    ],
+)
+def test_tables_that_cannot_be_used(tmp_path, content, words):
+    table = tmp_path / "labels.csv"
+    table.write_bytes(content)
+    with pytest.raises(DataError, match=words):
+        raw_labels(PATHS, str(table))
+    with pytest.raises(DataError):
+        raw_labels(PATHS, str(tmp_path / "missing.csv"))
+
+
+def test_labels_are_words_without_case_and_signs():
+    truth = truth_of(["Big_cat", "big-CAT", "dog", "", "zebra"], ("dog", "big cat", "hat"))
+    assert truth.labels == (1, 1, 0, -1, -1)
+    assert "1 of 5 pictures have no label" in truth.notes[0]
+    assert '1 pictures are labelled with what is not among the words ("zebra")' in truth.notes[1].replace(
+        "“", '"'
+    ).replace("”", '"')
+    assert truth_of(["b_b", "a", "B b"]).class_names == ("a", "b b")
+
+
+@pytest.mark.parametrize("labels", [[], ["", ""], ["cat", "Cat"], ["zebra", "lion"]])
+def test_one_class_is_too_few(labels):
+    with pytest.raises(DataError, match="at least 2 are needed"):
+        truth_of(labels, ("cat", "dog"))
+
+
+def test_many_labels():
+    labels = [f"word {number}" for number in range(1000)]
+    truth = truth_of(labels + labels)
+    assert len(truth.class_names) == 1000 and truth.labels[:1000] == truth.labels[1000:]
