@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -55,6 +55,44 @@ def test_nothing_tells_an_answer_before(page: Page, server: str):
         return data.reduce((sum, value, i) => (sum * 31 + value * (i % 97 + 1)) % 1000000007, 7);
     }"""
     assert root_of(page).evaluate(drawn) == root_of(page).evaluate(drawn)
+
+
+def test_neither_earlier_runs_nor_other_starts_nor_what_is_highlighted_tell_it(opened: Callable[..., Page]):
+    page = opened(items=4, classes=4, ghost=True, clouds=True)
+    root = root_of(page)
+    beside = """root => { const { map } = root.sedaPlayer, sheet = document.createElement("canvas"), ctx = sheet.getContext("2d");
+        Object.assign(sheet, { width: map.moving.width, height: map.moving.height });
+        for (const one of [map.ghost, map.seeds]) { one.drawPaths(ctx); one.drawHeads(ctx, 0, map.heads.places); }
+        return ctx.getImageData(0, 0, sheet.width, sheet.height).data.some((value) => value > 0); }"""
+    assert root.evaluate(beside)
+    page.keyboard.press("q")
+    expect(root).to_have_attribute("data-predict", "asking")
+    assert not root.evaluate(beside)
+    page.keyboard.press("q")
+    root.evaluate("root => root.sedaPlayer.toggleHighlight(root.sedaPlayer.journey.classes[1])")
+    page.keyboard.press("l")
+    page.keyboard.press("q")
+    assert root.evaluate("root => [root.sedaPlayer.highlight, root.sedaPlayer.lassoing]") == [None, False]
+    page.keyboard.press("l")  # a drag moves a picture now
+    assert not root.evaluate("root => root.sedaPlayer.lassoing")
+
+
+def test_the_panel_fits_beside_the_map_and_answers_come_after_the_play(opened: Callable[..., Page]):
+    page = opened(items=64, classes=64)
+    page.keyboard.press("q")
+    main, track, play = (
+        page.locator(one).bounding_box() for one in (".sp-predict", ".sp-transport", "[data-testid=predict-play]")
+    )
+    assert main and track and play
+    assert main["y"] + main["height"] <= track["y"] and play["y"] + play["height"] <= main["y"] + main["height"]
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.get_by_test_id("predict-play").click()
+    expect(root_of(page)).to_have_attribute("data-predict", "playing")
+    expect(page.get_by_test_id("map")).to_be_in_viewport()
+    expect(page.get_by_test_id("gallery")).to_be_hidden()
+    page.keyboard.press("End")
+    expect(page.get_by_test_id("predict-score")).to_be_in_viewport()
+    expect(page.get_by_test_id("gallery")).to_be_visible()
 
 
 def test_bets_by_word_and_by_dragging_are_counted_on_the_answers(page: Page, server: str):

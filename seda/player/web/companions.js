@@ -15,7 +15,7 @@ export class GhostPainter {
   #shown() {
     const { player, journey, scene } = this.painter;
     const { ghost } = journey, paths = scene.ghostPaths;
-    if (!ghost || !paths || !player.ghostShown || !scene.parts.ghost.there) return null;
+    if (!ghost || !paths || !player.ghostShown || player.hidesAnswers || !scene.parts.ghost.there) return null;
     return { ghost, paths, drawn: ghost.items.map((item, row) => ({ item, row })).filter(({ item }) => player.isVivid(item)) };
   }
 
@@ -89,7 +89,7 @@ export class SeedPainter {
   /** Clouds of the selected items with their paths; of all where nothing is selected. */
   #drawn() {
     const { player, journey, scene } = this.painter;
-    if (player.seedsShown === false) return [];
+    if (player.seedsShown === false || player.hidesAnswers) return []; // they lead to answers
     return [...scene.seedPaths].flatMap(([item, paths]) => {
       const cloud = journey.seedClouds.get(item);
       return cloud && scene.parts[`seeds ${item}`].there && player.isVivid(item) ? [{ cloud, paths }] : [];

@@ -59,7 +59,7 @@ export class MapInput {
     this.dragged = hit?.kind === "item" ? hit.index : -1;
     if (this.pointers.size > 1) this.lasso.cancel();
     // Shift and drag is a lasso too, where it does not already move a solid map.
-    else if (this.player.lassoing || (event.shiftKey && !this.player.view.map.solid)) this.lasso.begin(point);
+    else if (this.player.lassoing || (event.shiftKey && !this.player.hidesAnswers && !this.player.view.map.solid)) this.lasso.begin(point);
   }
 
   /** @param {PointerEvent} event */

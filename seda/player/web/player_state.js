@@ -203,6 +203,7 @@ export class Player {
   }
 
   toggleLasso() {
+    if (this.hidesAnswers && !this.lassoing) return; // pictures are dragged to words
     this.lassoing = !this.lassoing;
     this.parts.lasso.setAttribute("aria-pressed", String(this.lassoing));
     this.root.classList.toggle("is-lassoing", this.lassoing);
@@ -333,7 +334,16 @@ export class Player {
 
   /** @param {Styled} one */
   toggleHighlight(one) {
-    this.highlight = this.isDimmed(one) || this.highlight === null ? styleKey(one) : null;
+    this.#highlighted(this.isDimmed(one) || this.highlight === null ? styleKey(one) : null);
+  }
+
+  clearHighlight() {
+    this.#highlighted(null);
+  }
+
+  /** @param {string|null} key */
+  #highlighted(key) {
+    this.highlight = key;
     this.legend.showHighlight();
     this.root.dataset.highlight = this.highlight ?? "";
     this.invalidate(true);

@@ -79,10 +79,15 @@ export class Prediction {
     if (this.hides) {
       player.showStills(false);
       player.clearSelection();
+      if (player.highlight !== null) player.clearHighlight(); // it dims who has another answer
+      if (player.lassoing) player.toggleLasso();
       player.pause();
       player.seek(0);
     }
     if (plays) player.replay();
+    // On a phone the panel stands below the map, and what is told now may be out of sight.
+    if (stage === "playing") player.parts.mapStage.scrollIntoView({ block: "nearest" });
+    if (stage === "scored") this.element.scrollIntoView({ block: "nearest" });
     player.map.heads.sprites.clear();
     player.lastStep = -1;
     this.#draw();
