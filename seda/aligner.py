@@ -237,7 +237,7 @@ def _weights_of(run: Alignment, shown: Sequence[int]) -> dict[str, np.ndarray]:
         return {}
     made = torch.cat([first.shares.new_tensor([[0.0, 1.0, 0.0]]), first.shares, second.shares])
     n, s, k = len(run.visual), len(made), len(run.class_texts)
-    centers, texts = np.zeros((n, s, len(shown)), np.float32), np.zeros((n, s, k), np.float32)
+    centers, texts = np.zeros((n, s, len(shown)), np.float16), np.zeros((n, s, k), np.float16)
     begun = 1 + first.weights.shape[1] + 1  # the state at which stage 2 looks first
     if first.weights.shape[2]:  # the denoiser "gaussian" weighs nothing
         centers[:, 1 : begun - 1] = first.weights[:, :, list(shown)].cpu().numpy()

@@ -14,7 +14,7 @@ State index s runs over both stages on one axis, with K denoising steps a stage 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -47,9 +47,9 @@ class Trajectory:
         settings: how this was made.
         shares: float32 [s, 3], what each state is made of if the estimates are right: shares of the target, of what the stage
             began with, and of noise (standard deviation); None where that was not kept.
-        center_weights: float32 [n, s, c], how much each of the centers weighed in the estimate at each state, 0 where no learner
+        center_weights: float16 [n, s, c] (float32 from a file), how much each of the centers weighed in the estimate at each state, 0 where no learner
             looked; what lacks to 1 is that of centers that are not here, and of none of them. None where that was not kept.
-        text_weights: float32 [n, s, k], the same of the class texts and the translator.
+        text_weights: [n, s, k], the same of the class texts and the translator.
 
     Shapes: n items, s states, d feature width, D width of image features, k class texts, c category centers.
     """
@@ -106,6 +106,12 @@ class Trajectory:
         """For each item the category that it looks like most where none of the class texts fits it, else ""."""
         told, count = self.settings.hints, len(self.item_names)
         return told if len(told) == count else ("",) * count  # a replay may hold anything
+
+    @property
+    def nbytes(self) -> int:
+        """Of all its arrays."""
+        arrays = (getattr(self, field.name) for field in fields(self))
+        return sum(array.nbytes for array in arrays if isinstance(array, np.ndarray))
 
     @property
     def hand_over(self) -> int:

@@ -302,7 +302,7 @@ class AppState:
 
     def _visited_bytes(self) -> int:
         trajectories = {id(path): path for path in (shown.journey.trajectory for shown in self.visited.values())}
-        return sum(one.states.nbytes + one.x_0.nbytes for one in trajectories.values())
+        return sum(one.nbytes for one in trajectories.values())
 
     def hold_view(self) -> None:
         """Let the player start where it last stood: it is about to be drawn anew."""

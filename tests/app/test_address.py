@@ -248,7 +248,7 @@ def test_only_so_many_pictures_are_kept(changed):
 def test_large_pictures_are_kept_less_often(changed, monkeypatch):
     state = state_of(changed)
     journey = state.shown.journey
-    size = 2 * journey.trajectory.states.nbytes
+    size = journey.trajectory.nbytes
     monkeypatch.setattr("seda.ui.state.VISITED_BYTES", 3 * size)
 
     def visit(number: int, *, anew: bool) -> None:

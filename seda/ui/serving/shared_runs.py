@@ -39,9 +39,8 @@ class Traced:
 
     @property
     def size(self) -> int:
-        """Bytes of its states and estimates."""
-        trajectory = self.journey.trajectory
-        return trajectory.states.nbytes + trajectory.x_0.nbytes
+        """Bytes of its arrays."""
+        return self.journey.trajectory.nbytes
 
 
 class SharedRuns:
