@@ -57,8 +57,12 @@ def neighbor_labels(features: np.ndarray, labels: np.ndarray, *, count: int = NE
         rows = np.arange(first, min(first + BLOCK, len(labels)))
         cosines = unit[rows] @ unit[known].T
         cosines[rows[:, None] == known[None]] = -np.inf  # nobody is asked about itself
-        for row, line in zip(rows, cosines, strict=True):
-            others = [index for index in np.argsort(-line, kind="stable")[:count] if np.isfinite(line[index])]
+        most = min(count, len(known))
+        nearest = np.argpartition(-cosines, most - 1, axis=1)[:, :most] if most else np.zeros((len(rows), 0), np.int64)
+        for row, line, places in zip(rows, cosines, nearest, strict=True):
+            others = sorted(
+                (place for place in places if np.isfinite(line[place])), key=lambda place: (-line[place], place)
+            )
             told[row] = _majority(labels[known[others]])
     return np.where(_alone(labels), UNKNOWN, told)
 
