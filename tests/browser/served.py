@@ -58,12 +58,17 @@ def served(script: Path, log: Path, environment: Mapping[str, str] | None = None
 
 @contextmanager
 def serving(
-    script: Path, log: Path, environment: Mapping[str, str] | None = None, options: Sequence[str] = ()
+    script: Path,
+    log: Path,
+    environment: Mapping[str, str] | None = None,
+    options: Sequence[str] = (),
+    below: str = "",
 ) -> Iterator[tuple[str, int]]:
     """As `served`, with the server's process id too.
 
     Args:
         options: of `streamlit run`, beside those that a server without a person needs; later ones win.
+        below: what `server.baseUrlPath` says among them, with a slash at its end.
     """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -77,7 +82,7 @@ def serving(
         server = subprocess.Popen(command, cwd=script.parent, env=variables, stdout=output, stderr=output)
         try:
             url = f"http://127.0.0.1:{port}"
-            _wait_until_healthy(url, server, log)
+            _wait_until_healthy(f"{url}/{below}", server, log)
             yield url, server.pid
         finally:
             server.terminate()
@@ -88,7 +93,7 @@ def _wait_until_healthy(url: str, server: subprocess.Popen, log: Path) -> None:
     end = time.monotonic() + WAIT
     while time.monotonic() < end and server.poll() is None:
         try:
-            with urllib.request.urlopen(f"{url}/_stcore/health", timeout=2):
+            with urllib.request.urlopen(f"{url}_stcore/health", timeout=2):
                 return
         except OSError:
             time.sleep(0.2)

@@ -2,6 +2,9 @@
 
 import { styleKey } from "./legend.js";
 
+// At a stand: what plays and moves. All else would leave the next visitor another picture, or none.
+const AT_A_STAND = new Set([" ", "ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "PageUp", "PageDown", "Home", "End", "Escape", "h", "m", "+", "-", "0"]);
+
 /** Keys of the whole player; a control that has the focus keeps its own. */
 export class Keyboard {
   /** @param {Player} player @param {Listen} on */
@@ -57,7 +60,8 @@ export class Keyboard {
       s: player.lesson.on ? null : () => player.showStills(!player.stillsShown),
       Escape: () => this.#escape(),
     };
-    const action = actions[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+    const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+    const action = player.options.kiosk && !AT_A_STAND.has(key) ? null : actions[key];
     // A key that is held repeats where it moves something, and never switches to and fro.
     if (!action || (event.repeat && !/^(Arrow|Page|[+-])/.test(event.key))) return;
     event.preventDefault();

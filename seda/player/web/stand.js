@@ -4,7 +4,7 @@
 import { clamp } from "./numbers.js";
 import { el } from "./dom.js";
 import { Player } from "./player_state.js";
-import { readSettings } from "./stand_settings.js";
+import { playedOrder, readSettings } from "./stand_settings.js";
 import { Asking } from "./stand_asking.js";
 
 /** @typedef {{name: string, title: string, note: string, words: string[]}} Told  what the server tells of an example */
@@ -12,6 +12,8 @@ import { Asking } from "./stand_asking.js";
 const REST = 4; // seconds on the last frame, before the next example
 const TICK = 250; // ms between two looks at the clock
 const AGAIN = 15; // seconds until what could not be fetched is asked for again
+const PATIENCE = 60; // seconds for an answer; a network that is lost is silent for longer
+const ON_ITS_WAY = 240; // seconds for a picture's, which stands in line
 
 /** One stand, for as long as its page is open. */
 export class Stand {
@@ -48,30 +50,36 @@ export class Stand {
   }
 
   async begin() {
-    if ("serviceWorker" in navigator) navigator.serviceWorker.register("/stand/worker.js", { scope: "/" }).catch(() => {}); // without one it only cannot be loaded anew offline
-    while (!this.told.length) {
+    if ("serviceWorker" in navigator) navigator.serviceWorker.register("stand/worker.js", { scope: "./" }).catch(() => {}); // without one it only cannot be loaded anew offline
+    const version = await this.#list();
+    const { replays, old } = await this.asking.keptReplays(version).catch(() => ({ replays: [], old: [] })); // a browser may keep nothing
+    this.asking.old = old;
+    for (const { name, payload } of replays) this.journeys.set(name, payload);
+    this.order = playedOrder(this.settings.play, this.told.map(({ name }) => name), replays.map(({ name }) => name));
+    await this.#fetchAll();
+  }
+
+  /** What there is to play; asked for until there is something. @returns {Promise<number>} version of the payloads */
+  async #list() {
+    for (;;) {
       try {
-        const { examples, takes } = await this.fetched("/_seda/stand/list");
+        const { examples, takes, version } = await this.fetched("_seda/stand/list");
         this.told = examples;
         this.own_button.hidden = !(takes && this.settings.own);
+        if (examples.length) return version;
       } catch {
-        await new Promise((go) => setTimeout(go, 1000 * AGAIN));
+        // asked for again below
       }
+      await new Promise((go) => setTimeout(go, 1000 * AGAIN));
     }
-    const known = this.told.map(({ name }) => name);
-    const chosen = this.settings.play.filter((name) => known.includes(name));
-    this.order = [...(chosen.length ? chosen : known)];
-    for (const replay of await this.asking.keptReplays()) this.#addReplay(replay);
-    await this.#fetchAll();
   }
 
   /** All journeys, so that none is missed when the network is. */
   async #fetchAll() {
     for (;;) {
       for (const name of this.order) {
-        if (this.journeys.has(name)) continue;
         try {
-          this.journeys.set(name, await this.fetched(`/_seda/stand/journey/${encodeURIComponent(name)}`));
+          if (!this.journeys.has(name)) this.journeys.set(name, await this.fetched(`_seda/stand/journey/${encodeURIComponent(name)}`));
           if (!this.player) this.show(this.order.indexOf(name));
         } catch {
           // asked for again below
@@ -84,16 +92,21 @@ export class Stand {
 
   /**
    * A JSON answer of the server's.
-   * @param {string} path @param {RequestInit} [options] @returns {Promise<any>} what is wrong is thrown as a sentence
+   * @param {string} path below the app's address @param {RequestInit} [options] @returns {Promise<any>} what is wrong is thrown as a sentence
    */
   async fetched(path, options = {}) {
-    let answer;
+    const given = new AbortController(), timer = setTimeout(() => given.abort(), 1000 * (options.method === "POST" ? ON_ITS_WAY : PATIENCE));
+    options.signal?.addEventListener("abort", () => given.abort());
+    let answer, text;
     try {
-      answer = await fetch(path, options);
+      answer = await fetch(path, { ...options, signal: given.signal });
+      text = await answer.text();
     } catch {
       throw new Error("The server cannot be reached; the examples go on.");
+    } finally {
+      clearTimeout(timer);
     }
-    const told = await answer.json().catch(() => ({ error: "The server's answer cannot be read." }));
+    const told = readAnswer(text);
     if (!answer.ok || told.error) throw new Error(told.error ?? "The server has refused this.");
     return told;
   }
@@ -157,6 +170,10 @@ export class Stand {
     this.visited = false;
     document.body.classList.remove("is-visited");
     this.asking.hide();
+    const { player } = this;
+    player?.camera.reset();
+    player?.clearHighlight();
+    player?.showMap(0); // the address's own, where it names one, comes with what is shown next
     this.show(0);
   }
 
@@ -181,12 +198,14 @@ export class Stand {
     window.history.pushState(null, "", window.location.href);
     window.addEventListener("popstate", () => window.history.pushState(null, "", window.location.href));
   }
+}
 
-  /** @param {{name: string, payload: Payload}} replay */
-  #addReplay({ name, payload }) {
-    const key = `replay ${name}`;
-    if (!this.journeys.has(key)) this.order.push(key);
-    this.journeys.set(key, payload);
+/** @param {string} text @returns {any} */
+function readAnswer(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return { error: "The server's answer cannot be read." };
   }
 }
 

@@ -13,19 +13,24 @@ export class Asking {
   constructor(stand) {
     this.stand = stand;
     /** Whether a picture is on its way. */ this.busy = false;
+    /** @type {AbortController|null} */ this.sending = null;
+    /** @type {string[]} replays of another version of the program */ this.old = [];
     /** @type {MediaStream|null} */ this.stream = null;
     this.video = el("video", { class: "sp-stand-video", autoplay: true, playsinline: true, hidden: true });
     this.video.muted = true;
     this.words = el("textarea", { class: "sp-stand-words", rows: 2, maxlength: 600, "aria-label": "Words, separated by commas", "data-testid": "stand-words" });
     this.said = el("p", { class: "sp-stand-said", role: "status", "data-testid": "stand-said" });
     this.take = el("button", { type: "button", class: "sp-stand-own", text: "Take the picture", "data-testid": "stand-take", hidden: true, on: { click: () => this.#shoot() } });
-    this.file = el("input", { type: "file", accept: stand.settings.setup ? "image/*,.safetensors" : "image/*", capture: "environment", class: "sp-hidden", tabindex: "-1", "data-testid": "stand-file", on: { change: () => this.#chosen() } });
-    this.choose = el("button", { type: "button", class: "sp-stand-own", text: "Choose a picture", "data-testid": "stand-choose", on: { click: () => this.file.click() } });
+    const { setup } = stand.settings;
+    // A phone that is told to take a picture offers no files.
+    this.file = el("input", { type: "file", ...(setup ? { accept: "image/*,.safetensors" } : { accept: "image/*", capture: "environment" }), class: "sp-hidden", tabindex: "-1", "data-testid": "stand-file", on: { change: () => this.#chosen() } });
+    this.forget = el("button", { type: "button", class: "sp-stand-step", text: "Forget the replays", "data-testid": "stand-forget", hidden: !setup, on: { click: () => this.#forget() } });
+    this.choose = el("button", { type: "button", class: "sp-stand-own", text: setup ? "Choose a picture or a replay" : "Choose a picture", "data-testid": "stand-choose", on: { click: () => this.file.click() } });
     this.element = el(
       "div", { class: "sp-stand-dialog", role: "dialog", "aria-modal": "true", "aria-label": "A picture of your own", "data-testid": "stand-dialog", hidden: true },
       el("div", { class: "sp-stand-sheet" },
         el("strong", { text: "A picture of your own" }), this.video, el("label", {}, el("span", { text: "It will travel to these words" }), this.words),
-        this.said, el("div", { class: "sp-stand-buttons" }, this.take, this.choose, el("button", { type: "button", class: "sp-stand-step", text: "×", "aria-label": "Close", "data-testid": "stand-close", on: { click: () => this.hide() } })),
+        this.said, el("div", { class: "sp-stand-buttons" }, this.take, this.choose, this.forget, el("button", { type: "button", class: "sp-stand-step", text: "×", "aria-label": "Close", "data-testid": "stand-close", on: { click: () => this.hide() } })),
         el("p", { class: "sp-stand-note", text: "It stays in the memory of this exhibit and is gone when you leave." }), this.file),
     );
   }
@@ -33,7 +38,7 @@ export class Asking {
   show() {
     const { stand } = this, told = stand.told.find(({ name }) => name === stand.order[stand.index]);
     this.words.value = stand.settings.words || (told ?? stand.told[0])?.words.join(", ") || "";
-    this.said.textContent = "";
+    this.said.textContent = stand.settings.setup && this.old.length ? `From another version of the program, and not played: ${this.old.join(", ")}. Choose them anew.` : "";
     this.element.hidden = false;
     stand.visit();
     this.#openCamera();
@@ -42,6 +47,8 @@ export class Asking {
   hide() {
     this.element.hidden = true;
     this.file.value = "";
+    this.sending?.abort(); // its visitor has left
+    this.busy = false;
     this.#closeCamera();
   }
 
@@ -69,7 +76,7 @@ export class Asking {
     const canvas = document.createElement("canvas"), { videoWidth, videoHeight } = this.video;
     Object.assign(canvas, { width: videoWidth, height: videoHeight });
     canvas.getContext("2d")?.drawImage(this.video, 0, 0);
-    canvas.toBlob((blob) => { if (blob) this.#send(blob); }, "image/jpeg", 0.9);
+    canvas.toBlob((blob) => { if (blob) this.#send(blob); else this.said.textContent = "The camera is not ready. Try again."; }, "image/jpeg", 0.9);
   }
 
   #chosen() {
@@ -84,19 +91,20 @@ export class Asking {
   async #send(picture) {
     if (this.busy) return;
     this.busy = true;
+    const sending = this.sending = new AbortController();
     this.said.textContent = "On its way …";
     try {
-      const path = `/_seda/stand/run?words=${encodeURIComponent(this.words.value)}`;
-      const payload = await this.stand.fetched(path, { method: "POST", body: picture, headers: { "x-seda-stand": "1" } });
-      this.busy = false;
-      if (this.element.hidden) return; // its visitor has left
+      const path = `_seda/stand/run?words=${encodeURIComponent(this.words.value)}`;
+      const payload = await this.stand.fetched(path, { method: "POST", body: picture, headers: { "x-seda-stand": "1" }, signal: sending.signal });
+      if (sending.signal.aborted) return;
       this.hide();
       this.stand.visit();
       this.stand.showOwn(payload);
     } catch (error) {
-      this.said.textContent = error instanceof Error ? error.message : String(error);
+      if (!sending.signal.aborted) this.said.textContent = error instanceof Error ? error.message : String(error);
+    } finally {
+      if (this.sending === sending) this.busy = false;
     }
-    this.busy = false;
   }
 
   // ---- the operator's own replays: kept in this browser, so that a reload has them again
@@ -105,8 +113,8 @@ export class Asking {
   async #keepReplay(file) {
     this.said.textContent = "Reading the replay …";
     try {
-      const payload = await this.stand.fetched("/_seda/stand/replay", { method: "POST", body: file, headers: { "x-seda-stand": "1" } });
-      const kept = await caches.open(REPLAYS);
+      const payload = await this.stand.fetched("_seda/stand/replay", { method: "POST", body: file, headers: { "x-seda-stand": "1" } });
+      const kept = await keptHere();
       await kept.put(`/${encodeURIComponent(file.name)}`, new Response(JSON.stringify(payload)));
       this.said.textContent = `${file.name} is played here from now on; load the page anew.`;
     } catch (error) {
@@ -114,14 +122,30 @@ export class Asking {
     }
   }
 
-  /** @returns {Promise<{name: string, payload: Payload}[]>} */
-  async keptReplays() {
-    if (!("caches" in window)) return [];
-    const kept = await caches.open(REPLAYS), found = [];
-    for (const request of await kept.keys()) {
-      const answer = await kept.match(request);
-      if (answer) found.push({ name: decodeURIComponent(new URL(request.url).pathname.slice(1)), payload: await answer.json() });
-    }
-    return found;
+  async #forget() {
+    await window.caches?.delete(REPLAYS);
+    this.said.textContent = "No replays are kept here; load the page anew.";
   }
+
+  /**
+   * @param {number} version of the payloads that this page can play
+   * @returns {Promise<{replays: {name: string, payload: Payload}[], old: string[]}>} old: names of those that another version made
+   */
+  async keptReplays(version) {
+    const replays = [], old = [];
+    const kept = await keptHere();
+    for (const request of await kept.keys()) {
+      const answer = await kept.match(request), name = decodeURIComponent(new URL(request.url).pathname.slice(1));
+      const payload = await answer?.json().catch(() => null);
+      if (payload?.version === version) replays.push({ name, payload });
+      else old.push(name);
+    }
+    return { replays, old };
+  }
+}
+
+/** @returns {Promise<Cache>} */
+function keptHere() {
+  if (!window.caches) return Promise.reject(new Error("This browser keeps replays only on the same machine, or by https."));
+  return caches.open(REPLAYS);
 }

@@ -2,12 +2,22 @@
 
 /**
  * @typedef {{play: string[], idle: number, speed: number, theme: string, captions: boolean, own: boolean, words: string, map: string,
- *   title: string, setup: boolean}} StandSettings  play: names of examples, all where empty; idle: seconds; theme: "light", "dark" or ""; own: whether
+ *   title: string, setup: boolean}} StandSettings  play: names of examples and of the operator's own replays, all where empty; idle: seconds; theme: "light", "dark" or ""; own: whether
  *   visitors may show a picture of their own; words: that it travels to, the example's where empty; setup: whether
  *   replays of the operator's own are taken, too
  */
 
 const MOST_WORDS = 600, MOST_TITLE = 80; // characters
+
+/**
+ * Names of what is played: those that were chosen, as far as they are there; else all.
+ * @param {string[]} chosen @param {string[]} examples @param {string[]} replays
+ */
+export function playedOrder(chosen, examples, replays) {
+  const there = [...examples, ...replays.filter((name) => !examples.includes(name))];
+  const played = chosen.filter((name) => there.includes(name));
+  return played.length ? played : there;
+}
 
 /**
  * Settings from parameters; what cannot be used is as if it were not there.

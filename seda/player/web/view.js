@@ -86,7 +86,7 @@ export class View {
   #timelineFit({ top, bottom }) {
     const { low, high } = this.map.bounds;
     const { type = 1 } = this.insets;
-    const right = clamp(this.width * 0.25, 96, 260 * type), left = clamp(this.width * 0.03, 10, 34);
+    const right = clamp(this.width * 0.25, 96 * type, 260 * type), left = clamp(this.width * 0.03, 10, 34);
     const from = Math.min(low[0], 0);
     const axis = 22 * type, head = 20 * type; // px: the steps at the foot, the names of the stages on top
     const span = Math.max(high[1] - low[1], 1e-6);

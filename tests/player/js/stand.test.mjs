@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { readSettings } from "../../../seda/player/web/stand_settings.js";
+import { playedOrder, readSettings } from "../../../seda/player/web/stand_settings.js";
 
 /** @param {string} query */
 const read = (query) => readSettings(new URLSearchParams(query));
@@ -26,4 +26,10 @@ test("what cannot be used is as if it were not there", () => {
   assert.deepEqual([settings.idle, settings.speed, settings.theme], [60, 1, ""]);
   assert.equal(read("idle=").idle, 60);
   assert.equal(read(`words=${"a".repeat(5000)}`).words.length, 600);
+});
+
+test("what is chosen is played, the operator's own too; else all", () => {
+  assert.deepEqual(playedOrder([], ["a", "b"], ["mine"]), ["a", "b", "mine"]);
+  assert.deepEqual(playedOrder(["mine", "b", "c"], ["a", "b"], ["mine"]), ["mine", "b"]);
+  assert.deepEqual(playedOrder(["c"], ["a"], ["a"]), ["a"]);
 });
