@@ -20,7 +20,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from streamlit import get_option
@@ -30,7 +30,7 @@ from seda.class_texts import parse_class_texts
 from seda.config import SamplingConfig
 from seda.errors import ImageError, LimitError, SedaError
 from seda.images import read_images
-from seda.player.payload import encoded_payload
+from seda.player.payload import PAYLOAD_VERSION, encoded_payload
 from seda.player.stand_page import stand_page, worker_script
 from seda.ui import cache
 from seda.ui.serving.gate import address_of
@@ -47,17 +47,22 @@ OWN = "x-seda-stand"  # a header that no page of another site can send without b
 _FRESH = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 _JSON = "application/json"
 _rate = Rate()
+# Requests whose body is held, each of which may wait in a thread: chosen here well below the 40 that the server has for all.
+MOST_AT_ONCE = 12
+_under_way: set[object] = set()
 
 
 def stand_routes() -> list[Route]:
-    """What the server has beside Streamlit's own."""
+    """What the server has beside Streamlit's own, below the address that Streamlit is told to answer at."""
+    below = get_option("server.baseUrlPath").strip("/")
+    at = f"/{below}" if below else ""
     return [
-        Route("/stand", _page, methods=["GET"]),
-        Route("/stand/worker.js", _worker, methods=["GET"]),
-        Route("/_seda/stand/list", _list, methods=["GET"]),
-        Route("/_seda/stand/journey/{name}", _journey, methods=["GET"]),
-        Route("/_seda/stand/replay", _replay, methods=["POST"]),
-        Route("/_seda/stand/run", _run, methods=["POST"]),
+        Route(f"{at}/stand", _page, methods=["GET"]),
+        Route(f"{at}/stand/worker.js", _worker, methods=["GET"]),
+        Route(f"{at}/_seda/stand/list", _list, methods=["GET"]),
+        Route(f"{at}/_seda/stand/journey/{{name}}", _journey, methods=["GET"]),
+        Route(f"{at}/_seda/stand/replay", _replay, methods=["POST"]),
+        Route(f"{at}/_seda/stand/run", _run, methods=["POST"]),
     ]
 
 
@@ -77,7 +82,8 @@ async def _list(request: Request) -> Response:
             journey = cache.example(name)
             words = journey.trajectory.class_names
             examples.append({"name": name, "title": journey.title, "note": journey.note, "words": list(words)})
-        return {"examples": examples, "takes": rules_for(request.headers).allows(MAY_SHOW_STANDS)}
+        takes = rules_for(request.headers).allows(MAY_SHOW_STANDS)
+        return {"version": PAYLOAD_VERSION, "examples": examples, "takes": takes}
 
     return JSONResponse(await run_in_threadpool(found), headers=_FRESH)
 
@@ -105,8 +111,23 @@ async def _answered(request: Request, answer: Callable[[bytes, Limits | None], b
     if not rules.allows(MAY_SHOW_STANDS) or request.headers.get(OWN) != "1":
         return _refused("Not open on this server: pictures of visitors on a stand.", 403)
     limits = rules.limits
+    if len(_under_way) >= MOST_AT_ONCE:
+        return _refused("Others' pictures are on their way. Try again in a moment.", 503)
     if limits is not None and not _rate.allows(address_of(request.scope), limits.uploads_per_minute):
         return _refused("Too many pictures within a minute. Try again soon.", 429)
+    one = object()
+    _under_way.add(one)
+    try:
+        return await _read_and_answered(request, answer, limits)
+    except ClientDisconnect:
+        return _refused("Nobody waits for it any more.", 400)
+    finally:
+        _under_way.discard(one)
+
+
+async def _read_and_answered(
+    request: Request, answer: Callable[[bytes, Limits | None], bytes], limits: Limits | None
+) -> Response:
     most, content = get_option("server.maxUploadSize") * 2**20, bytearray()
     async for chunk in request.stream():
         content += chunk
@@ -116,7 +137,8 @@ async def _answered(request: Request, answer: Callable[[bytes, Limits | None], b
         return Response(await run_in_threadpool(answer, bytes(content), limits), media_type=_JSON, headers=_FRESH)
     except SedaError as error:
         log_refusal("stand", error)
-        return _refused(f"{error.message} {error.remedy}".strip(), 200)  # an answer: browsers would note a failure of the page's
+        # an answer: browsers would note a failure of the page's
+        return _refused(f"{error.message} {error.remedy}".strip(), 200)
     except Exception:
         logging.getLogger(__name__).exception("a stand's request failed")
         return _refused("Something went wrong here; the server's log says what.", 500)
