@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import need_chromium
-from tests.browser.served import ROOT, served
+from tests.browser.served import QUIET, ROOT, served, serving
 from tests.tiny import picture
 
 SHOWN = "() => document.body.dataset.stand"
@@ -80,13 +80,107 @@ def test_what_cannot_be_read_is_said_to_who_brought_it(page: Page, server: str, 
 
 def test_no_way_out(page: Page, server: str):
     open_stand(page, f"{server}/stand?speed=8")
-    for key in ("Escape", "p", "f", "s"):
+    for key in ("Escape", "p", "f", "s", "b", "q", "l", "n"):
         page.keyboard.press(key)
+    expect(page.get_by_test_id("black")).to_be_hidden()
+    assert page.evaluate(
+        """() => { const { sedaPlayer: player, dataset } = document.querySelector('.sp-root');
+            return [Boolean(document.fullscreenElement), dataset.predict ?? "off", player.lassoing]; }"""
+    ) == [False, "off", False]
     assert page.evaluate("() => document.querySelector('.sp-root').dataset.presenting") == "true"
     page.evaluate("() => history.back()")
     page.wait_for_timeout(300)
     assert "/stand" in page.url
     assert page.locator("a[href]").count() == 0
+
+
+def test_who_comes_next_finds_it_as_it_began(page: Page, server: str):
+    open_stand(page, f"{server}/stand?idle=5&play=05-mistakes")
+    page.get_by_test_id("stand-attract").click()
+    page.keyboard.press("m")
+    page.keyboard.press("+")
+    changed = """() => { const { sedaPlayer: player } = document.querySelector('.sp-root');
+        player.toggleHighlight(player.journey.classes[0]); return [player.mapIndex, player.view.zoom > 1]; }"""
+    page.wait_for_timeout(800)
+    assert page.evaluate(changed) == [1, True]
+    expect(page.get_by_test_id("stand-attract")).to_be_visible(timeout=15_000)
+    page.wait_for_timeout(1000)
+    asked = """() => { const { sedaPlayer: player } = document.querySelector('.sp-root');
+        return [player.mapIndex, player.views.some(({ zoom }) => zoom > 1), player.highlight]; }"""
+    assert page.evaluate(asked) == [0, False, None]
+
+
+def test_an_operators_replays_are_kept_and_played_also_without_a_network(
+    chromium: Browser, server: str, tmp_path: Path
+):
+    context = chromium.new_context(viewport={"width": 1280, "height": 720})
+    page = context.new_page()
+    replay = tmp_path / "my talk é.safetensors"
+    replay.write_bytes((ROOT / "assets" / "journeys" / "05-mistakes.safetensors").read_bytes())
+    wrong = tmp_path / "wrong.safetensors"
+    wrong.write_bytes(b"no replay")
+    try:
+        open_stand(page, f"{server}/stand?setup=1&speed=8")
+        page.get_by_test_id("stand-attract").click()
+        page.get_by_test_id("stand-own").click()
+        page.get_by_test_id("stand-file").set_input_files(wrong)
+        said = page.get_by_test_id("stand-said")
+        expect(said).to_contain_text("the replay", timeout=RUN_LIMIT)
+        expect(said).not_to_contain_text("played here")
+        page.get_by_test_id("stand-file").set_input_files(replay)
+        expect(said).to_contain_text(f"{replay.name} is played here", timeout=RUN_LIMIT)
+        page.reload()
+        page.wait_for_function("() => window.sedaStand?.order.length > 0")
+        assert page.evaluate("() => window.sedaStand.order.at(-1)") == replay.name
+        open_stand(page, f"{server}/stand?play={replay.name}&speed=8")
+        wait_for(page, replay.name)
+        assert page.evaluate("() => window.sedaStand.order") == [replay.name]
+        context.set_offline(True)
+        page.reload()
+        wait_for(page, replay.name)
+        context.set_offline(False)
+        # one of another version is not played, and said to be so
+        page.evaluate(
+            """async () => { const kept = await caches.open("seda-stand-replays");
+                await kept.put("/old.safetensors", new Response('{"version": 1}')); }"""
+        )
+        open_stand(page, f"{server}/stand?setup=1&speed=8")
+        page.get_by_test_id("stand-attract").click()
+        page.get_by_test_id("stand-own").click()
+        expect(said).to_contain_text("not played: old.safetensors")
+        page.get_by_test_id("stand-forget").click()
+        expect(said).to_contain_text("No replays")
+        page.reload()
+        page.wait_for_function("() => window.sedaStand?.order.length > 0")
+        assert replay.name not in page.evaluate("() => window.sedaStand.order")
+    finally:
+        context.close()
+
+
+def test_who_leaves_takes_the_picture_along(page: Page, server: str):
+    """Closed while a picture is on its way: the next visitor can send one at once."""
+    open_stand(page, f"{server}/stand?speed=8&words=circle,square")
+    page.route("**/_seda/stand/run**", lambda route: None)  # an answer that never comes
+    page.get_by_test_id("stand-attract").click()
+    file = {"name": "a.png", "mimeType": "image/png", "buffer": b"x"}
+    page.get_by_test_id("stand-own").click()
+    page.get_by_test_id("stand-file").set_input_files(file)
+    expect(page.get_by_test_id("stand-said")).to_have_text("On its way …")
+    page.get_by_test_id("stand-close").click()
+    assert page.evaluate("() => window.sedaStand.asking.busy") is False
+    page.unroute("**/_seda/stand/run**")
+    page.get_by_test_id("stand-own").click()
+    expect(page.get_by_test_id("stand-said")).to_have_text("")
+    page.get_by_test_id("stand-file").set_input_files(file)
+    expect(page.get_by_test_id("stand-said")).to_contain_text("Take another picture.", timeout=RUN_LIMIT)
+
+
+def test_below_another_address(page: Page, tmp_path: Path):
+    options = (*QUIET, "--server.baseUrlPath=on/show")
+    with serving(ROOT / "app.py", tmp_path / "log.txt", None, options, "on/show/") as (url, _):
+        open_stand(page, f"{url}/on/show/stand?play=05-mistakes&speed=8")
+        assert page.evaluate(SHOWN) == "05-mistakes"
+        page.wait_for_function("() => navigator.serviceWorker.controller")
 
 
 def test_without_a_network_it_goes_on_and_can_be_loaded_anew(chromium: Browser, server: str):
