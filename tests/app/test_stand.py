@@ -89,3 +89,9 @@ def test_below_another_address(monkeypatch):
 def test_words_that_cannot_be_used_are_said_so(words, said):
     status, told = ask(f"/_seda/stand/run?words={words}", HOME, OWN, parts=[body(b"x")])
     assert status == 200 and said in told["error"]
+
+
+def test_a_phone_photo_that_is_not_read_is_told_what_to_do():
+    heic = b"\0\0\0\x18ftypheic" + bytes(200)
+    told = ask("/_seda/stand/run?words=a,b", HOME, OWN, parts=[body(heic)])[1]["error"]
+    assert told.startswith("Your picture") and told.endswith("set the camera to JPEG.")

@@ -69,7 +69,7 @@ def test_what_cannot_be_read_is_said_to_who_brought_it(page: Page, server: str, 
     file.write_bytes(b"no picture")
     page.get_by_test_id("stand-own").click()
     page.get_by_test_id("stand-file").set_input_files(file)
-    expect(page.get_by_test_id("stand-said")).to_contain_text("Take another picture.", timeout=RUN_LIMIT)
+    expect(page.get_by_test_id("stand-said")).to_contain_text("Choose another one.", timeout=RUN_LIMIT)
     page.get_by_test_id("stand-words").fill("cat")
     good = tmp_path / "own.png"
     picture(0, 3).save(good)
@@ -172,7 +172,7 @@ def test_who_leaves_takes_the_picture_along(page: Page, server: str):
     page.get_by_test_id("stand-own").click()
     expect(page.get_by_test_id("stand-said")).to_have_text("")
     page.get_by_test_id("stand-file").set_input_files(file)
-    expect(page.get_by_test_id("stand-said")).to_contain_text("Take another picture.", timeout=RUN_LIMIT)
+    expect(page.get_by_test_id("stand-said")).to_contain_text("Choose another one.", timeout=RUN_LIMIT)
 
 
 def test_below_another_address(page: Page, tmp_path: Path):

@@ -50,13 +50,21 @@ def read_photo(content: bytes) -> Photo:
     return photo
 
 
-def _read(content: bytes) -> Photo:
+def picture_of(content: bytes) -> Image.Image:
+    """A visitor's picture, whose file nobody there can change.
+
+    Raises:
+        ImageError: it is no picture, damaged or too large; with what to do where there is a camera.
+    """
     try:
-        picture = read_image(content, NAME)
+        return read_image(content, NAME)
     except ImageError as error:
-        raise ImageError(
-            error.message, remedy=_NOT_READ if content[4:8] == b"ftyp" else "Choose another one."
-        ) from error
+        remedy = _NOT_READ if content[4:8] == b"ftyp" else "Choose another one."
+        raise ImageError(error.message, remedy=remedy) from error
+
+
+def _read(content: bytes) -> Photo:
+    picture = picture_of(content)
     picture.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
     small = picture.copy()
     small.thumbnail((PREVIEW, PREVIEW), Image.Resampling.LANCZOS)

@@ -28,11 +28,12 @@ from streamlit import get_option
 from seda.card import DEFAULT_ALIGNER
 from seda.class_texts import parse_class_texts
 from seda.config import SamplingConfig
-from seda.errors import ImageError, LimitError, SedaError
-from seda.images import read_images
+from seda.errors import LimitError, SedaError
+from seda.images import NamedImage
 from seda.player.payload import PAYLOAD_VERSION, encoded_payload
 from seda.player.stand_page import stand_page, worker_script
 from seda.ui import cache
+from seda.ui.rooms.photo import NAME, picture_of
 from seda.ui.serving.gate import address_of
 from seda.ui.serving.line import RUNS
 from seda.ui.serving.rate import Rate
@@ -157,9 +158,7 @@ def _traced(content: bytes, words: str, limits: Limits | None) -> bytes:
     texts = parse_class_texts(words)
     if limits is not None and len(texts.names) * STEPS > limits.link_cells:
         raise LimitError(f"{len(texts.names)} words are more than a stand takes.", remedy="Take fewer words.")
-    images, failures = read_images([("your picture", content)])
-    if not images:
-        raise ImageError(failures[0].message, remedy="Take another picture.")
+    images = [NamedImage(NAME, picture_of(content))]
     started = time.monotonic()
 
     def on_step(event: StepEvent) -> None:
@@ -175,7 +174,7 @@ def _traced(content: bytes, words: str, limits: Limits | None) -> bytes:
             texts.names,
             workbench,
             SamplingConfig(num_inference_steps=STEPS),
-            title="Your picture",
+            title=NAME,
             on_step=on_step,
         )
     return encoded_payload(journey)
