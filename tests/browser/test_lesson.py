@@ -128,6 +128,25 @@ def test_another_journey_stands_at_its_scene(page: Page, server: str):
     assert not playing and step == hand_over and scene == "hand-over"
 
 
+def test_with_pictures_of_ones_own(page: Page, server: str):
+    """Who comes by the link goes on with Enter, and sees map, text and playback together."""
+    page.goto(server)
+    expect(root_of(page)).to_be_visible(timeout=30_000)
+    page.get_by_text("Examples and replays").first.click()
+    page.locator("input[type=file]").last.set_input_files(ROOT / "assets" / "journeys" / "05-mistakes.safetensors")
+    expect(page.locator(".sp-title")).to_have_text("Mistakes worth talking about", timeout=30_000)
+    page.get_by_role("link", name="Lesson").first.click()
+    expect(page.get_by_text("What is on the screen")).to_be_visible()
+    expect(page.get_by_test_id("lesson-count")).to_have_text("1 of 7")  # it was stored without what states are made of
+    box = page.locator(".sp-transport").bounding_box()
+    assert box is not None and box["y"] + box["height"] <= 720
+    page.keyboard.press("Enter")
+    expect(root_of(page)).to_have_attribute("data-scene", "stage-1")
+    page.get_by_text("The lesson's photographs").click()
+    expect(page.get_by_test_id("lesson-count")).to_have_text("3 of 10")
+    expect(root_of(page)).to_have_attribute("data-scene", "stage-1")
+
+
 def test_scrolling_goes_on_and_back(page: Page, server: str):
     open_lesson(page, f"{server}/lesson")
     box = page.get_by_test_id("lesson").bounding_box()

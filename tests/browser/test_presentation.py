@@ -76,3 +76,23 @@ def test_keys_for_all(page: Page, server: str):
     page.wait_for_function("() => !location.search.includes('present')")
     page.keyboard.press("p")
     expect(root).to_have_attribute("data-presenting", "true")
+
+
+def test_map_story_and_playback_stand_below_one_another_on_any_screen(page: Page, server: str):
+    page.goto(f"{server}/?present=1")
+    root = root_of(page)
+    expect(root).to_have_attribute("data-presenting", "true", timeout=30_000)
+    long = "a very long name " * 40
+    for width, height in ((844, 390), (390, 844), (1280, 720)):
+        page.set_viewport_size({"width": width, "height": height})
+        page.keyboard.press("End")
+        expect(page.get_by_test_id("story-line")).to_contain_text("At the words.")
+        page.get_by_test_id("story-line").evaluate("(one, text) => { one.textContent = text; }", long)
+        page.wait_for_timeout(300)
+        map_, story, track = (
+            page.locator(one).bounding_box() for one in ("[data-testid=map]", ".sp-story", ".sp-transport")
+        )
+        assert map_ and story and track
+        assert map_["height"] >= 100 and map_["y"] + map_["height"] <= story["y"], (width, height)
+        assert story["y"] + story["height"] <= track["y"] and track["y"] + track["height"] <= height, (width, height)
+        page.keyboard.press("Home")

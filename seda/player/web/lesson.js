@@ -56,6 +56,8 @@ export class Lesson {
     player.seedsShown = !this.on;
     if (this.on) this.go(Math.min(scene, this.scenes.length) - 1);
     player.layout.resize();
+    // A link that was pressed to come here keeps the focus, and with it the key that goes on.
+    if (this.on) this.title.focus({ preventScroll: true });
   }
 
   /** @param {Journey} journey */
@@ -87,6 +89,7 @@ export class Lesson {
     this.text.textContent = scene ? scene.say(player.journey) : this.#summary();
     this.back.disabled = index === 0;
     this.next.hidden = !scene;
+    if (!scene && this.on) this.title.focus({ preventScroll: true });
     this.next.textContent = index === this.scenes.length - 1 ? "Finish" : "Next";
     this.body.scrollTop = 0;
     this.#ask(scene);

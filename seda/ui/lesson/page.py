@@ -8,28 +8,30 @@ from seda.journeys.journey import Journey
 from seda.ui import cache
 from seda.ui.errors import plain
 from seda.ui.state import AppState, begin_widget, read_address
-from seda.ui.trajectories.player import show_player
+from seda.ui.trajectories.player import ABOVE, show_player
 
 SHIPPED, OWN = "The lesson's photographs", "What is on the screen"
 SOURCE_KEY, PLAYER_KEY = "lesson.source", "lesson.player"
 MOST_SCENES = 99
+CHOICE = 50  # px of the choice of pictures, with the gap below it
 HEIGHT = 520  # px; chosen here: fits a 720 px window below Streamlit's header and the choice
 
 
 def show_lesson(state: AppState) -> None:
     """The choice of pictures where there is one, and the player."""
     st.html("<h1 class='seda-heading'>Lesson</h1>")  # the player's own title is what is seen
-    source = SHIPPED
+    source, above = SHIPPED, ABOVE
     if state.shown is not None and state.shown.origin != "example":
         source = st.segmented_control(
             "Pictures", [SHIPPED, OWN], required=True, label_visibility="collapsed", key=begin_widget(SOURCE_KEY, OWN)
         ) or SHIPPED  # fmt: skip
+        above += CHOICE
     scene, refused = _scene()
     if refused:
         st.caption(f"There is no scene {plain(refused)}; the lesson begins at the first one.")
     show_player(
         _journey(state, source), key=PLAYER_KEY, height=HEIGHT, address=True, lesson=scene,
-        present=read_address().get("present") == "1",
+        present=read_address().get("present") == "1", above=above,
     )  # fmt: skip
 
 

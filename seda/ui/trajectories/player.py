@@ -46,6 +46,7 @@ def show_player(
     on_next: Callable[[], None] | None = None,
     lesson: int = 0,
     present: bool = False,
+    above: int = ABOVE,
     asking: bool = False,
 ) -> PlayerState:
     """Show a journey and return where its player stands.
@@ -64,6 +65,7 @@ def show_player(
         asking: whether others are asked where the pictures land, so that nothing may tell it; when it ends, it plays.
         lesson: the scene of the lesson that it begins with, from 1; 0 without a lesson.
         present: whether it begins before an audience; `start` says so too, with all else.
+        above: px of the window that the page takes for itself.
         address: whether the player writes where it stands into the page's address (see seda/ui/trajectories/links.py).
     Raises:
         ConfigError: more items or states than the player can animate.
@@ -71,7 +73,7 @@ def show_player(
     """
     options = {
         "height": height,
-        "above": ABOVE,
+        "above": above,
         "start": asdict(start) if start else None,
         "address": address,
         "lesson": lesson,
