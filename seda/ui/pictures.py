@@ -54,9 +54,7 @@ class ReadPicture:
         if reduce:
             longer = REDUCED * max(small.size) / min(small.size)
             small.thumbnail((longer, longer), Image.Resampling.BICUBIC)
-            reduced = jpeg(
-                small, quality=98
-            )  # what is looked at: features have a cosine of .9995 to the whole picture's
+            reduced = jpeg(small, quality=98)  # features of it have a cosine of .9995 to the whole picture's
         small.thumbnail((THUMBNAIL, THUMBNAIL), Image.Resampling.LANCZOS)
         return cls(file, jpeg_url(small), reduced)
 

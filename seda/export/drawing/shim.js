@@ -216,6 +216,7 @@ var Image = class {
   }
   get src() { return this.source; }
   get complete() { return true; }
+  addEventListener() {} // it is there at once
 };
 
 var getComputedStyle = (element) => element.colors;

@@ -15,6 +15,13 @@ const COUNTED = 4; // pictures at one mark from which on a crowded map says how 
 /** @type {Gathered} before a view has come */
 const NOWHERE = { berths: new Map(), of: [] };
 
+/**
+ * Pictures by their items: a journey that is shown again and again, as at a stand, is decoded once. Browsers keep what each of them
+ * was decoded to for long.
+ * @type {WeakMap<Item, HTMLImageElement>}
+ */
+const PICTURED = new WeakMap();
+
 export class Heads {
   /** @param {MapPainter} painter */
   constructor(painter) {
@@ -76,12 +83,14 @@ export class Heads {
   /** @param {Item} item */
   #loadImage(item) {
     if (!item.thumbnail) return null;
-    const image = new Image();
-    image.onload = () => {
+    const known = PICTURED.get(item), image = known ?? new Image();
+    if (image.complete && image.naturalWidth > 0) return image;
+    image.addEventListener("load", () => {
       this.sprites.clear();
       this.player.invalidate();
-    };
-    image.src = item.thumbnail;
+    });
+    if (!known) image.src = item.thumbnail;
+    PICTURED.set(item, image);
     return image;
   }
 
