@@ -30,7 +30,7 @@ export class Lesson {
     this.live = el("div", { class: "sp-lesson-live", "data-testid": "lesson-live" });
     this.question = el("div", { class: "sp-lesson-question", "data-testid": "lesson-question" });
     this.back = el("button", { type: "button", class: "sp-lesson-button", text: "Back", "data-testid": "lesson-back", on: { click: () => this.go(this.index - 1) } });
-    this.next = el("button", { type: "button", class: "sp-lesson-button is-next", "data-testid": "lesson-next", on: { click: () => this.go(this.index + 1) } });
+    this.next = el("button", { type: "button", class: "sp-lesson-button is-next", text: "Next", "data-testid": "lesson-next", on: { click: () => this.go(this.index + 1) } });
     this.body = el("div", { class: "sp-lesson-body" }, this.count, this.title, this.text, this.formula.element, this.live, this.question);
     this.element = el(
       "section", { class: "sp-lesson", "aria-label": "Lesson", "data-testid": "lesson", hidden: true }, this.body, el("div", { class: "sp-lesson-nav" }, this.back, this.next),
