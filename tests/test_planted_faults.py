@@ -16,9 +16,9 @@ from seda.encoders import load_encoder
 from seda.evaluation.diagnosis import ENCODER, LEARNER, TRANSLATOR, WORDING
 from seda.journeys.diagnosing import Diagnosis, diagnose
 
-COUNT = 400  # images, the first of the test split
+COUNT = 250  # images, the first of the test split
 BAR = 0.95
-SAMPLING = SamplingConfig(num_inference_steps=10, denoiser="learned")
+SAMPLING = SamplingConfig(num_inference_steps=6, denoiser="learned")
 TEMPLATES = ("a photo of a {}", "a picture of a {}", "this is a {}")
 ONE, OTHER = "bag", "sneaker"  # the two that are confused on purpose; they are never confused by themselves
 
