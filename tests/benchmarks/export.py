@@ -31,7 +31,7 @@ from seda.storage import write_bytes  # noqa: E402
 STEPS = 25  # of each stage
 EXAMPLE = ROOT / "assets" / "journeys" / "01-photos.safetensors"  # whose words they travel to
 PAGE = ROOT / "docs" / "takeaway.md"
-TABLE = re.compile(r"(<!-- measured -->\n).*?(?=\n<!-- /measured -->)", re.DOTALL)
+TABLE = re.compile(r"(<!-- measured -->\n).*?(?=<!-- /measured -->)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ def main() -> int:
     if arguments.docs:
         page = PAGE.read_text(encoding="utf-8")
         text = f"{about[0].upper()}{about[1:]}:\n\n{table(found)}"
-        write_bytes(PAGE, TABLE.sub(lambda begin: begin[1] + text, page).encode())
+        write_bytes(PAGE, TABLE.sub(lambda begin: f"{begin[1]}{text}\n", page).encode())
     print(json.dumps({"about": about, "rows": found}, indent=2) if arguments.json else f"{about}\n\n{table(found)}")
     return int(not all(row["within"] for row in found))
 

@@ -14,6 +14,7 @@ Exit status 1 where a bar is missed.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import random
@@ -72,6 +73,7 @@ class Browser:
             ),
         ]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self._open = contextlib.ExitStack()
         self._page = self._find(f"http://127.0.0.1:{port}/json")
         self._sent = 0
         self.errors: list[str] = []
@@ -89,7 +91,7 @@ class Browser:
             except OSError:  # not there yet
                 continue
             if pages:
-                return connect(pages[0]["webSocketDebuggerUrl"], max_size=None)
+                return self._open.enter_context(connect(pages[0]["webSocketDebuggerUrl"], max_size=None))
         raise RuntimeError("Chromium does not answer.")
 
     def ask(self, method: str, **parameters: Any) -> dict[str, Any]:
@@ -154,7 +156,7 @@ class Browser:
 
     def close(self) -> None:
         """End it."""
-        self._page.close()
+        self._open.close()
         self._process.terminate()
         self._process.wait(timeout=20)
 
