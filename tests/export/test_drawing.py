@@ -363,7 +363,7 @@ def test_it_is_drawn_where_an_event_loop_runs():
 
 def test_a_process_that_takes_too_long_is_ended():
     with pytest.raises(ConfigError, match="the process that drew it ended"):
-        encode_apart(toy_journey(), ".mp4", ExportOptions(seconds=120, fps=60), go_on, cpu_seconds=2)
+        encode_apart(toy_journey(), ".mp4", ExportOptions(seconds=120, fps=60), go_on, cpu_seconds=1)
 
 
 def test_a_process_tells_what_is_wrong():
