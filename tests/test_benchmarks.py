@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from tests import local_clip
-from tests.benchmarks import attack, export, killed, landing, load, map_fit, player, training, words_alone
+from tests.benchmarks import attack, export, killed, landing, load, map_fit, player, stand, training, words_alone
 from tests.browser.conftest import need_chromium
 
 
@@ -107,3 +107,15 @@ def test_words_alone(monkeypatch, capsys):
     assert title.startswith("| 16 held-out pictures, 8 names |")
     assert [row.split(" | ")[0] for row in rows][::6] == ["| zero-shot", "| SeDA from pictures: 2 a name"]
     assert len(rows) == 7
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+def test_stand(monkeypatch, capsys):
+    need_chromium()
+    monkeypatch.setattr(stand, "LOOK", 0.5)
+    found, status = printed(monkeypatch, capsys, stand, "--minutes", "0.2", "--speed", "8")
+    assert status == 0 and found["stops"] == 0 and sum(found["events"].values()) > 3
+    looks = [{"minutes": 3.0 + i, "page_mb": 200.0 + 10 * (i > 3), "server_mb": 100.0} for i in range(7)]
+    assert stand.growth(looks) == {"page_growth": 0.05, "server_growth": 0.0}
+    assert stand.growth(looks[:3]) == {"page_growth": None, "server_growth": None}
