@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
 from seda.export import write_export
+from tests.browser.served import ROOT, served
 from tests.toy import toy_journey
 
 expect.set_options(timeout=20_000)  # ms; two browsers, two servers and coverage share two cores
@@ -41,6 +42,13 @@ def chromium() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-dev-shm-usage"])
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The app, as the README starts it, on a free port: one for the tests of a file."""
+    with served(ROOT / "app.py", tmp_path_factory.mktemp("server") / "log.txt") as url:
+        yield url
 
 
 @pytest.fixture

@@ -27,13 +27,6 @@ RUN_LIMIT = 120_000  # ms; the first run imports torch and loads the encoder
 pytestmark = pytest.mark.browser
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The app, as the README starts it, on a free port."""
-    with served(ROOT / "app.py", tmp_path_factory.mktemp("server") / "log.txt") as url:
-        yield url
-
-
 def open_page(page: Page, url: str) -> float:
     """Load the app; returns the seconds from the page's load to the picture."""
     page.goto(url)

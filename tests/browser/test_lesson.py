@@ -13,17 +13,11 @@ from seda.player.payload import player_payload
 from seda.ui import cache
 from tests.browser.played import root_of
 from tests.browser.readable import unreadable
-from tests.browser.served import ROOT, served
+from tests.browser.served import ROOT
 
 SCENES = ["gap", "noise", "stage-1", "hand-over", "stage-2", "bank", "decided", "chance", "trust", "fails"]
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with served(ROOT / "app.py", tmp_path_factory.mktemp("server") / "log.txt") as url:
-        yield url
 
 
 @pytest.fixture

@@ -13,19 +13,13 @@ from seda.ui.serving.reach import lan_address
 from seda.ui.serving.rooms import CODE_LENGTH, LETTERS
 from tests.browser.played import root_of
 from tests.browser.readable import unreadable
-from tests.browser.served import QUIET, ROOT, served, serving, settled
+from tests.browser.served import QUIET, ROOT, serving, settled
 from tests.tiny import picture
 
 RUN_LIMIT = 120_000  # ms
 CODE = re.compile(f"^[{LETTERS}]{{{CODE_LENGTH}}}$")
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with served(ROOT / "app.py", tmp_path_factory.mktemp("server") / "log.txt") as url:
-        yield url
 
 
 @pytest.fixture

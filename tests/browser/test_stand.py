@@ -5,26 +5,19 @@ from __future__ import annotations
 import re
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import need_chromium
-from tests.browser.served import QUIET, ROOT, served, serving
+from tests.browser.served import QUIET, ROOT, serving
 from tests.tiny import picture
 
 SHOWN = "() => document.body.dataset.stand"
 RUN_LIMIT = 120_000  # ms; the first run imports torch
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with served(ROOT / "app.py", tmp_path_factory.mktemp("server") / "log.txt") as url:
-        yield url
 
 
 def open_stand(page: Page, url: str) -> None:

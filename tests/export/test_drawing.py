@@ -139,6 +139,8 @@ def test_names_in_every_script_are_texts():
     for name in SCRIPTS:
         letters.width(name, 14, 650)
     if letters.missing():  # a machine without Noto
+        if os.environ.get("CI"):
+            pytest.fail(missing_sentence(letters.missing()))
         pytest.skip(missing_sentence(letters.missing()))
 
 
