@@ -19,12 +19,12 @@ import numpy as np
 import pytest
 import resvg_py
 from PIL import Image
-from py_mini_racer import MiniRacer
 
 from seda.errors import ConfigError, Stopped
 from seda.export import FORMATS, ExportOptions, check_options, write_export
 from seda.export.apart import encode_apart
 from seda.export.drawing import lettering, needs, stage
+from seda.export.drawing.engine import start_engine, stop_engine
 from seda.export.drawing.lettering import Letters, missing_sentence
 from seda.export.drawing.sheet import Sheet
 from seda.export.options import go_on
@@ -254,7 +254,7 @@ def test_a_poster_shows_its_steps_as_single_pictures_do():
 
 
 def test_a_canvas_is_drawn_as_it_was_then():
-    engine = MiniRacer()
+    engine = start_engine()
     engine.eval(
         stage._script().split("// ", 1)[0] + (stage.Path(stage.__file__).parent / "shim.js").read_text(encoding="utf-8")
     )
@@ -278,7 +278,20 @@ def test_a_canvas_is_drawn_as_it_was_then():
     uses = [(op[3], op[4], op[5], op[7]) for op in page["ops"]]
     assert uses[0][:2] == (uses[1][0], 1) and uses[1][1] == 2 and uses[2][0] != uses[0][0] and uses[2][1] == 1
     assert uses[1][3] == 2  # twice as wide
-    engine.close()
+    stop_engine(engine)
+
+
+def test_engines_of_two_threads_live_side_by_side():
+    """Where the processor has memory protection keys, this once ended the process."""
+
+    def both() -> str:
+        one, two = (ThreadPoolExecutor(1).submit(start_engine).result() for _ in range(2))
+        told = one.eval("let t = 0; for (let i = 0; i < 1e6; i += 1) t += i; `${t}`") + two.eval("`${1 + 1}`")
+        stop_engine(one)
+        stop_engine(two)
+        return told
+
+    assert ThreadPoolExecutor(1).submit(both).result() == "4999995000002"
 
 
 # ---- films

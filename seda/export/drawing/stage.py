@@ -19,6 +19,7 @@ from typing import Any
 from PIL import Image
 
 from seda.errors import ConfigError
+from seda.export.drawing.engine import start_engine, stop_engine
 from seda.export.drawing.needs import need
 from seda.export.drawing.recording import Drawn
 from seda.export.drawing.sheet import Sheet
@@ -59,9 +60,9 @@ class Stage:
         payload = {**payload, "items": items}
         self.drawn = Drawn()
         self._measure = measure
+        self._engine = start_engine()
         # A thread of its own: where an event loop runs, as in a notebook, the engine would ask to be awaited.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="seda-stage")
-        self._engine = self._thread.submit(need("py_mini_racer").MiniRacer).result()
         try:
             self._run(f'"use strict";{_script()}')
             colors = json.dumps(_colors(sheet.dark))
@@ -97,7 +98,7 @@ class Stage:
 
     def close(self) -> None:
         """Let the engine go."""
-        self._thread.submit(self._engine.close).result()
+        stop_engine(self._engine)
         self._thread.shutdown()
 
     def _answer(self, key: str) -> tuple[str, float]:
