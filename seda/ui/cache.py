@@ -1,6 +1,7 @@
-"""What is loaded once for all visitors. The only st.cache_*; everything here is read-only.
+"""What is loaded once for all visitors. The only caches of the screen; everything here is read-only.
 
 Keys are names and fingerprints, never arrays. torch, encoders and aligners are imported inside, at the first run.
+`lru_cache` where a page asks often for what is made fast: st.cache_resource looks at the function's signature at each call.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import threading
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -84,7 +86,7 @@ def lesson() -> Journey:
     return _example(str(LESSON), LESSON.stat().st_mtime_ns)
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
+@lru_cache(maxsize=8)
 def _example(path: str, changed: int) -> Journey:
     return Journey.load(path)
 
@@ -99,7 +101,7 @@ def example_strip(name: str) -> tuple[str, tuple[str, ...]]:
     return _example_strip(str(path), path.stat().st_mtime_ns)
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
+@lru_cache(maxsize=8)
 def _example_strip(path: str, changed: int) -> tuple[str, tuple[str, ...]]:
     journey = _example(path, changed)
     count = min(STRIP, len(journey.thumbnails))
@@ -142,7 +144,7 @@ def card_or_none(aligner: str) -> AlignerCard | None:
         return None
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
+@lru_cache(maxsize=8)
 def _card(folder: str, changed: int) -> AlignerCard:
     return read_card(folder)
 
