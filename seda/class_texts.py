@@ -10,6 +10,13 @@ from dataclasses import dataclass
 from seda.errors import ClassTextError
 
 TEMPLATE = "{}"
+PHRASINGS = (
+    TEMPLATE,
+    "a photo of a {}",
+    "a picture of a {}",
+    "this is a {}",
+    "a {}",
+)  # tried where another may do better
 MIN_TEXTS = 2  # a single class has nothing to be told apart from
 MAX_TEXTS = 1000  # chosen here: as many as ImageNet has
 MAX_LENGTH = 200  # characters; chosen here: a long sentence, within what the text encoders read

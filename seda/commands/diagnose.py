@@ -11,20 +11,15 @@ import numpy as np
 
 from seda.commands.shared import terminal
 from seda.commands.shared.exit_status import ANSWERED, UNANSWERED
-from seda.commands.shared.inputs import class_texts, find_pictures, read_pictures, say_left_out
-from seda.commands.shared.loading import load_workbench
-from seda.commands.shared.options import Commands, add_inputs, add_json, add_sampling, sampling_config
-from seda.data.truth import FOLDERS, Truth, raw_labels, truth_of
+from seda.commands.shared.labelled import LabelledItems, add_labelled, read_labelled
+from seda.commands.shared.options import Commands, add_json, add_sampling, sampling_config
 from seda.errors import ConfigError
-from seda.evaluation.diagnosis import CULPRITS, UNKNOWN
-from seda.images import NamedImage
+from seda.evaluation.diagnosis import CULPRITS
 from seda.storage import write_bytes, write_json
 
 if TYPE_CHECKING:
     from seda.journeys.diagnosing import Diagnosis
 
-BATCH = 64  # pictures that are in memory at a time
-PHRASINGS = ("{}", "a photo of a {}", "a picture of a {}", "this is a {}", "a {}")  # of which the others are tried
 BAR = "top1"
 
 
@@ -32,13 +27,7 @@ def add(commands: Commands) -> None:
     """Add the command and its options."""
     parser = commands.add_parser("diagnose", help="which labelled pictures go wrong, in which part, and at which step")
     parser.set_defaults(run=run)
-    add_inputs(parser)
-    parser.add_argument(
-        "--labels", default=FOLDERS, metavar="folders|names|FILE.csv",
-        help="what says which word is right: the folder that a picture is in (default), its name without a number, or a table with "
-        "the columns file and label",
-    )  # fmt: skip
-    parser.add_argument("--template", metavar="TEXT", help="put around each class text; default: the aligner's own")
+    add_labelled(parser)
     add_sampling(parser)
     parser.add_argument("--out", type=Path, metavar="DIR", help="write pictures.csv and diagnosis.json there")
     parser.add_argument(
@@ -64,53 +53,24 @@ def _bar(text: str) -> float:
 def run(arguments: argparse.Namespace) -> int:
     """Encode the labelled pictures, let them travel, and say who has lost which."""
     sampling = sampling_config(arguments)
-    found = [(name, file) for name, file in find_pictures(arguments.paths)]
-    files = [file for _, file in found if isinstance(file, Path)]
-    labels = raw_labels(files, arguments.labels)
-    given = class_texts(arguments).names if arguments.classes or arguments.classes_file else ()
-    truth = truth_of(labels, given)
-    terminal.say_all(truth.notes)
-    say_left_out(read_pictures((name, file) for name, file in found if not isinstance(file, Path))[1])
-    workbench = load_workbench(arguments)
-    terminal.say_all(workbench.notes_on(truth.class_names))
-
-    import torch
+    items, aligner = read_labelled(arguments)
+    if items is None:
+        return UNANSWERED
 
     from seda.journeys.diagnosing import diagnose
-    from seda.journeys.tracing import content_seed
 
-    names, kept, features, seeds = [], [], [], []
-    wanted = [(str(file), file, label) for file, label in zip(files, truth.labels, strict=True) if label != UNKNOWN]
-    for first in range(0, len(wanted), BATCH):
-        part = wanted[first : first + BATCH]
-        images, failures = read_pictures((name, file) for name, file, _ in part)
-        say_left_out(failures)
-        right = {name: label for name, _, label in part}
-        if images:
-            features.append(workbench.encoder.encode_images([item.image for item in images]).cpu())
-        names += [item.name for item in images]
-        kept += [right[item.name] for item in images]
-        seeds += [content_seed(NamedImage(item.name, item.image)) for item in images]
-        terminal.progress("looked at", min(first + BATCH, len(wanted)), len(wanted))
-    if not features:
-        terminal.say("error: no labelled image could be read.")
-        return UNANSWERED
-    own = workbench.aligner.card.template if arguments.template is None else arguments.template
-    encoded = [workbench.encode_class_texts(truth.class_names, template) for template in (own, *_others(own))]
+    own = aligner.card.template if arguments.template is None else arguments.template
     diagnosis = diagnose(
-        workbench.aligner, torch.cat(features), encoded[0], np.array(kept), sampling, item_seeds=seeds, rephrased=encoded[1:],
+        aligner, items.image_features, items.class_texts(own), items.labels, sampling, item_seeds=items.item_seeds,
+        rephrased=items.other_phrasings(own),
         on_progress=lambda done, total: terminal.progress("travelled", done, total),
     )  # fmt: skip
-    return _tell(arguments, names, truth, diagnosis)
+    return _tell(arguments, items, diagnosis)
 
 
-def _others(own: str) -> list[str]:
-    return [template for template in PHRASINGS if template != own]
-
-
-def _tell(arguments: argparse.Namespace, names: Sequence[str], truth: Truth, diagnosis: Diagnosis) -> int:
-    summary: dict[str, Any] = diagnosis.verdicts.to_dict(truth.class_names)
-    rows = picture_rows(names, truth.class_names, diagnosis)
+def _tell(arguments: argparse.Namespace, items: LabelledItems, diagnosis: Diagnosis) -> int:
+    summary: dict[str, Any] = diagnosis.verdicts.to_dict(items.class_names)
+    rows = picture_rows(items.names, items.class_names, diagnosis)
     import pandas as pd
 
     from seda.export.csv import csv_text

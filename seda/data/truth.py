@@ -6,11 +6,11 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from seda.class_texts import quoted
+from seda.class_texts import MAX_LENGTH, MAX_TEXTS, quoted
 from seda.errors import DataError, FileFormatError
 from seda.storage import local_path, read_plain_file
 
@@ -18,6 +18,7 @@ FOLDERS, NAMES = "folders", "names"  # beside a table's path
 MAX_TABLE = 16 * 2**20  # bytes; 100,000 rows have some 5 MB
 COLUMNS = ("file", "label")
 MOST_SAID = 5
+UNLABELLED = -1
 
 _NUMBER = re.compile(r"[\s_\-]*\(?\d+\)?$")
 
@@ -42,13 +43,14 @@ def plain_label(text: str) -> str:
     return " ".join(re.sub(r"[_\-\s]+", " ", text).split()).casefold()
 
 
-def raw_labels(paths: Sequence[Path], source: str) -> list[str]:
+def raw_labels(paths: Sequence[Path], source: str, *, on_note: Callable[[str], object] | None = None) -> list[str]:
     """The label that each picture's folder, name or row gives it; "" for none.
 
     Args:
         paths: of the pictures.
         source: FOLDERS (the folder that a picture is in), NAMES ("rocket_01.jpg" is a rocket), or the path of a CSV file with
             the columns file and label; a file is found by its path, or by its name where only one picture has it.
+        on_note: told in a sentence of rows that name no picture.
     Raises:
         DataError: the table cannot be read, or holds none of the pictures.
     """
@@ -58,19 +60,24 @@ def raw_labels(paths: Sequence[Path], source: str) -> list[str]:
         return [_NUMBER.sub("", path.stem) for path in paths]
     rows = _read_table(Path(source))
     names = Counter(path.name for path in paths)
-    found = []
+    found, used = [], set[str]()
     for path in paths:
         parts = path.as_posix().strip("/").split("/")
         by_path = (
             "/".join(parts[first:]) for first in range(len(parts) - 1)
         )  # the whole path, then ever less of its folders
         keys = [*by_path, *([path.name] if names[path.name] == 1 else [])]
-        found.append(next((rows[key] for key in keys if key in rows), ""))
+        key = next((key for key in keys if key in rows), "")
+        found.append(rows.get(key, ""))
+        used.add(key)
     if not any(found):
         raise DataError(
             f"{source} names none of the {len(paths)} pictures.",
             remedy="Write their paths or file names into the column file.",
         )
+    missing = [file for file in rows if file not in used]
+    if missing and on_note is not None:
+        on_note(f"{len(missing)} of {len(rows)} rows of {source} name no picture that came ({_some(missing)}).")
     return found
 
 
@@ -98,34 +105,94 @@ def _read_table(file: Path) -> dict[str, str]:
         raise DataError(f"{file} is no table that can be read ({error}).", remedy=remedy) from error
 
 
-def truth_of(labels: Sequence[str], class_names: Sequence[str] = ()) -> Truth:
+def truth_of(labels: Sequence[str], class_names: Sequence[str] = (), *, what: str = "pictures") -> Truth:
     """Labels as indices into class texts; without class texts the labels themselves are those, sorted.
 
+    Whatever cannot be used is left out and said. Labels are the same where `plain_label` is; of labels that would make more
+    class texts than MAX_TEXTS the most frequent are taken.
+
+    Args:
+        what: the items, for the sentences.
     Raises:
-        DataError: nothing is labelled, or fewer than two classes are.
+        DataError: nothing is labelled, or there are fewer than two class texts.
     """
-    if not class_names:
-        shown: dict[str, str] = {}
-        for label in labels:
-            if plain_label(label):
-                shown.setdefault(plain_label(label), " ".join(re.sub(r"_+", " ", label).split()))
-        class_names = tuple(shown[key] for key in sorted(shown))
-    places: Mapping[str, int] = {plain_label(name): place for place, name in enumerate(class_names)}
-    found = tuple(places.get(plain_label(label), -1) for label in labels)
-    notes = []
+    notes: list[str] = []
+    given = bool(class_names)
+    if given:
+        notes += _same_words(class_names)
+    else:
+        class_names, left_out = _labels_as_words(labels, what)
+        notes += left_out
+        notes += [
+            f"The labels {_some(sorted(spellings))} are read as one."
+            for spellings in _by_label(labels).values()
+            if len(spellings) > 1
+        ][:MOST_SAID]
+    places: dict[str, int] = {}
+    for place, name in enumerate(class_names):
+        places.setdefault(plain_label(name), place)
+    found = tuple(places.get(plain_label(label), UNLABELLED) for label in labels)
     if unlabelled := sum(not plain_label(label) for label in labels):
-        notes.append(f"{unlabelled} of {len(labels)} pictures have no label and are left out.")
-    if unknown := sorted({label for label in labels if plain_label(label) and plain_label(label) not in places}):
-        count = sum(label in unknown for label in labels)
-        more = f" and {len(unknown) - MOST_SAID} more" if len(unknown) > MOST_SAID else ""
+        notes.append(f"{unlabelled} of {len(labels)} {what} have no label and are left out.")
+    unknown = [label for label in labels if plain_label(label) and plain_label(label) not in places]
+    if unknown and given:
         notes.append(
-            f"{count} pictures are labelled with what is not among the words ({', '.join(map(quoted, unknown[:MOST_SAID]))}{more}) and "
-            "are left out: no answer could be right."
+            f"{len(unknown)} {what} are labelled with what is not among the words ({_some(sorted(set(unknown)))}) and are left out: no answer "
+            "could be right."
         )
-    classes = len({label for label in found if label >= 0})
-    if classes < 2:
+    classes = sorted({label for label in found if label != UNLABELLED})
+    if not classes or len(class_names) < 2:
         raise DataError(
-            f"{classes} of the words {'is' if classes == 1 else 'are'} the label of a picture; at least 2 are needed.",
+            f"{len(classes)} of {len(class_names)} words are the label of {what}; of words at least 2 are needed, 1 of them as a label.",
             remedy="Put the pictures into sub-folders named like the words, or give --labels.",
         )
+    if len(classes) == 1:
+        notes.append(
+            f"All labelled {what} are {quoted(class_names[classes[0]])}: how they are told from others cannot be seen, and the places that "
+            "compare labelled items with each other are always right."
+        )
     return Truth(found, tuple(class_names), tuple(notes))
+
+
+def _by_label(labels: Sequence[str]) -> dict[str, set[str]]:
+    """Every spelling of each label, by how it is compared."""
+    spellings: dict[str, set[str]] = {}
+    for label in labels:
+        if key := plain_label(label):
+            spellings.setdefault(key, set()).add(label)
+    return spellings
+
+
+def _labels_as_words(labels: Sequence[str], what: str) -> tuple[tuple[str, ...], list[str]]:
+    """Class texts made of labels, sorted, each as it is first spelled, and sentences on those that are too long or too many."""
+    shown: dict[str, str] = {}
+    for label in labels:
+        if key := plain_label(label):
+            shown.setdefault(key, " ".join(re.sub(r"_+", " ", label).split()))
+    notes = []
+    if long := [key for key, text in shown.items() if len(text) > MAX_LENGTH]:
+        notes.append(
+            f"{len(long)} labels have more than {MAX_LENGTH} characters ({_some(long)}); {what} with them are left out."
+        )
+    counts = Counter(key for label in labels if (key := plain_label(label)) and key not in long)
+    kept = sorted(key for key, _ in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:MAX_TEXTS])
+    if len(kept) < len(counts):
+        notes.append(
+            f"{len(counts):,} different labels came; the {MAX_TEXTS:,} most frequent are taken, and {what} with the others are left out."
+        )
+    return tuple(shown[key] for key in kept), notes
+
+
+def _same_words(class_names: Sequence[str]) -> list[str]:
+    """A sentence for each group of class texts that no label can tell apart."""
+    groups = _by_label(class_names).values()
+    return [
+        f"The words {_some(group)} are the same to a label: items with it count as the first, and an answer of another as wrong."
+        for group in ([name for name in class_names if name in spellings] for spellings in groups)
+        if len(group) > 1
+    ]
+
+
+def _some(texts: Sequence[str]) -> str:
+    more = f" and {len(texts) - MOST_SAID} more" if len(texts) > MOST_SAID else ""
+    return f"{', '.join(map(quoted, texts[:MOST_SAID]))}{more}"

@@ -50,6 +50,13 @@ def test_tables_that_cannot_be_used(tmp_path, content, words):
         raw_labels(PATHS, str(tmp_path / "missing.csv"))
 
 
+def test_rows_for_missing_files_are_said(tmp_path):
+    table, notes = tmp_path / "labels.csv", []
+    table.write_text("file,label\na.jpg,cat\ngone.jpg,dog\n", encoding="utf-8")
+    assert raw_labels(PATHS, str(table), on_note=notes.append) == ["cat", "", "", ""]
+    assert notes == [f'1 of 2 rows of {table} name no picture that came ("gone.jpg").']
+
+
 def test_labels_are_words_without_case_and_signs():
     truth = truth_of(["Big_cat", "big-CAT", "dog", "", "zebra"], ("dog", "big cat", "hat"))
     assert truth.labels == (1, 1, 0, -1, -1)
@@ -60,13 +67,39 @@ def test_labels_are_words_without_case_and_signs():
     assert truth_of(["b_b", "a", "B b"]).class_names == ("a", "b b")
 
 
-@pytest.mark.parametrize("labels", [[], ["", ""], ["cat", "Cat"], ["zebra", "lion"]])
-def test_one_class_is_too_few(labels):
-    with pytest.raises(DataError, match="at least 2 are needed"):
+@pytest.mark.parametrize("labels", [[], ["", ""], ["zebra", "lion"]])
+def test_no_label_among_the_words(labels):
+    with pytest.raises(DataError, match="0 of 2 words are the label of pictures; of words at least 2 are needed"):
         truth_of(labels, ("cat", "dog"))
+
+
+def test_one_label_is_said_and_is_no_list_of_words():
+    truth = truth_of(["cat", "Cat"], ("cat", "dog"))
+    assert truth.labels == (0, 0) and "All labelled pictures are “cat”" in truth.notes[0].replace('"cat"', "“cat”")
+    with pytest.raises(DataError, match="1 of 1 words are"):
+        truth_of(["cat", "Cat"])
+
+
+def test_equal_labels_are_one_and_said():
+    truth = truth_of(["Big_cat", "big-CAT", "dog"])
+    assert truth.labels == (0, 0, 1) and truth.class_names == ("Big cat", "dog")
+    assert truth.notes == ('The labels "Big_cat", "big-CAT" are read as one.',)
+    given = truth_of(["big cat", "dog"], ("dog", "big_cat", "Big-cat"))
+    assert given.labels == (1, 0)
+    assert 'The words "big_cat", "Big-cat" are the same to a label' in given.notes[0]
+
+
+def test_labels_that_make_no_words():
+    truth = truth_of(["cat", "dog", "x" * 300])
+    assert truth.labels == (0, 1, -1) and "1 labels have more than 200 characters" in truth.notes[0]
 
 
 def test_many_labels():
     labels = [f"word {number}" for number in range(1000)]
     truth = truth_of(labels + labels)
-    assert len(truth.class_names) == 1000 and truth.labels[:1000] == truth.labels[1000:]
+    assert len(truth.class_names) == 1000 and truth.labels[:1000] == truth.labels[1000:] and not truth.notes
+    many = truth_of([*labels, *labels, "one more"])
+    assert many.class_names == truth.class_names and many.labels[-1] == -1
+    assert many.notes == (
+        "1,001 different labels came; the 1,000 most frequent are taken, and pictures with the others are left out.",
+    )
