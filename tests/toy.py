@@ -33,6 +33,7 @@ def toy_journey(
     neighbors: bool = True,
     ghost: bool = False,
     clouds: bool = False,
+    labelled: bool = False,
 ) -> Journey:
     """Items that start near their class, are noised, reach its center, are noised again and reach its text.
 
@@ -47,6 +48,7 @@ def toy_journey(
         neighbors: with the nearest training pictures.
         ghost: with an earlier run of all items but the last, other noise, more steps and another first class text.
         clouds: with a seed cloud of the second item (of the first where there is one only).
+        labelled: with the right class text of all items but the last; that of every third one, from the first on, is the next class.
     """
     rng = np.random.default_rng(seed)
     names = class_names or tuple(NAMES[i] if i < len(NAMES) else f"class {i + 1}" for i in range(classes))
@@ -91,6 +93,11 @@ def toy_journey(
         journey = with_ghost(journey, _earlier(journey, space, steps + 3))
     if clouds:
         journey = replace(journey, clouds=(_seed_cloud(journey, space, min(1, items - 1)),))
+    if labelled:
+        order = np.arange(items)
+        truth = (order + (order % 3 == 0)) % classes
+        truth[-1] = -1
+        journey = replace(journey, labels=truth.astype(np.int16))
     return journey
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from seda.commands.shared import terminal
@@ -12,6 +13,7 @@ from seda.commands.shared.inputs import class_texts, find_pictures, read_picture
 from seda.commands.shared.loading import load_workbench
 from seda.commands.shared.options import Commands, add_inputs, add_json
 from seda.config import SamplingConfig
+from seda.errors import DataError
 
 BATCH = 64  # pictures that are in memory at a time
 SHOWN = 3  # classes a line of the human output
@@ -22,6 +24,11 @@ def add(commands: Commands) -> None:
     parser = commands.add_parser("classify", help="class probabilities of images")
     parser.set_defaults(run=run)
     add_inputs(parser)
+    parser.add_argument(
+        "--labels", metavar="folders|names|FILE.csv",
+        help="say which answers are wrong; what says which word is right: the folder that a picture is in, its name without a number, or a "
+        "table with the columns file and label",
+    )  # fmt: skip
     add_json(parser)
 
 
@@ -29,6 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Answer for every picture that the paths name, in their order, BATCH pictures at a time."""
     names = class_texts(arguments).names
     found = list(find_pictures(arguments.paths))
+    truth = _truth(found, arguments.labels, names)
     workbench = load_workbench(arguments)
 
     from seda.journeys.tracing import content_seed
@@ -55,11 +63,32 @@ def run(arguments: argparse.Namespace) -> int:
             for path, _ in part
         ]
         terminal.progress("classified", min(first + BATCH, len(found)), len(found))
+    if truth is not None:
+        answers = [{**answer, **_verdict(answer, truth.get(answer["path"]))} for answer in answers]
     if arguments.json:
         terminal.print_json(answers)
     else:
         _print_answers(answers)
     return ANSWERED if any(answer["classes"] for answer in answers) else UNANSWERED
+
+
+def _truth(
+    found: Sequence[tuple[str, Path | DataError]], source: str | None, class_names: Sequence[str]
+) -> dict[str, str] | None:
+    """By picture the class text that --labels calls right; pictures that nobody knows are left out."""
+    files = [file for _, file in found if isinstance(file, Path)]
+    if source is None or not files:
+        return None
+    from seda.journeys.labels import picture_labels
+
+    labels, notes = picture_labels(files, source, class_names)
+    terminal.say_all(notes)
+    return {str(file): class_names[label] for file, label in labels.items() if label >= 0}
+
+
+def _verdict(answer: dict[str, Any], truth: str | None) -> dict[str, Any]:
+    known = truth is not None and answer["classes"]
+    return {"truth": truth, "right": answer["classes"][0]["name"] == truth if known else None}
 
 
 def _best_first(names: Sequence[str], probabilities: Sequence[float]) -> list[dict[str, Any]]:
@@ -77,5 +106,9 @@ def _print_answers(answers: Sequence[dict[str, Any]]) -> None:
             cells = [f"{entry['name']} {100 * entry['probability']:.1f} %" for entry in shown]
             if answer["looks_like"]:
                 cells.append(f"none of these? looks like {answer['looks_like']}")
+            if answer.get("right") is False:
+                cells.append(f"wrong: {answer['truth']}")
             rows.append((answer["path"], *cells))
     terminal.print_table(rows)
+    if judged := [answer["right"] for answer in answers if answer.get("right") is not None]:
+        terminal.print_table([(f"{judged.count(False)} of {len(judged)} wrong",)])

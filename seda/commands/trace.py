@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from seda.commands.shared import terminal
 from seda.commands.shared.exit_status import ANSWERED, UNANSWERED
@@ -12,6 +15,7 @@ from seda.commands.shared.inputs import class_texts, find_pictures, read_picture
 from seda.commands.shared.loading import load_workbench
 from seda.commands.shared.options import Commands, add_inputs, add_sampling, sampling_config
 from seda.commands.shared.taking import add_taking, export_options, take
+from seda.errors import DataError
 from seda.export import export_format
 from seda.images import NamedImage, thumbnail_png
 from seda.storage import readable
@@ -27,6 +31,11 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--template", metavar="TEXT", help='put around each class text, such as "a photo of a {}"; default: the aligner\'s own'
     )  # fmt: skip
+    parser.add_argument(
+        "--labels", metavar="folders|names|FILE.csv",
+        help="mark the pictures whose answer is wrong; what says which word is right: the folder that a picture is in, its name without a "
+        "number, or a table with the columns file and label",
+    )  # fmt: skip
     add_sampling(parser)
     add_taking(parser)
 
@@ -36,7 +45,9 @@ def run(arguments: argparse.Namespace) -> int:
     options = export_options(arguments)
     names = class_texts(arguments).names
     sampling = sampling_config(arguments)
-    images, failures = read_pictures(find_pictures(arguments.paths))
+    found = list(find_pictures(arguments.paths))
+    labels = _labels(found, arguments.labels, names)
+    images, failures = read_pictures(found)
     say_left_out(failures)
     if not images:
         terminal.say("error: no image could be read.")
@@ -46,12 +57,29 @@ def run(arguments: argparse.Namespace) -> int:
 
     from seda.journeys.tracing import trace_images
 
+    order = [item.name for item in images]
     images = [NamedImage(readable(Path(item.name).name), item.image) for item in images]  # folders are not shared
     journey = trace_images(
         images, names, workbench, sampling, template=arguments.template, title=f"{len(images)} images on their way to {len(names)} class texts",
         on_step=lambda event: terminal.progress(f"stage {event.stage}", event.done, event.total),
     )  # fmt: skip
+    if labels is not None:
+        journey = replace(journey, labels=np.array([labels[name] for name in order], np.int16))
     if export_format(arguments.out).drawn:  # what is printed needs more of a picture than a screen
         journey = replace(journey, thumbnails=tuple(thumbnail_png(item.image, PRINTED_SIDE) for item in images))
     take(journey, arguments, options)
     return ANSWERED
+
+
+def _labels(
+    found: Sequence[tuple[str, Path | DataError]], source: str | None, class_names: Sequence[str]
+) -> dict[str, int] | None:
+    """By picture the class text that --labels calls right; said before anything travels."""
+    files = [file for _, file in found if isinstance(file, Path)]
+    if source is None or not files:
+        return None
+    from seda.journeys.labels import picture_labels
+
+    labels, notes = picture_labels(files, source, class_names)
+    terminal.say_all(notes)
+    return {str(file): label for file, label in labels.items()}

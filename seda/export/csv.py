@@ -27,6 +27,9 @@ def to_table(journey: Journey) -> pd.DataFrame:
     empty for a single class text), committed (whether the nearest class text stays from here on), commitment_step,
     answer and answer_probability. Then for each map, under its name: x, y (and z) in its own units, neighbors_kept,
     and step_flag of the step that led here (empty at the first state).
+
+    Where the journey has labels, after answer_probability: truth (the right class text; empty where nobody knows) and right
+    (whether it is the answer; empty as well).
     """
     trajectory = journey.trajectory
     n, s, _ = trajectory.states.shape
@@ -51,8 +54,19 @@ def to_table(journey: Journey) -> pd.DataFrame:
             "answer": class_names[np.repeat(answers, s)],
             "answer_probability": np.repeat(trajectory.class_probabilities.max(axis=1), s),
         }
+        | _truth(journey, answers, s)
         | {column: values for name, positions in journey.maps.items() for column, values in _placed(name, positions)}
     )
+
+
+def _truth(journey: Journey, answers: np.ndarray, repeats: int) -> dict[str, Any]:
+    if journey.labels is None:
+        return {}
+    known = journey.labels >= 0
+    names = np.array([*journey.trajectory.class_names, ""], dtype=object)  # -1, the last, is empty
+    right = pd.array(np.repeat(journey.labels == answers, repeats), dtype="boolean")
+    right[np.repeat(~known, repeats)] = pd.NA
+    return {"truth": names[np.repeat(journey.labels, repeats)], "right": right}
 
 
 def _placed(name: str, positions: MapPositions) -> Iterator[tuple[str, Any]]:

@@ -172,6 +172,8 @@ class Journey:
         neighbors: the training pictures nearest to each state; None where they were not looked for.
         ghost: an earlier run to compare with; None where there is none.
         clouds: paths of single items under other noise, at most one an item.
+        labels: int16 [n], the class text that is right for each item, index into the trajectory's class_names; -1 where nobody
+            knows, or none of them is. None where nobody has said anything.
     """
 
     trajectory: Trajectory
@@ -184,6 +186,7 @@ class Journey:
     neighbors: Neighbors | None = None
     ghost: Ghost | None = None
     clouds: tuple[SeedCloud, ...] = ()
+    labels: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         n = len(self.trajectory.states)
@@ -214,6 +217,9 @@ class Journey:
             self._check_cloud(cloud)
         if len({cloud.item for cloud in self.clouds}) != len(self.clouds):
             raise ShapeError("An item has more than one seed cloud.")
+        if self.labels is not None:
+            _check_shapes("of the items", {"labels": self.labels}, {"labels": (n,)})
+            _check_indices("labels of the items", self.labels, k, lowest=-1)
 
     def _check_neighbors(self, neighbors: Neighbors) -> None:
         shape = (*self.trajectory.states.shape[:2], neighbors.indices.shape[-1])
@@ -263,6 +269,8 @@ class Journey:
             arrays |= _arrays("ghost", self.ghost)
         for number, cloud in enumerate(self.clouds):
             arrays |= _arrays(f"clouds.{number}", cloud)
+        if self.labels is not None:
+            arrays["labels"] = self.labels
         return arrays
 
     def _metadata(self) -> dict[str, Any]:
@@ -337,6 +345,7 @@ class Journey:
                 _neighbors(arrays, about.neighbors),
                 _ghost(arrays, about.ghost),
                 tuple(_cloud(arrays, f"clouds.{number}", entry) for number, entry in enumerate(about.clouds)),
+                arrays.get("labels"),
             )
         except (KeyError, IndexError, TypeError, ValueError, AttributeError, ConfigError, ShapeError) as error:
             raise FileFormatError(f"{header.name} is an incomplete replay file ({error}).", remedy=REMEDY) from error

@@ -56,6 +56,7 @@ LAYOUT = ArrayLayout(
         r"maps\.(.+)\.neighbors_kept": ("F", "n s"),
         r"maps\.(.+)\.step_flags": ("I", "n s-1"),
         r"reference_labels": ("I", "m"),
+        r"labels": ("I", "n"),
         r"thumbnails\.bytes": ("U", "b"),
         r"thumbnails\.lengths": ("IU", "n"),
         r"neighbors\.indices": ("IU", "n s t"),

@@ -20,6 +20,7 @@ from seda.errors import ConfigError, FileFormatError, FingerprintError
 from seda.evaluation.maps import N_NEIGHBORS, map_scores, nearest_neighbors, neighbors_kept, step_flags, thinning
 from seda.images import NamedImage, thumbnail_png
 from seda.journeys.journey import Journey
+from seda.journeys.labels import moved_labels
 from seda.journeys.neighbors import nearest_points, shown_neighbors
 from seda.journeys.reference_pictures import ReferencePictures
 from seda.journeys.trajectory import MapPositions, Trajectory
@@ -165,6 +166,8 @@ def retrace(
 ) -> Journey:
     """The journey's pictures again, from the features and thumbnails that it holds; arguments as for `trace_images`.
 
+    Its labels go to the class texts of the same words; where a word has gone, nobody knows any more.
+
     Raises:
         FingerprintError: the journey was made with another encoder.
         SedaError: as `trace_images`.
@@ -182,7 +185,8 @@ def retrace(
         template=template,
         on_step=on_step,
     )
-    return _journey(trajectory, journey.thumbnails, workbench, title, note)
+    traced = _journey(trajectory, journey.thumbnails, workbench, title, note)
+    return replace(traced, labels=moved_labels(journey.labels, earlier.class_names, class_names))
 
 
 def _journey(

@@ -33,7 +33,7 @@ from seda.player.binary import base64_of
 from seda.player.live_numbers import live_numbers
 from seda.storage import fingerprint
 
-PAYLOAD_VERSION = 5
+PAYLOAD_VERSION = 6
 
 # Limits, chosen here so that 64 items x 103 states over 20,000 reference points on six maps stay below 3 MB, with
 # neighbours, a ghost and a seed cloud.
@@ -215,6 +215,9 @@ def _items(journey: Journey, similarities: np.ndarray) -> list[dict[str, Any]]:
     commitments, changes, margins = commitment_step(decided), flips(decided), class_margins(similarities[:, -1])
     sentences, arrived = path_sentences(trajectory, similarities), landed(similarities)
     thumbnails = _thumbnails(journey.thumbnails)
+    truths = (
+        [{}] * len(thumbnails) if journey.labels is None else [{"truth": label} for label in journey.labels.tolist()]
+    )
     items = []
     for index, name in enumerate(trajectory.item_names):
         probabilities = trajectory.class_probabilities[index]
@@ -233,6 +236,7 @@ def _items(journey: Journey, similarities: np.ndarray) -> list[dict[str, Any]]:
                 "margin": round(float(np.nan_to_num(margins[index])), 4),  # a single class text has no second nearest
                 "sentences": [list(sentence) for sentence in sentences[index]],
                 "hint": _short(trajectory.hints[index]),  # where none of the class texts fits
+                **truths[index],  # the right class text, -1 where nobody knows; absent where nothing is labelled
             }
         )
     return items

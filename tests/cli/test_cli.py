@@ -233,6 +233,45 @@ def test_trace_writes_page_table_and_replay(capsys, aligner_dir, pictures, tmp_p
     assert "<i>x</i>" not in (tmp_path / "journey.html").read_text(encoding="utf-8")
 
 
+def labels_file(tmp_path: Path, pictures: Path) -> Path:
+    """Each picture's own class, but for the first, which is called the second one's, the second, which is none, and the last."""
+    names = sorted(path.name for path in pictures.glob("*.png"))
+    rows = [(name, name.rsplit(" ", 1)[0]) for name in names[:-1]]
+    others = [one for one in CLASSES if one != rows[0][1]]
+    rows[:2] = [(rows[0][0], others[0].upper()), (rows[1][0], "a moth")]
+    file = tmp_path / "labels.csv"
+    file.write_text("\n".join(map(",".join, [("file", "label"), *rows])), encoding="utf-8")
+    return file
+
+
+def test_trace_keeps_labels_and_says_which_are_none(capsys, aligner_dir, pictures, tmp_path):
+    out, table = tmp_path / "journey.safetensors", labels_file(tmp_path, pictures)
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"no picture")
+    call = ["trace", broken, pictures, "--classes", LIST, "--aligner", aligner_dir, "--steps", "2", "--out", out]
+    assert main([str(part) for part in [*call, "--labels", table]]) == ANSWERED
+    said = capsys.readouterr().err
+    assert "2 of 7 pictures have no label." in said and 'none of the class texts ("a moth")' in said
+    journey = Journey.load(out)
+    answers = journey.trajectory.class_probabilities.argmax(axis=1)
+    assert [label == answer for label, answer in zip(journey.labels, answers, strict=True)][2:-1] == [True] * 3
+    assert journey.labels[0] not in (-1, answers[0]) and journey.labels[1] == journey.labels[-1] == -1
+    assert main([str(part) for part in [*call, "--labels", "folders"]]) == WRONG_CALL
+    assert "No label of 7 pictures is one of the class texts" in capsys.readouterr().err
+
+
+def test_classify_says_which_answers_are_wrong(capsys, aligner_dir, pictures, tmp_path):
+    table = labels_file(tmp_path, pictures)
+    call = ("classify", pictures, "--classes", LIST, "--aligner", aligner_dir, "--labels", table)
+    answers = answer(capsys, *call, "--json")
+    assert [entry["right"] for entry in answers] == [False, None, True, True, True, None]
+    assert answers[0]["truth"] != answers[0]["classes"][0]["name"] and answers[1]["truth"] is None
+    assert main([str(part) for part in call]) == ANSWERED
+    told = capsys.readouterr().out
+    assert f"wrong: {answers[0]['truth']}" in told and told.count("wrong: ") == 1 and "1 of 4 wrong" in told
+    assert "truth" not in answer(capsys, *call[:-2], "--json")[0]
+
+
 def test_an_unwritable_place_is_said(capsys, aligner_dir, pictures, tmp_path):
     (tmp_path / "file").touch()
     out = tmp_path / "file" / "journey.csv"

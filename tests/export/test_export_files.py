@@ -57,6 +57,16 @@ def test_table_has_a_row_for_each_item_and_state():
     assert {row["committed"] for row in rows if int(row["step"]) == states - 1} == {"True"}
 
 
+def test_table_says_what_is_right_where_that_is_known():
+    journey = toy_journey(items=6, steps=2, labelled=True)
+    rows = list(csv.DictReader(io.StringIO(to_csv(journey))))[:: journey.trajectory.states.shape[1]]
+    names = journey.trajectory.class_names
+    assert [row["truth"] for row in rows] == [names[1], names[1], names[2], names[0], names[0], ""]
+    assert [row["right"] for row in rows] == [*(str(row["answer"] == row["truth"]) for row in rows[:5]), ""]
+    assert {"True", "False"} <= {row["right"] for row in rows}
+    assert not {"truth", "right"} & set(to_csv(toy_journey()).splitlines()[0].split(","))
+
+
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t=", "\r="])
 def test_table_disarms_formulas(start):
     name = f'{start}HYPERLINK("http://x")'

@@ -79,6 +79,22 @@ def test_neighbours_ghost_and_clouds_come_back(tmp_path, classes):
     assert bare.neighbors is None and bare.ghost is None and bare.clouds == ()
 
 
+def test_labels_come_back_and_a_replay_without_them_opens(tmp_path):
+    journey = toy_journey(labelled=True)
+    loaded = Journey.load(journey.save(tmp_path / "replay.safetensors"))
+    assert loaded.labels.dtype == np.int16 and loaded.labels.tolist() == [1, 1, 2, 0, 0, -1]
+    assert Journey.load(toy_journey().save(tmp_path / "bare.safetensors")).labels is None
+    assert replace(journey, title="Another").labels is journey.labels
+    for labels, match in [
+        (journey.labels[1:], r"labels of the items has shape \(5,\); the journey needs \(6,\)"),
+        (journey.labels + np.int16(3), "labels of the items must be indices below 4"),
+        (journey.labels - np.int16(1), "labels of the items must be"),
+        (journey.labels.astype(np.float32), "labels of the items must be"),
+    ]:
+        with pytest.raises(ShapeError, match=match):
+            replace(journey, labels=labels)
+
+
 def assert_same(found, expected):
     if isinstance(expected, dict):
         assert list(found) == list(expected)
@@ -187,6 +203,9 @@ def test_files_that_are_no_replay(tmp_path):
         lambda arrays, _: arrays.update({"thumbnails.lengths": arrays["thumbnails.lengths"][:2]}),
         lambda arrays, _: arrays.pop("trajectory.image_features"),
         lambda arrays, _: arrays.update({"trajectory.item_seeds": arrays["trajectory.item_seeds"][1:]}),
+        lambda arrays, _: arrays.update({"labels": arrays["labels"] + np.int16(90)}),
+        lambda arrays, _: arrays.update({"labels": arrays["labels"][1:]}),
+        lambda arrays, _: arrays.update({"labels": arrays["labels"].astype(np.float32)}),
         lambda arrays, _: arrays.pop("neighbors.sheet"),
         lambda arrays, _: arrays.update({"neighbors.indices": arrays["neighbors.indices"][:, :, 0]}),
         lambda arrays, _: arrays.update({"neighbors.labels": arrays["neighbors.labels"][:1]}),
@@ -210,7 +229,9 @@ def test_files_that_are_no_replay(tmp_path):
     ],
 )
 def test_a_damaged_replay_is_refused(tmp_path, damage):
-    arrays, metadata = read_arrays(toy_journey(ghost=True, clouds=True).save(tmp_path / "replay.safetensors"))
+    arrays, metadata = read_arrays(
+        toy_journey(ghost=True, clouds=True, labelled=True).save(tmp_path / "replay.safetensors")
+    )
     damage(arrays, metadata)
     path = write_arrays(tmp_path / "damaged.safetensors", arrays, metadata)
     with pytest.raises(FileFormatError, match="incomplete"):

@@ -67,6 +67,14 @@ def test_retracing_draws_what_the_pictures_would(tmp_path, journey, workbench, i
         retrace(stored, names, workbench, other, on_step=lambda event: True)
 
 
+def test_labels_follow_their_words(journey, workbench):
+    assert journey.labels is None and retrace(journey, NAMES, workbench, SAMPLING).labels is None
+    labelled = replace(journey, labels=np.array([0, 1, 2, 3, -1, 0], np.int16))
+    again = retrace(labelled, ("A_Toy", CLASSES[0].upper(), "something else"), workbench, SAMPLING)
+    assert again.labels.dtype == np.int16 and again.labels.tolist() == [1, -1, -1, 0, -1, 1]
+    assert with_cloud(labelled, seed_cloud(labelled, 2, workbench, count=2)).labels is labelled.labels
+
+
 def test_another_encoder_is_refused(journey, workbench):
     with pytest.raises(FingerprintError, match="these come from 'bundled' \\(0000\\)"):
         retrace(settings(journey, encoder_fingerprint="0000"), NAMES, workbench, SAMPLING)

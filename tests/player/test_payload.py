@@ -120,7 +120,7 @@ def _everything(**options) -> Journey:
 def test_items_tell_their_path():
     journey = toy_journey()
     payload = json.loads(json.dumps(player_payload(journey)))
-    assert payload["version"] == 5
+    assert payload["version"] == 6
     similarities = journey.trajectory.class_similarities()
     ordered, decided = np.sort(similarities[:, -1]), decisions(similarities)
     for index, (item, told) in enumerate(zip(payload["items"], path_sentences(journey.trajectory), strict=True)):
@@ -129,6 +129,12 @@ def test_items_tell_their_path():
         assert item["margin"] == pytest.approx(ordered[index, -1] - ordered[index, -2], abs=1e-4)
     single = player_payload(toy_journey(classes=1))
     assert [item["margin"] for item in single["items"]] == [0] * 6
+
+
+def test_items_tell_the_right_word_where_it_is_known():
+    labelled, bare = player_payload(toy_journey(labelled=True)), player_payload(toy_journey())
+    assert [item["truth"] for item in labelled["items"]] == [1, 1, 2, 0, 0, -1]
+    assert all("truth" not in item for item in bare["items"]) and labelled["fingerprint"] != bare["fingerprint"]
 
 
 def test_neighbours_come_back():
@@ -373,12 +379,12 @@ def _typedefs() -> dict[str, set[str]]:
     for body, name in re.findall(r"@typedef \{\{(.*?)\}\} (\w+)", text):
         while (outer := re.sub(r"<[^<>]*>|\{[^{}]*\}", "", body)) != body:  # only the outermost names
             body = outer
-        found[name] = set(re.findall(r"(\w+):", body))
+        found[name] = set(re.findall(r"(\w+)\??:", body))
     return found
 
 
 def test_both_sides_know_the_same_parts():
-    payload, known = player_payload(_everything()), _typedefs()
+    payload, known = player_payload(_everything(labelled=True)), _typedefs()
     for name, part in {
         "Payload": payload,
         "Item": payload["items"][0],

@@ -2,6 +2,7 @@
 
 import { el } from "./dom.js";
 import { answerOf } from "./item_color.js";
+import { missedBy } from "./truth.js";
 
 export class Gallery {
   /** @param {Player} player */
@@ -20,6 +21,7 @@ export class Gallery {
   /** @param {Item} item @param {number} index @param {Styled} answer */
   #card(item, index, answer) {
     const { player } = this;
+    const missed = missedBy(player.journey, index);
     const picture = item.thumbnail ? el("img", { src: item.thumbnail, alt: "", draggable: "false" }) : el("span", { class: "sp-no-picture" });
     /** @type {HTMLButtonElement} */
     const card = el(
@@ -35,7 +37,8 @@ export class Gallery {
         },
       },
       picture,
-      el("span", { class: "sp-card-text" }, el("span", { class: "sp-card-name", text: item.name }), el("span", { class: "sp-card-answer", text: item.hint ? `${answer.name}? or ${item.hint}` : answer.name })),
+      el("span", { class: "sp-card-text" }, el("span", { class: "sp-card-name", text: item.name }), el("span", { class: "sp-card-answer", text: item.hint ? `${answer.name}? or ${item.hint}` : answer.name }),
+        missed && el("span", { class: "sp-truth", text: `truth: ${missed.name}` })),
     );
     card.style.setProperty("--sp-class", answer.color);
     return card;

@@ -5,9 +5,12 @@ import { blend, css, symbolPath } from "./drawing.js";
 import { answerOf, endOf, itemColor } from "./item_color.js";
 import { belonging, gatherAt, layHeads } from "./placing.js";
 import { depthFade } from "./scene.js";
+import { missedBy } from "./truth.js";
+import { paintWrong } from "./truth_mark.js";
 import { brush } from "./dom.js";
 
 const CROWDED = 24; // items; with more, pictures travel smaller and gather in mosaics with a count
+const WRONG_AT = 0.74; // of a picture's radius, to the right and up: where the mark of a wrong answer lies
 const COUNTED = 4; // pictures at one mark from which on a crowded map says how many they are
 
 /** @typedef {HTMLCanvasElement & {radius: number, reach: number}} HeadSprite  of its picture, and half of its side, px of the page */
@@ -263,7 +266,8 @@ export class Heads {
   #headSprite(item) {
     const vivid = this.player.isVivid(item);
     const chosen = this.player.selection.has(item);
-    const key = `${item} ${vivid} ${chosen} ${this.player.hidesAnswers} ${this.player.theme.key}`;
+    const wrong = !this.player.hidesAnswers && missedBy(this.journey, item) !== null;
+    const key = `${item} ${vivid} ${chosen} ${wrong} ${this.player.hidesAnswers} ${this.player.theme.key}`;
     let sprite = this.sprites.get(key);
     if (!sprite) {
       const full = this.crowded ? Math.max(this.travelRadius, this.#largestPlace) : this.headRadius;
@@ -275,6 +279,7 @@ export class Heads {
       ctx.translate(sprite.reach, sprite.reach);
       ctx.globalAlpha = vivid ? 1 : 0.4;
       this.#paintPicture(ctx, item, sprite.radius, vivid, chosen);
+      if (wrong) paintWrong(ctx, this.player.theme, sprite.radius * WRONG_AT, -sprite.radius * WRONG_AT, clamp(sprite.radius * 0.34, 3.4, 8));
       this.sprites.set(key, sprite);
     }
     return sprite;

@@ -5,11 +5,13 @@ import { Theme } from "./drawing.js";
 import { el, iconButton } from "./dom.js";
 import { paintTrustKey } from "./flags.js";
 import { paintSwatch } from "./legend.js";
+import { wrongAnswers, wrongText } from "./truth.js";
+import { paintWrongKey } from "./truth_mark.js";
 
 /**
  * @typedef {Record<"title"|"note"|"caption"|"live"|"mapNote"|"mapScores"|"mapThinning"|"settings"|"mapKey"|"mapButtons"|"trust"|
- *   "predict"|"lasso"|"stills"|"sideButton"|"mapTools"|"showAll"|"mapStage"|"curveWhose"|"commitment"|"curveStage", HTMLElement> &
- *   Record<"ghost"|"follow", HTMLButtonElement>} Parts
+ *   "predict"|"lasso"|"stills"|"sideButton"|"mapTools"|"wrongText"|"showAll"|"mapStage"|"curveWhose"|"commitment"|"curveStage", HTMLElement> &
+ *   Record<"ghost"|"follow"|"wrong", HTMLButtonElement>} Parts
  */
 
 const NARROW = 700; // px of width: below, everything stands below one another
@@ -48,6 +50,10 @@ export class Layout {
     parts.note.textContent = journey.note;
     parts.note.hidden = !journey.note;
     parts.ghost.hidden = !ghost;
+    const { wrong, known } = wrongAnswers(journey);
+    parts.wrong.hidden = known === 0;
+    parts.wrong.disabled = wrong.length === 0;
+    parts.wrongText.textContent = wrongText(journey);
     parts.ghost.title = ghost ? `The picture before, to compare (g). What differs: ${ghost.changes.join("; ")}.` : "";
     this.#buildSettings(journey);
     this.#buildMapButtons(journey);
@@ -180,6 +186,14 @@ export class Layout {
       });
       return el("span", { title }, canvas, el("span", { text }));
     };
+    parts.wrongText = el("span");
+    parts.wrong = el(
+      "button", {
+        type: "button", class: "sp-key-wrong", "data-testid": "wrong-key", title: "The answer is not the word that the picture is labelled with. Press to select these pictures",
+        on: { click: () => player.selectAll(wrongAnswers(player.journey).wrong) },
+      },
+      el("canvas", { class: "sp-key-shape", "data-shape": "wrong", width: 32, height: 32, "aria-hidden": "true" }), parts.wrongText,
+    );
     parts.mapKey = el(
       "div", { class: "sp-map-key", "data-testid": "map-key" },
       el("div", {}, key("diamond", "category", "center of a category that the model has learned"), key("star", "your word", "class text"), key("circle", "known picture", "feature of a training picture")),
@@ -187,6 +201,7 @@ export class Layout {
         "div", { class: "sp-key-trust" }, key("trust", "solid: trust the map here", "strong where a state's neighbours in feature space are its neighbours on the map"),
         key("break", "the map exaggerates", "the map jumps here, the features do not"), key("ring", "the map hides a jump", "the features jump here, the map does not"),
       ),
+      parts.wrong,
     );
     /** @param {string} text @param {string} testId @param {string} title @param {boolean} pressed @param {() => void} listener */
     const tool = (text, testId, title, pressed, listener) => el("button", {
@@ -233,6 +248,7 @@ export class Layout {
     for (const canvas of Array.from(this.parts.mapKey.querySelectorAll("canvas"))) {
       const { shape = "" } = canvas.dataset;
       if (["trust", "break", "ring"].includes(shape)) paintTrustKey(canvas, shape, player.theme);
+      else if (shape === "wrong") paintWrongKey(canvas, player.theme);
       else paintSwatch(canvas, shape, player.theme.muted);
     }
   }

@@ -10,6 +10,8 @@ import { styleKey } from "./legend.js";
 import { MapPainter } from "./map.js";
 import { Journey } from "./payload.js";
 import { stillSteps } from "./stills.js";
+import { wrongText } from "./truth.js";
+import { paintWrong } from "./truth_mark.js";
 import { View } from "./view.js";
 
 /**
@@ -218,6 +220,8 @@ export class Paper {
     for (const [flag, text] of /** @type {[number, string][]} */ ([[1, "the map exaggerates"], [-1, "the map hides a jump"]])) {
       if (this.view.map.flags.includes(flag)) entries.push({ symbol: "flag", color: theme.muted, text, flag });
     }
+    const wrong = wrongText(journey);
+    if (wrong) entries.push({ symbol: "wrong", color: theme.muted, text: wrong });
     /** @type {{x: number, row: number, entry: typeof entries[0]}[]} */ const places = [];
     let x = 0, row = 0;
     for (const entry of entries) {
@@ -232,6 +236,8 @@ export class Paper {
       ctx.fillStyle = css(entry.color);
       if (entry.flag) {
         drawFlagKey(ctx, theme, entry.flag, begin, y);
+      } else if (entry.symbol === "wrong") {
+        paintWrong(ctx, theme, begin + 6, y, 5.5);
       } else if (entry.symbol) {
         ctx.beginPath();
         symbolPath(ctx, entry.symbol, begin + 6, y, 5);

@@ -5,6 +5,7 @@ import { css } from "./drawing.js";
 import { el } from "./dom.js";
 import { answerOf } from "./item_color.js";
 import { surprising } from "./story.js";
+import { missedBy } from "./truth.js";
 
 const DROP_REACH = 36; // px around a star, within which a picture is dropped on it
 const MOST_TOLD = 5; // sentences of the path that surprised most
@@ -148,10 +149,12 @@ export class Prediction {
 
   #score() {
     const { journey } = this.player, { items, classes } = journey;
+    /** @param {number} item */
+    const truth = (item) => { const missed = missedBy(journey, item); return missed ? `, truth: “${missed.name}”` : ""; };
     const hits = [...this.bets].filter(([item, word]) => items[item].answer === word).length;
     const rows = [...this.bets].sort(([a], [b]) => a - b).map(([item, word]) => el(
       "li", { class: items[item].answer === word ? "is-right" : "is-wrong" }, this.#picture(item, "sp-predict-small"),
-      el("span", { text: items[item].answer === word ? `“${classes[word].name}”, as you said` : `you: “${classes[word].name}”, SeDA: “${answerOf(journey, item).name}”` }),
+      el("span", { text: items[item].answer === word ? `“${classes[word].name}”, as you said${truth(item)}` : `you: “${classes[word].name}”, SeDA: “${answerOf(journey, item).name}”${truth(item)}` }),
     ));
     return [
       el("h3", { class: "sp-lesson-title", "data-testid": "predict-score", text: this.bets.size ? `You and SeDA agree on ${hits} of ${this.bets.size}` : "Nobody has bet" }),

@@ -3,6 +3,7 @@
 import { scoreText } from "./numbers.js";
 import { el } from "./dom.js";
 import { answerOf } from "./item_color.js";
+import { missedBy, wrongText } from "./truth.js";
 
 const LONGEST = 26; // characters of a name in a cell. Cut here and not by the style sheet: each clipped cell costs every frame
 
@@ -88,8 +89,10 @@ export class Report {
       "button", { type: "button", class: "sp-row-name", "aria-pressed": "false", on: { click: (event) => this.#press(event, index) } },
       picture, el("bdi", { text: shortened(item.name), title: item.name }),
     );
+    const missed = missedBy(this.journey, index);
+    const truth = missed ? [el("span", { class: "sp-truth", text: `truth: ${shortened(missed.name)}`, title: missed.name })] : [];
     const cells = [
-      [select], [named(item.answer)], [bar], then, item.landed ? [named(item.nearest)] : [el("span", { class: "sp-then", text: "away from all", title: `nearest: ${classes[item.nearest].name}` })],
+      [select], [named(item.answer), ...truth], [bar], then, item.landed ? [named(item.nearest)] : [el("span", { class: "sp-then", text: "away from all", title: `nearest: ${classes[item.nearest].name}` })],
       [String(item.commitment)], [String(item.flips)], [scoreText(item.margin)],
     ];
     const cellsOf = el("tr", { "data-testid": "answer-row", "data-index": index }, ...cells.map((content) => el("td", {}, ...content)));
@@ -156,7 +159,8 @@ export class Report {
       const go = el("button", { type: "button", text, "data-step": step, title: `Go to step ${step}`, on: { click: () => this.player.goTo(step) } });
       return el("li", {}, go);
     });
-    const more = [this.#ghostWords(index), seedClouds.get(index)?.sentence ?? ""].filter(Boolean);
+    const missed = missedBy(this.journey, index);
+    const more = [missed ? `Truth: “${missed.name}”. The answer is wrong.` : "", this.#ghostWords(index), seedClouds.get(index)?.sentence ?? ""].filter(Boolean);
     return [...lines, ...more.map((text) => el("li", { class: "is-plain", text }))];
   }
 
@@ -188,9 +192,11 @@ export class Report {
     /** @param {number} count @param {string} where */
     const paths = (count, where) => (count ? [`${count} ${count === 1 ? "path ends" : "paths end"} ${where}.`] : []);
     const ends = [...paths(apart, "nearest to another word than the answer"), ...paths(away, "away from all words")];
+    const wrong = wrongText(this.journey);
     const restless = [...items].sort((a, b) => b.flips - a.flips)[0];
     const lines = [
       `${items.length} ${items.length === 1 ? "picture takes" : "pictures take"} ${last} steps. Answers: ${answers.join(", ")}.`,
+      ...(wrong ? [`${wrong}.`] : []),
       ends.join(" ") || "Every path ends nearest to its answer.",
       restless.flips ? `Most changes of the nearest word: ${restless.name}, ${restless.flips}.` : "The nearest word never changes on the way.",
       "Select a picture to read its path.",

@@ -1,5 +1,7 @@
 // Where the player stands, in words: told to Python, to the page's address, to screen readers, and above the curves.
 
+import { missedBy } from "./truth.js";
+
 const MOST_LISTED = 64; // selected items in an address
 
 /** Tells others once things have come to rest. */
@@ -75,7 +77,9 @@ export class Status {
     const whose = shown.length === 1 ? items[shown[0]].name : player.selection.size ? `mean of ${shown.length} selected pictures` : `mean of all ${shown.length} pictures`;
     player.parts.curveWhose.textContent = whose;
     const kept = curveClasses.length < classes.length ? ` Curves of the nearest ${curveClasses.length} of ${classes.length} words.` : "";
-    player.parts.commitment.textContent = (shown.length === 1 ? this.#oneCommitment(shown[0]) : this.#allCommitments(shown)) + kept;
+    const missed = shown.length === 1 ? missedBy(player.journey, shown[0]) : null;
+    const truth = missed ? ` Truth: “${missed.name}”, answer: “${classes[items[shown[0]].answer].name}”.` : "";
+    player.parts.commitment.textContent = (shown.length === 1 ? this.#oneCommitment(shown[0]) : this.#allCommitments(shown)) + truth + kept;
     player.parts.curveStage.setAttribute(
       "aria-label", `How near to each word, step by step, ${whose}. ${player.parts.commitment.textContent}`,
     );

@@ -1,5 +1,7 @@
 // What happens at a step, in one line that an audience can read.
 
+import { missedBy, wrongText } from "./truth.js";
+
 /**
  * The story at a step: of the item that is looked at, else of all.
  * @param {Journey} journey @param {number} step @param {number} [item] -1 for all
@@ -15,7 +17,8 @@ function storyOfOne(journey, step, item) {
   // What its last state says of its end comes last; before, the sentence that was reached latest.
   const at = told.at(-1)?.[0];
   const now = told.filter(([when]) => when === at).map(([, text]) => text);
-  return [`${name}:`, ...(now.length ? now : [sentences[0]?.[1] ?? ""])].join(" ");
+  const missed = step === journey.last ? missedBy(journey, item) : null;
+  return [`${name}:`, ...(now.length ? now : [sentences[0]?.[1] ?? ""]), ...(missed ? [`Truth: “${missed.name}”.`] : [])].join(" ");
 }
 
 /** @param {Journey} journey @param {number} step */
@@ -25,7 +28,8 @@ function storyOfAll(journey, step) {
   const all = `${items.length} ${items.length === 1 ? "picture" : "pictures"}`;
   const counted = `${decided} of ${items.length} will stay with the word that is nearest now.`;
   if (step === 0) return `${all}, as they are seen. ${journey.classes.length} words wait.`;
-  if (step === last) return `At the words. ${arrivals(journey)}`;
+  const wrong = wrongText(journey);
+  if (step === last) return `At the words. ${arrivals(journey)}${wrong ? ` ${wrong}.` : ""}`;
   if (step === handOver) return `Hand-over at the categories. ${counted}`;
   return `${journey.stages[step] === 1 ? "To the categories" : "On to the words"}. ${counted}`;
 }

@@ -4,6 +4,7 @@ import { clamp, numberText } from "./numbers.js";
 import { css } from "./drawing.js";
 import { el } from "./dom.js";
 import { neighborTiles } from "./neighbors.js";
+import { missedBy } from "./truth.js";
 
 /** @type {Object<number, string>} */
 const FLAG_WORDS = { 1: "The map exaggerates the last step: the features hardly moved.", [-1]: "The map hides the last step: the features jumped." };
@@ -71,7 +72,7 @@ export class Tooltip {
       dot.style.backgroundColor = css(theme.tune(style.color));
       return el("li", {}, dot, el("span", { text: style.name }), el("span", { class: "sp-value", text: numberText(value) }));
     });
-    const [answer, probability] = item.top[0];
+    const [answer, probability] = item.top[0], missed = missedBy(journey, index);
     /** @param {string} text */
     const note = (text) => el("p", { class: "sp-tip-what", text });
     return [
@@ -82,6 +83,7 @@ export class Tooltip {
         ...(journey.neighbors ? [note("known pictures that are most alike"), el("div", { class: "sp-tiles" }, ...neighborTiles(this.player, index, step, 26))] : []),
         ...this.#trust(index).map(note),
         note(`answer: “${classes[answer].name}” with ${Math.round(probability * 100)} %`),
+        missed && el("p", { class: "sp-tip-what sp-truth", text: `truth: “${missed.name}”` }),
         ...(item.landed ? [] : [note("this path ends away from all words: it is one draw of what the picture may be called")]),
         ...(!item.landed || item.nearest === answer ? [] : [note(`this path ends at “${classes[item.nearest].name}”: it is one draw of several possible ones`)]),
       ),
