@@ -153,6 +153,71 @@ def test_table_is_linked_and_sorts(opened):
     assert selected(page) == sorted(order[1:4])
 
 
+CROSS_RED = 130  # of the mark; an orange class has 119
+# How red a picture's upper right is, where the mark of a wrong answer lies: by item the reddest pixel's red minus its green.
+_RED = """
+(root) => {
+    const { map, journey } = root.sedaPlayer, ctx = map.moving.getContext("2d");
+    return journey.items.map((_, item) => {
+        const { x, y } = map.heads.places[item], at = 0.74 * map.heads.radii[item], far = at * 0.3;
+        const box = [x + at - far, y - at - far, 2 * far, 2 * far].map((value) => Math.round(value * map.density));
+        const { data } = ctx.getImageData(...box);
+        let red = -255;
+        for (let i = 0; i < data.length; i += 4) red = Math.max(red, data[i] - Math.max(data[i + 1], data[i + 2]));
+        return red;
+    });
+}
+"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_wrong_answers_are_marked_counted_and_told(opened, artifacts, scheme):
+    page = opened(labelled=True)  # the first and the fourth are labelled with another word, the last with none
+    page.emulate_media(color_scheme=scheme)
+    at_rest(page)
+    still(page)
+    page.screenshot(path=artifacts / f"wrong-{scheme}.png")
+    red = root_of(page).evaluate(_RED)
+    assert [value > CROSS_RED for value in red] == [True, False, False, True, False, False], red
+    key = page.get_by_test_id("wrong-key")
+    expect(key).to_have_text("2 of 5 answers are wrong")
+    cards, rows = page.get_by_test_id("gallery-card"), page.get_by_test_id("answer-row")
+    names = toy_journey().trajectory.class_names
+    for item, told in enumerate([names[1], None, None, names[0], None, None]):
+        for place in (cards.nth(item), rows.nth(item)):
+            if told is None:
+                expect(place).not_to_contain_text("truth")
+            else:
+                expect(place).to_contain_text(f"truth: {told}")
+    key.click()
+    assert selected(page) == [0, 3]
+    cards.nth(3).click()
+    expect(page.get_by_test_id("commitment")).to_contain_text(f"Truth: “{names[0]}”, answer: “{names[3]}”.")
+    expect(page.get_by_test_id("sentences")).to_contain_text(f"Truth: “{names[0]}”. The answer is wrong.")
+    cards.nth(3).hover()
+    expect(page.get_by_test_id("tooltip")).to_contain_text(f"truth: “{names[0]}”")
+
+
+def test_nothing_tells_a_wrong_answer_before_bets_are_over(opened):
+    page = opened(labelled=True)
+    at_rest(page)
+    page.keyboard.press("q")
+    expect(root_of(page)).to_have_attribute("data-predict", "asking")
+    still(page)
+    assert max(root_of(page).evaluate(_RED)) < CROSS_RED
+    for place in ("wrong-key", "gallery", "answers", "sentences"):
+        expect(page.get_by_test_id(place)).to_be_hidden()
+    page.get_by_test_id("predict-play").click()
+    expect(page.get_by_test_id("wrong-key")).to_be_visible()
+
+
+def test_without_labels_nothing_is_called_wrong(opened):
+    page = opened()
+    expect(page.get_by_test_id("wrong-key")).to_be_hidden()
+    at_rest(page)
+    assert max(root_of(page).evaluate(_RED)) < CROSS_RED
+
+
 def test_sentences_tell_the_path_and_go_to_its_steps(opened):
     page = opened()
     at_rest(page)

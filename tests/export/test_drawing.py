@@ -125,6 +125,19 @@ def test_a_selection_greys_the_others():
     assert colorful(encode(".png", dataclasses.replace(SMALL, selection=(0,)))) < colorful(encode(".png"))
 
 
+@pytest.mark.parametrize("dark", [False, True])
+def test_wrong_answers_are_marked_and_counted(dark):
+    options = dataclasses.replace(SMALL, dark=dark)
+
+    def red(**toy) -> int:
+        pixels = picture(encode(".png", options, **toy))
+        return int((pixels[..., 0] - pixels[..., 1:].max(axis=-1) > 130).sum())  # an orange class has 119
+
+    assert red() == 0 and red(labelled=True) > 60
+    assert "2 of 5 answers are wrong" in encode(".svg", options, labelled=True).decode()
+    assert "answers" not in encode(".svg", options).decode()
+
+
 # ---- letters
 
 

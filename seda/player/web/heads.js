@@ -10,7 +10,7 @@ import { paintWrong } from "./truth_mark.js";
 import { brush } from "./dom.js";
 
 const CROWDED = 24; // items; with more, pictures travel smaller and gather in mosaics with a count
-const WRONG_AT = 0.74; // of a picture's radius, to the right and up: where the mark of a wrong answer lies
+const CROSS = 5; // px of the mark of a wrong answer, from its middle, where the picture has room for it
 const COUNTED = 4; // pictures at one mark from which on a crowded map says how many they are
 
 /** @typedef {HTMLCanvasElement & {radius: number, reach: number}} HeadSprite  of its picture, and half of its side, px of the page */
@@ -279,10 +279,22 @@ export class Heads {
       ctx.translate(sprite.reach, sprite.reach);
       ctx.globalAlpha = vivid ? 1 : 0.4;
       this.#paintPicture(ctx, item, sprite.radius, vivid, chosen);
-      if (wrong) paintWrong(ctx, this.player.theme, sprite.radius * WRONG_AT, -sprite.radius * WRONG_AT, clamp(sprite.radius * 0.34, 3.4, 8));
+      if (wrong) this.#paintCross(ctx, item, sprite.radius);
       this.sprites.set(key, sprite);
     }
     return sprite;
+  }
+
+  /**
+   * The mark of a wrong answer at the upper right. It belongs to its picture and goes below others with it; where a picture becomes small
+   * it takes more of it, and lies further in.
+   * @param {CanvasRenderingContext2D} ctx @param {number} item @param {number} radius
+   */
+  #paintCross(ctx, item, radius) {
+    const place = this.words.of[item], berth = place && this.words.berths.get(place.mark);
+    const least = Math.min(this.travelRadius, berth ? berth.radius : Infinity);
+    const share = clamp((CROSS * this.player.theme.marks) / least, 0.34, 0.6), at = Math.min(0.74, 1.28 - 1.25 * share);
+    paintWrong(ctx, this.player.theme, at * radius, -at * radius, share * radius);
   }
 
   get #largestPlace() {

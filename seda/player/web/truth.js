@@ -19,10 +19,10 @@ export function wrongAnswers(journey) {
 }
 
 /**
- * "12 of 40 answers wrong"; empty where no right word is known.
+ * "12 of 40 answers are wrong"; empty where no right word is known.
  * @param {Pick<Journey, "items"|"classes">} journey
  */
 export function wrongText(journey) {
   const { wrong, known } = wrongAnswers(journey);
-  return known ? `${wrong.length} of ${known} ${known === 1 ? "answer" : "answers"} wrong` : "";
+  return known ? `${wrong.length} of ${known} ${known === 1 ? "answer" : "answers"} ${wrong.length === 1 || known === 1 ? "is" : "are"} wrong` : "";
 }

@@ -22,7 +22,7 @@ const item = (name, commitment) => ({
 
 /** @type {Payload} two pictures, four states (as seen, at the category, noised, at the word), two words, one category, a flat map */
 const payload = {
-  version: 3, fingerprint: "abc", title: "t", note: "", stages: [0, 1, 2, 2], timesteps: [0, 400, 900, 300], hand_over: 1,
+  version: 6, fingerprint: "abc", title: "t", note: "", stages: [0, 1, 2, 2], timesteps: [0, 400, 900, 300], hand_over: 1,
   classes: [styled("shoe"), styled("bag")], centers: [styled("Boot")], items: [item("a", 1), item("b", 3)],
   maps: [
     {
