@@ -59,6 +59,31 @@ class WordNet:
         """Every noun, lower case."""
         return frozenset(lemma.lower() for synset in self.synsets.values() for lemma in synset.lemmas)
 
+    def senses(self, word: str) -> list[str]:
+        """Offsets of the synsets that a noun, in any case, is a lemma of: the most usual first where index.noun is beside data.noun."""
+        return self._senses.get(word.lower(), [])
+
+    @cached_property
+    def _senses(self) -> dict[str, list[str]]:
+        """By lower-case lemma; data.noun stands in the order of meanings, index.noun in that of use."""
+        found: dict[str, list[str]] = {}
+        index = self._path.with_name("index.noun")
+        if index.is_file():
+            try:
+                for line in index.read_text(encoding="latin-1").splitlines():
+                    if not line.startswith("  "):
+                        fields = line.split()
+                        found[fields[0].replace("_", " ").lower()] = fields[-int(fields[2]) :]
+                if all(offset in self.synsets for offsets in found.values() for offset in offsets):
+                    return found
+            except (OSError, ValueError, IndexError) as error:
+                raise DataError(f"{index} is damaged ({error}).", remedy="Install wordnet-base again.") from error
+            raise DataError(f"{index} does not fit data.noun beside it.", remedy="Install wordnet-base again.")
+        for offset, synset in self.synsets.items():
+            for lemma in synset.lemmas:
+                found.setdefault(lemma.lower(), []).append(offset)
+        return found
+
     def kinds(self, offset: str) -> list[tuple[Synset, int]]:
         """The synset and all that it is a kind of, nearest first, each with the number of steps up to it."""
         found, seen, waiting = [], set(), deque([(offset, 0)])

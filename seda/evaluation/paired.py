@@ -117,6 +117,25 @@ def drift(states_a: np.ndarray, states_b: np.ndarray) -> np.ndarray:
     return np.asarray(np.linalg.norm(a - b, axis=-1) / max(length, 1e-12))
 
 
+def stratified_halves(labels: np.ndarray, *, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Two halves of labelled items, each with every class that has two items or more: positions int64 [a] and [b], sorted.
+
+    Of an odd number one half gets one more, of a class as of all.
+
+    Args:
+        labels: int [n].
+        seed: of the choice.
+    Raises:
+        ShapeError: fewer than two items came.
+    """
+    if labels.ndim != 1 or len(labels) < 2:
+        raise ShapeError(f"Labels of shape {labels.shape} came; two items or more are needed for two halves.")
+    rng = np.random.default_rng(seed)
+    # shuffled within their class, the classes one after the other: every second one is of the first half
+    order = np.concatenate([rng.permutation(np.flatnonzero(labels == label)) for label in np.unique(labels)])
+    return np.sort(order[::2]), np.sort(order[1::2])
+
+
 def _discordant(right_a: np.ndarray, right_b: np.ndarray) -> tuple[int, int]:
     """Number of items that only the first has right, and that only the second has."""
     for right in (right_a, right_b):

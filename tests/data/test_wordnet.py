@@ -37,6 +37,22 @@ def test_a_category_has_its_name_its_synonyms_and_its_kinds(nouns, monkeypatch):
     ]
 
 
+def test_senses_of_a_word_come_in_the_order_of_use(nouns, tmp_path):
+    assert nouns.senses("DOMESTIC dog") == ["00000002"] and nouns.senses("wug") == []
+    index = tmp_path / "index.noun"
+    index.write_text(
+        "  1 licence\ndog n 2 2 @ ~ 2 1 00000003 00000002\ngun_dog n 1 1 @ 1 0 00000003\n", encoding="latin-1"
+    )
+    ordered = WordNet(tmp_path)
+    assert ordered.senses("dog") == ["00000003", "00000002"] and ordered.senses("Gun Dog") == ["00000003"]
+    index.write_text("dog n 1 1 @ 1 0 00000009\n", encoding="latin-1")
+    with pytest.raises(DataError, match="does not fit data"):
+        WordNet(tmp_path).senses("dog")
+    index.write_text("dog n\n", encoding="latin-1")
+    with pytest.raises(DataError, match=r"index\.noun is damaged"):
+        WordNet(tmp_path).senses("dog")
+
+
 def test_the_list_of_imagenet_is_that_of_its_classifiers():
     offsets = wordnet._imagenet_offsets()
     assert (offsets[0], offsets[207], len(offsets)) == ("01440764", "02099601", 1000)  # tench, golden retriever

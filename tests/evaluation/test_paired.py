@@ -7,7 +7,17 @@ import pytest
 from scipy.stats import binomtest
 
 from seda.errors import ShapeError
-from seda.evaluation.paired import LOST, OTHER, SAME, WON, drift, flips_between, mcnemar, paired_difference
+from seda.evaluation.paired import (
+    LOST,
+    OTHER,
+    SAME,
+    WON,
+    drift,
+    flips_between,
+    mcnemar,
+    paired_difference,
+    stratified_halves,
+)
 
 RNG = np.random.default_rng(0)
 
@@ -102,3 +112,18 @@ def test_what_does_not_fit_is_said():
         flips_between(np.zeros(5), np.zeros(5), np.zeros(4))
     with pytest.raises(ShapeError, match="runs of one aligner"):
         drift(np.zeros((3, 4)), np.zeros((3, 5)))
+
+
+@pytest.mark.parametrize("counts", [(5, 5), (1, 1), (3, 1, 8, 2), (7,)])
+def test_halves_hold_each_class_and_share_nothing(counts):
+    labels = RNG.permutation(np.repeat(np.arange(len(counts)), counts))
+    one, other = stratified_halves(labels, seed=4)
+    assert sorted([*one, *other]) == list(range(len(labels))) and abs(len(one) - len(other)) <= 1
+    for label, count in enumerate(counts):
+        assert abs((labels[one] == label).sum() - (labels[other] == label).sum()) == count % 2
+    again = stratified_halves(labels, seed=4)
+    assert np.array_equal(one, again[0]) and np.array_equal(other, again[1])
+    if len(labels) > 4:
+        assert not np.array_equal(one, stratified_halves(labels, seed=5)[0])
+    with pytest.raises(ShapeError, match="two items or more"):
+        stratified_halves(labels[:1], seed=0)
