@@ -53,7 +53,7 @@ export class Layout {
     const { wrong, known } = wrongAnswers(journey);
     parts.wrong.hidden = known === 0;
     parts.wrong.disabled = wrong.length === 0;
-    parts.wrongText.textContent = wrongText(journey);
+    parts.wrongText.textContent = wrongText(journey) || "no answer is known to be wrong"; // a control has a name, hidden or not
     parts.ghost.title = ghost ? `The picture before, to compare (g). What differs: ${ghost.changes.join("; ")}.` : "";
     this.#buildSettings(journey);
     this.#buildMapButtons(journey);
