@@ -7,20 +7,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from seda.commands.shared import terminal
 from seda.commands.shared.exit_status import ANSWERED, UNANSWERED
 from seda.commands.shared.labelled import LabelledItems, add_labelled, read_labelled
 from seda.commands.shared.options import Commands, add_json, add_sampling, sampling_config
-from seda.errors import ConfigError
 from seda.evaluation.diagnosis import CULPRITS
 from seda.storage import write_bytes, write_json
 
 if TYPE_CHECKING:
-    from seda.journeys.diagnosing import Diagnosis
+    from seda.aligner import PretrainedAligner
+    from seda.journeys.diagnosis import Diagnosis
 
 BAR = "top1"
+MOST_SEEDS = 16
 
 
 def add(commands: Commands) -> None:
@@ -29,7 +28,15 @@ def add(commands: Commands) -> None:
     parser.set_defaults(run=run)
     add_labelled(parser)
     add_sampling(parser)
-    parser.add_argument("--out", type=Path, metavar="DIR", help="write pictures.csv and diagnosis.json there")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="write pictures.csv, steps.parquet, diagnosis.json and diagnosis.html there",
+    )
+    parser.add_argument(
+        "--seeds", type=int, choices=range(MOST_SEEDS + 1), default=0, metavar="N", help="walk each path N times more, from other noise; default 0"
+    )  # fmt: skip
     parser.add_argument(
         "--fail-under",
         metavar="top1=SHARE",
@@ -62,27 +69,21 @@ def run(arguments: argparse.Namespace) -> int:
     own = aligner.card.template if arguments.template is None else arguments.template
     diagnosis = diagnose(
         aligner, items.image_features, items.class_texts(own), items.labels, sampling, item_seeds=items.item_seeds,
-        rephrased=items.other_phrasings(own),
+        rephrased=items.other_phrasings(own), seeds=arguments.seeds,
         on_progress=lambda done, total: terminal.progress("travelled", done, total),
     )  # fmt: skip
-    return _tell(arguments, items, diagnosis)
+    return _tell(arguments, items, aligner, diagnosis)
 
 
-def _tell(arguments: argparse.Namespace, items: LabelledItems, diagnosis: Diagnosis) -> int:
-    summary: dict[str, Any] = diagnosis.verdicts.to_dict(items.class_names)
-    rows = picture_rows(items.names, items.class_names, diagnosis)
-    import pandas as pd
-
-    from seda.export.csv import csv_text
-
+def _tell(arguments: argparse.Namespace, items: LabelledItems, aligner: PretrainedAligner, diagnosis: Diagnosis) -> int:
+    summary = diagnosis.to_dict(items.names, items.class_names)
     if arguments.out is not None:
-        # the byte order mark lets spreadsheets read accents as they were typed
-        write_bytes(arguments.out / "pictures.csv", csv_text(pd.DataFrame(rows)).encode("utf-8-sig"))
-        write_json(arguments.out / "diagnosis.json", summary)
+        about = f"{len(items.names):,} labelled items, the aligner {aligner.card.name}, {len(items.class_names)} words."
+        _write(arguments.out, items, diagnosis, summary, about)
     if arguments.json:
         terminal.print_json(summary)
     else:
-        _print(summary, rows)
+        _print(summary, diagnosis.item_rows(items.names, items.class_names))
     top1 = summary["accuracy"]["answer"]
     if arguments.fail_under is not None and top1 < arguments.fail_under:
         terminal.say(
@@ -92,35 +93,20 @@ def _tell(arguments: argparse.Namespace, items: LabelledItems, diagnosis: Diagno
     return ANSWERED
 
 
-def picture_rows(names: Sequence[str], class_names: Sequence[str], diagnosis: Diagnosis) -> list[dict[str, Any]]:
-    """One mapping a picture: truth, what each place says, who has lost it, how its path went, and the probability of each word.
+def _write(folder: Path, items: LabelledItems, diagnosis: Diagnosis, summary: dict[str, Any], about: str) -> None:
+    import pandas as pd
 
-    Raises:
-        ConfigError: two words are one column.
-    """
-    verdicts, words = diagnosis.verdicts, [*class_names, ""]  # UNKNOWN, the last, is empty
-    columns = [f"p {name}" for name in class_names]
-    if len(set(columns)) != len(columns):
-        raise ConfigError("Two class texts are the same.", remedy="Remove one of them.")
-    lost, path_lost = verdicts.culprits(), verdicts.culprits("end")
-    return [
-        {
-            "file": name,
-            "truth": words[verdicts.labels[item]],
-            "answer": words[verdicts.answer[item]],
-            "right": bool(verdicts.answer[item] == verdicts.labels[item]),
-            "lost_by": lost[item],
-            "path_lost_by": path_lost[item],
-            "features": words[verdicts.features[item]],
-            "categories": words[verdicts.categories[item]],
-            "end": words[verdicts.end[item]],
-            "left_at": int(verdicts.left[item]),
-            "committed_at": int(diagnosis.commitment[item]),
-            "changes": int(diagnosis.flips[item]),
-            **dict(zip(columns, np.round(diagnosis.probabilities[item].astype(float), 6).tolist(), strict=True)),
-        }
-        for item, name in enumerate(names)
-    ]  # fmt: skip
+    from seda.export.csv import csv_text
+    from seda.export.report import diagnosis_report, picture_rows, step_table
+
+    names, words = items.names, items.class_names
+    # the byte order mark lets spreadsheets read accents as they were typed
+    table = csv_text(pd.DataFrame(picture_rows(diagnosis, names, words))).encode("utf-8-sig")
+    write_bytes(folder / "pictures.csv", table)
+    write_bytes(folder / "steps.parquet", step_table(diagnosis, names, words).to_parquet(index=False))
+    write_json(folder / "diagnosis.json", summary)
+    report = diagnosis_report(summary, names, title="Diagnosis", about=about)
+    write_bytes(folder / "diagnosis.html", report.encode())
 
 
 def _print(summary: dict[str, Any], rows: Sequence[dict[str, Any]]) -> None:

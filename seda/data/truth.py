@@ -6,7 +6,7 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,7 @@ COLUMNS = ("file", "label")
 MOST_SAID = 5
 UNLABELLED = -1
 
+_REMEDY = "Give a CSV file with the columns file and label, in UTF-8, or one of: folders, names."
 _NUMBER = re.compile(r"[\s_\-]*\(?\d+\)?$")
 
 
@@ -58,7 +59,26 @@ def raw_labels(paths: Sequence[Path], source: str, *, on_note: Callable[[str], o
         return [path.parent.name for path in paths]
     if source == NAMES:
         return [_NUMBER.sub("", path.stem) for path in paths]
-    rows = _read_table(Path(source))
+    return _labels_of_rows(paths, _read_table(Path(source)), source, on_note)
+
+
+def labels_of_table(
+    paths: Sequence[Path], content: bytes, source: str, *, on_note: Callable[[str], object] | None = None
+) -> list[str]:
+    """The same of a table that was uploaded.
+
+    Args:
+        content: of the CSV file.
+        source: its name, for errors.
+    Raises:
+        DataError: as `raw_labels`.
+    """
+    return _labels_of_rows(paths, _rows_of(content, source), source, on_note)
+
+
+def _labels_of_rows(
+    paths: Sequence[Path], rows: Mapping[str, str], source: str, on_note: Callable[[str], object] | None
+) -> list[str]:
     names = Counter(path.name for path in paths)
     found, used = [], set[str]()
     for path in paths:
@@ -82,14 +102,22 @@ def raw_labels(paths: Sequence[Path], source: str, *, on_note: Callable[[str], o
 
 
 def _read_table(file: Path) -> dict[str, str]:
-    remedy = "Give a CSV file with the columns file and label, in UTF-8, or one of: folders, names."
     try:
-        text = read_plain_file(local_path(file, DataError), MAX_TABLE).decode("utf-8-sig")
+        content = read_plain_file(local_path(file, DataError), MAX_TABLE)
+    except FileFormatError as error:
+        raise DataError(error.message, remedy=_REMEDY) from error
+    return _rows_of(content, str(file))
+
+
+def _rows_of(content: bytes, file: str) -> dict[str, str]:
+    try:
+        text = content.decode("utf-8-sig")
         reader = csv.DictReader(io.StringIO(text, newline=""))
         columns = [name.strip().casefold() for name in reader.fieldnames or ()]
         if not set(COLUMNS) <= set(columns):
             raise DataError(
-                f"{file} has the columns {', '.join(columns[:6]) or 'none'}; file and label are needed.", remedy=remedy
+                f"{file} has the columns {', '.join(columns[:6]) or 'none'}; file and label are needed.",
+                remedy=_REMEDY,
             )
         reader.fieldnames = columns
         return {
@@ -97,12 +125,10 @@ def _read_table(file: Path) -> dict[str, str]:
             for row in reader
             if row.get("file")
         }
-    except FileFormatError as error:
-        raise DataError(error.message, remedy=remedy) from error
     except UnicodeDecodeError as error:
-        raise DataError(f"{file} is not UTF-8 text.", remedy=remedy) from error
+        raise DataError(f"{file} is not UTF-8 text.", remedy=_REMEDY) from error
     except csv.Error as error:
-        raise DataError(f"{file} is no table that can be read ({error}).", remedy=remedy) from error
+        raise DataError(f"{file} is no table that can be read ({error}).", remedy=_REMEDY) from error
 
 
 def truth_of(labels: Sequence[str], class_names: Sequence[str] = (), *, what: str = "pictures") -> Truth:

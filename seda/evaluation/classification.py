@@ -38,6 +38,44 @@ def expected_calibration_error(probabilities: np.ndarray, labels: np.ndarray, bi
     return float(gap)
 
 
+def reliability(probabilities: np.ndarray, labels: np.ndarray, bins: int = 10) -> list[dict[str, float]]:
+    """What stands in a reliability diagram: for each bin of confidence that holds items, their mean confidence, how many are right, and
+    how many they are (Guo et al. 2017, section 2).
+
+    Args:
+        probabilities: [n, k].
+        labels: [n].
+        bins: of equal width; the last holds 1 too.
+    """
+    confidence, right = probabilities.max(1), probabilities.argmax(1) == labels
+    which = np.minimum((confidence * bins).astype(int), bins - 1)
+    return [
+        {
+            "confidence": round(float(confidence[which == index].mean()), 6),
+            "accuracy": round(float(right[which == index].mean()), 6),
+            "count": int((which == index).sum()),
+        }
+        for index in np.unique(which)
+    ]
+
+
+def risk_coverage(confidence: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The share of items that are answered, and the share of wrong ones among these, if only the surest are answered.
+
+    Args:
+        confidence: [n].
+        right: bool [n].
+    Returns:
+        Coverage and risk [m], one for each different confidence, from the surest alone to all (Geifman and El-Yaniv 2017, section 2).
+        The area under it is the mean risk over all items' ranks.
+    """
+    order = np.argsort(-confidence, kind="stable")
+    answered = np.arange(1, len(order) + 1)
+    risk = np.cumsum(~right[order]) / answered
+    last = np.append(np.diff(confidence[order]) != 0, True)  # items that are equally sure are answered together
+    return (answered / len(order))[last], risk[last]
+
+
 def error_auroc(error_scores: np.ndarray, right: np.ndarray) -> float:
     """How well scores [n], higher for what is probably wrong, tell wrong answers from right ones: 0 to 1, .5 is chance.
 

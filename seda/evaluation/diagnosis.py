@@ -7,7 +7,7 @@ A path is looked at in four places. What each says is one of the k class texts, 
     end         the class text that is nearest to the last state
     answer      the most probable class text
 
-The first of them that is wrong has lost the item; see `culprits`.
+Who made it wrong for good has lost the item; see `culprits`.
 
 Shapes: n items, s states, k class texts, D width of image features, d width of states, p other phrasings.
 """
@@ -23,15 +23,16 @@ import numpy as np
 from seda.errors import ShapeError
 
 UNKNOWN = -1
+PLACES = ("features", "categories", "end", "answer")
 NEIGHBORS = 5  # labelled items that are asked; chosen here: few classes have more than ten
 BLOCK = 1024  # items that are compared with all at a time
 
 WORDING, ENCODER, LEARNER, TRANSLATOR, UNCLEAR = "wording", "encoder", "learner", "translator", "unclear"
 CULPRITS = {
     WORDING: "right with most other phrasings",
-    ENCODER: "its labelled neighbours are of another class already",
+    ENCODER: "wrong at the hand-over, and its labelled neighbours are of another class already",
     LEARNER: "its features are right, its category at the hand-over is not",
-    TRANSLATOR: "right up to the hand-over",
+    TRANSLATOR: "right at the hand-over",
     UNCLEAR: "too few labelled items of its class to tell",
 }
 
@@ -39,10 +40,12 @@ CULPRITS = {
 def neighbor_labels(features: np.ndarray, labels: np.ndarray, *, count: int = NEIGHBORS) -> np.ndarray:
     """What the nearest other items say: the label that most of them have, of equal ones the nearest's.
 
+    Of an item whose class has fewer others than `count`, only as many are asked: else they would be outvoted by strangers.
+
     Args:
         features: [n, D]; compared by cosine after their mean is taken away.
         labels: int [n], UNKNOWN for items that nobody has labelled: they are told, and not asked.
-        count: neighbours; of fewer labelled items all are asked.
+        count: neighbours, at most.
     Returns:
         int64 [n]; UNKNOWN where nobody else is labelled, or no other item of its own class is.
     Raises:
@@ -53,6 +56,8 @@ def neighbor_labels(features: np.ndarray, labels: np.ndarray, *, count: int = NE
     unit = centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-12)
     known = np.flatnonzero(labels != UNKNOWN)
     told = np.full(len(labels), UNKNOWN, np.int64)
+    values, own, sizes = np.unique(labels, return_inverse=True, return_counts=True)
+    asked = np.where(values[own] == UNKNOWN, count, np.minimum(sizes[own] - 1, count))
     for first in range(0, len(labels), BLOCK):
         rows = np.arange(first, min(first + BLOCK, len(labels)))
         cosines = unit[rows] @ unit[known].T
@@ -63,7 +68,7 @@ def neighbor_labels(features: np.ndarray, labels: np.ndarray, *, count: int = NE
             others = sorted(
                 (place for place in places if np.isfinite(line[place])), key=lambda place: (-line[place], place)
             )
-            told[row] = _majority(labels[known[others]])
+            told[row] = _majority(labels[known[others[: asked[row]]]])
     return np.where(_alone(labels), UNKNOWN, told)
 
 
@@ -131,8 +136,8 @@ class Verdicts:
     def culprits(self, of: str = "answer") -> list[str]:
         """Who has lost each item: one of CULPRITS, "" where the answer (or another place, such as the path's "end") is right.
 
-        In this order: the wording, where most other phrasings are right (of the answer; paths are walked with one); the encoder, where the features are wrong; the learner,
-        where the category at the hand-over is; else the translator.
+        In this order: the wording, where most other phrasings are right (of the answer; paths are walked with one); the translator, where
+        the category at the hand-over is right; the encoder, where the features are wrong already; else the learner.
         """
         last = getattr(self, of)
         found = []
@@ -144,16 +149,16 @@ class Verdicts:
                 found.append(WORDING)
             elif UNKNOWN in (self.features[item], self.categories[item]):
                 found.append(UNCLEAR)
-            elif self.features[item] != truth:
-                found.append(ENCODER)
+            elif self.categories[item] == truth:
+                found.append(TRANSLATOR)
             else:
-                found.append(LEARNER if self.categories[item] != truth else TRANSLATOR)
+                found.append(ENCODER if self.features[item] != truth else LEARNER)
         return found
 
     def accuracies(self) -> dict[str, float]:
         """Share of items that each place has right; of those places that can be told."""
         found = {}
-        for name in ("features", "categories", "end", "answer"):
+        for name in PLACES:
             told = getattr(self, name)
             known = told != UNKNOWN
             if known.any():
@@ -161,20 +166,52 @@ class Verdicts:
         return found
 
     def to_dict(self, class_names: Sequence[str]) -> dict[str, Any]:
-        """JSON values: accuracies, how many each culprit has lost, and how often each word is answered for each."""
-        k = len(class_names)
-        confusion = np.zeros((k, k), np.int64)
-        np.add.at(confusion, (self.labels, self.answer), 1)
+        """JSON values: accuracies, and how many each culprit has lost."""
         counts = {
             of: {name: self.culprits(of).count(name) for name in CULPRITS} for of in ("categories", "end", "answer")
         }
         return {
             "count": len(self.labels),
+            "known": {name: int((getattr(self, name) != UNKNOWN).sum()) for name in PLACES},
             "accuracy": {name: round(value, 6) for name, value in self.accuracies().items()},
             "lost_by": counts,
             "classes": list(class_names),
-            "confusion": confusion.tolist(),
         }
+
+
+def confusion_of(labels: np.ndarray, told: np.ndarray, classes: int) -> np.ndarray:
+    """How often each class text is told for each: int64 [k, k + 1], the truth in rows; the last column counts UNKNOWN.
+
+    Args:
+        labels: int [n].
+        told: int [n], such as an attribute of `Verdicts`.
+        classes: k.
+    """
+    counts = np.zeros((classes, classes + 1), np.int64)
+    np.add.at(counts, (labels, np.where(told == UNKNOWN, classes, told)), 1)
+    return counts
+
+
+def confused_pairs(
+    labels: np.ndarray, answer: np.ndarray, class_names: Sequence[str], text_cosines: np.ndarray, *, most: int = 20
+) -> list[dict[str, Any]]:
+    """Pairs of class texts, the most confused ones first: how many items of the one were answered as the other, of how many, and the
+    cosine of the two texts [k, k]; JSON values.
+    """
+    counts = confusion_of(labels, answer, len(class_names))[:, :-1]
+    totals = counts.sum(1)
+    wrong = [(int(truth), int(told)) for truth, told in zip(*np.nonzero(counts), strict=True) if truth != told]
+    wrong.sort(key=lambda pair: (-counts[pair] / totals[pair[0]], pair))
+    return [
+        {
+            "truth": class_names[truth],
+            "answer": class_names[told],
+            "count": int(counts[truth, told]),
+            "of": int(totals[truth]),
+            "text_cosine": round(float(text_cosines[truth, told]), 6),
+        }
+        for truth, told in wrong[:most]
+    ]
 
 
 def _check(rows: np.ndarray, labels: np.ndarray) -> None:

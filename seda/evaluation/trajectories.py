@@ -10,6 +10,44 @@ def decisions(similarities: np.ndarray) -> np.ndarray:
     return similarities.argmax(-1)
 
 
+RIGHT, WRONG, UNDECIDED = 1, 2, 0
+UNDECIDED_BELOW = 0.05  # cosine; chosen here: noised features differ by less between any two words
+
+
+def standing_at(similarities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Where each state stands: RIGHT or WRONG by its nearest class text, UNDECIDED where the next one is about as near.
+
+    Args:
+        similarities: cosines [n, s, k], k 2 or more.
+        labels: int [n].
+    Returns:
+        int8 [n, s].
+    """
+    first_two = np.partition(similarities, -2, axis=-1)[..., -2:]
+    close = first_two[..., 1] - first_two[..., 0] < UNDECIDED_BELOW
+    right = similarities.argmax(-1) == labels[:, None]
+    return np.where(close, UNDECIDED, np.where(right, RIGHT, WRONG)).astype(np.int8)
+
+
+def true_margins(similarities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Cosine of each state to its right class text, less that to the nearest other: similarities [n, s, k] to [n, s]."""
+    rows = np.arange(len(labels))
+    others = similarities.copy()
+    others[rows, :, labels] = -np.inf
+    return similarities[rows, :, labels] - others.max(-1)
+
+
+def weight_entropy(weights: np.ndarray) -> np.ndarray:
+    """Entropy of candidates' weights [.., k], bits; what lacks to 1 counts as one more candidate. NaN where none weigh anything."""
+    weights = weights.astype(np.float64)
+    rest = np.clip(1 - weights.sum(-1, keepdims=True), 0, None)
+    parts = np.concatenate(
+        [weights, np.where(rest > 1e-3, rest, 0)], axis=-1
+    )  # half precision leaves a rest of its own
+    entropy = -(parts * np.log2(np.where(parts > 0, parts, 1))).sum(-1)
+    return np.where(weights.sum(-1) > 0, entropy, np.nan)
+
+
 # Chosen here: in the stored examples ends at a word have a cosine of 1.0 to it, the others of .4 at most
 AT = 0.8
 

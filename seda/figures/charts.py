@@ -72,10 +72,10 @@ def accuracy_along_path(
         showlegend=False,
         hovertemplate="step %{x}: %{y:.1f} %<extra></extra>",
     )
-    _mark_hand_over(figure, hand_over)
+    mark_hand_over(figure, hand_over)
     figure.update_xaxes(title_text="step")
     figure.update_yaxes(title_text="top-1 accuracy in percent", range=[0, 102])
-    return _sized(figure)
+    return sized(figure)
 
 
 def training_curves(
@@ -135,7 +135,7 @@ def training_curves(
     figure.update_yaxes(title_text="loss", rangemode="tozero", row=1, col=1)
     figure.update_yaxes(title_text="accuracy, %", range=[-4, 104], row=2, col=1)
     figure.update_layout(legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}, margin={"t": 64, "b": 40})
-    return _sized(figure)
+    return sized(figure)
 
 
 def steps_of_translator(paths: Mapping[str, Mapping[str, Any]]) -> go.Figure:
@@ -173,19 +173,24 @@ def steps_of_translator(paths: Mapping[str, Mapping[str, Any]]) -> go.Figure:
     figure.update_yaxes(title_text="entropy, bits", rangemode="tozero", row=4, col=1)
     figure.update_xaxes(title_text="step of the translator", row=4, col=1)
     figure.update_layout(legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}, margin={"t": 48, "b": 40})
-    return _sized(figure)
+    return sized(figure)
 
 
-def _sized(figure: go.Figure) -> go.Figure:
-    """All its texts at SIZE. Said of each by itself: a theme's own size of a tick comes before the size of the whole figure."""
+def sized(figure: go.Figure, tickfont: Mapping[str, Any] | None = None) -> go.Figure:
+    """All its texts at SIZE. Said of each by itself: a theme's own size of a tick comes before the size of the whole figure.
+
+    Args:
+        tickfont: another font of the ticks, for long lists.
+    """
     font = {"size": SIZE}
-    figure.update_xaxes(tickfont=font, title_font=font)
-    figure.update_yaxes(tickfont=font, title_font=font)
+    figure.update_xaxes(tickfont=tickfont or font, title_font=font)
+    figure.update_yaxes(tickfont=tickfont or font, title_font=font)
     figure.update_annotations(font=font)
     return figure.update_layout(legend_font=font)
 
 
-def _mark_hand_over(figure: go.Figure, hand_over: int) -> None:
+def mark_hand_over(figure: go.Figure, hand_over: int) -> None:
+    """A dashed line where stage 1 ends."""
     figure.add_vline(
         x=hand_over,
         line={"color": INK, "width": 1, "dash": "dash"},

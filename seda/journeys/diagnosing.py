@@ -3,37 +3,113 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from seda.aligner import PretrainedAligner
 from seda.config import SamplingConfig
-from seda.errors import Stopped
-from seda.evaluation.diagnosis import UNKNOWN, Verdicts, left_for_good, mean_labels, neighbor_labels
-from seda.evaluation.trajectories import commitment_step, decisions, flips, landed
+from seda.errors import ShapeError, Stopped
+from seda.journeys.diagnosis import Diagnosis, PathsSeen, diagnosis_of, looked_at, seen_on
+from seda.journeys.trajectory import Trajectory
 
 BATCH = 256  # items whose paths are in memory; chosen here: 100 MB with 50 steps a stage
 
+Progress = Callable[[int, int], object]  # told of what is done, of how much; returns True to stop
+
 
 @dataclass(frozen=True, eq=False)
-class Diagnosis:
-    """Verdicts on n labelled items, and what their paths did.
+class Asked:
+    """What an aligner says of n labelled items beside their paths.
 
     Attributes:
-        verdicts: who lost each.
-        probabilities: float32 [n, k], the answer.
-        landed: bool [n], whether a path ends at a word at all.
-        commitment: int [n], the state from which on its nearest word stays.
-        flips: int [n], how often that changes.
+        rephrased: bool [n], whether most other phrasings give the right answer.
+        fits: float64 [n, 2], how well the best class text fits, with all of them and without the item's own; None where the
+            vocabulary is closed.
+        ends: int [r, n], the class text nearest to the path's end under other noise, by seed.
+        phrasings: [p, k, d], the class texts in their own and in other phrasings, scaled as the states are.
     """
 
-    verdicts: Verdicts
-    probabilities: np.ndarray
-    landed: np.ndarray
-    commitment: np.ndarray
-    flips: np.ndarray
+    rephrased: np.ndarray
+    fits: np.ndarray | None
+    ends: np.ndarray
+    phrasings: np.ndarray
+
+
+def ask_aligner(
+    aligner: PretrainedAligner,
+    image_features: Tensor,
+    class_text_features: Tensor,
+    labels: np.ndarray,
+    sampling: SamplingConfig,
+    *,
+    item_seeds: Sequence[int],
+    rephrased: Sequence[Tensor] = (),
+    seeds: int = 0,
+) -> Asked:
+    """Whether other phrasings, no right word, and other noise would change what becomes of items.
+
+    Args:
+        image_features: as the encoder gives them [n, D].
+        class_text_features: as the encoder gives them [k, d].
+        labels: int [n].
+        item_seeds: n numbers, of the items' noise.
+        rephrased: the same class texts in other phrasings, [k, d] each.
+        seeds: how often each path is walked again with other noise.
+    """
+    votes = [
+        aligner.aligner.classify(image_features, texts, sampling, item_seeds=item_seeds).argmax(1).cpu().numpy()
+        == labels
+        for texts in rephrased
+    ]
+    ends = []
+    for seed in range(1, seeds + 1):
+        run = aligner.aligner.align(
+            image_features, class_text_features, replace(sampling, seed=sampling.seed + seed), item_seeds=item_seeds
+        )
+        ends.append(run.nearest_text(-1).cpu().numpy())
+    scaled = [
+        aligner.aligner.text_scaler(texts.to(aligner.aligner.device, torch.float32)).cpu().numpy()
+        for texts in (class_text_features, *rephrased)
+    ]
+    return Asked(
+        np.mean(votes, axis=0) > 0.5 if votes else np.zeros(len(labels), bool),
+        _fits(aligner, image_features, class_text_features, labels, sampling, item_seeds),
+        np.array(ends, np.int64).reshape(len(ends), len(labels)),
+        np.stack(scaled),
+    )
+
+
+@torch.inference_mode()
+def _fits(
+    aligner: PretrainedAligner,
+    image_features: Tensor,
+    texts: Tensor,
+    labels: np.ndarray,
+    sampling: SamplingConfig,
+    item_seeds: Sequence[int],
+) -> np.ndarray | None:
+    """See `Asked.fits`; None also where nothing is left to compare with."""
+    if len(texts) < 3:
+        return None
+
+    def fit(items: np.ndarray, words: Tensor) -> Tensor | None:
+        part, seeds = image_features[torch.from_numpy(items)], [item_seeds[item] for item in items]
+        return aligner.aligner.align(part, words, sampling, item_seeds=seeds, answer_only=True).fit
+
+    whole = fit(np.arange(len(labels)), texts)
+    if whole is None:
+        return None
+    without = np.zeros(len(labels))
+    for label in np.unique(labels):
+        items = np.flatnonzero(labels == label)
+        part = fit(items, texts[torch.arange(len(texts)) != int(label)])
+        assert part is not None
+        without[items] = part.cpu().numpy()
+    return np.stack([whole.cpu().numpy().astype(np.float64), without], axis=1)
 
 
 def diagnose(
@@ -45,7 +121,8 @@ def diagnose(
     *,
     item_seeds: Sequence[int] | None = None,
     rephrased: Sequence[Tensor] = (),
-    on_progress: Callable[[int, int], object] | None = None,
+    seeds: int = 0,
+    on_progress: Progress | None = None,
 ) -> Diagnosis:
     """Let labelled items travel, and say of each who has lost it.
 
@@ -54,44 +131,55 @@ def diagnose(
         class_text_features: as the encoder gives them [k, d].
         labels: int [n], index of the right class text.
         item_seeds: one number an item for its noise; 0 .. n - 1 where None.
-        rephrased: the same class texts in other phrasings, [k, d] each.
+        rephrased, seeds: as for `ask_aligner`.
         on_progress: told of items done, of how many; return True to stop.
     Raises:
         ShapeError: widths do not fit.
         Stopped: on_progress returned True.
     """
     n, names = len(image_features), [str(place) for place in range(len(class_text_features))]
-    seeds = range(n) if item_seeds is None else item_seeds
-    parts: dict[str, list[np.ndarray]] = {
-        name: [] for name in ("visual", "semantic", "decided", "probabilities", "landed", "right")
-    }
+    numbers = list(range(n)) if item_seeds is None else list(item_seeds)
+    compared = looked_at(n)
+    seen: list[PathsSeen] = []
+    asked: list[Asked] = []
     for first in range(0, n, BATCH):
         rows = slice(first, first + BATCH)
-        part, part_seeds = image_features[rows], list(seeds[rows])
+        part, part_seeds = image_features[rows], numbers[rows]
         path = aligner.trace(part, class_text_features, [""] * len(part), names, sampling, item_seeds=part_seeds)
-        similarities = path.class_similarities()
-        parts["visual"].append(path.states[:, 0])
-        parts["semantic"].append(path.states[:, path.hand_over])
-        parts["decided"].append(decisions(similarities))
-        parts["landed"].append(landed(similarities))
-        parts["probabilities"].append(path.class_probabilities)
-        votes = [
-            aligner.aligner.classify(part, texts, sampling, item_seeds=part_seeds).argmax(1).cpu().numpy()
-            == labels[rows]
-            for texts in rephrased
-        ]
-        parts["right"].append(np.mean(votes, axis=0) > 0.5 if votes else np.zeros(len(part), bool))
+        here = compared[(compared >= first) & (compared < first + BATCH)] - first
+        seen.append(seen_on(path, labels[rows], here))
+        asked.append(
+            ask_aligner(
+                aligner, part, class_text_features, labels[rows], sampling,
+                item_seeds=part_seeds, rephrased=rephrased, seeds=seeds,
+            )
+        )  # fmt: skip
         if on_progress is not None and on_progress(min(first + BATCH, n), n):
             raise Stopped
-    whole = {name: np.concatenate(found) for name, found in parts.items()}
-    decided = whole["decided"]
-    verdicts = Verdicts(
-        labels=labels,
-        features=neighbor_labels(image_features.cpu().numpy(), labels),
-        categories=mean_labels(whole["semantic"], whole["visual"], labels),
-        end=np.where(whole["landed"], decided[:, -1], UNKNOWN),
-        answer=whole["probabilities"].argmax(1),
-        left=left_for_good(decided, labels),
-        rephrased=whole["right"],
-    )
-    return Diagnosis(verdicts, whole["probabilities"], whole["landed"], commitment_step(decided), flips(decided))
+    return diagnosis_of(image_features.cpu().numpy(), labels, seen, **_joined(asked))
+
+
+def diagnose_trajectory(trajectory: Trajectory, labels: np.ndarray, asked: Asked | None = None) -> Diagnosis:
+    """The same of paths that were walked before.
+
+    Args:
+        trajectory: of n items.
+        labels: int [n], index of the right class text.
+        asked: what the aligner says beside; None where it was not asked.
+    Raises:
+        ShapeError: they do not fit.
+    """
+    if labels.shape != trajectory.states.shape[:1]:
+        raise ShapeError(f"{labels.shape} labels came for {len(trajectory.states)} items.")
+    seen = [seen_on(trajectory, labels, looked_at(len(labels)))]
+    return diagnosis_of(trajectory.image_features, labels, seen, **({} if asked is None else _joined([asked])))
+
+
+def _joined(asked: Sequence[Asked]) -> dict[str, Any]:
+    fits = [part.fits for part in asked if part.fits is not None]
+    return {
+        "rephrased": np.concatenate([part.rephrased for part in asked]),
+        "fits": np.concatenate(fits) if len(fits) == len(asked) else None,
+        "ends": np.concatenate([part.ends for part in asked], axis=1),
+        "phrasings": asked[0].phrasings,
+    }

@@ -13,8 +13,8 @@ State index s runs over both stages on one axis, with K denoising steps a stage 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -112,6 +112,31 @@ class Trajectory:
         """Of all its arrays."""
         arrays = (getattr(self, field.name) for field in fields(self))
         return sum(array.nbytes for array in arrays if isinstance(array, np.ndarray))
+
+    def take(self, items: Sequence[int] | np.ndarray) -> Trajectory:
+        """The paths of some of the items, by their indices, in this order."""
+        chosen = np.asarray(items, np.int64)
+        hints = self.hints
+        of_items = (
+            "states",
+            "x_0",
+            "class_probabilities",
+            "image_features",
+            "item_seeds",
+            "center_weights",
+            "text_weights",
+        )
+        arrays: dict[str, Any] = {
+            name: None if (whole := getattr(self, name)) is None else whole[chosen] for name in of_items
+        }
+        return replace(
+            self,
+            item_names=tuple(self.item_names[item] for item in chosen),
+            settings=self.settings.model_copy(
+                update={"hints": tuple(hints[item] for item in chosen) if any(hints) else ()}
+            ),
+            **arrays,
+        )
 
     @property
     def hand_over(self) -> int:

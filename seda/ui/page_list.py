@@ -27,6 +27,7 @@ class PageForm:
 PAGES = (
     PageForm("trajectories", "Trajectories", "moving"),
     PageForm("lesson", "Lesson", "school"),
+    PageForm("diagnose", "Diagnose", "troubleshoot"),
     PageForm("search", "Search", "image_search"),
     PageForm("train", "Train", "fitness_center", MAY_TRAIN),
     PageForm("aligner", "Aligner", "model_training"),

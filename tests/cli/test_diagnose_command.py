@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 
 import pandas as pd
@@ -47,6 +48,14 @@ def test_summary_and_table_agree(folder, aligner_dir, tmp_path, capsys):
         assert (table["lost_by"] == culprit).sum() == number
     (stray,) = (row for _, row in table.iterrows() if row["file"].endswith("stray.png"))
     assert stray["truth"] == CLASSES[1] and stray["answer"] == CLASSES[0] and stray["lost_by"] == "encoder"
+    assert [row["file"] for row in summary["items"]] == table["file"].tolist()
+    assert [row["lost_by"] for row in summary["items"]] == table["lost_by"].tolist()
+    steps = pd.read_parquet(tmp_path / "out" / "steps.parquet")
+    assert len(steps) == count * len(summary["when"]["right"])
+    last = steps[steps["step"] == steps["step"].max()]
+    assert summary["when"]["right"][-1] == pytest.approx((last["standing"] == "right").mean(), abs=1e-6)
+    report = (tmp_path / "out" / "diagnosis.html").read_text()
+    assert "stray.png" in report and "http://" not in re.sub(r"<script.*?</script>", "", report, flags=re.DOTALL)
     columns = [f"p {name}" for name in summary["classes"]]
     assert table[columns].sum(axis=1).between(0.999, 1.001).all()
 

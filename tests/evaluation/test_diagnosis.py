@@ -18,6 +18,8 @@ from seda.evaluation.diagnosis import (
     UNKNOWN,
     WORDING,
     Verdicts,
+    confused_pairs,
+    confusion_of,
     left_for_good,
     mean_labels,
     neighbor_labels,
@@ -89,7 +91,8 @@ def verdicts(**places) -> Verdicts:
     [
         ({}, ""),
         ({"features": 1, "categories": 1, "end": 1}, ""),  # it came out right
-        ({"features": 1, "answer": 1}, ENCODER),
+        ({"features": 1, "categories": 2, "answer": 1}, ENCODER),
+        ({"features": 1, "answer": 1}, TRANSLATOR),  # it was right again at the hand-over
         ({"categories": 2, "answer": 1}, LEARNER),
         ({"answer": 1}, TRANSLATOR),
         ({"features": 1, "answer": 1, "rephrased": True}, WORDING),
@@ -106,6 +109,20 @@ def test_who_has_lost_it(places, culprit):
     }
 
 
+def test_counts_of_what_is_told_for_what():
+    labels, told = np.array([0, 0, 1, 2, 2]), np.array([0, 1, 1, UNKNOWN, 0])
+    counts = confusion_of(labels, told, 3)
+    assert counts.tolist() == [[1, 1, 0, 0], [0, 1, 0, 0], [1, 0, 0, 1]]
+    cosines = np.array([[1, 0.5, 0.1], [0.5, 1, 0.2], [0.1, 0.2, 1]])
+    pairs = confused_pairs(labels[:3], told[:3], "abc", cosines)
+    assert pairs == [{"truth": "a", "answer": "b", "count": 1, "of": 2, "text_cosine": 0.5}]
+
+
+def test_of_a_small_class_no_more_neighbours_are_asked_than_it_has():
+    features = np.eye(6)[[0, 0, 1, 1, 1, 1]] + 0.01 * RNG.normal(size=(6, 6))
+    assert neighbor_labels(features, np.array([0, 0, 1, 1, 1, 1])).tolist() == [0, 0, 1, 1, 1, 1]
+
+
 def test_a_path_may_be_lost_where_the_answer_is_not():
     one = verdicts(end=1)
     assert one.culprits() == [""] and one.culprits("end") == [TRANSLATOR]
@@ -116,8 +133,7 @@ def test_the_summary_counts_what_the_rows_say():
     rng = np.random.default_rng(1)
     found = Verdicts(*(rng.integers(0, 3, n) for _ in range(5)), left=np.zeros(n, int), rephrased=rng.random(n) < 0.2)
     told = found.to_dict(("a", "b", "c"))
-    assert told["count"] == n and sum(map(sum, told["confusion"])) == n
-    assert told["confusion"][1][2] == int(((found.labels == 1) & (found.answer == 2)).sum())
+    assert told["count"] == n and told["known"]["answer"] == n
     for of in ("categories", "end", "answer"):
         counted = Counter(found.culprits(of))
         assert told["lost_by"][of] == {name: counted[name] for name in CULPRITS}

@@ -1,0 +1,131 @@
+"""A diagnosis as files: a table of items, one of their steps, and a report that is one HTML page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from seda.errors import ConfigError
+from seda.evaluation.diagnosis import CULPRITS
+from seda.evaluation.sentences import percent
+from seda.evaluation.trajectories import RIGHT, UNDECIDED, WRONG
+from seda.journeys.diagnosis import Diagnosis
+
+STANDINGS = {RIGHT: "right", WRONG: "wrong", UNDECIDED: "undecided"}
+_STYLE = """
+:root { color-scheme: light dark; --paper: light-dark(#fbfbf9, #101514); --ink: light-dark(#1c2321, #e7ecea); }
+body { background: var(--paper); color: var(--ink); font: 16px/1.5 system-ui, "Segoe UI", Roboto, sans-serif; margin: 0 auto;
+  max-width: 64rem; padding: 1.5rem; }
+h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2.2rem; } p { max-width: 46rem; }
+table { border-collapse: collapse; font-size: .9rem; } td, th { border-bottom: 1px solid #8884; padding: .25rem .7rem; text-align: left; }
+.wide { overflow-x: auto; } .places { display: flex; flex-wrap: wrap; gap: .8rem; }
+.places div { border: 1px solid #8884; border-radius: .6rem; padding: .6rem 1rem; } .places b { display: block; font-size: 1.5rem; }
+.js-plotly-plot .main-svg > g:not(.hoverlayer) text { fill: currentColor !important; }
+"""
+
+
+def picture_rows(diagnosis: Diagnosis, names: Sequence[str], class_names: Sequence[str]) -> list[dict[str, Any]]:
+    """One mapping an item: `Diagnosis.item_rows`, and the probability of each class text.
+
+    Raises:
+        ConfigError: two class texts are one column.
+    """
+    columns = [f"p {name}" for name in class_names]
+    if len(set(columns)) != len(columns):
+        raise ConfigError("Two class texts are the same.", remedy="Remove one of them.")
+    rounded = np.round(diagnosis.probabilities.astype(float), 6)
+    rows = diagnosis.item_rows(names, class_names)
+    return [row | dict(zip(columns, line.tolist(), strict=True)) for row, line in zip(rows, rounded, strict=True)]
+
+
+def step_table(diagnosis: Diagnosis, names: Sequence[str], class_names: Sequence[str]) -> pd.DataFrame:
+    """One row for each item and state: the nearest class text, where that stands, margin to the right one, and entropy in bits."""
+    seen = diagnosis.seen
+    n, s = seen.decided.shape
+    words = np.array(class_names, dtype=object)
+    return pd.DataFrame(
+        {
+            "file": np.repeat(np.array(names, dtype=object), s),
+            "step": np.tile(np.arange(s), n),
+            "stage": np.tile(seen.stages, n),
+            "nearest": words[seen.decided.ravel()],
+            "truth": np.repeat(words[diagnosis.verdicts.labels], s),
+            "standing": np.array([STANDINGS[code] for code in range(3)], dtype=object)[seen.standing.ravel()],
+            "margin": np.round(seen.margins.ravel().astype(float), 6),
+            "entropy": np.round(seen.entropies.ravel().astype(float), 6),
+        }
+    )
+
+
+def diagnosis_report(summary: Mapping[str, Any], names: Sequence[str], *, title: str, about: str = "") -> str:
+    """All charts and tables of a diagnosis on one page that asks the network for nothing.
+
+    Args:
+        summary: of `Diagnosis.to_dict`.
+        names: of the items.
+        title, about: a line, and a sentence on what was diagnosed.
+    """
+    import plotly
+    import plotly.io
+
+    from seda.figures import diagnosis as charts
+
+    sections: list[tuple[str, str, Any]] = [
+        ("Who has lost how many", _culprit_sentence(summary), charts.culprits(summary)),
+        ("When", "Shares of the pictures at each step; below, mean margin and entropy.", charts.along_the_path(summary)),
+        ("What is confused", "", charts.confusion(summary, "answer")),
+        ("What the way changed", "Counts of the answer less those at the image features.", charts.confusion(summary, "answer", "features")),
+        ("The gap", f"{summary['gap']['items']} pictures beside their own texts. A gap alone means nothing: accuracy stands on top.", charts.gap(summary)),
+        ("Class by class", "", charts.classes_apart(summary)),
+        ("How sure", f"Expected calibration error {percent(summary['sure']['ece'])}.", charts.how_sure(summary)),
+    ]  # fmt: skip
+    if summary["when"]["standing"]:
+        sections.insert(2, ("Every picture at every step", "", charts.standing(summary, names)))
+    heights = {"The gap": 900, "Every picture at every step": min(160 + 16 * len(names), 1200)}
+    parts = [
+        f"<h2>{escape(head)}</h2><p>{escape(said)}</p>"
+        + plotly.io.to_html(
+            figure, include_plotlyjs=False, full_html=False, default_height=heights.get(head, 420),
+            config={"displaylogo": False, "toImageButtonOptions": {"format": "svg"}},
+        )
+        for head, said, figure in sections
+    ]  # fmt: skip
+    return (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
+        f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style>'
+        f"<script>{plotly.offline.get_plotlyjs()}</script></head><body><h1>{escape(title)}</h1><p>{escape(about)}</p>"
+        f"{_places(summary)}{''.join(parts)}{_table('Most confused words', summary['pairs'])}{_table('Pictures', _in_order(summary))}"
+        "</body></html>"
+    )
+
+
+def _places(summary: Mapping[str, Any]) -> str:
+    from seda.figures.diagnosis import PLACES
+
+    told = [f"<div>{escape(PLACES[name])}<b>{percent(share)}</b></div>" for name, share in summary["accuracy"].items()]
+    return f'<p>{summary["count"]} labelled pictures. Right:</p><div class="places">{"".join(told)}</div>'
+
+
+def _culprit_sentence(summary: Mapping[str, Any]) -> str:
+    lost = summary["lost_by"]["answer"]
+    told = [f"{name} ({lost[name]}): {about}" for name, about in CULPRITS.items() if lost[name]]
+    return "; ".join(told) + "." if told else "No answer is wrong."
+
+
+def _in_order(summary: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [summary["items"][item] for item in summary["when"]["order"]]
+
+
+def _table(head: str, rows: Sequence[Mapping[str, Any]]) -> str:
+    if not rows:
+        return ""
+    columns = list(rows[0])
+    heads = "".join(f"<th>{escape(name.replace('_', ' '))}</th>" for name in columns)
+    lines = "".join(
+        "<tr>" + "".join(f"<td>{escape(str(row[name]))}</td>" for name in columns) + "</tr>" for row in rows
+    )
+    return f'<h2>{escape(head)}</h2><div class="wide"><table><tr>{heads}</tr>{lines}</table></div>'

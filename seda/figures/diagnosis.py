@@ -1,0 +1,324 @@
+"""Charts of a diagnosis. Each is drawn from the JSON of `seda.journeys.diagnosis.Diagnosis.to_dict`, and from nothing else.
+
+A cell of a heat map cannot be chosen with Streamlit; where cells can be, invisible points with their numbers lie upon them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from seda.figures.charts import INK, LINE, TEMPLATE, mark_hand_over, sized
+from seda.figures.palette import HUES
+
+BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY = HUES[:6]
+RIGHT, WRONG, UNDECIDED = GREEN, VERMILLION, "rgba(128, 132, 144, 0.28)"
+CULPRIT_COLORS = {"encoder": BLUE, "learner": PURPLE, "translator": ORANGE, "wording": SKY, "unclear": HUES[7]}
+PALE = 0.6  # opacity below numbers: they have the page's own colour, dark on light and light on dark
+PLACES = {
+    "features": "image features (labelled neighbours)",
+    "categories": "hand-over (nearest labelled category)",
+    "end": "end of the path (nearest word)",
+    "answer": "answer",
+}
+DOUBTS = {
+    "confidence": "low probability",
+    "entropy": "entropy of the answer",
+    "path_length": "long way",
+    "changes": "changes of mind",
+    "committed_at": "late commitment",
+    "seeds_apart": "seeds that end elsewhere",
+}
+NOTHING = "rgba(128, 132, 144, 0.08)"
+LONGEST = 18  # letters of a name beside an axis
+
+
+def culprits(summary: Mapping[str, Any]) -> go.Figure:
+    """Who has lost how many: a bar for the answer, the path's end and the category at the hand-over, right ones first."""
+    figure = go.Figure(layout={"template": TEMPLATE})
+    places = ("categories", "end", "answer")
+    labels, total = [PLACES[place].split(" (")[0] for place in places], summary["count"]
+    lost = {name: [summary["lost_by"][place][name] for place in places] for name in CULPRIT_COLORS}
+    parts = {"right": [total - sum(counts[row] for counts in lost.values()) for row in range(len(places))], **lost}
+    for name, counts in parts.items():
+        if any(counts):
+            figure.add_bar(
+                x=counts, y=labels, orientation="h", name=name, text=[count or "" for count in counts], textposition="inside",
+                insidetextanchor="middle", textangle=0, marker={"color": CULPRIT_COLORS.get(name, RIGHT), "opacity": PALE}, hovertemplate=f"%{{x}} of {total} {name}<extra></extra>",
+            )  # fmt: skip
+    figure.update_layout(barmode="stack", bargap=0.35, legend=_ABOVE, margin={"t": 40, "b": 40, "r": 16})
+    figure.update_xaxes(title_text="items", range=[0, total])
+    return sized(figure)
+
+
+def standing(summary: Mapping[str, Any], names: Sequence[str]) -> go.Figure:
+    """All items' states, the most troubled items on top: right, wrong, or undecided between two words.
+
+    A point carries [item, state].
+    """
+    when = summary["when"]
+    order, letters = when["order"], {"u": 0, "r": 1, "w": 2}
+    z = np.array([[letters[letter] for letter in when["standing"][item]] for item in order])
+    count, states = z.shape
+    figure = go.Figure(layout={"template": TEMPLATE})
+    figure.add_heatmap(
+        z=z, zmin=0, zmax=2, showscale=False, hoverinfo="skip", ygap=1 if count <= 64 else 0,
+        colorscale=_steps_of([UNDECIDED, RIGHT, WRONG]),
+    )  # fmt: skip
+    told = ["undecided", "right", "wrong"]
+    rows, columns = np.divmod(np.arange(count * states), states)
+    if count * states <= 12_000:
+        figure.add_scatter(
+            x=columns, y=rows, mode="markers", marker={"opacity": 0, "size": 9, "color": INK}, showlegend=False,
+            customdata=np.stack([np.array(order)[rows], columns], axis=1),
+            text=[f"{_short(names[order[row]])}<br>step {column}: {told[z[row, column]]}" for row, column in zip(rows, columns, strict=True)],
+            hovertemplate="%{text}<extra></extra>",
+        )  # fmt: skip
+    for name, color in zip(("right", "wrong", "undecided"), (RIGHT, WRONG, UNDECIDED), strict=True):
+        figure.add_scatter(
+            x=[None], y=[None], mode="markers", name=name, marker={"symbol": "square", "size": 12, "color": color}
+        )
+    mark_hand_over(figure, when["hand_over"])
+    figure.update_layout(legend=_ABOVE, margin={"t": 48, "b": 44, "r": 16})
+    figure.update_xaxes(title_text="step", range=[-0.5, states - 0.5], showgrid=False)
+    ticks = {"tickvals": list(range(count)), "ticktext": [_short(names[item]) for item in order]} if count <= 48 else {}
+    figure.update_yaxes(range=[count - 0.5, -0.5], showgrid=False, showticklabels=count <= 48, **ticks)
+    return sized(figure, **({"tickfont": {"size": 11}} if count > 24 else {}))
+
+
+def along_the_path(summary: Mapping[str, Any]) -> go.Figure:
+    """Shares of right, wrong and undecided items at each step; below, mean margin and mean entropy."""
+    when = summary["when"]
+    steps = list(range(len(when["right"])))
+    figure = make_subplots(
+        rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.08, row_heights=[0.6, 0.4], figure=_empty(),
+        specs=[[{}], [{"secondary_y": True}]],
+    )  # fmt: skip
+    for name, color in (("right", RIGHT), ("wrong", WRONG), ("undecided", UNDECIDED)):
+        figure.add_scatter(
+            x=steps, y=[100 * share for share in when[name]], name=name, stackgroup="one", line={"width": 0, "color": color},
+            fillcolor=color, hovertemplate=f"step %{{x}}: %{{y:.1f}} % {name}<extra></extra>", row=1, col=1,
+        )  # fmt: skip
+    figure.add_scatter(
+        x=steps, y=when["margin"], name="margin", mode="lines", line={"color": BLUE, "width": 2.5}, row=2, col=1,
+        hovertemplate="step %{x}: margin %{y:.3f}<extra></extra>",
+    )  # fmt: skip
+    weighed = any(value is not None for value in when["entropy"])
+    figure.add_scatter(
+        x=steps, y=when["entropy"], name="entropy", visible=weighed, mode="lines", line={"color": ORANGE, "width": 2.5, "dash": "dot"},
+        row=2, col=1, secondary_y=True, hovertemplate="step %{x}: %{y:.2f} bits<extra></extra>",
+    )  # fmt: skip
+    mark_hand_over(figure, when["hand_over"])
+    figure.update_yaxes(title_text="items, %", range=[0, 100], row=1, col=1)
+    figure.update_yaxes(title_text="margin", row=2, col=1, secondary_y=False)
+    figure.update_yaxes(
+        title_text="bits" if weighed else "",
+        rangemode="tozero",
+        showgrid=False,
+        showticklabels=weighed,
+        row=2,
+        col=1,
+        secondary_y=True,
+    )
+    figure.update_xaxes(title_text="step", row=2, col=1)
+    figure.update_layout(legend=_ABOVE, margin={"t": 48, "b": 44, "r": 56})
+    return sized(figure)
+
+
+def confusion(summary: Mapping[str, Any], place: str, before: str = "") -> go.Figure:
+    """How often each word is told for each truth; with `before` by how much that changed from there. A point carries [truth, told]."""
+    counts = np.array(summary["confusions"][place])
+    if before:
+        counts = counts - np.array(summary["confusions"][before])
+    names = [*map(_short, summary["classes"]), "(none)"]
+    used = len(names) if before or counts[:, -1].any() else len(names) - 1
+    counts = counts[:, :used]
+    most = max(int(np.abs(counts).max()), 1)
+    figure = _empty()
+    figure.add_heatmap(
+        z=counts, x=list(range(used)), y=list(range(len(counts))), zmin=-most if before else 0, zmax=most, showscale=False,
+        xgap=1, ygap=1, hoverinfo="skip",
+        colorscale=[[0, VERMILLION], [0.5, NOTHING], [1, BLUE]] if before else [[0, NOTHING], [1, BLUE]], opacity=PALE,
+    )  # fmt: skip
+    rows, columns = np.divmod(np.arange(counts.size), used)
+    sign = "+" if before else ""
+    few = len(names) <= 25
+    figure.add_scatter(
+        x=columns, y=rows, mode="markers+text" if few else "markers", marker={"opacity": 0, "size": 22, "color": INK},
+        showlegend=False, customdata=np.stack([rows, columns], axis=1),
+        text=[f"{count:{sign}d}" if count else "" for count in counts.ravel().tolist()],
+        hovertext=[
+            f"{names[row]}, told {names[column]}: {counts[row, column]:{sign}d}" for row, column in zip(rows, columns, strict=True)
+        ],
+        hovertemplate="%{hovertext}<extra></extra>",
+    )  # fmt: skip
+    figure.update_xaxes(
+        title_text="told", tickvals=list(range(used)), ticktext=names[:used], tickangle=-45, showgrid=False,
+        range=[-0.5, used - 0.5],
+    )  # fmt: skip
+    figure.update_yaxes(
+        title_text="truth", tickvals=list(range(len(counts))), ticktext=names[:-1], range=[len(counts) - 0.5, -0.5],
+        showgrid=False,
+    )  # fmt: skip
+    figure.update_layout(margin={"t": 16, "b": 60, "r": 16})
+    return sized(figure, **({} if few else {"tickfont": {"size": 9}}))
+
+
+def gap(summary: Mapping[str, Any]) -> go.Figure:
+    """How moving features lie to their texts at each step compared: accuracy and recall, gaps, CKA, MMD^2, lengths."""
+    found = summary["gap"]
+    steps = found["states"]
+    figure = make_subplots(rows=5, cols=1, shared_xaxes=True, vertical_spacing=0.035, figure=_empty())
+    lines = [
+        (1, "accuracy", "accuracy", BLUE, "solid"),
+        (1, "recall", "R@1, words to items", SKY, "dot"),
+        (2, "centroid_gap", "distance of the means", VERMILLION, "solid"),
+        (2, "relative_gap", "relative gap", ORANGE, "dot"),
+        (3, "cka", "unbiased CKA", GREEN, "solid"),
+        (4, "mmd2", "MMD²", PURPLE, "solid"),
+        (4, "class_wise_mmd2", "MMD² within classes", PURPLE, "dot"),
+    ]
+    for row, name, label, color, dash in lines:
+        if any(value is not None for value in found[name]):
+            figure.add_scatter(
+                x=steps, y=found[name], name=label, mode="lines", line={"color": color, "width": 2.5, "dash": dash}, row=row, col=1,
+                hovertemplate=f"step %{{x}}: %{{y:.3f}}<extra>{label}</extra>",
+            )  # fmt: skip
+    low, middle, high = (list(values) for values in zip(*found["length"], strict=True))
+    figure.add_scatter(
+        x=[*steps, *steps[::-1]], y=[*high, *low[::-1]], fill="toself", fillcolor="rgba(0, 114, 178, 0.18)", line={"width": 0},
+        hoverinfo="skip", showlegend=False, row=5, col=1,
+    )  # fmt: skip
+    figure.add_scatter(
+        x=steps, y=middle, name="length of the states, 5 to 95 %", mode="lines", line={"color": BLUE, "width": 2.5}, row=5, col=1,
+        hovertemplate="step %{x}: %{y:.2f}<extra>median length</extra>",
+    )  # fmt: skip
+    figure.add_scatter(
+        x=steps, y=[length[1] for length in found["text_length"]], name="length of the texts", mode="lines",
+        line={"color": INK, "width": 2, "dash": "dash"}, row=5, col=1, hovertemplate="%{y:.2f}<extra>texts</extra>",
+    )  # fmt: skip
+    for row, title in enumerate(("share", "gap", "CKA", "MMD²", "length"), start=1):
+        figure.update_yaxes(title_text=title, row=row, col=1)
+    figure.update_yaxes(range=[-0.03, 1.03], row=1, col=1)
+    figure.add_vline(x=summary["when"]["hand_over"], line={"color": INK, "width": 1, "dash": "dash"})
+    figure.update_xaxes(title_text="step", row=5, col=1)
+    figure.update_layout(legend=_ABOVE | {"y": 1.03}, margin={"t": 84, "b": 40, "r": 16})
+    return sized(figure)
+
+
+def classes_apart(summary: Mapping[str, Any]) -> go.Figure:
+    """Cosine to the right word, class by class: 5, 25, 50, 75 and 95 % of the items at the start, the hand-over and the end."""
+    rows = summary["classes_apart"]
+    figure = _empty()
+    for place, label, color in (("start", "start", HUES[7]), ("hand_over", "hand-over", ORANGE), ("end", "end", BLUE)):
+        low, first, middle, third, high = zip(*(row[place] for row in rows), strict=True)
+        figure.add_box(
+            y=[f"{_short(row['class'])} ({row['count']})" for row in rows], q1=first, median=middle, q3=third, lowerfence=low, upperfence=high,
+            name=label, orientation="h", marker={"color": color}, line={"width": 1.5}, hoverinfo="x+name",
+        )  # fmt: skip
+    figure.update_xaxes(title_text="cosine to the right word", zeroline=True, zerolinecolor=LINE)
+    figure.update_yaxes(autorange="reversed")
+    figure.update_layout(boxmode="group", legend=_ABOVE, margin={"t": 40, "b": 44, "r": 16})
+    return sized(figure)
+
+
+def how_sure(summary: Mapping[str, Any]) -> go.Figure:
+    """Reliability, and the share of wrong answers if only the surest are given; beside them "none of these", where it is known."""
+    sure = summary["sure"]
+    none = sure["none_of_these"]
+    titles = ["how often right, at each confidence", "wrong among the surest"]
+    titles += ["“none of these”"] if none else []
+    figure = make_subplots(rows=1, cols=len(titles), subplot_titles=titles, horizontal_spacing=0.09, figure=_empty())
+    diagonal = {"color": INK, "width": 1, "dash": "dash"}
+    figure.add_scatter(x=[0, 100], y=[0, 100], mode="lines", line=diagonal, hoverinfo="skip", row=1, col=1)
+    bins = sure["bins"]
+    most = max(one["count"] for one in bins)
+    figure.add_scatter(
+        x=[100 * one["confidence"] for one in bins], y=[100 * one["accuracy"] for one in bins], mode="lines+markers",
+        marker={"size": [7 + 13 * (one["count"] / most) ** 0.5 for one in bins], "color": BLUE}, line={"color": BLUE, "width": 1.5},
+        text=[f"{one['count']} items" for one in bins], hovertemplate="%{x:.0f} % sure, %{y:.0f} % right, %{text}<extra></extra>",
+        row=1, col=1,
+    )  # fmt: skip
+    figure.add_scatter(
+        x=[100 * value for value in sure["coverage"]], y=[100 * value for value in sure["risk"]], mode="lines",
+        line={"color": VERMILLION, "width": 2.5, "shape": "hv"}, row=1, col=2,
+        hovertemplate="of the surest %{x:.0f} %: %{y:.1f} % wrong<extra></extra>",
+    )  # fmt: skip
+    for column, (x, y) in enumerate((("confidence, %", "right, %"), ("answered, %", "wrong, %")), start=1):
+        figure.update_xaxes(title_text=x, range=[-3, 103], row=1, col=column)
+        figure.update_yaxes(
+            title_text=y, range=[-3, 103] if column == 1 else None, rangemode="tozero", row=1, col=column
+        )
+    if none:
+        figure.add_scatter(x=[0, 100], y=[0, 100], mode="lines", line=diagonal, hoverinfo="skip", row=1, col=3)
+        figure.add_scatter(
+            x=[100 * value for value in none["false_alarms"]], y=[100 * value for value in none["found"]], mode="lines",
+            line={"color": GREEN, "width": 2.5}, row=1, col=3, hovertemplate="%{y:.0f} % found at %{x:.0f} % false alarms<extra></extra>",
+        )  # fmt: skip
+        at = none["at_zero"]
+        figure.add_scatter(
+            x=[100 * at["false_alarms"]], y=[100 * at["found"]], mode="markers", row=1, col=3,
+            marker={"size": 12, "color": GREEN, "symbol": "circle-open", "line": {"width": 2.5}},
+            hovertemplate="where the app says so: %{y:.0f} % found, %{x:.0f} % false alarms<extra></extra>",
+        )  # fmt: skip
+        figure.update_xaxes(title_text="false alarms, %", range=[-3, 103], row=1, col=3)
+        figure.update_yaxes(title_text="found, %", range=[-3, 103], row=1, col=3)
+    figure.update_layout(showlegend=False, margin={"t": 44, "b": 48, "r": 16})
+    return sized(figure)
+
+
+def similarities(
+    cosines: np.ndarray, names: Sequence[str], class_names: Sequence[str], labels: Sequence[int]
+) -> go.Figure:
+    """Cosine of each item to each class text at one step [n, k], the right one ringed; items sorted by their truth."""
+    order = np.argsort(np.asarray(labels), kind="stable")
+    figure = _empty()
+    figure.add_heatmap(
+        z=cosines[order], zmin=-1, zmax=1, x=list(range(len(class_names))), y=list(range(len(order))),
+        colorscale=[[0, VERMILLION], [0.5, NOTHING], [1, BLUE]],
+        colorbar={"thickness": 12, "title": "cosine", "outlinewidth": 0},
+        text=[[f"{_short(names[item])} and {_short(name)}" for name in class_names] for item in order],
+        hovertemplate="%{text}: %{z:.3f}<extra></extra>",
+    )  # fmt: skip
+    rows = [(row, labels[item]) for row, item in enumerate(order) if labels[item] >= 0]
+    figure.add_scatter(
+        x=[label for _, label in rows], y=[row for row, _ in rows], mode="markers", hoverinfo="skip", showlegend=False,
+        marker={"symbol": "circle-open", "size": 7, "color": INK, "line": {"width": 1.5}},
+    )  # fmt: skip
+    figure.update_xaxes(
+        tickvals=list(range(len(class_names))),
+        ticktext=[_short(name) for name in class_names],
+        tickangle=-45,
+        showgrid=False,
+    )
+    ticks = (
+        {"tickvals": list(range(len(order))), "ticktext": [_short(names[item]) for item in order]}
+        if len(order) <= 48
+        else {}
+    )
+    figure.update_yaxes(range=[len(order) - 0.5, -0.5], showgrid=False, showticklabels=len(order) <= 48, **ticks)
+    figure.update_layout(margin={"t": 16, "b": 60})
+    return sized(figure, **({"tickfont": {"size": 11}} if len(order) > 24 else {}))
+
+
+_ABOVE = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "traceorder": "normal"}
+
+
+def _empty() -> go.Figure:
+    return go.Figure(layout={"template": TEMPLATE})
+
+
+def _steps_of(colors: Sequence[str]) -> list[list[Any]]:
+    """A scale of plain steps, one colour for each whole number."""
+    count = len(colors)
+    return [[edge / count, color] for place, color in enumerate(colors) for edge in (place, place + 1)]
+
+
+def _short(name: str) -> str:
+    """A name as an axis has room for it, and never as markup."""
+    plain = name.rsplit("/", 1)[-1].replace("&", "&amp;").replace("<", "&lt;")
+    return plain if len(plain) <= LONGEST else plain[: LONGEST - 1] + "…"

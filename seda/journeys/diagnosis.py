@@ -1,0 +1,343 @@
+"""Diagnosis: who has lost which labelled item, when, and all that stands beside it; arrays, without a model.
+
+The JSON of `Diagnosis.to_dict` is what page, report and command line show: each of their numbers is in it.
+
+Shapes: n items, s states, k class texts, d their width, p phrasings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from seda.evaluation.alignment import unit
+from seda.evaluation.classification import error_auroc, expected_calibration_error, reliability, risk_coverage
+from seda.evaluation.diagnosis import (
+    PLACES,
+    UNKNOWN,
+    Verdicts,
+    confused_pairs,
+    confusion_of,
+    left_for_good,
+    mean_labels,
+    neighbor_labels,
+)
+from seda.evaluation.gap import gap_along_path
+from seda.evaluation.trajectories import (
+    RIGHT,
+    UNDECIDED,
+    WRONG,
+    commitment_step,
+    decisions,
+    flips,
+    landed,
+    standing_at,
+    straightness,
+    true_margins,
+    weight_entropy,
+)
+from seda.journeys.trajectory import Trajectory
+
+COMPARED_ITEMS, COMPARED_STATES = 400, 26  # of the gap's figures; chosen here: a second's work
+MOST_LISTED = 1_000  # items whose single steps are in the JSON; the table has all of them
+CURVE_POINTS = 200
+LETTERS = {RIGHT: "r", WRONG: "w", UNDECIDED: "u"}  # of `Diagnosis.standing` in JSON
+
+
+def looked_at(count: int) -> np.ndarray:
+    """Which of so many items the gap's figures are of: all, or evenly thinned."""
+    if count <= COMPARED_ITEMS:
+        return np.arange(count)
+    return np.unique(np.linspace(0, count - 1, COMPARED_ITEMS).round().astype(np.int64))
+
+
+@dataclass(frozen=True, eq=False)
+class PathsSeen:
+    """What is kept of some items' paths.
+
+    Attributes:
+        visual, semantic: float32 [n, d], the first state and the one at the hand-over.
+        decided: int16 [n, s], the nearest class text.
+        standing: int8 [n, s], see `seda.evaluation.trajectories.standing_at`.
+        margins: float32 [n, s], cosine to the right class text less that to the nearest other.
+        own: float32 [n, 3], cosine to the right class text at the first state, at the hand-over and at the end.
+        entropies: float32 [n, s], of the candidates' weights, bits; NaN where that was not kept.
+        landed: bool [n].
+        straightness: float32 [n].
+        probabilities: float32 [n, k].
+        compared: float32 [m, s', d], the states that the gap's figures are of.
+        stages: int8 [s].
+        texts: float32 [k, d].
+    """
+
+    visual: np.ndarray
+    semantic: np.ndarray
+    decided: np.ndarray
+    standing: np.ndarray
+    margins: np.ndarray
+    own: np.ndarray
+    entropies: np.ndarray
+    landed: np.ndarray
+    straightness: np.ndarray
+    probabilities: np.ndarray
+    compared: np.ndarray
+    stages: np.ndarray
+    texts: np.ndarray
+
+
+def seen_on(trajectory: Trajectory, labels: np.ndarray, compared: np.ndarray) -> PathsSeen:
+    """Look at the paths of labelled items.
+
+    Args:
+        labels: int [n], index of the right class text.
+        compared: indices of the items whose states the gap's figures are of.
+    """
+    similarities, turn = trajectory.class_similarities(), trajectory.hand_over
+    own = similarities[np.arange(len(labels)), :, labels]  # [n, s]
+    return PathsSeen(
+        visual=trajectory.states[:, 0],
+        semantic=trajectory.states[:, turn],
+        decided=decisions(similarities).astype(np.int16),
+        standing=standing_at(similarities, labels),
+        margins=true_margins(similarities, labels),
+        own=own[:, [0, turn, -1]],
+        entropies=_entropies(trajectory),
+        landed=landed(similarities),
+        straightness=straightness(trajectory.states),
+        probabilities=trajectory.class_probabilities,
+        compared=trajectory.states[compared][:, states_compared(trajectory.states.shape[1], turn)],
+        stages=trajectory.stages,
+        texts=trajectory.class_text_features,
+    )
+
+
+def states_compared(count: int, hand_over: int) -> np.ndarray:
+    """The states that the gap's figures are of: evenly spaced, the hand-over among them."""
+    return np.unique([*np.linspace(0, count - 1, min(count, COMPARED_STATES)).round().astype(np.int64), hand_over])
+
+
+def _entropies(trajectory: Trajectory) -> np.ndarray:
+    n, s = trajectory.states.shape[:2]
+    if trajectory.center_weights is None or trajectory.text_weights is None:
+        return np.full((n, s), np.nan, np.float32)
+    learner, translator = weight_entropy(trajectory.center_weights), weight_entropy(trajectory.text_weights)
+    return np.where(trajectory.stages == 1, learner, translator).astype(np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class Diagnosis:
+    """Verdicts on n labelled items, and what their paths did.
+
+    Attributes:
+        verdicts: who lost each.
+        seen: of their paths, all items together.
+        commitment: int [n], the state from which on its nearest word stays.
+        flips: int [n], how often that changes.
+        gap: figures by name, at each of the states compared; see `seda.evaluation.gap`.
+        text_cosines: float32 [k, k], of the class texts to each other.
+        fits: float64 [n, 2] or None, see `seda.journeys.diagnosing.Asked`.
+        ends: int [r, n], the same.
+    """
+
+    verdicts: Verdicts
+    seen: PathsSeen
+    commitment: np.ndarray
+    flips: np.ndarray
+    gap: Mapping[str, Any]
+    text_cosines: np.ndarray
+    fits: np.ndarray | None
+    ends: np.ndarray
+
+    @property
+    def probabilities(self) -> np.ndarray:
+        """The answer, float32 [n, k]."""
+        return self.seen.probabilities
+
+    @property
+    def hand_over(self) -> int:
+        """Index of the last state of stage 1."""
+        return int(np.flatnonzero(self.seen.stages == 1)[-1])
+
+    @property
+    def disagreement(self) -> np.ndarray | None:
+        """Share of the other seeds whose path ends at another class text [n]; None where none were walked."""
+        return None if not len(self.ends) else (self.ends != self.seen.decided[None, :, -1]).mean(0)
+
+    def by_trouble(self) -> np.ndarray:
+        """Indices of all items, those with the most trouble first: wrong answers, then wrong ends, then by steps that are not right."""
+        verdicts = self.verdicts
+        not_right = (self.seen.standing != RIGHT).mean(1)
+        return np.lexsort(
+            (-not_right, verdicts.end == verdicts.labels, verdicts.answer == verdicts.labels)
+        )  # the last key counts first
+
+    def item_rows(self, names: Sequence[str], class_names: Sequence[str]) -> list[dict[str, Any]]:
+        """One mapping an item: truth, what each place says, who has lost it, how its path went."""
+        verdicts, words, turn = self.verdicts, [*class_names, ""], self.hand_over  # UNKNOWN, the last, is empty
+        lost, path_lost, apart = verdicts.culprits(), verdicts.culprits("end"), self.disagreement
+        return [
+            {
+                "file": name,
+                "truth": words[verdicts.labels[item]],
+                "answer": words[verdicts.answer[item]],
+                "probability": round(float(self.probabilities[item].max()), 6),
+                "right": bool(verdicts.answer[item] == verdicts.labels[item]),
+                "lost_by": lost[item],
+                "path_lost_by": path_lost[item],
+                **{place: words[getattr(verdicts, place)[item]] for place in PLACES[:3]},
+                "left_at": int(verdicts.left[item]),
+                "committed_at": int(self.commitment[item]),
+                "changes": int(self.flips[item]),
+                "margin_at_hand_over": round(float(self.seen.margins[item, turn]), 6),
+                "margin_at_end": round(float(self.seen.margins[item, -1]), 6),
+                **({} if apart is None else {"seeds_apart": round(float(apart[item]), 6)}),
+            }
+            for item, name in enumerate(names)
+        ]  # fmt: skip
+
+    def to_dict(self, names: Sequence[str], class_names: Sequence[str]) -> dict[str, Any]:
+        """JSON values of everything that is shown; see docs/diagnosing.md.
+
+        Args:
+            names: n, of the items.
+            class_names: k.
+        """
+        return {
+            **self.verdicts.to_dict(class_names),
+            "confusions": {
+                place: confusion_of(self.verdicts.labels, getattr(self.verdicts, place), len(class_names)).tolist()
+                for place in PLACES
+            },
+            "pairs": confused_pairs(self.verdicts.labels, self.verdicts.answer, class_names, self.text_cosines),
+            "when": self._when(),
+            "gap": dict(self.gap),
+            "classes_apart": self._classes_apart(class_names),
+            "sure": self._sure(),
+            "items": self.item_rows(names, class_names) if len(names) <= MOST_LISTED else [],
+        }
+
+    def _when(self) -> dict[str, Any]:
+        standing, listed = self.seen.standing, len(self.seen.standing) <= MOST_LISTED
+        shares = {
+            name: _rounded((standing == code).mean(0))
+            for name, code in (("right", RIGHT), ("wrong", WRONG), ("undecided", UNDECIDED))
+        }
+        known = np.isfinite(self.seen.entropies)
+        entropy = np.where(known, self.seen.entropies, 0).sum(0) / np.maximum(known.sum(0), 1)
+        return {
+            "hand_over": self.hand_over,
+            **shares,
+            "margin": _rounded(self.seen.margins.mean(0)),
+            "entropy": [
+                value if some else None for value, some in zip(_rounded(entropy), known.any(0).tolist(), strict=True)
+            ],
+            "order": self.by_trouble().tolist() if listed else [],
+            "standing": ["".join(LETTERS[code] for code in row) for row in standing.tolist()] if listed else [],
+        }
+
+    def _classes_apart(self, class_names: Sequence[str]) -> list[dict[str, Any]]:
+        """Quantiles of the cosine to the right class text, for each class that occurs: first state, hand-over and end."""
+        found = []
+        for label in np.unique(self.verdicts.labels):
+            rows = self.seen.own[self.verdicts.labels == label]
+            quantiles = np.quantile(rows, (0.05, 0.25, 0.5, 0.75, 0.95), axis=0).T  # [3, 5]
+            places = dict(zip(("start", "hand_over", "end"), (_rounded(row) for row in quantiles), strict=True))
+            found.append({"class": class_names[label], "count": len(rows), **places})
+        return found
+
+    def _sure(self) -> dict[str, Any]:
+        labels, probabilities = self.verdicts.labels, self.probabilities
+        right, confidence = self.verdicts.answer == labels, probabilities.max(1)
+        coverage, risk = risk_coverage(confidence, right)
+        kept = np.unique(np.linspace(0, len(risk) - 1, min(len(risk), CURVE_POINTS)).round().astype(int))
+        doubts = {
+            "confidence": -confidence,
+            "entropy": -(probabilities * np.log(np.maximum(probabilities, 1e-12))).sum(1),
+            "path_length": -self.seen.straightness,
+            "changes": self.flips,
+            "committed_at": self.commitment,
+        }
+        if self.disagreement is not None:
+            doubts["seeds_apart"] = self.disagreement
+        return {
+            "ece": round(expected_calibration_error(probabilities, labels), 6),
+            "bins": reliability(probabilities, labels),
+            "coverage": _rounded(coverage[kept]),
+            "risk": _rounded(risk[kept]),
+            "errors_found_by": {name: _rounded([error_auroc(doubt, right)])[0] for name, doubt in doubts.items()},
+            "none_of_these": self._none_of_these(),
+        }
+
+    def _none_of_these(self) -> dict[str, Any] | None:
+        """ROC of "none of these fits", each item once with its word on the list and once without."""
+        if self.fits is None:
+            return None
+        from sklearn.metrics import roc_auc_score, roc_curve
+
+        missing = np.repeat([False, True], len(self.fits))
+        doubt = -self.fits.T.reshape(-1)
+        false, true, _ = roc_curve(missing, doubt)
+        kept = np.unique(np.linspace(0, len(false) - 1, min(len(false), CURVE_POINTS)).round().astype(int))
+        return {
+            "auroc": round(float(roc_auc_score(missing, doubt)), 6),
+            "false_alarms": _rounded(false[kept]),
+            "found": _rounded(true[kept]),
+            "at_zero": {
+                "false_alarms": round(float((self.fits[:, 0] < 0).mean()), 6),
+                "found": round(float((self.fits[:, 1] < 0).mean()), 6),
+            },
+        }
+
+
+def diagnosis_of(
+    image_features: np.ndarray,
+    labels: np.ndarray,
+    seen: Sequence[PathsSeen],
+    *,
+    rephrased: np.ndarray | None = None,
+    fits: np.ndarray | None = None,
+    ends: np.ndarray | None = None,
+    phrasings: np.ndarray | None = None,
+) -> Diagnosis:
+    """Put together what was seen of all items, in their order.
+
+    Args:
+        image_features: [n, D].
+        labels: int [n].
+        seen: of the same items, part by part.
+        rephrased, fits, ends, phrasings: see `seda.journeys.diagnosing.Asked`; None where the aligner was not asked.
+    """
+    shared = {"stages": seen[0].stages, "texts": seen[0].texts}
+    names = [field.name for field in fields(PathsSeen) if field.name not in shared]
+    whole = PathsSeen(**{name: np.concatenate([getattr(part, name) for part in seen]) for name in names}, **shared)
+    decided, turn = whole.decided, int(np.flatnonzero(whole.stages == 1)[-1])
+    verdicts = Verdicts(
+        labels=labels,
+        features=neighbor_labels(image_features, labels),
+        categories=mean_labels(whole.semantic, whole.visual, labels),
+        end=np.where(whole.landed, decided[:, -1], UNKNOWN),
+        answer=whole.probabilities.argmax(1),
+        left=left_for_good(decided, labels),
+        rephrased=np.zeros(len(labels), bool) if rephrased is None else rephrased,
+    )
+    compared = looked_at(len(labels))
+    figures = gap_along_path(whole.compared, labels[compared], whole.texts, phrasings) if len(compared) > 1 else {}
+    states = states_compared(decided.shape[1], turn).tolist()
+    return Diagnosis(
+        verdicts,
+        whole,
+        commitment_step(decided),
+        flips(decided),
+        {"items": len(compared), "states": states, **figures},
+        unit(whole.texts) @ unit(whole.texts).T,
+        fits,
+        np.zeros((0, len(labels)), np.int64) if ends is None else ends,
+    )
+
+
+def _rounded(values: Any) -> list[float | None]:
+    """JSON numbers; None for what is none."""
+    return [round(float(value), 6) if np.isfinite(value) else None for value in values]

@@ -1,0 +1,306 @@
+"""The page Diagnose: which pictures go wrong, at which step, in which stage, and what would mend it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from seda.evaluation.diagnosis import CULPRITS
+from seda.evaluation.sentences import percent
+from seda.export.csv import csv_text
+from seda.images import png_url
+from seda.ui.diagnose.run import OTHER_SEEDS, ask_pending, diagnose_shown
+from seda.ui.diagnose.state import Diagnosed, DiagnoseState, Question, diagnose_state
+from seda.ui.diagnose.truth import choose_truth
+from seda.ui.errors import errors_on_screen, show_error
+from seda.ui.state import AppState, begin_widget
+from seda.ui.trajectories.player import show_player
+
+PLAYER_KEY = "diagnose.player"
+PLAYER_HEIGHT = 420
+CHART = {"displaylogo": False, "toImageButtonOptions": {"format": "svg"}}
+PLACES = {
+    "features": ("At the image features", "Of the nearest labelled pictures most are of the right class."),
+    "categories": ("At the hand-over", "The nearest mean of a labelled class is the right one, where stage 1 ends."),
+    "end": ("At the path's end", "The path ends at the right word."),
+    "answer": ("The answer", "The most probable word is the right one."),
+}
+NOTHING = (
+    "Nothing is on the screen yet. Let labelled pictures travel on the page Trajectories: samples, or a whole folder with a "
+    "sub-folder for each class. Then come back."
+)
+
+
+def show_diagnosis(state: AppState) -> None:
+    """The whole page."""
+    own, shown = diagnose_state(), state.shown
+    st.title("Diagnose", anchor=False)
+    st.caption(
+        "Which pictures go wrong, where on their way, and who has lost them. Of what is on the page Trajectories."
+    )
+    if shown is None:
+        st.info(NOTHING, icon=":material/troubleshoot:")
+        st.page_link("pages/trajectories.py", label="Trajectories", icon=":material/moving:")
+        return
+    trajectory = shown.journey.trajectory
+    with errors_on_screen():
+        truth = choose_truth(own, trajectory.item_names, trajectory.class_names)
+        found = diagnose_shown(own, shown, truth)
+        _show_verdicts(found)
+        progress = _show_asking(own, found)
+        _show_player(own, found)
+        _show_parts(own, found)
+        with progress:  # last, because it computes
+            ask_pending(state, own, shown)
+
+
+def _show_verdicts(found: Diagnosed) -> None:
+    from seda.figures import diagnosis as charts
+
+    summary = found.summary
+    with st.container(horizontal=True, key="diagnose.places"):
+        for place, (label, about) in PLACES.items():
+            share = summary["accuracy"].get(place)
+            st.metric(
+                label, "—" if share is None else percent(share), help=about, border=True,
+                delta=None if share is None else _count_of(summary, place, share),
+                delta_color="off", delta_arrow="off",
+            )  # fmt: skip
+    st.plotly_chart(charts.culprits(summary), key="diagnose.culprits", config=CHART, height=210)
+    lost = summary["lost_by"]["answer"]
+    said = [f"**{name}** ({lost[name]}): {about}" for name, about in CULPRITS.items() if lost[name]]
+    st.caption("; ".join(said) + "." if said else "No answer is wrong.")
+
+
+def _count_of(summary: Mapping[str, Any], place: str, share: float) -> str:
+    """How many are right, of those of which it can be told."""
+    known = summary["known"][place]
+    some = "" if known == summary["count"] else " that end at a word" if place == "end" else " that can be told"
+    return f"{round(share * known)} of {known}{some}"
+
+
+def _show_asking(own: DiagnoseState, found: Diagnosed) -> DeltaGenerator:
+    """The button, and the place where it is told how far it is."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        pressed = st.button(
+            "Ask the aligner" if not found.asked else "Ask again", icon=":material/psychology:", key="diagnose.ask",
+            type="secondary" if found.asked else "primary",
+            help="Four other phrasings of each word, each picture once without its word on the list, and other noise: until then "
+            "no mistake is the wording's.",
+        )  # fmt: skip
+        seeds = st.toggle(f"{OTHER_SEEDS} other seeds", key="diagnose.seeds", value=True)
+        st.caption(
+            f"Asked: other phrasings{f', {found.seeds} other seeds' if found.seeds else ''}."
+            if found.asked
+            else "Not asked yet whether another phrasing would be right.", width="stretch",
+        )  # fmt: skip
+    if own.problem is not None:
+        show_error(own.problem)
+    if pressed:
+        own.pending = Question(OTHER_SEEDS if seeds else 0)
+    return st.container()
+
+
+@st.fragment
+def _show_player(own: DiagnoseState, found: Diagnosed) -> None:
+    """A fragment, so that the player's reports do not interrupt what is asked."""
+    show_player(found.journey, key=PLAYER_KEY, height=PLAYER_HEIGHT, start=own.chosen)
+
+
+@st.fragment
+def _show_parts(own: DiagnoseState, found: Diagnosed) -> None:
+    """One of the parts at a time: a fragment, so that a look at another leaves the player alone."""
+    parts: dict[str, Callable[[DiagnoseState, Diagnosed], None]] = {
+        "Pictures": _show_pictures, "When": _show_when, "Confused": _show_confused, "The gap": _show_gap, "How sure": _show_sure,
+        "Take away": _show_files,
+    }  # fmt: skip
+    own.part = st.segmented_control(
+        "What is shown", list(parts), required=True, label_visibility="collapsed", key=begin_widget("diagnose.part", own.part)
+    ) or own.part  # fmt: skip
+    with errors_on_screen():
+        parts[own.part](own, found)
+
+
+def _show_pictures(own: DiagnoseState, found: Diagnosed) -> None:
+    rows = found.summary["items"]
+    order = found.summary["when"]["order"]
+    thumbnails = found.journey.thumbnails
+    table = pd.DataFrame([{"": png_url(thumbnails[found.items[item]]), **rows[item]} for item in order])
+    chosen = st.dataframe(
+        table, hide_index=True, key="diagnose.pictures", on_select="rerun", selection_mode="multi-row", height=420,
+        column_order=["", "file", "truth", "answer", "probability", "right", "lost_by", "path_lost_by", "features", "categories", "end",
+                      "left_at", "committed_at", "changes", "margin_at_end", *(["seeds_apart"] if found.seeds else [])],
+        column_config={
+            "": st.column_config.ImageColumn("", width=40),
+            "file": "Picture", "truth": "Right", "answer": "Answer", "right": "Is right", "lost_by": "Lost by", "path_lost_by": "Path lost by",
+            "probability": st.column_config.ProgressColumn("Probability", min_value=0, max_value=1, format="percent"),
+            "features": "Neighbours", "categories": "Hand-over", "end": "End", "left_at": "Wrong from step",
+            "committed_at": "Committed at", "changes": "Changes", "margin_at_end": "Margin at the end",
+            "seeds_apart": st.column_config.NumberColumn("Other seeds apart", format="percent"),
+        },
+    )  # fmt: skip
+    _react(own, "pictures", [order[row] for row in chosen.selection.rows])
+    st.caption("Most trouble first. Tick rows to see them in the player above.")
+
+
+def _show_when(own: DiagnoseState, found: Diagnosed) -> None:
+    from seda.figures import diagnosis as charts
+
+    count = len(found.names)
+    event = st.plotly_chart(
+        charts.standing(found.summary, found.names), key="diagnose.standing", on_select="rerun", selection_mode="points",
+        config=CHART, height=min(140 + 16 * count, 900),
+    )  # fmt: skip
+    points = _points(event)
+    if points:
+        _react(own, "standing", [points[0][0]], points[0][1])
+    st.caption(
+        "A row is a picture, most trouble on top; a column is a step. Undecided: the two nearest words are closer to each other than "
+        "0.05 (cosine). Click a place to see that picture at that step in the player."
+    )
+    st.plotly_chart(charts.along_the_path(found.summary), key="diagnose.along", config=CHART, height=420)
+
+
+def _show_confused(own: DiagnoseState, found: Diagnosed) -> None:
+    from seda.figures import diagnosis as charts
+
+    places = {"answer": "Answer", "end": "Path's end", "categories": "Hand-over", "features": "Image features"}
+    with st.container(horizontal=True):
+        place = st.segmented_control(
+            "At", list(places), format_func=places.__getitem__, default="answer", required=True, key="diagnose.place"
+        )
+        before = st.segmented_control(
+            "Less", ["", *places], format_func=lambda name: places.get(name, "nothing"), default="", required=True,
+            key="diagnose.before", help="How much the counts changed from another place to this one.",
+        )  # fmt: skip
+    k = len(found.summary["classes"])
+    event = st.plotly_chart(
+        charts.confusion(found.summary, place or "answer", before if before != place else ""), key="diagnose.confusion",
+        on_select="rerun", selection_mode="points", config=CHART, height=min(160 + 34 * k, 820),
+    )  # fmt: skip
+    points = _points(event)
+    if points:
+        truth, told = points[0]
+        verdicts = found.diagnosis.verdicts
+        answers = getattr(verdicts, place or "answer")
+        hit = (verdicts.labels == truth) & (answers == (told if told < k else -1))
+        _react(own, "confusion", np.flatnonzero(hit).tolist())
+    st.caption("Click a cell to select its pictures in the player.")
+    if pairs := found.summary["pairs"]:
+        st.markdown("**Most confused words**")
+        st.dataframe(
+            pd.DataFrame(pairs), hide_index=True, key="diagnose.pairs",
+            column_config={
+                "truth": "Right", "answer": "Answered", "count": "Pictures", "of": "Of",
+                "text_cosine": st.column_config.NumberColumn("Cosine of both texts", format="%.3f"),
+            },
+        )  # fmt: skip
+
+
+def _show_gap(own: DiagnoseState, found: Diagnosed) -> None:
+    from seda.figures import diagnosis as charts
+
+    gap = found.summary["gap"]
+    st.caption(
+        f"{gap['items']} labelled pictures beside their own texts, at {len(gap['states'])} of the steps. A gap alone means nothing: moving "
+        "every picture onto the mean text closes it and destroys all information, so accuracy and R@1 stand on top."
+    )
+    st.plotly_chart(charts.gap(found.summary), key="diagnose.gap", config=CHART, height=900)
+    st.markdown("**Class by class**")
+    st.plotly_chart(
+        charts.classes_apart(found.summary), key="diagnose.classes", config=CHART,
+        height=min(140 + 52 * len(found.summary["classes_apart"]), 1200),
+    )  # fmt: skip
+    st.markdown("**Every picture and every word**")
+    trajectory = found.journey.trajectory.take(found.items)
+    last = trajectory.states.shape[1] - 1
+    step = st.slider("Step", 0, last, last, key="diagnose.step")
+    st.plotly_chart(
+        charts.similarities(
+            trajectory.class_similarities()[:, step], found.names, trajectory.class_names, found.diagnosis.verdicts.labels.tolist()
+        ),
+        key="diagnose.similarities", config=CHART, height=min(160 + 16 * len(found.items), 900),
+    )  # fmt: skip
+
+
+def _show_sure(own: DiagnoseState, found: Diagnosed) -> None:
+    from seda.figures import diagnosis as charts
+
+    sure = found.summary["sure"]
+    st.plotly_chart(charts.how_sure(found.summary), key="diagnose.sure", config=CHART, height=380)
+    st.caption(
+        f"Expected calibration error {percent(sure['ece'])} over {found.summary['count']} pictures; with so few a bin holds only some."
+    )
+    rows = [
+        {"sign": charts.DOUBTS[name], "AUROC": value}
+        for name, value in sure["errors_found_by"].items()
+        if value is not None
+    ]
+    if rows:
+        st.markdown("**What finds the mistakes**")
+        st.dataframe(pd.DataFrame(rows), hide_index=True, key="diagnose.signs")
+        st.caption("How well each sign tells wrong answers from right ones: 1 always, 0.5 by chance.")
+    else:
+        st.caption("All answers are right, or all are wrong: no sign can be judged.")
+
+
+def _show_files(own: DiagnoseState, found: Diagnosed) -> None:
+    import json
+
+    from seda.export.report import diagnosis_report, step_table
+
+    names, diagnosis = found.names, found.diagnosis
+    words = found.journey.trajectory.class_names
+    with st.container(horizontal=True):
+        st.download_button(
+            "Pictures, CSV", lambda: csv_text(pd.DataFrame(_full_rows(found))).encode("utf-8-sig"), "pictures.csv", "text/csv",
+            key="diagnose.csv", on_click="ignore",
+        )  # fmt: skip
+        st.download_button(
+            "Everything, JSON", lambda: json.dumps(found.summary, ensure_ascii=False, indent=1).encode(), "diagnosis.json",
+            "application/json", key="diagnose.json", on_click="ignore",
+        )  # fmt: skip
+        st.download_button(
+            "Steps, CSV", lambda: csv_text(step_table(diagnosis, names, words)).encode("utf-8-sig"), "steps.csv", "text/csv",
+            key="diagnose.steps", on_click="ignore",
+        )  # fmt: skip
+        st.download_button(
+            "Report, HTML", lambda: diagnosis_report(found.summary, names, title="Diagnosis").encode(), "diagnosis.html", "text/html",
+            key="diagnose.report", on_click="ignore",
+        )  # fmt: skip
+    st.caption(
+        "Each chart has a camera in its corner that saves it as SVG. The report is one file that needs no network."
+    )
+
+
+def _full_rows(found: Diagnosed) -> list[dict[str, Any]]:
+    from seda.export.report import picture_rows
+
+    return picture_rows(found.diagnosis, found.names, found.journey.trajectory.class_names)
+
+
+def _points(event: Any) -> list[tuple[int, int]]:
+    """Both numbers that each chosen point of a chart carries; a browser may send anything."""
+    found = []
+    for point in event.selection.points:
+        data = point.get("customdata")
+        if isinstance(data, Sequence) and len(data) == 2 and all(isinstance(value, (int, float)) for value in data):
+            found.append((int(data[0]), int(data[1])))
+    return found
+
+
+def _react(own: DiagnoseState, where: str, items: Sequence[int], step: int | None = None) -> None:
+    """Let the player follow a click once: a selection stays in its chart, and every rerun tells it again."""
+    assert own.found is not None
+    told = (where, tuple(items), step)
+    if own.reacted.get(where) == told:
+        return
+    own.reacted[where] = told
+    if items and max(items) < len(own.found.items):
+        own.choose(items, step)
+        st.rerun()

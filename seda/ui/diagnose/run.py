@@ -1,0 +1,140 @@
+"""Diagnosing what is on the screen. torch is imported when the aligner is asked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+
+from seda.class_texts import PHRASINGS
+from seda.config import DENOISERS
+from seda.data.truth import Truth
+from seda.errors import ConfigError, DataError, SedaError
+from seda.journeys.diagnosis import diagnosis_of, looked_at, seen_on
+from seda.journeys.settings import TraceSettings
+from seda.journeys.trajectory import Trajectory
+from seda.ui import cache
+from seda.ui.diagnose.state import Diagnosed, DiagnoseState, Question
+from seda.ui.errors import plain
+from seda.ui.serving.line import RUNS, place_text
+from seda.ui.serving.refusals import log_refusal
+from seda.ui.state import AppState, Shown
+from seda.ui.trajectories.runs import Report, within_time
+
+if TYPE_CHECKING:
+    from seda.journeys.diagnosing import Asked
+    from seda.journeys.tracing import Workbench
+
+OTHER_SEEDS = (
+    4  # walks of each path with other noise; chosen here: the app's seed cloud has 16, which takes four times as long
+)
+
+
+def diagnose_shown(own: DiagnoseState, shown: Shown, truth: Truth) -> Diagnosed:
+    """The diagnosis of what is on the screen, made anew where pictures or labels are others.
+
+    Raises:
+        DataError: fewer than two pictures are labelled with one of the words.
+    """
+    found = own.found
+    if (
+        found is not None
+        and found.journey.trajectory is shown.journey.trajectory
+        and found.truth.labels == truth.labels
+    ):
+        return found
+    labels = np.array(truth.labels, np.int16)
+    items = np.flatnonzero(labels >= 0)
+    if len(items) < 2:
+        raise DataError(
+            f"{len(items)} of the {len(labels)} pictures on the screen {'is' if len(items) == 1 else 'are'} labelled with one of the words; "
+            "at least 2 are needed.",
+            remedy="Choose above what is right, type labels by hand, or run pictures whose labels are among the words.",
+        )
+    part = shown.journey.trajectory.take(items)
+    seen = seen_on(part, labels[items], looked_at(len(items)))
+    diagnosis = diagnosis_of(part.image_features, labels[items], [seen])
+    settings = shown.journey.trajectory.settings
+    own.chosen, own.problem, own.swept = None, None, None
+    own.found = Diagnosed(
+        replace(shown.journey, labels=labels), truth, items, diagnosis,
+        diagnosis.to_dict(part.item_names, part.class_names), label=_label(settings),
+    )  # fmt: skip
+    return own.found
+
+
+def _label(settings: TraceSettings) -> str:
+    """What was run, in a few words."""
+    denoiser = settings.sampling.denoiser if settings.sampling else ""
+    return ", ".join(filter(None, (settings.aligner, DENOISERS[denoiser].label if denoiser in DENOISERS else "")))
+
+
+def ask_pending(state: AppState, own: DiagnoseState, shown: Shown) -> None:
+    """Ask the aligner what there is to ask, if anything; then the page starts over with what it says."""
+    question = own.pending
+    if question is None or own.found is None:
+        return
+    own.problem = None
+    with st.container(horizontal=True, vertical_alignment="center"):
+        bar = st.progress(0.0, "Starting")
+        st.button("Stop", icon=":material/stop:", key="diagnose.stop", on_click=own.stop)
+
+    def report(share: float, text: str) -> None:
+        bar.progress(share, plain(text))
+
+    timed = within_time(report)
+    try:
+        with RUNS.turn(state.key, lambda place: report(0.0, place_text(place))), cache.computing():
+            timed(0.05, "Loading encoder and aligner; the first time this takes some seconds")
+            settings = shown.journey.trajectory.settings
+            workbench = cache.workbench(shown.aligner or settings.aligner)
+            workbench.aligner.check_encoder(settings.encoder, settings.encoder_fingerprint)
+            _answer(own, question, workbench, timed)
+    except SedaError as error:
+        own.problem = error
+        log_refusal("diagnose", error)
+    own.pending = None
+    st.rerun()
+
+
+def _answer(own: DiagnoseState, question: Question, workbench: Workbench, report: Report) -> None:
+    found = own.found
+    assert found is not None
+    report(0.2, "Trying other phrasings")
+    part = found.journey.trajectory.take(found.items)
+    labels = found.diagnosis.verdicts.labels
+    asked = _asked(part, labels, workbench, question.seeds)
+    seen = seen_on(part, labels, looked_at(len(labels)))
+    diagnosis = diagnosis_of(
+        part.image_features, labels, [seen], rephrased=asked.rephrased, fits=asked.fits, ends=asked.ends,
+        phrasings=asked.phrasings,
+    )  # fmt: skip
+    summary = diagnosis.to_dict(part.item_names, part.class_names)
+    own.found = replace(found, diagnosis=diagnosis, summary=summary, asked=True, seeds=question.seeds)
+
+
+def _asked(part: Trajectory, labels: np.ndarray, workbench: Workbench, seeds: int) -> Asked:
+    """
+    Raises:
+        ConfigError: the journey does not say how it was made.
+    """
+    import torch
+
+    from seda.journeys.diagnosing import ask_aligner
+
+    template, sampling = part.settings.template, part.settings.sampling
+    if template is None or sampling is None:
+        raise ConfigError(
+            "This replay does not say how it was made, so its aligner cannot be asked the same again.",
+            remedy="Press Run on the page Trajectories: its pictures travel again.",
+        )
+    texts = [
+        workbench.encode_class_texts(part.class_names, one)
+        for one in (template, *(one for one in PHRASINGS if one != template))
+    ]
+    return ask_aligner(
+        workbench.aligner, torch.from_numpy(part.image_features), texts[0], labels, sampling,
+        item_seeds=part.item_seeds.tolist(), rephrased=texts[1:], seeds=seeds,
+    )  # fmt: skip
