@@ -291,8 +291,8 @@ export class Heads {
    * @param {CanvasRenderingContext2D} ctx @param {number} item @param {number} radius
    */
   #paintCross(ctx, item, radius) {
-    const place = this.words.of[item], berth = place && this.words.berths.get(place.mark);
-    const least = Math.min(this.travelRadius, berth ? berth.radius : Infinity);
+    const place = this.words.of[item], fan = place && this.words.berths.get(place.mark);
+    const least = Math.min(this.travelRadius, fan ? fan.radius : Infinity);
     const share = clamp((CROSS * this.player.theme.marks) / least, 0.34, 0.6), at = Math.min(0.74, 1.28 - 1.25 * share);
     paintWrong(ctx, this.player.theme, at * radius, -at * radius, share * radius);
   }
