@@ -121,6 +121,7 @@ class Aligner(nn.Module):
         on_step: Callable[[StepEvent], object] | None = None,
         answer_only: bool = False,
         keep_weights: bool = False,
+        tell_fit: bool = True,
     ) -> Alignment:
         """Run both stages.
 
@@ -132,6 +133,7 @@ class Aligner(nn.Module):
             on_step: told of each step; return True to stop (raises errors.Stopped).
             answer_only: whether stages that the answer does not look at are left standing still.
             keep_weights: see `Stage.run`.
+            tell_fit: whether an open vocabulary says how well the texts fit, for which it looks at all of its categories.
         Raises:
             ShapeError: widths do not fit, or there are fewer than two class texts.
         """
@@ -150,7 +152,8 @@ class Aligner(nn.Module):
         belief, first, categories, fit = None, standing(visual), None, None
         if self.config.semantic_space:
             categories = learner.belief(condition, centers)
-            belief, fit = translator.belief(condition, categories, texts), translator.fit(condition, categories, texts)
+            belief = translator.belief(condition, categories, texts)
+            fit = translator.fit(condition, categories, texts) if tell_fit else None
             if not answer_only or float(translator.prior.residual_share) > 0:
                 prepared = learner.prepared(denoiser, condition, visual, centers, texts, guidance, categories)
                 first = learner.run(prepared, sampling, item_seeds, on_step, keep_weights=keep_weights)
@@ -208,7 +211,7 @@ class Alignment:
         class_texts: scaled class text features [k, d].
         categories: stage 1's log p(category | v) [n, c]; None without a stage 1.
         fit: how far the best class text is above what counts as fitting [n], nats, negative where none of them fits; None
-            where the vocabulary is closed and that is not known.
+            where the vocabulary is closed and that is not known, or nobody asked.
     """
 
     visual: Tensor

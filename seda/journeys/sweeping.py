@@ -5,7 +5,7 @@ Half of the items choose, the other half judge: what is best on some items looks
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -44,6 +44,8 @@ MAX_WORDINGS = 20
 WORDS_A_TEXT = 4  # of the words for one class text, the nearest; chosen here: beyond lie other meanings
 SENSES = 2  # of a word, the most usual
 BATCH = 256  # rows that travel at a time, as in `seda.journeys.diagnosing`
+
+_Found = tuple[np.ndarray, np.ndarray | None, float | None]
 
 
 @dataclass(frozen=True)
@@ -228,25 +230,27 @@ class SweepRow:
 
     Attributes:
         right_answer: bool [n].
-        right_end: bool [n], whether the path ends at the right class text; not where it ends away from all.
+        right_end: bool [n], whether the path ends at the right class text; not where it ends away from all. None, as the next,
+            where the paths were not walked.
         landed: share of paths that end at a class text at all.
         answer, end: accuracies of the two.
     """
 
     variant: Variant
     right_answer: np.ndarray
-    right_end: np.ndarray
-    landed: float
     answer: Accuracy
-    end: Accuracy
+    right_end: np.ndarray | None = None
+    landed: float | None = None
+    end: Accuracy | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values."""
         variant = self.variant
         return {
             "name": variant.name, "kind": variant.kind, "template": variant.template, "class_texts": None if variant.class_texts is None else list(variant.class_texts),
-            "sampling": variant.sampling.to_dict(), "answer": self.answer.to_dict(), "end": self.end.to_dict(),
-            "landed": round(self.landed, 6),
+            "sampling": variant.sampling.to_dict(), "answer": self.answer.to_dict(),
+            "end": None if self.end is None else self.end.to_dict(),
+            "landed": None if self.landed is None else round(self.landed, 6),
         }  # fmt: skip
 
 
@@ -270,9 +274,10 @@ class SweepTable:
     def best(self, of: str = "answer") -> SweepRow:
         """The row with most right on the choosing half, by the "answer" or the path's "end"; of equal ones the base, then the first.
 
-        Nothing of the judging half is looked at.
+        Nothing of the judging half is looked at, and nothing of rows without what is asked for.
         """
-        return max((self.base, *self.rows), key=lambda row: getattr(row, of).chosen_on)
+        rows = [row for row in (self.base, *self.rows) if getattr(row, of) is not None]
+        return max(rows, key=lambda row: getattr(row, of).chosen_on)
 
     def sentences(self) -> list[str]:
         """For people: which half does what, what is best, and what the answers do not depend on."""
@@ -280,7 +285,7 @@ class SweepTable:
         told = [
             f"{a} of the {a + b} labelled items choose, the other {b} judge; each half has its share of every word."
         ]
-        told += [self._sentence(of, what) for of, what in (("answer", "answers"), ("end", "ends of paths"))]
+        told += [self._sentence(of, what) for of, what in (("answer", "answers"), ("end", "paths' ends"))]
         if tried := [kind for kind in self.answer_ignores if any(row.variant.kind == kind for row in self.rows)]:
             told.append(f"The answers of this aligner do not depend on {_listed(tried)}: these move its paths alone.")
         return told
@@ -288,9 +293,10 @@ class SweepTable:
     def _sentence(self, of: str, what: str) -> str:
         best = self.best(of)
         now, figures = getattr(self.base, of), getattr(best, of)
+        tried = sum(getattr(row, of) is not None for row in self.rows)
         if best is self.base:
             return (
-                f"By their {what} nothing of {len(self.rows)} is better on the choosing half than what there is: "
+                f"By their {what} nothing of {tried} is better on the choosing half than what there is: "
                 f"{_percent(now.chosen_on)} right there, {_percent(now.judged_on)} on the judging half."
             )
         change, low, high = figures.difference
@@ -325,6 +331,7 @@ def sweep(
     *,
     item_seeds: Sequence[int] | None = None,
     halves: tuple[np.ndarray, np.ndarray] | None = None,
+    walk: Collection[str] = (BASE, *KINDS),
     on_progress: Callable[[int, int], object] | None = None,
     seed: int = 0,
 ) -> SweepTable:
@@ -338,6 +345,7 @@ def sweep(
         base: of `base_variant`, with class texts.
         item_seeds: one number an item for its noise; 0 .. n - 1 where None.
         halves: positions of the items that choose and of those that judge; None draws them, with a share of each class.
+        walk: kinds whose paths are walked; of the others there is the answer alone, in a tenth of the time and less. The base's are.
         on_progress: told of rows done (items times variants), of how many; return True to stop.
         seed: of the halves and of the intervals.
     Raises:
@@ -354,23 +362,24 @@ def sweep(
     item_seeds = list(range(n)) if item_seeds is None else list(item_seeds)
     every = (base, *variants)
     texts = _encoded([_filled(one, base) for one in every], encode_texts)
-    groups: dict[tuple[object, ...], list[Variant]] = {}
+    groups: dict[tuple[tuple[str, ...], SamplingConfig, bool], list[Variant]] = {}
     for one in every:  # the same but for the seed: one batch holds all of them
-        groups.setdefault((_filled(one, base), replace(one.sampling, seed=0)), []).append(one)
-    right: dict[int, tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
+        walks = one is base or one.kind in walk
+        groups.setdefault((_filled(one, base), replace(one.sampling, seed=0), walks), []).append(one)
+    found: dict[int, _Found] = {}
     done, total = 0, n * len(every)
-    for group in groups.values():
-        runs = _run(aligner, image_features, texts[_filled(group[0], base)], group, item_seeds)
+    for (filled, _, walks), group in groups.items():
         parts = []
-        for part, count in runs:
+        for part in _run(aligner, image_features, texts[filled], group, item_seeds, walks):
             parts.append(part)
-            done += count
+            done += part[0].size
             if on_progress is not None and on_progress(done, total):
                 raise Stopped
-        answers, ends, landed = (np.concatenate(found, axis=1) for found in zip(*parts, strict=True))  # [variants, n]
+        answers, ends, landed = (np.concatenate(arrays, axis=1) for arrays in zip(*parts, strict=True))  # [variants, n]
         for place, one in enumerate(group):
-            right[id(one)] = (answers[place] == labels, (ends[place] == labels) & landed[place], landed[place])
-    rows = [_row(one, right[id(one)], right[id(base)], chosen_on, judged_on, seed) for one in every]
+            end = (ends[place] == labels) & landed[place] if walks else None
+            found[id(one)] = answers[place] == labels, end, float(landed[place].mean()) if walks else None
+    rows = [_row(one, found[id(one)], found[id(base)], chosen_on, judged_on, seed) for one in every]
     ignores = () if _answers_walk(aligner) else (GUIDANCE, STRENGTH, STEPS, SAMPLER, SEED)
     return SweepTable(rows[0], tuple(rows[1:]), chosen_on, judged_on, ignores)
 
@@ -396,39 +405,45 @@ def _encoded(
 
 
 def _run(
-    aligner: PretrainedAligner, features: Tensor, texts: Tensor, group: Sequence[Variant], item_seeds: Sequence[int]
-) -> Iterable[tuple[tuple[np.ndarray, np.ndarray, np.ndarray], int]]:
-    """Answers, ends and whether these are at a word, [variants, items] each, of variants that differ in the seed alone; batch by batch."""
+    aligner: PretrainedAligner,
+    features: Tensor,
+    texts: Tensor,
+    group: Sequence[Variant],
+    item_seeds: Sequence[int],
+    walks: bool,
+) -> Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Answers, ends and whether these are at a word, [variants, items] each, of variants that differ in the seed alone; batch by batch.
+
+    Where the paths are not walked the last two say nothing.
+    """
     sampling, m = group[0].sampling, len(group)
     size = max(BATCH // m, 1)
     for first in range(0, len(features), size):
         part, own = features[first : first + size], item_seeds[first : first + size]
         seeds = [item_seed_under(number, sampling.seed, one.sampling.seed) for one in group for number in own]
-        run = aligner.aligner.align(part.repeat(m, 1), texts, sampling, item_seeds=seeds)
+        run = aligner.aligner.align(
+            part.repeat(m, 1), texts, sampling, item_seeds=seeds, answer_only=not walks, tell_fit=False
+        )
         normalize = torch.nn.functional.normalize
         cosines = normalize(run.translator.states[:, -1], dim=1) @ normalize(run.class_texts, dim=1).T  # [m b, k]
         nearest, end = cosines.max(1)
         found = (run.class_probabilities.argmax(1), end, nearest >= AT)
         answers, ends, landed = (one.cpu().numpy().reshape(m, len(part)) for one in found)
-        yield (answers, ends, landed), m * len(part)
+        yield answers, ends, landed
 
 
 def _row(
-    variant: Variant,
-    found: tuple[np.ndarray, np.ndarray, np.ndarray],
-    base: tuple[np.ndarray, np.ndarray, np.ndarray],
-    chosen_on: np.ndarray,
-    judged_on: np.ndarray,
-    seed: int,
+    variant: Variant, found: _Found, base: _Found, chosen_on: np.ndarray, judged_on: np.ndarray, seed: int
 ) -> SweepRow:
+    """The accuracies of what was found of a variant: right answers, right ends, share of ends at a word."""
+
     def accuracy(right: np.ndarray, before: np.ndarray) -> Accuracy:
         difference = paired_difference(right[judged_on], before[judged_on], seed=seed)
         return Accuracy(float(right[chosen_on].mean()), float(right[judged_on].mean()), float(right.mean()), difference)
 
-    answers, ends, landed = found
-    return SweepRow(
-        variant, answers, ends, float(landed.mean()), accuracy(answers, base[0]), accuracy(ends, base[1])
-    )  # fmt: skip
+    (answers, ends, landed), (answers_before, ends_before, _) = found, base
+    end = None if ends is None or ends_before is None else accuracy(ends, ends_before)
+    return SweepRow(variant, answers, accuracy(answers, answers_before), ends, landed, end)
 
 
 def _percent(share: float) -> str:

@@ -158,6 +158,19 @@ def test_labels_of_the_judging_half_choose_nothing(aligner, encoder, items):
     assert f"{100 * damaged.best().answer.judged_on:.1f} %" in damaged.sentences()[1]
 
 
+def test_paths_that_are_not_walked_leave_the_answers(aligner, encoder, items):
+    start = base()
+    variants, _ = make_variants([TEMPLATE, SEED], start, aligner.aligner.config)
+    whole, part = (
+        sweep(aligner, *items, encoder.encode_texts, variants, start, walk=walk) for walk in ((TEMPLATE, SEED), (SEED,))
+    )
+    for one, other in zip(whole.rows, part.rows, strict=True):
+        assert np.array_equal(one.right_answer, other.right_answer)
+        assert (other.end is None) == (other.variant.kind == TEMPLATE)
+    assert part.base.end is not None and part.best("end").variant.kind in ("base", SEED)
+    assert part.to_dict()["rows"][0]["end"] is None and "nothing of 4" in part.sentences()[2]
+
+
 def test_a_sweep_can_be_stopped_and_says_how_far_it_is(aligner, encoder, items):
     told = []
     start = base()
