@@ -24,6 +24,7 @@ from seda.commands import (
     evaluate,
     pretrain,
     search,
+    sweep,
     trace,
     train,
 )
@@ -45,6 +46,7 @@ COMMANDS = (
     pretrain,
     evaluate,
     diagnose,
+    sweep,
     benchmark,
     distribution,
     maps,

@@ -352,12 +352,8 @@ def sweep(
         ShapeError: labels, features and class texts do not fit, or there are fewer than two items.
         Stopped: on_progress returned True.
     """
-    names, n = base.class_texts or (), len(image_features)
-    if labels.shape != (n,) or n < 2 or labels.min() < 0 or labels.max() >= len(names):
-        raise ShapeError(
-            f"Labels of shape {labels.shape} came for {n} items and {len(names)} class texts; two labelled items or more are needed, "
-            "each with the index of a class text."
-        )
+    n = len(image_features)
+    _check(labels, n, len(base.class_texts or ()))
     chosen_on, judged_on = stratified_halves(labels, seed=seed) if halves is None else halves
     item_seeds = list(range(n)) if item_seeds is None else list(item_seeds)
     every = (base, *variants)
@@ -382,6 +378,14 @@ def sweep(
     rows = [_row(one, found[id(one)], found[id(base)], chosen_on, judged_on, seed) for one in every]
     ignores = () if _answers_walk(aligner) else (GUIDANCE, STRENGTH, STEPS, SAMPLER, SEED)
     return SweepTable(rows[0], tuple(rows[1:]), chosen_on, judged_on, ignores)
+
+
+def _check(labels: np.ndarray, n: int, k: int) -> None:
+    if labels.shape != (n,) or n < 2 or labels.min() < 0 or labels.max() >= k:
+        raise ShapeError(
+            f"Labels of shape {labels.shape} came for {n} items and {k} class texts; two labelled items or more are needed, each with "
+            "the index of a class text."
+        )
 
 
 def _answers_walk(aligner: PretrainedAligner) -> bool:
