@@ -29,12 +29,13 @@ class Evaluation:
     """Figures on one split. Accuracies are fractions, nll is in nats.
 
     Attributes:
-        split: "train" or "test".
+        split: "train", "test" or "all".
         count: images.
-        top1_accuracy: of the answer (class probabilities).
+        top1_accuracy: of the answer: the class text with the largest probability, before any path is walked to a word.
         nll, brier, ece: of the same probabilities; ece over 15 bins.
-        state_accuracy_start: of the state nearest to a class text, at stage 2's noised state.
-        state_accuracy_end: the same at the end of stage 2.
+        state_accuracy_start: of the class text that is nearest to the path's state where stage 2 begins, in noise.
+        state_accuracy_end: of the one that is nearest to the path's end. A path is one draw, led by guidance: for one picture it may end
+            at another word than the answer, either way, so this may be above or below top1_accuracy.
     """
 
     split: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, Self
@@ -10,7 +11,7 @@ import numpy as np
 
 from seda.errors import FileFormatError, ShapeError
 from seda.schema import Line, Schema, Text, check
-from seda.storage import read_arrays, write_arrays
+from seda.storage import fingerprint, read_arrays, write_arrays
 
 FORMAT = "seda-features"
 FORMAT_VERSION = 1
@@ -33,7 +34,7 @@ class FeatureSet:
         image_features: float32 [n, D], as the encoder gave them.
         labels: int64 [n], index into class_names.
         class_names: class texts.
-        split: "train" or "test".
+        split: "train" or "test"; "all" where both were joined.
         encoder_fingerprint: of the encoder that made the features.
         data_fingerprint: of the images and labels of the whole split.
         image_text_features: float32 [n, d], of each image's own text; None where the images have none.
@@ -79,6 +80,27 @@ class FeatureSet:
             image_features=self.image_features[indices],
             labels=self.labels[indices],
             image_text_features=texts,
+        )
+
+    @classmethod
+    def joined(cls, parts: Sequence[Self], split: str) -> Self:
+        """Several sets of one encoder and one list of classes after each other; of texts of the images only where all have them.
+
+        Raises:
+            ShapeError: no set came, or classes or encoders differ.
+        """
+        if len({(part.class_names, part.encoder_fingerprint) for part in parts}) != 1:
+            raise ShapeError(
+                f"{len(parts)} sets of features came; one or more of the same classes and encoder are needed."
+            )
+        texts = [part.image_text_features for part in parts if part.image_text_features is not None]
+        return replace(
+            parts[0],
+            image_features=np.concatenate([part.image_features for part in parts]),
+            labels=np.concatenate([part.labels for part in parts]),
+            split=split,
+            data_fingerprint=fingerprint({"joined": [part.data_fingerprint for part in parts]}),
+            image_text_features=np.concatenate(texts) if len(texts) == len(parts) else None,
         )
 
     def save(self, path: Path | str, *, half: bool = False) -> Path:

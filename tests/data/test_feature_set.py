@@ -82,3 +82,15 @@ def test_bad_files(tmp_path):
     write_arrays(path, {"labels": np.zeros(2)}, {"format": "seda-features", "version": 1})
     with pytest.raises(FileFormatError, match=r"incomplete feature file.*Encode the images again"):
         FeatureSet.load(path)
+
+
+def test_joined_sets_stand_after_each_other():
+    one, two = make(), make(4, data_fingerprint="f" * 16, image_text_features=np.ones((4, 2), np.float32))
+    whole = FeatureSet.joined([one, two], "all")
+    assert len(whole) == 10 and whole.split == "all" and whole.image_text_features is None
+    np.testing.assert_array_equal(whole.image_features[6:], two.image_features)
+    np.testing.assert_array_equal(whole.labels, [*one.labels, *two.labels])
+    assert whole.data_fingerprint not in (one.data_fingerprint, two.data_fingerprint)
+    assert len(FeatureSet.joined([two, two], "all").image_text_features) == 8
+    with pytest.raises(ShapeError, match="same classes and encoder"):
+        FeatureSet.joined([one, make(encoder_fingerprint="x" * 16)], "all")
