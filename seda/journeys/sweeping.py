@@ -274,10 +274,13 @@ class SweepTable:
     def best(self, of: str = "answer") -> SweepRow:
         """The row with most right on the choosing half, by the "answer" or the path's "end"; of equal ones the base, then the first.
 
-        Nothing of the judging half is looked at, and nothing of rows without what is asked for.
+        Nothing of the judging half is looked at. Rows without what is asked for cannot be best, and no seed: what is luck on some items
+        is luck on others.
         """
-        rows = [row for row in (self.base, *self.rows) if getattr(row, of) is not None]
-        return max(rows, key=lambda row: getattr(row, of).chosen_on)
+        return max((self.base, *self._candidates(of)), key=lambda row: getattr(row, of).chosen_on)
+
+    def _candidates(self, of: str) -> list[SweepRow]:
+        return [row for row in self.rows if getattr(row, of) is not None and row.variant.kind != SEED]
 
     def sentences(self) -> list[str]:
         """For people: which half does what, what is best, and what the answers do not depend on."""
@@ -286,6 +289,12 @@ class SweepTable:
             f"{a} of the {a + b} labelled items choose, the other {b} judge; each half has its share of every word."
         ]
         told += [self._sentence(of, what) for of, what in (("answer", "answers"), ("end", "paths' ends"))]
+        ends = [row.end.all for row in (self.base, *self.rows) if row.end and row.variant.kind in (BASE, SEED)]
+        if len(ends) > 1:
+            told.append(
+                f"With the noise of {len(ends)} seeds {_percent(min(ends))} to {_percent(max(ends))} of all paths end at the right word: a smaller "
+                "difference of ends may be luck, and no seed is chosen."
+            )
         if tried := [kind for kind in self.answer_ignores if any(row.variant.kind == kind for row in self.rows)]:
             told.append(f"The answers of this aligner do not depend on {_listed(tried)}: these move its paths alone.")
         return told
@@ -293,10 +302,9 @@ class SweepTable:
     def _sentence(self, of: str, what: str) -> str:
         best = self.best(of)
         now, figures = getattr(self.base, of), getattr(best, of)
-        tried = sum(getattr(row, of) is not None for row in self.rows)
         if best is self.base:
             return (
-                f"By their {what} nothing of {tried} is better on the choosing half than what there is: "
+                f"By their {what} nothing of {len(self._candidates(of))} is better on the choosing half than what there is: "
                 f"{_percent(now.chosen_on)} right there, {_percent(now.judged_on)} on the judging half."
             )
         change, low, high = figures.difference
@@ -345,7 +353,7 @@ def sweep(
         base: of `base_variant`, with class texts.
         item_seeds: one number an item for its noise; 0 .. n - 1 where None.
         halves: positions of the items that choose and of those that judge; None draws them, with a share of each class.
-        walk: kinds whose paths are walked; of the others there is the answer alone, in a tenth of the time and less. The base's are.
+        walk: kinds whose paths are walked; of the others there is the answer alone, which is found much faster. The base's are.
         on_progress: told of rows done (items times variants), of how many; return True to stop.
         seed: of the halves and of the intervals.
     Raises:

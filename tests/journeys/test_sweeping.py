@@ -167,8 +167,20 @@ def test_paths_that_are_not_walked_leave_the_answers(aligner, encoder, items):
     for one, other in zip(whole.rows, part.rows, strict=True):
         assert np.array_equal(one.right_answer, other.right_answer)
         assert (other.end is None) == (other.variant.kind == TEMPLATE)
-    assert part.base.end is not None and part.best("end").variant.kind in ("base", SEED)
-    assert part.to_dict()["rows"][0]["end"] is None and "nothing of 4" in part.sentences()[2]
+    assert part.base.end is not None and part.best("end") is part.base
+    assert part.to_dict()["rows"][0]["end"] is None and "nothing of 0" in part.sentences()[2]
+
+
+def test_a_seed_is_never_best_and_shows_what_luck_does(aligner, encoder, items):
+    start = base("a {}")
+    variants, _ = make_variants([SEED], start, aligner.aligner.config)
+    table = sweep(aligner, *items, encoder.encode_texts, variants, start)
+    rows = list(table.rows)
+    lucky = replace(rows[2].end, chosen_on=1.0)
+    rows[2] = replace(rows[2], end=lucky)
+    assert replace(table, rows=tuple(rows)).best("end") is table.base
+    ends = [row.end.all for row in (table.base, *table.rows)]
+    assert f"5 seeds {100 * min(ends):.1f} % to {100 * max(ends):.1f} %" in table.sentences()[3]
 
 
 def test_a_sweep_can_be_stopped_and_says_how_far_it_is(aligner, encoder, items):
