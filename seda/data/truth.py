@@ -168,8 +168,11 @@ def truth_of(labels: Sequence[str], class_names: Sequence[str] = (), *, what: st
         )
     classes = sorted({label for label in found if label != UNLABELLED})
     if not classes or len(class_names) < 2:
+        known = sorted({label for label in labels if plain_label(label)})
+        labelled = f"The labels are {_some(known)}." if known else "There are no labels."
         raise DataError(
-            f"{len(classes)} of {len(class_names)} words are the label of {what}; of words at least 2 are needed, 1 of them as a label.",
+            f"{len(classes)} of {len(class_names)} words are the label of {what}; of words at least 2 are needed, 1 of them as a label. "
+            f"{labelled}",
             remedy="Put the pictures into sub-folders named like the words, or give --labels.",
         )
     if len(classes) == 1:
