@@ -139,19 +139,25 @@ def wording_variants(base: Variant, wordnet: WordNet, *, most: int = MAX_WORDING
 
 
 def _other_words(text: str, wordnet: WordNet) -> list[str]:
-    """Synonyms in its most usual senses, then what these are kinds of, without the text itself."""
+    """For each of its most usual senses the synonyms, then what it is a kind of, without the text itself."""
     front, head, senses = "", text, wordnet.senses(text)
     if not senses and " " in text:
         before, _, head = text.rpartition(" ")
         front, senses = f"{before} ", wordnet.senses(head)
-    if not senses and head.endswith("s"):
-        senses = wordnet.senses(head[:-1])  # a plural
-    kinds = [wordnet.kinds(offset) for offset in senses[:SENSES]]
-    synonyms = [lemma for levels in kinds for synset, steps in levels for lemma in synset.lemmas if steps == 0]
-    above = [synset.lemmas[0] for levels in kinds for synset, steps in levels if steps == 1]
+    if not senses and head.endswith("s"):  # a plural
+        head = head[:-1]
+        senses = wordnet.senses(head)
+    if text == text.lower():  # nobody's name: "crane" is no "Stephen Crane"
+        senses = [offset for offset in senses if head in wordnet.synsets[offset].lemmas]
+    words = []
+    for offset in senses[:SENSES]:
+        near = [(synset, steps) for synset, steps in wordnet.kinds(offset) if steps <= 1]
+        words += [lemma for synset, steps in near for lemma in (synset.lemmas if steps == 0 else synset.lemmas[:1])]
+    if text == text.lower():  # and no Latin
+        words = [word for word in words if word == word.lower()]
     known = {plain_label(text)}
     found = []
-    for word in (f"{front}{lemma}" for lemma in (*synonyms, *above)):
+    for word in (f"{front}{lemma}" for lemma in words):
         if plain_label(word) not in known:
             known.add(plain_label(word))
             found.append(word)

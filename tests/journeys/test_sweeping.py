@@ -216,17 +216,17 @@ def test_settings_that_the_paths_do_not_know_are_left_out():
 
 NOUNS = """00000001 03 n 02 animal 0 beast 0 000 | a
 00000002 05 n 02 cat 0 true_cat 0 001 @ 00000001 n 0000 | b
-00000003 05 n 03 dog 0 hound 0 cat 0 001 @ 00000001 n 0000 | c
+00000003 05 n 04 dog 0 hound 0 cat 0 Canis 0 001 @ 00000001 n 0000 | c
 00000004 05 n 02 sofa 0 couch 0 000 | d
 """
 
 
 def test_wordings_change_one_text_at_a_time(tmp_path):
     (tmp_path / "data.noun").write_text(NOUNS, encoding="latin-1")
-    start = base_variant(("Dogs", "cat", "leather sofa", "xyz"), "{}", SAMPLING, ModelConfig())
+    start = base_variant(("dogs", "cat", "leather sofa", "xyz"), "{}", SAMPLING, ModelConfig())
     found = wording_variants(start, WordNet(tmp_path))
     assert [one.name for one in found] == [
-        "Dogs: dog", "cat: true cat", "leather sofa: leather couch", "Dogs: hound", "cat: dog", "cat: hound", "Dogs: animal", "cat: animal",
+        "dogs: dog", "cat: true cat", "leather sofa: leather couch", "dogs: hound", "cat: animal", "cat: dog", "dogs: animal", "cat: hound",
     ]  # fmt: skip
     for one in found:
         assert sum(a != b for a, b in zip(one.class_texts, start.class_texts, strict=True)) == 1
