@@ -87,9 +87,10 @@ def _labels_of_rows(
             "/".join(parts[first:]) for first in range(len(parts) - 1)
         )  # the whole path, then ever less of its folders
         keys = [*by_path, *([path.name] if names[path.name] == 1 else [])]
-        key = next((key for key in keys if key in rows), "")
-        found.append(rows.get(key, ""))
-        used.add(key)
+        key = next((key for key in keys if key in rows), None)
+        found.append("" if key is None else rows[key])
+        if key is not None:
+            used.add(key)
     if not any(found):
         raise DataError(
             f"{source} names none of the {len(paths)} pictures.",
@@ -121,9 +122,9 @@ def _rows_of(content: bytes, file: str) -> dict[str, str]:
             )
         reader.fieldnames = columns
         return {
-            row["file"].strip().removeprefix("./").strip("/"): (row["label"] or "").strip()
+            file: (row["label"] or "").strip()
             for row in reader
-            if row.get("file")
+            if (file := (row["file"] or "").strip().removeprefix("./").strip("/"))
         }
     except UnicodeDecodeError as error:
         raise DataError(f"{file} is not UTF-8 text.", remedy=_REMEDY) from error

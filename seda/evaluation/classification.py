@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import log_softmax
 
+CALIBRATION_BINS = 15  # as Guo et al. 2017: a reliability diagram and the error read off it have the same
 INVERSE_TEMPERATURES = np.geomspace(1e-2, 1e3, 201)  # in units of the scores' own spread
 
 
@@ -25,7 +26,7 @@ def brier_score(probabilities: np.ndarray, labels: np.ndarray) -> float:
     return float(((probabilities - one_hot) ** 2).sum(1).mean())
 
 
-def expected_calibration_error(probabilities: np.ndarray, labels: np.ndarray, bins: int = 15) -> float:
+def expected_calibration_error(probabilities: np.ndarray, labels: np.ndarray, bins: int = CALIBRATION_BINS) -> float:
     """Mean gap between confidence and accuracy over equal-width bins of confidence (Guo et al. 2017, eq. 5)."""
     confidence = probabilities.max(1)
     correct = probabilities.argmax(1) == labels
@@ -38,7 +39,7 @@ def expected_calibration_error(probabilities: np.ndarray, labels: np.ndarray, bi
     return float(gap)
 
 
-def reliability(probabilities: np.ndarray, labels: np.ndarray, bins: int = 10) -> list[dict[str, float]]:
+def reliability(probabilities: np.ndarray, labels: np.ndarray, bins: int = CALIBRATION_BINS) -> list[dict[str, float]]:
     """What stands in a reliability diagram: for each bin of confidence that holds items, their mean confidence, how many are right, and
     how many they are (Guo et al. 2017, section 2).
 
@@ -67,12 +68,12 @@ def risk_coverage(confidence: np.ndarray, right: np.ndarray) -> tuple[np.ndarray
         right: bool [n].
     Returns:
         Coverage and risk [m], one for each different confidence, from the surest alone to all (Geifman and El-Yaniv 2017, section 2).
-        The area under it is the mean risk over all items' ranks.
+        Items that are equally sure are answered together or not at all.
     """
     order = np.argsort(-confidence, kind="stable")
     answered = np.arange(1, len(order) + 1)
     risk = np.cumsum(~right[order]) / answered
-    last = np.append(np.diff(confidence[order]) != 0, True)  # items that are equally sure are answered together
+    last = np.append(np.diff(confidence[order]) != 0, True)
     return (answered / len(order))[last], risk[last]
 
 

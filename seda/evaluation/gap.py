@@ -36,7 +36,8 @@ def gap_at(
     Returns:
         JSON values: accuracy (nearest text), recall (share of the labelled texts whose nearest item is of theirs), centroid_gap in units
         of the texts' mean length, relative_gap, cka, mmd2 to the items' own texts, class_wise_mmd2 to the phrasings, length and value
-        (each QUANTILES of the states') with text_length and text_value beside them. A figure that cannot be had is None.
+        (each QUANTILES of the states') with text_length and text_value beside them. A figure that cannot be had is None, such as cka
+        where all items have one text.
     Raises:
         ShapeError: they do not fit, or there are fewer than two items.
     """
@@ -56,7 +57,7 @@ def gap_at(
         "recall": recall_at_k(texts[present], states, present, labels, 1),
         "centroid_gap": centroid_gap(states, own) / max(scale, 1e-12),
         "relative_gap": relative_modality_gap(states, own),
-        "cka": unbiased_cka(states, own),
+        "cka": unbiased_cka(states, own) if len(present) > 1 else float("nan"),  # of rows that are all one it would say 0
         "mmd2": unbiased_mmd(states, own),
         "class_wise_mmd2": within,
     }

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from seda.data.truth import FOLDERS, NAMES, plain_label, raw_labels, truth_of
+from seda.data.truth import FOLDERS, NAMES, labels_of_table, plain_label, raw_labels, truth_of
 from seda.errors import DataError
 
 PATHS = [
@@ -46,8 +46,27 @@ def test_tables_that_cannot_be_used(tmp_path, content, words):
     table.write_bytes(content)
     with pytest.raises(DataError, match=words):
         raw_labels(PATHS, str(table))
+    with pytest.raises(DataError, match=words):
+        labels_of_table(PATHS, content, "mine.csv")
     with pytest.raises(DataError):
         raw_labels(PATHS, str(tmp_path / "missing.csv"))
+
+
+def test_an_uploaded_table_says_what_one_on_the_disk_says(tmp_path):
+    content = b'\xef\xbb\xbfFILE , Label,note\r\nset/dog/b.jpg, puppy ,x\r\n/set/Big_cat/a.jpg,"a, b",\r\nrocket_01.jpg\r\ngone.jpg,dog,\r\n'
+    (tmp_path / "labels.csv").write_bytes(content)
+    notes: list[list[str]] = [[], []]
+    here = raw_labels(PATHS, str(tmp_path / "labels.csv"), on_note=notes[0].append)
+    assert labels_of_table(PATHS, content, "mine.csv", on_note=notes[1].append) == here == ["a, b", "puppy", "", ""]
+    assert notes[1] == ['1 of 4 rows of mine.csv name no picture that came ("gone.jpg").'] and len(notes[0]) == 1
+    with pytest.raises(DataError, match="no table that can be read"):
+        labels_of_table(PATHS, b'file,label\n"a' + b"x" * 200_000 + b'",cat\n', "mine.csv")
+
+
+@pytest.mark.parametrize("blank", ["", "  ", "./", "/"])
+def test_a_row_without_a_file_labels_nobody(blank):
+    content = f"file,label\n{blank},cat\nb.jpg,puppy\n".encode()
+    assert labels_of_table(PATHS, content, "mine.csv", on_note=pytest.fail) == ["", "puppy", "", ""]
 
 
 def test_rows_for_missing_files_are_said(tmp_path):

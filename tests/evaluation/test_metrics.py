@@ -4,13 +4,18 @@ import itertools
 
 import numpy as np
 import pytest
+from scipy.stats import entropy
+from sklearn.calibration import calibration_curve
 
 from seda.evaluation.classification import (
+    CALIBRATION_BINS,
     brier_score,
     error_auroc,
     expected_calibration_error,
     fit_temperature,
     negative_log_likelihood,
+    reliability,
+    risk_coverage,
     top1_accuracy,
 )
 from seda.evaluation.maps import (
@@ -25,12 +30,19 @@ from seda.evaluation.maps import (
     trustworthiness,
 )
 from seda.evaluation.trajectories import (
+    RIGHT,
+    UNDECIDED,
+    UNDECIDED_BELOW,
+    WRONG,
     accuracy_along_path,
     bootstrap_band,
     commitment_step,
     decisions,
     flips,
+    standing_at,
     straightness,
+    true_margins,
+    weight_entropy,
 )
 
 RNG = np.random.default_rng(0)
@@ -209,3 +221,80 @@ def test_many_reference_points_are_thinned_evenly_before_scoring(monkeypatch):
     assert thinned["trustworthiness"] == trustworthiness(plane[::3], placed[::3])
     assert [thinning(count, 20) for count in (0, 1, 20, 21, 40, 41)] == [1, 1, 1, 2, 2, 3]
     assert step_length_spearman(np.zeros((2, 4, 2)), paths[:2, :4]) == 0
+
+
+def test_the_reliability_diagram_is_that_of_scikit_learn():
+    probabilities = RNG.dirichlet(np.full(4, 0.6), size=500).astype(np.float32)
+    labels = np.where(RNG.random(500) < 0.6, probabilities.argmax(1), RNG.integers(0, 4, 500))
+    found, right = reliability(probabilities, labels), probabilities.argmax(1) == labels
+    share, mean = calibration_curve(right, np.minimum(probabilities.max(1), 1), n_bins=CALIBRATION_BINS)
+    np.testing.assert_allclose([one["accuracy"] for one in found], share, atol=1e-6)
+    np.testing.assert_allclose([one["confidence"] for one in found], mean, atol=1e-6)
+    assert sum(one["count"] for one in found) == 500
+    # the error that is told beside the diagram is the diagram's
+    error = sum(one["count"] / 500 * abs(one["accuracy"] - one["confidence"]) for one in found)
+    assert expected_calibration_error(probabilities, labels) == pytest.approx(error, abs=1e-6)
+
+
+def test_reliability_at_the_edges():
+    sure = np.array([[1.0, 0.0], [1.0, 0.0], [0.5, 0.5]])
+    assert reliability(sure, np.array([0, 1, 0]), bins=10) == [
+        {"confidence": 0.5, "accuracy": 1.0, "count": 1},
+        {"confidence": 1.0, "accuracy": 0.5, "count": 2},
+    ]
+    above = np.array([[1.0000001, 0.0]], np.float32)  # what a softmax in single precision may give
+    assert reliability(above, np.array([0]), bins=10)[0]["count"] == 1
+
+
+def test_risk_and_coverage_against_a_loop():
+    confidence, right = RNG.random(80).round(1), RNG.random(80) < 0.7  # with many ties
+    coverage, risk = risk_coverage(confidence, right)
+    thresholds = sorted(set(confidence.tolist()), reverse=True)
+    assert len(coverage) == len(thresholds)
+    for place, threshold in enumerate(thresholds):
+        answered = confidence >= threshold
+        assert coverage[place] == pytest.approx(answered.mean())
+        assert risk[place] == pytest.approx(1 - right[answered].mean())
+    assert coverage[-1] == 1 and risk[-1] == pytest.approx(1 - right.mean())
+    order = RNG.permutation(80)
+    np.testing.assert_array_equal(risk_coverage(confidence[order], right[order]), (coverage, risk))
+    np.testing.assert_array_equal(risk_coverage(np.ones(3), np.array([True, False, False])), ([1], [2 / 3]))
+
+
+def test_where_states_stand_against_a_loop():
+    cosines = RNG.uniform(-1, 1, (7, 5, 4)) * RNG.choice([0.05, 1], (7, 5, 1))
+    labels = RNG.integers(0, 4, 7)
+    found, margins = standing_at(cosines, labels), true_margins(cosines, labels)
+    for item, state in np.ndindex(7, 5):
+        first, second = sorted(cosines[item, state], reverse=True)[:2]
+        nearest = int(np.argmax(cosines[item, state]))
+        expected = UNDECIDED if first - second < UNDECIDED_BELOW else RIGHT if nearest == labels[item] else WRONG
+        assert found[item, state] == expected
+        others = [cosine for word, cosine in enumerate(cosines[item, state]) if word != labels[item]]
+        assert margins[item, state] == pytest.approx(cosines[item, state, labels[item]] - max(others))
+    assert set(found.ravel()) == {UNDECIDED, RIGHT, WRONG}
+    decided = found != UNDECIDED
+    assert ((margins > 0) == (found == RIGHT))[decided].all()
+    words = RNG.permutation(4)  # the order of class texts changes nothing
+    renamed = np.argsort(words)[labels]
+    np.testing.assert_array_equal(standing_at(cosines[..., words], renamed), found)
+    np.testing.assert_array_equal(true_margins(cosines[..., words], renamed), margins)
+
+
+def test_margins_leave_the_cosines_as_they_are():
+    cosines = RNG.uniform(-1, 1, (3, 2, 4))
+    before = cosines.copy()
+    true_margins(cosines, np.array([0, 1, 2]))
+    np.testing.assert_array_equal(cosines, before)
+
+
+def test_entropy_of_weights_is_in_bits_and_what_lacks_is_one_more():
+    weights = RNG.dirichlet(np.ones(5), size=(4, 3))
+    np.testing.assert_allclose(weight_entropy(weights), entropy(weights, base=2, axis=-1))
+    shown = weights[..., :3]
+    rest = 1 - shown.sum(-1, keepdims=True)
+    np.testing.assert_allclose(weight_entropy(shown), entropy(np.concatenate([shown, rest], -1), base=2, axis=-1))
+    assert weight_entropy(np.full((1, 8), 0.125)).tolist() == [3] and weight_entropy(np.eye(3)).tolist() == [0, 0, 0]
+    assert np.isnan(weight_entropy(np.zeros((2, 4)))).all()
+    # half precision leaves no candidate of its own
+    np.testing.assert_allclose(weight_entropy(weights.astype(np.float16)), weight_entropy(weights), atol=0.01)
