@@ -14,12 +14,15 @@ from seda.evaluation.diagnosis import CULPRITS
 from seda.evaluation.sentences import percent
 from seda.export.csv import csv_text
 from seda.images import png_url
+from seda.ui.diagnose.compare import show_comparison
 from seda.ui.diagnose.run import OTHER_SEEDS, ask_pending, diagnose_shown
 from seda.ui.diagnose.state import Diagnosed, DiagnoseState, Question, diagnose_state
+from seda.ui.diagnose.sweep import show_sweep
 from seda.ui.diagnose.truth import choose_truth
 from seda.ui.errors import errors_on_screen, show_error
-from seda.ui.state import AppState, begin_widget
+from seda.ui.state import AppState, TraceRequest, begin_widget
 from seda.ui.trajectories.player import show_player
+from seda.ui.trajectories.runs import run_pending
 
 PLAYER_KEY = "diagnose.player"
 PLAYER_HEIGHT = 420
@@ -30,6 +33,10 @@ PLACES = {
     "end": ("At the path's end", "The path ends at the right word."),
     "answer": ("The answer", "The most probable word is the right one."),
 }
+# where a click on a chart has chosen something, up to the player that shows it
+_INTO_VIEW = """<script>{{ /* {} */
+document.querySelector('.st-key-diagnose-player')?.scrollIntoView({{ block: "start", behavior: "smooth" }});
+}}</script>"""
 NOTHING = (
     "Nothing is on the screen yet. Let labelled pictures travel on the page Trajectories: samples, or a whole folder with a "
     "sub-folder for each class. Then come back."
@@ -38,11 +45,14 @@ NOTHING = (
 
 def show_diagnosis(state: AppState) -> None:
     """The whole page."""
-    own, shown = diagnose_state(), state.shown
+    own = diagnose_state()
     st.title("Diagnose", anchor=False)
     st.caption(
         "Which pictures go wrong, where on their way, and who has lost them. Of what is on the page Trajectories."
     )
+    if isinstance(state.pending, TraceRequest):  # Run was pressed there, and the page left before the run was done
+        run_pending(state)
+    shown = state.shown
     if shown is None:
         st.info(NOTHING, icon=":material/troubleshoot:")
         st.page_link("pages/trajectories.py", label="Trajectories", icon=":material/moving:")
@@ -109,6 +119,8 @@ def _show_asking(own: DiagnoseState, found: Diagnosed) -> DeltaGenerator:
 @st.fragment
 def _show_player(own: DiagnoseState, found: Diagnosed) -> None:
     """A fragment, so that the player's reports do not interrupt what is asked."""
+    if own.clicks:
+        st.html(_INTO_VIEW.format(own.clicks), unsafe_allow_javascript=True)
     show_player(found.journey, key=PLAYER_KEY, height=PLAYER_HEIGHT, start=own.chosen)
 
 
@@ -117,7 +129,7 @@ def _show_parts(own: DiagnoseState, found: Diagnosed) -> None:
     """One of the parts at a time: a fragment, so that a look at another leaves the player alone."""
     parts: dict[str, Callable[[DiagnoseState, Diagnosed], None]] = {
         "Pictures": _show_pictures, "When": _show_when, "Confused": _show_confused, "The gap": _show_gap, "How sure": _show_sure,
-        "Take away": _show_files,
+        "What would mend it": show_sweep, "Compare": show_comparison, "Take away": _show_files,
     }  # fmt: skip
     own.part = st.segmented_control(
         "What is shown", list(parts), required=True, label_visibility="collapsed", key=begin_widget("diagnose.part", own.part)
@@ -184,7 +196,7 @@ def _show_confused(own: DiagnoseState, found: Diagnosed) -> None:
         on_select="rerun", selection_mode="points", config=CHART, height=min(160 + 34 * k, 820),
     )  # fmt: skip
     points = _points(event)
-    if points:
+    if points and max(points[0]) <= k:
         truth, told = points[0]
         verdicts = found.diagnosis.verdicts
         answers = getattr(verdicts, place or "answer")
@@ -289,7 +301,8 @@ def _points(event: Any) -> list[tuple[int, int]]:
     found = []
     for point in event.selection.points:
         data = point.get("customdata")
-        if isinstance(data, Sequence) and len(data) == 2 and all(isinstance(value, (int, float)) for value in data):
+        data = list(data.values()) if isinstance(data, dict) else data  # an array of numbers comes as a mapping
+        if isinstance(data, list) and len(data) == 2 and all(isinstance(value, (int, float)) for value in data):
             found.append((int(data[0]), int(data[1])))
     return found
 

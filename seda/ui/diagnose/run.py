@@ -9,19 +9,19 @@ import numpy as np
 import streamlit as st
 
 from seda.class_texts import PHRASINGS
-from seda.config import DENOISERS
+from seda.config import DENOISERS, SamplingConfig
 from seda.data.truth import Truth
 from seda.errors import ConfigError, DataError, SedaError
 from seda.journeys.diagnosis import diagnosis_of, looked_at, seen_on
-from seda.journeys.settings import TraceSettings
 from seda.journeys.trajectory import Trajectory
 from seda.ui import cache
 from seda.ui.diagnose.state import Diagnosed, DiagnoseState, Question
+from seda.ui.diagnose.truth import NO_LABELS
 from seda.ui.errors import plain
 from seda.ui.serving.line import RUNS, place_text
 from seda.ui.serving.refusals import log_refusal
 from seda.ui.state import AppState, Shown
-from seda.ui.trajectories.runs import Report, within_time
+from seda.ui.trajectories.runs import Report, check_cells, within_time
 
 if TYPE_CHECKING:
     from seda.journeys.diagnosing import Asked
@@ -51,24 +51,30 @@ def diagnose_shown(own: DiagnoseState, shown: Shown, truth: Truth) -> Diagnosed:
         raise DataError(
             f"{len(items)} of the {len(labels)} pictures on the screen {'is' if len(items) == 1 else 'are'} labelled with one of the words; "
             "at least 2 are needed.",
-            remedy="Choose above what is right, type labels by hand, or run pictures whose labels are among the words.",
+            remedy=NO_LABELS,
         )
     part = shown.journey.trajectory.take(items)
     seen = seen_on(part, labels[items], looked_at(len(items)))
     diagnosis = diagnosis_of(part.image_features, labels[items], [seen])
-    settings = shown.journey.trajectory.settings
-    own.chosen, own.problem, own.swept = None, None, None
+    own.chosen, own.clicks, own.problem, own.swept = None, 0, None, None
     own.found = Diagnosed(
         replace(shown.journey, labels=labels), truth, items, diagnosis,
-        diagnosis.to_dict(part.item_names, part.class_names), label=_label(settings),
+        diagnosis.to_dict(part.item_names, part.class_names), label=_label(shown.journey.trajectory),
     )  # fmt: skip
     return own.found
 
 
-def _label(settings: TraceSettings) -> str:
+def _label(trajectory: Trajectory) -> str:
     """What was run, in a few words."""
-    denoiser = settings.sampling.denoiser if settings.sampling else ""
-    return ", ".join(filter(None, (settings.aligner, DENOISERS[denoiser].label if denoiser in DENOISERS else "")))
+    settings = trajectory.settings
+    sampling = settings.sampling
+    parts = [settings.aligner]
+    if settings.template:
+        parts.append(f"“{settings.template}”")
+    if sampling is not None:
+        denoiser = DENOISERS[sampling.denoiser].label.lower() if sampling.denoiser in DENOISERS else ""
+        parts += [denoiser, f"2 × {sampling.num_inference_steps} steps", f"seed {sampling.seed}"]
+    return ", ".join(filter(None, parts))
 
 
 def ask_pending(state: AppState, own: DiagnoseState, shown: Shown) -> None:
@@ -91,7 +97,7 @@ def ask_pending(state: AppState, own: DiagnoseState, shown: Shown) -> None:
             settings = shown.journey.trajectory.settings
             workbench = cache.workbench(shown.aligner or settings.aligner)
             workbench.aligner.check_encoder(settings.encoder, settings.encoder_fingerprint)
-            _answer(own, question, workbench, timed)
+            (_try_variants if question.kinds else _answer)(own, question, workbench, timed)
     except SedaError as error:
         own.problem = error
         log_refusal("diagnose", error)
@@ -115,6 +121,42 @@ def _answer(own: DiagnoseState, question: Question, workbench: Workbench, report
     own.found = replace(found, diagnosis=diagnosis, summary=summary, asked=True, seeds=question.seeds)
 
 
+def _try_variants(own: DiagnoseState, question: Question, workbench: Workbench, report: Report) -> None:
+    import torch
+
+    from seda.journeys.sweeping import WORDING, base_variant, make_variants, sweep
+
+    found = own.found
+    assert found is not None
+    part, model = found.journey.trajectory.take(found.items), workbench.aligner.card.model
+    template, sampling = _made_with(part)
+    base = base_variant(part.class_names, template, sampling, model)
+    variants, notes = make_variants(question.kinds, base, model)
+    check_cells(len(found.items), len(part.class_names), len(variants) + 1)
+    table = sweep(
+        workbench.aligner, torch.from_numpy(part.image_features), found.diagnosis.verdicts.labels.astype(np.int64),
+        workbench.encoder.encode_texts, variants, base, item_seeds=part.item_seeds.tolist(),
+        walk=tuple(kind for kind in question.kinds if kind != WORDING),  # twenty wordings' paths would take most of the time
+        on_progress=lambda done, total: report(0.1 + 0.9 * done / total, f"Trying {len(variants)} others"),
+    )  # fmt: skip
+    own.swept = found, {**table.to_dict(), "notes": list(notes)}
+
+
+def _made_with(part: Trajectory) -> tuple[str, SamplingConfig]:
+    """Template and sampling of a journey.
+
+    Raises:
+        ConfigError: it does not say how it was made.
+    """
+    template, sampling = part.settings.template, part.settings.sampling
+    if template is None or sampling is None:
+        raise ConfigError(
+            "This replay does not say how it was made, so its aligner cannot be asked the same again.",
+            remedy="Press Run on the page Trajectories: its pictures travel again.",
+        )
+    return template, sampling
+
+
 def _asked(part: Trajectory, labels: np.ndarray, workbench: Workbench, seeds: int) -> Asked:
     """
     Raises:
@@ -124,12 +166,7 @@ def _asked(part: Trajectory, labels: np.ndarray, workbench: Workbench, seeds: in
 
     from seda.journeys.diagnosing import ask_aligner
 
-    template, sampling = part.settings.template, part.settings.sampling
-    if template is None or sampling is None:
-        raise ConfigError(
-            "This replay does not say how it was made, so its aligner cannot be asked the same again.",
-            remedy="Press Run on the page Trajectories: its pictures travel again.",
-        )
+    template, sampling = _made_with(part)
     texts = [
         workbench.encode_class_texts(part.class_names, one)
         for one in (template, *(one for one in PHRASINGS if one != template))

@@ -18,6 +18,7 @@ from seda.ui.trajectories.player import PlayerState
 # Where the truth comes from, as the visitor reads it.
 SAMPLES, FOLDERS, NAMES, TABLE = "Samples' labels", "Folders", "File names", "A table"
 _KEY = "diagnose.state"
+MOST_KEPT = 3  # chosen here: three players and one beside each other can still be read
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,10 +72,12 @@ class DiagnoseState:
         table: name and content of an uploaded table.
         by_hand: labels that were typed, by item name; they come before all others.
         found: the diagnosis on the page.
-        kept: one that another is compared with.
+        kept: those that another is compared with, the latest last.
         part: which part of the diagnosis is shown.
         chosen: where the player is to stand, from a click on the page.
+        clicks: how many of these there were.
         reacted: the last click in each chart that the player has followed.
+        kinds: of variants that are to be tried.
         pending: what was asked and is not answered; a rerun from elsewhere starts it again.
         problem: the last error of asking the aligner.
         swept: the last sweep's JSON, and what it was made of.
@@ -84,13 +87,25 @@ class DiagnoseState:
     table: tuple[str, bytes] | None = None
     by_hand: dict[str, str] = field(default_factory=dict)
     found: Diagnosed | None = None
-    kept: Diagnosed | None = None
+    kept: tuple[Diagnosed, ...] = ()
     part: str = "Pictures"
     chosen: PlayerState | None = None
+    clicks: int = 0
     reacted: dict[str, object] = field(default_factory=dict)
+    kinds: tuple[str, ...] = ("template",)
     pending: Question | None = None
     problem: SedaError | None = None
     swept: tuple[Diagnosed, Mapping[str, Any]] | None = None
+
+    def keep(self) -> None:
+        """Compare what follows with what is there, as a callback."""
+        if self.found is not None:
+            others = [one for one in self.kept if one.journey.trajectory is not self.found.journey.trajectory]
+            self.kept = (*others, self.found)[-MOST_KEPT:]
+
+    def forget(self) -> None:
+        """Compare with nothing, as a callback."""
+        self.kept = ()
 
     def stop(self) -> None:
         """Take the question back, as a callback."""
@@ -103,6 +118,7 @@ class DiagnoseState:
         here = self.chosen or PlayerState()
         selection = tuple(sorted(int(self.found.items[item]) for item in items))
         self.chosen = PlayerState(here.step if step is None else step, selection, here.map)
+        self.clicks += 1
 
 
 def diagnose_state() -> DiagnoseState:

@@ -11,6 +11,7 @@ import streamlit as st
 from seda.data.truth import FOLDERS as BY_FOLDER
 from seda.data.truth import NAMES as BY_NAME
 from seda.data.truth import Truth, labels_of_table, plain_label, raw_labels, truth_of
+from seda.errors import DataError
 from seda.ui import cache
 from seda.ui.diagnose.state import FOLDERS, NAMES, SAMPLES, TABLE, DiagnoseState
 from seda.ui.errors import plain, show_notes
@@ -18,6 +19,7 @@ from seda.ui.serving.uploaded import present, show_lost
 from seda.ui.state import begin_widget
 
 TABLE_KEY, SOURCE_KEY = "diagnose.table", "diagnose.truth"
+NO_LABELS = "Choose above what is right, label pictures by hand, or run pictures on the page Trajectories whose labels are among the words."
 _HELP = (
     "Folders: upload a whole folder on the page Trajectories; the folder that a picture is in is its label. File names: "
     "rocket_01.jpg is a rocket. A table: a CSV file with the columns file and label."
@@ -41,7 +43,10 @@ def choose_truth(own: DiagnoseState, names: Sequence[str], class_names: Sequence
     notes: list[str] = []
     labels = _by_hand(own, names, labels_from(own, names, notes))
     _edit(own, names, labels, class_names)
-    truth = truth_of(_by_hand(own, names, labels), class_names)
+    try:
+        truth = truth_of(_by_hand(own, names, labels), class_names)
+    except DataError as error:
+        raise DataError(error.message, remedy=NO_LABELS) from error
     show_notes((*notes, *truth.notes))
     return truth
 

@@ -1,0 +1,168 @@
+"""The page Diagnose: labels from everywhere, what is shown, and that it is what the JSON says."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from seda.data.truth import plain_label
+from seda.ui.diagnose import page
+from seda.ui.diagnose.state import FOLDERS, NAMES, SAMPLES, TABLE, DiagnoseState
+from tests.app.conftest import press, said, state_of
+from tests.tiny import CLASSES
+
+PAGE = "pages/diagnose.py"
+PARTS = ("Pictures", "When", "Confused", "The gap", "How sure", "What would mend it", "Compare", "Take away")
+
+
+@pytest.fixture
+def diagnose(open_app, labelled):
+    """The page over the six samples, traced to their own words and one more."""
+
+    def open_it(**names) -> AppTest:
+        app = open_app()
+        app.segmented_control(key="trajectories.source").set_value("Samples").run()
+        app.button(key="trajectories.samples.all").click().run()
+        app.text_area(key="trajectories.classes").set_value(", ".join((*CLASSES, "a toy"))).run()
+        press(app)
+        if names:
+            rename(app, names)
+        app.switch_page(PAGE).run()
+        assert not app.exception
+        return app
+
+    return open_it
+
+
+def rename(app: AppTest, names: dict[str, str]) -> None:
+    """Other names for what is on the screen, as other files would have."""
+    state = state_of(app)
+    trajectory = state.shown.journey.trajectory
+    renamed = replace(trajectory, item_names=tuple(names.get(name, name) for name in trajectory.item_names))
+    state.shown = replace(state.shown, journey=replace(state.shown.journey, trajectory=renamed))
+
+
+def own(app: AppTest) -> DiagnoseState:
+    return app.session_state["diagnose.state"]
+
+
+def show(app: AppTest, part: str) -> AppTest:
+    app.segmented_control(key="diagnose.part").set_value(part).run()
+    assert not app.exception and not app.error
+    return app
+
+
+def test_without_labels_it_says_what_to_do(open_app):
+    app = open_app()
+    rename(
+        app, {name: f"no word {place}x" for place, name in enumerate(state_of(app).shown.journey.trajectory.item_names)}
+    )
+    app.switch_page(PAGE).run()
+    assert (
+        own(app).source == TABLE and "whose labels are among the words" in said(app, "error") and not app.get("metric")
+    )
+
+
+def test_with_nothing_on_the_screen_it_says_where_to_begin(open_app):
+    app = open_app()
+    state_of(app).shown = None
+    app.switch_page(PAGE).run()
+    assert "Nothing is on the screen yet" in said(app, "info") and not app.error
+
+
+def test_samples_bring_their_labels(diagnose):
+    app = diagnose()
+    found = own(app).found
+    assert own(app).source == SAMPLES and len(found.items) == 6
+    names = found.journey.trajectory.class_names
+    for item, name in enumerate(found.names):
+        assert plain_label(name).startswith(plain_label(names[found.diagnosis.verdicts.labels[item]]))
+    assert found.journey.labels.tolist() == list(found.truth.labels)
+
+
+def test_numbers_on_the_page_are_those_of_the_json(diagnose):
+    app = diagnose()
+    summary = json.loads(json.dumps(own(app).found.summary))
+    shown = {metric.label: (metric.value, metric.delta) for metric in app.metric}
+    for place, (label, _) in page.PLACES.items():
+        right, known = round(summary["accuracy"][place] * summary["known"][place]), summary["known"][place]
+        assert shown[label][0] == f"{round(100 * summary['accuracy'][place])} %" and shown[label][1].startswith(
+            f"{right} of {known}"
+        )
+    table = app.dataframe(key="diagnose.pictures").value
+    order = summary["when"]["order"]
+    assert table["file"].tolist() == [summary["items"][item]["file"] for item in order]
+    assert table["lost_by"].tolist() == [summary["items"][item]["lost_by"] for item in order]
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_every_part_opens_twice(diagnose, part):
+    app = show(diagnose(), part)
+    show(show(app, "Pictures"), part)
+
+
+def test_folders_and_names_are_found_by_themselves(diagnose, pictures):
+    names = [path.stem for path in sorted(pictures.glob("*.png"))]
+    app = diagnose(**{name: f"{name.rsplit(' ', 1)[0]}/x{place}.png" for place, name in enumerate(names)})
+    assert own(app).source == FOLDERS and len(own(app).found.items) == 6
+    app = diagnose(**{name: f"{name.rsplit(' ', 1)[0].upper()}_{place}.png" for place, name in enumerate(names)})
+    assert own(app).source == NAMES and len(own(app).found.items) == 6
+
+
+def test_a_table_and_what_is_wrong_with_it(diagnose):
+    app = diagnose()
+    app.segmented_control(key="diagnose.truth").set_value(TABLE).run()
+    assert "label pictures by hand" in said(app, "error")
+    names = list(state_of(app).shown.journey.trajectory.item_names)
+    rows = [f"{name},{CLASSES[0] if place else 'unheard of'}" for place, name in enumerate(names)]
+    content = "file,label\n" + "\n".join([*rows, "gone.png,x"])
+    app.file_uploader(key="diagnose.table").set_value([("labels.csv", content.encode(), "text/csv")]).run()
+    assert len(own(app).found.items) == len(names) - 1
+    told = said(app, "info")
+    assert "unheard of" in told and "gone.png" in told
+    app.file_uploader(key="diagnose.table").set_value([("labels.csv", b"a,b\n1,2", "text/csv")]).run()
+    assert "file and label are needed" in said(app, "error")
+
+
+def test_asking_tries_other_phrasings_and_seeds(diagnose):
+    app = diagnose()
+    assert not own(app).found.asked
+    press(app, "diagnose.ask")
+    found = own(app).found
+    assert found.asked and found.seeds == 4 and own(app).pending is None
+    assert "seeds_apart" in found.summary["items"][0] and any(found.summary["gap"]["class_wise_mmd2"])
+    press(app, "diagnose.ask")
+    assert not app.error
+
+
+def test_a_sweep_stands_in_its_part(diagnose):
+    app = show(diagnose(), "What would mend it")
+    press(app, "diagnose.sweep")
+    table = app.dataframe[-1].value
+    told = own(app).swept[1]
+    assert table["What"].tolist() == ["as it is", *(row["name"] for row in told["rows"])]
+    assert table["Judging half"].tolist() == [row["answer"]["judged_on"] for row in (told["base"], *told["rows"])]
+
+
+def test_a_run_that_was_kept_is_compared(diagnose):
+    app = show(diagnose(), "Compare")
+    press(app, "diagnose.keep")
+    first = own(app).found
+    app.switch_page("pages/trajectories.py").run()
+    app.text_area(key="trajectories.classes").set_value(", ".join((*CLASSES, "another toy"))).run()
+    press(app)
+    app.switch_page(PAGE).run()
+    show(app, "Compare")
+    assert own(app).kept == (first,) and own(app).found is not first
+    changes = app.dataframe[-1].value
+    assert len(changes) == 6 and "drift" in changes and "McNemar" in said(app, "caption")
+
+
+def test_a_click_chooses_in_the_player(diagnose):
+    app = diagnose()
+    state = own(app)
+    state.choose([2], 3)
+    assert state.chosen.selection == (int(state.found.items[2]),) and state.chosen.step == 3
