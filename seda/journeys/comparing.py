@@ -133,6 +133,4 @@ def _matched(first: Sequence[str], second: Sequence[str]) -> list[tuple[int, int
     for place, name in enumerate(first):
         places.setdefault(name, []).append(place)
     unclear = {name for name in counts[0] if counts[0][name] != counts[1][name]}
-    return [
-        (places[name].pop(0), place) for place, name in enumerate(second) if name in places and name not in unclear
-    ]
+    return [(places[name].pop(0), place) for place, name in enumerate(second) if name in places and name not in unclear]

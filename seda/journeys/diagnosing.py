@@ -26,9 +26,9 @@ class Asked:
     """What an aligner says of n labelled items beside their paths.
 
     Attributes:
-        rephrased: bool [n], whether most other phrasings give the right answer.
-        fits: float64 [n, 2], how well the best class text fits, with all of them and without the item's own; None where the
-            vocabulary is closed.
+        rephrased: bool [n], whether most other phrasings give the right answer; asked of wrong answers alone.
+        fits: float64 [m, 2], how well the best class text fits, with all of them and without the item's own, of the items that the
+            gap's figures are of; None where the vocabulary is closed.
         ends: int [r, n], the class text nearest to the path's end under other noise, by seed.
         phrasings: [p, k, d], the class texts in their own and in other phrasings, scaled as the states are.
     """
@@ -47,6 +47,8 @@ def ask_aligner(
     sampling: SamplingConfig,
     *,
     item_seeds: Sequence[int],
+    answers: np.ndarray,
+    compared: np.ndarray,
     rephrased: Sequence[Tensor] = (),
     seeds: int = 0,
 ) -> Asked:
@@ -57,14 +59,23 @@ def ask_aligner(
         class_text_features: as the encoder gives them [k, d].
         labels: int [n].
         item_seeds: n numbers, of the items' noise.
+        answers: int [n], the class texts answered.
+        compared: indices of the items whose fit is asked.
         rephrased: the same class texts in other phrasings, [k, d] each.
         seeds: how often each path is walked again with other noise.
     """
-    votes = [
-        aligner.aligner.classify(image_features, texts, sampling, item_seeds=item_seeds).argmax(1).cpu().numpy()
-        == labels
-        for texts in rephrased
-    ]
+    wrong = np.flatnonzero(answers != labels)
+    right = np.zeros(len(labels), bool)
+    if len(wrong) and len(rephrased):
+        part, part_seeds = image_features[torch.from_numpy(wrong)], [item_seeds[item] for item in wrong]
+        votes = [
+            aligner.aligner.classify(part, texts, sampling, item_seeds=part_seeds, tell_fit=False)
+            .argmax(1)
+            .cpu()
+            .numpy()
+            for texts in rephrased
+        ]
+        right[wrong] = np.mean([vote == labels[wrong] for vote in votes], axis=0) > 0.5
     ends = []
     for seed in range(1, seeds + 1):
         run = aligner.aligner.align(
@@ -76,8 +87,15 @@ def ask_aligner(
         for texts in (class_text_features, *rephrased)
     ]
     return Asked(
-        np.mean(votes, axis=0) > 0.5 if votes else np.zeros(len(labels), bool),
-        _fits(aligner, image_features, class_text_features, labels, sampling, item_seeds),
+        right,
+        _fits(
+            aligner,
+            image_features[torch.from_numpy(compared)],
+            class_text_features,
+            labels[compared],
+            sampling,
+            [item_seeds[item] for item in compared],
+        ),
         np.array(ends, np.int64).reshape(len(ends), len(labels)),
         np.stack(scaled),
     )
@@ -93,8 +111,10 @@ def _fits(
     item_seeds: Sequence[int],
 ) -> np.ndarray | None:
     """See `Asked.fits`; None also where nothing is left to compare with."""
-    if len(texts) < 3:
+    if len(texts) < 3 or aligner.aligner.translator.word_posterior is None:
         return None
+    if not len(labels):
+        return np.zeros((0, 2))
 
     def fit(items: np.ndarray, words: Tensor) -> Tensor | None:
         part, seeds = image_features[torch.from_numpy(items)], [item_seeds[item] for item in items]
@@ -134,9 +154,10 @@ def diagnose(
         rephrased, seeds: as for `ask_aligner`.
         on_progress: told of items done, of how many; return True to stop.
     Raises:
-        ShapeError: widths do not fit.
+        ShapeError: widths do not fit, there are no items, or labels that are no index of a class text.
         Stopped: on_progress returned True.
     """
+    _check_labels(labels, len(image_features), len(class_text_features))
     n, names = len(image_features), [str(place) for place in range(len(class_text_features))]
     numbers = list(range(n)) if item_seeds is None else list(item_seeds)
     compared = looked_at(n)
@@ -151,12 +172,12 @@ def diagnose(
         asked.append(
             ask_aligner(
                 aligner, part, class_text_features, labels[rows], sampling,
-                item_seeds=part_seeds, rephrased=rephrased, seeds=seeds,
+                item_seeds=part_seeds, answers=path.class_probabilities.argmax(1), compared=here, rephrased=rephrased, seeds=seeds,
             )
         )  # fmt: skip
         if on_progress is not None and on_progress(min(first + BATCH, n), n):
             raise Stopped
-    return diagnosis_of(image_features.cpu().numpy(), labels, seen, **_joined(asked))
+    return diagnosis_of(image_features.to(torch.float32).cpu().numpy(), labels, seen, **_joined(asked))
 
 
 def diagnose_trajectory(trajectory: Trajectory, labels: np.ndarray, asked: Asked | None = None) -> Diagnosis:
@@ -167,12 +188,25 @@ def diagnose_trajectory(trajectory: Trajectory, labels: np.ndarray, asked: Asked
         labels: int [n], index of the right class text.
         asked: what the aligner says beside; None where it was not asked.
     Raises:
-        ShapeError: they do not fit.
+        ShapeError: they do not fit, there are no items, or labels that are no index of a class text.
     """
-    if labels.shape != trajectory.states.shape[:1]:
-        raise ShapeError(f"{labels.shape} labels came for {len(trajectory.states)} items.")
+    _check_labels(labels, len(trajectory.states), len(trajectory.class_names))
     seen = [seen_on(trajectory, labels, looked_at(len(labels)))]
     return diagnosis_of(trajectory.image_features, labels, seen, **({} if asked is None else _joined([asked])))
+
+
+def _check_labels(labels: np.ndarray, n: int, k: int) -> None:
+    if labels.shape != (n,) or not n or k < 2 or not np.issubdtype(labels.dtype, np.integer):
+        raise ShapeError(
+            f"{labels.dtype} {labels.shape} labels came for {n} items and {k} class texts; int [n >= 1] and 2 texts are needed."
+        )
+    if (
+        labels.min() < 0 or labels.max() >= k
+    ):  # -1, for a label that is not known, would be taken for the last class text
+        raise ShapeError(
+            f"Labels from {labels.min()} to {labels.max()} came for {k} class texts.",
+            remedy="Leave out items without a label.",
+        )
 
 
 def _joined(asked: Sequence[Asked]) -> dict[str, Any]:

@@ -41,7 +41,7 @@ from seda.evaluation.trajectories import (
 )
 from seda.journeys.trajectory import Trajectory
 
-COMPARED_ITEMS, COMPARED_STATES = 400, 26  # of the gap's figures; chosen here: a second's work
+COMPARED_ITEMS, COMPARED_STATES = 256, 26  # of the gap's figures; chosen here: a second's work
 MOST_LISTED = 1_000  # items whose single steps are in the JSON; the table has all of them
 CURVE_POINTS = 200
 LETTERS = {RIGHT: "r", WRONG: "w", UNDECIDED: "u"}  # of `Diagnosis.standing` in JSON
@@ -64,7 +64,8 @@ class PathsSeen:
         standing: int8 [n, s], see `seda.evaluation.trajectories.standing_at`.
         margins: float32 [n, s], cosine to the right class text less that to the nearest other.
         own: float32 [n, 3], cosine to the right class text at the first state, at the hand-over and at the end.
-        entropies: float32 [n, s], of the candidates' weights, bits; NaN where that was not kept.
+        entropies: float32 [n, s], of the candidates' weights, bits; NaN where that was not kept, and up to the hand-over of an open
+            vocabulary: of its candidates only those are kept that some path came near, and the others weigh the most at first.
         landed: bool [n].
         straightness: float32 [n].
         probabilities: float32 [n, k].
@@ -123,7 +124,8 @@ def _entropies(trajectory: Trajectory) -> np.ndarray:
     n, s = trajectory.states.shape[:2]
     if trajectory.center_weights is None or trajectory.text_weights is None:
         return np.full((n, s), np.nan, np.float32)
-    learner, translator = weight_entropy(trajectory.center_weights), weight_entropy(trajectory.text_weights)
+    translator = weight_entropy(trajectory.text_weights)
+    learner = np.full((n, s), np.nan) if trajectory.open_vocabulary else weight_entropy(trajectory.center_weights)
     return np.where(trajectory.stages == 1, learner, translator).astype(np.float32)
 
 
@@ -138,7 +140,7 @@ class Diagnosis:
         flips: int [n], how often that changes.
         gap: figures by name, at each of the states compared; see `seda.evaluation.gap`.
         text_cosines: float32 [k, k], of the class texts to each other.
-        fits: float64 [n, 2] or None, see `seda.journeys.diagnosing.Asked`.
+        fits: float64 [m, 2] or None, see `seda.journeys.diagnosing.Asked`.
         ends: int [r, n], the same.
     """
 
@@ -167,11 +169,12 @@ class Diagnosis:
         return None if not len(self.ends) else (self.ends != self.seen.decided[None, :, -1]).mean(0)
 
     def by_trouble(self) -> np.ndarray:
-        """Indices of all items, those with the most trouble first: wrong answers, then wrong ends, then by steps that are not right."""
+        """Indices of all items, those with the most trouble first: wrong answers, then wrong ends, then by steps that are not right, then
+        by the mean margin."""
         verdicts = self.verdicts
         not_right = (self.seen.standing != RIGHT).mean(1)
         return np.lexsort(
-            (-not_right, verdicts.end == verdicts.labels, verdicts.answer == verdicts.labels)
+            (self.seen.margins.mean(1), -not_right, verdicts.end == verdicts.labels, verdicts.answer == verdicts.labels)
         )  # the last key counts first
 
     def item_rows(self, names: Sequence[str], class_names: Sequence[str]) -> list[dict[str, Any]]:
@@ -226,6 +229,7 @@ class Diagnosis:
             for name, code in (("right", RIGHT), ("wrong", WRONG), ("undecided", UNDECIDED))
         }
         known = np.isfinite(self.seen.entropies)
+        known &= known.any(1).all()  # kept of some batches only, a mean would be of their items alone
         entropy = np.where(known, self.seen.entropies, 0).sum(0) / np.maximum(known.sum(0), 1)
         return {
             "hand_over": self.hand_over,

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from seda.errors import ShapeError
+from tests.diagnosed import with_weights
 from tests.toy import toy_journey
 
 
@@ -37,3 +38,26 @@ def test_shapes_that_do_not_fit():
         replace(trajectory, image_features=trajectory.image_features[:2])
     with pytest.raises(ShapeError, match="stages must begin with 0"):
         replace(trajectory, stages=np.zeros_like(trajectory.stages))
+
+
+def test_taken_items_are_those_in_that_order():
+    toy = toy_journey(items=5, steps=3).trajectory
+    toy = with_weights(replace(toy, settings=toy.settings.model_copy(update={"hints": ("a", "", "c", "", "")})))
+    taken = toy.take([3, 0, 3])
+    for name in (
+        "states",
+        "x_0",
+        "class_probabilities",
+        "image_features",
+        "item_seeds",
+        "center_weights",
+        "text_weights",
+    ):
+        np.testing.assert_array_equal(getattr(taken, name), getattr(toy, name)[[3, 0, 3]], err_msg=name)
+    assert taken.item_names == (toy.item_names[3], toy.item_names[0], toy.item_names[3])
+    assert taken.hints == ("", "a", "") and toy.take([1, 3]).hints == ("", "")
+    assert taken.class_names == toy.class_names and taken.hand_over == toy.hand_over
+    np.testing.assert_array_equal(taken.class_similarities(), toy.class_similarities()[[3, 0, 3]])
+    assert toy.take(np.arange(5)).hints == toy.hints and len(toy.take([]).states) == 0
+    plain = toy_journey(items=5, steps=3).trajectory.take(np.array([4]))
+    assert plain.text_weights is None and plain.shares is None and plain.item_names == (toy.item_names[4],)
