@@ -88,7 +88,8 @@ def csv_text(table: pd.DataFrame) -> str:
     harmless = table.copy(deep=False)
     for column in table.select_dtypes(["object", "string"]):
         harmless[column] = table[column].map(_harmless)
-    return harmless.rename(columns=_harmless).to_csv(index=False, float_format="%.6g", lineterminator="\n")
+    # lines end as RFC 4180 says: with less, a carriage return within a name would not be quoted, and what follows be a row of its own
+    return harmless.rename(columns=_harmless).to_csv(index=False, float_format="%.6g", lineterminator="\r\n")
 
 
 def _harmless(text: str) -> str:

@@ -15,6 +15,10 @@ from seda.evaluation.sentences import percent
 from seda.evaluation.trajectories import RIGHT, UNDECIDED, WRONG
 from seda.journeys.diagnosis import Diagnosis
 
+# A browser that heeds it asks for nothing, whatever a name or the drawing library would like.
+_POLICY = (
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; font-src data:"
+)
 STANDINGS = {RIGHT: "right", WRONG: "wrong", UNDECIDED: "undecided"}
 _STYLE = """
 :root { color-scheme: light dark; --paper: light-dark(#fbfbf9, #101514); --ink: light-dark(#1c2321, #e7ecea); }
@@ -23,7 +27,7 @@ body { background: var(--paper); color: var(--ink); font: 16px/1.5 system-ui, "S
 h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2.2rem; } p { max-width: 46rem; }
 table { border-collapse: collapse; font-size: .9rem; } td, th { border-bottom: 1px solid #8884; padding: .25rem .7rem; text-align: left; }
 .wide { overflow-x: auto; } .places { display: flex; flex-wrap: wrap; gap: .8rem; }
-.places div { border: 1px solid #8884; border-radius: .6rem; padding: .6rem 1rem; } .places b { display: block; font-size: 1.5rem; }
+.places div { border: 1px solid #8884; border-radius: .6rem; padding: .6rem 1rem; } .places b { display: block; font-size: 1.5rem; } .places small { opacity: .75; }
 .js-plotly-plot .main-svg > g:not(.hoverlayer) text { fill: currentColor !important; }
 """
 
@@ -85,7 +89,12 @@ def diagnosis_report(summary: Mapping[str, Any], names: Sequence[str], *, title:
     ]  # fmt: skip
     if summary["when"]["standing"]:
         sections.insert(2, ("Every picture at every step", "", charts.standing(summary, names)))
-    heights = {"The gap": 900, "Every picture at every step": min(160 + 16 * len(names), 1200)}
+    words, occurring = len(summary["classes"]), len(summary["classes_apart"])
+    heights = {
+        "The gap": 900, "Every picture at every step": min(160 + 16 * len(names), 1200),
+        "What is confused": max(420, min(160 + 34 * words, 1200)), "What the way changed": max(420, min(160 + 34 * words, 1200)),
+        "Class by class": max(420, min(140 + 52 * occurring, 2400)),
+    }  # fmt: skip
     parts = [
         f"<h2>{escape(head)}</h2><p>{escape(said)}</p>"
         + plotly.io.to_html(
@@ -95,7 +104,7 @@ def diagnosis_report(summary: Mapping[str, Any], names: Sequence[str], *, title:
         for head, said, figure in sections
     ]  # fmt: skip
     return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="{_POLICY}"><title>{escape(title)}</title>'
         f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style>'
         f"<script>{plotly.offline.get_plotlyjs()}</script></head><body><h1>{escape(title)}</h1><p>{escape(about)}</p>"
         f"{_places(summary)}{''.join(parts)}{_table('Most confused words', summary['pairs'])}{_table('Pictures', _in_order(summary))}"
@@ -106,7 +115,13 @@ def diagnosis_report(summary: Mapping[str, Any], names: Sequence[str], *, title:
 def _places(summary: Mapping[str, Any]) -> str:
     from seda.figures.diagnosis import PLACES
 
-    told = [f"<div>{escape(PLACES[name])}<b>{percent(share)}</b></div>" for name, share in summary["accuracy"].items()]
+    told = []
+    for name, label in PLACES.items():
+        share, known = summary["accuracy"].get(name), summary["known"][name]  # no share where it is known of none
+        some = "" if known == summary["count"] else " that end at a word" if name == "end" else " that can be told"
+        told.append(
+            f"<div>{escape(label)}<b>{'—' if share is None else percent(share)}</b><small>of {known}{some}</small></div>"
+        )
     return f'<p>{summary["count"]} labelled pictures. Right:</p><div class="places">{"".join(told)}</div>'
 
 

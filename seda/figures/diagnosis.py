@@ -34,7 +34,7 @@ DOUBTS = {
     "seeds_apart": "seeds that end elsewhere",
 }
 NOTHING = "rgba(128, 132, 144, 0.08)"
-LONGEST = 18  # letters of a name beside an axis
+LONGEST, LONGEST_SAID = 18, 60  # letters of a name beside an axis, and beside the pointer
 
 
 def culprits(summary: Mapping[str, Any]) -> go.Figure:
@@ -58,9 +58,11 @@ def culprits(summary: Mapping[str, Any]) -> go.Figure:
 def standing(summary: Mapping[str, Any], names: Sequence[str]) -> go.Figure:
     """All items' states, the most troubled items on top: right, wrong, or undecided between two words.
 
-    A point carries [item, state].
+    A point carries [item, state]. Of more items than the JSON lists it says so, and shows none.
     """
     when = summary["when"]
+    if not when["standing"]:
+        return _told(f"{summary['count']:,} items are too many to show each; the table of steps has them.")
     order, letters = when["order"], {"u": 0, "r": 1, "w": 2}
     z = np.array([[letters[letter] for letter in when["standing"][item]] for item in order])
     count, states = z.shape
@@ -74,8 +76,8 @@ def standing(summary: Mapping[str, Any], names: Sequence[str]) -> go.Figure:
     if count * states <= 12_000:
         figure.add_scatter(
             x=columns, y=rows, mode="markers", marker={"opacity": 0, "size": 9, "color": INK}, showlegend=False,
-            customdata=np.stack([np.array(order)[rows], columns], axis=1),
-            text=[f"{_short(names[order[row]])}<br>step {column}: {told[z[row, column]]}" for row, column in zip(rows, columns, strict=True)],
+            customdata=np.stack([np.array(order)[rows], columns], axis=1).tolist(),
+            text=[f"{_short(_file(names[order[row]]), LONGEST_SAID)}<br>step {column}: {told[z[row, column]]}" for row, column in zip(rows, columns, strict=True)],
             hovertemplate="%{text}<extra></extra>",
         )  # fmt: skip
     for name, color in zip(("right", "wrong", "undecided"), (RIGHT, WRONG, UNDECIDED), strict=True):
@@ -85,7 +87,11 @@ def standing(summary: Mapping[str, Any], names: Sequence[str]) -> go.Figure:
     mark_hand_over(figure, when["hand_over"])
     figure.update_layout(legend=_ABOVE, margin={"t": 48, "b": 44, "r": 16})
     figure.update_xaxes(title_text="step", range=[-0.5, states - 0.5], showgrid=False)
-    ticks = {"tickvals": list(range(count)), "ticktext": [_short(names[item]) for item in order]} if count <= 48 else {}
+    ticks = (
+        {"tickvals": list(range(count)), "ticktext": [_short(_file(names[item])) for item in order]}
+        if count <= 48
+        else {}
+    )
     figure.update_yaxes(range=[count - 0.5, -0.5], showgrid=False, showticklabels=count <= 48, **ticks)
     return sized(figure, **({"tickfont": {"size": 11}} if count > 24 else {}))
 
@@ -134,7 +140,7 @@ def confusion(summary: Mapping[str, Any], place: str, before: str = "") -> go.Fi
     counts = np.array(summary["confusions"][place])
     if before:
         counts = counts - np.array(summary["confusions"][before])
-    names = [*map(_short, summary["classes"]), "(none)"]
+    names, said = ([*(_short(name, most) for name in summary["classes"]), "(none)"] for most in (LONGEST, LONGEST_SAID))
     used = len(names) if before or counts[:, -1].any() else len(names) - 1
     counts = counts[:, :used]
     most = max(int(np.abs(counts).max()), 1)
@@ -149,10 +155,10 @@ def confusion(summary: Mapping[str, Any], place: str, before: str = "") -> go.Fi
     few = len(names) <= 25
     figure.add_scatter(
         x=columns, y=rows, mode="markers+text" if few else "markers", marker={"opacity": 0, "size": 22, "color": INK},
-        showlegend=False, customdata=np.stack([rows, columns], axis=1),
+        showlegend=False, customdata=np.stack([rows, columns], axis=1).tolist(),
         text=[f"{count:{sign}d}" if count else "" for count in counts.ravel().tolist()],
         hovertext=[
-            f"{names[row]}, told {names[column]}: {counts[row, column]:{sign}d}" for row, column in zip(rows, columns, strict=True)
+            f"{said[row]}, told {said[column]}: {counts[row, column]:{sign}d}" for row, column in zip(rows, columns, strict=True)
         ],
         hovertemplate="%{hovertext}<extra></extra>",
     )  # fmt: skip
@@ -169,8 +175,13 @@ def confusion(summary: Mapping[str, Any], place: str, before: str = "") -> go.Fi
 
 
 def gap(summary: Mapping[str, Any]) -> go.Figure:
-    """How moving features lie to their texts at each step compared: accuracy and recall, gaps, CKA, MMD^2, lengths."""
+    """How moving features lie to their texts at each step compared: accuracy and recall, gaps, CKA, MMD^2, lengths.
+
+    Of a single item there are none of these, and it says so.
+    """
     found = summary["gap"]
+    if "accuracy" not in found:
+        return _told("One item has no gap: two or more are needed.")
     steps = found["states"]
     figure = make_subplots(rows=5, cols=1, shared_xaxes=True, vertical_spacing=0.035, figure=_empty())
     lines = [
@@ -213,15 +224,19 @@ def gap(summary: Mapping[str, Any]) -> go.Figure:
 def classes_apart(summary: Mapping[str, Any]) -> go.Figure:
     """Cosine to the right word, class by class: 5, 25, 50, 75 and 95 % of the items at the start, the hand-over and the end."""
     rows = summary["classes_apart"]
-    figure = _empty()
+    figure, lines = _empty(), list(range(len(rows)))  # by number: names that are cut may be equal
     for place, label, color in (("start", "start", HUES[7]), ("hand_over", "hand-over", ORANGE), ("end", "end", BLUE)):
         low, first, middle, third, high = zip(*(row[place] for row in rows), strict=True)
         figure.add_box(
-            y=[f"{_short(row['class'])} ({row['count']})" for row in rows], q1=first, median=middle, q3=third, lowerfence=low, upperfence=high,
+            y=lines, q1=first, median=middle, q3=third, lowerfence=low, upperfence=high,
             name=label, orientation="h", marker={"color": color}, line={"width": 1.5}, hoverinfo="x+name",
         )  # fmt: skip
     figure.update_xaxes(title_text="cosine to the right word", zeroline=True, zerolinecolor=LINE)
-    figure.update_yaxes(autorange="reversed")
+    figure.update_yaxes(
+        range=[len(rows) - 0.5, -0.5],
+        tickvals=lines,
+        ticktext=[f"{_short(row['class'])} ({row['count']})" for row in rows],
+    )
     figure.update_layout(boxmode="group", legend=_ABOVE, margin={"t": 40, "b": 44, "r": 16})
     return sized(figure)
 
@@ -244,7 +259,8 @@ def how_sure(summary: Mapping[str, Any]) -> go.Figure:
         row=1, col=1,
     )  # fmt: skip
     figure.add_scatter(
-        x=[100 * value for value in sure["coverage"]], y=[100 * value for value in sure["risk"]], mode="lines",
+        x=[100 * value for value in sure["coverage"]], y=[100 * value for value in sure["risk"]],
+        mode="lines" if len(sure["risk"]) > 1 else "markers",  # all are equally sure
         line={"color": VERMILLION, "width": 2.5, "shape": "hv"}, row=1, col=2,
         hovertemplate="of the surest %{x:.0f} %: %{y:.1f} % wrong<extra></extra>",
     )  # fmt: skip
@@ -281,7 +297,10 @@ def similarities(
         z=cosines[order], zmin=-1, zmax=1, x=list(range(len(class_names))), y=list(range(len(order))),
         colorscale=[[0, VERMILLION], [0.5, NOTHING], [1, BLUE]],
         colorbar={"thickness": 12, "title": "cosine", "outlinewidth": 0},
-        text=[[f"{_short(names[item])} and {_short(name)}" for name in class_names] for item in order],
+        text=[
+            [f"{_short(_file(names[item]), LONGEST_SAID)} and {_short(name, LONGEST_SAID)}" for name in class_names]
+            for item in order
+        ],
         hovertemplate="%{text}: %{z:.3f}<extra></extra>",
     )  # fmt: skip
     rows = [(row, labels[item]) for row, item in enumerate(order) if labels[item] >= 0]
@@ -296,7 +315,7 @@ def similarities(
         showgrid=False,
     )
     ticks = (
-        {"tickvals": list(range(len(order))), "ticktext": [_short(names[item]) for item in order]}
+        {"tickvals": list(range(len(order))), "ticktext": [_short(_file(names[item])) for item in order]}
         if len(order) <= 48
         else {}
     )
@@ -312,13 +331,27 @@ def _empty() -> go.Figure:
     return go.Figure(layout={"template": TEMPLATE})
 
 
+def _told(sentence: str) -> go.Figure:
+    """A sentence where there is nothing to draw."""
+    figure = _empty()
+    figure.add_annotation(text=sentence, showarrow=False, x=0.5, y=0.5, xref="paper", yref="paper")
+    figure.update_xaxes(visible=False)
+    figure.update_yaxes(visible=False)
+    return sized(figure)
+
+
 def _steps_of(colors: Sequence[str]) -> list[list[Any]]:
     """A scale of plain steps, one colour for each whole number."""
     count = len(colors)
     return [[edge / count, color] for place, color in enumerate(colors) for edge in (place, place + 1)]
 
 
-def _short(name: str) -> str:
-    """A name as an axis has room for it, and never as markup."""
-    plain = name.rsplit("/", 1)[-1].replace("&", "&amp;").replace("<", "&lt;")
-    return plain if len(plain) <= LONGEST else plain[: LONGEST - 1] + "…"
+def _file(name: str) -> str:
+    """An item's name without its folders. Not for words, which may hold a stroke, such as T-shirt/top."""
+    return name.rsplit("/", 1)[-1]
+
+
+def _short(name: str, most: int = LONGEST) -> str:
+    """A name as there is room for it, and never as markup."""
+    cut = name if len(name) <= most else name[: most - 1] + "…"  # first: an entity would be cut in two
+    return cut.replace("&", "&amp;").replace("<", "&lt;")

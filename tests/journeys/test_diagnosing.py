@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -289,7 +290,10 @@ def test_in_batches_it_is_what_it_is_at_once(aligner, encoded, monkeypatch):
         aligner, images, texts, labels, SAMPLING, item_seeds=seeds, rephrased=others, seeds=2, on_progress=lambda *at: done.append(at)
     )  # fmt: skip
     path = aligner.trace(images, texts, names, CLASSES, SAMPLING, item_seeds=seeds)
-    asked = ask_aligner(aligner, images, texts, labels, SAMPLING, item_seeds=seeds, rephrased=others, seeds=2)
+    asked = ask_aligner(
+        aligner, images, texts, labels, SAMPLING, item_seeds=seeds, answers=path.class_probabilities.argmax(1),
+        compared=looked_at(11), rephrased=others, seeds=2,
+    )  # fmt: skip
     whole = diagnose_trajectory(path, labels, asked)
     alike(batched.to_dict(names, CLASSES), whole.to_dict(names, CLASSES))
     assert done == [(4, 11), (8, 11), (11, 11)] and batched.gap["items"] == 7
@@ -302,23 +306,48 @@ def test_in_batches_it_is_what_it_is_at_once(aligner, encoded, monkeypatch):
 def test_what_the_aligner_is_asked(aligner, encoded):
     images, labels, (texts, *others) = encoded
     seeds = list(range(11))
-    asked = ask_aligner(aligner, images, texts, labels, SAMPLING, item_seeds=seeds, rephrased=others, seeds=1)
+    path = aligner.trace(images, texts, [""] * 11, CLASSES, SAMPLING, item_seeds=seeds)
+    answers = path.class_probabilities.argmax(1)
+    given = {"item_seeds": seeds, "answers": answers, "compared": np.arange(11)}
+    asked = ask_aligner(aligner, images, texts, labels, SAMPLING, rephrased=others, seeds=1, **given)
     votes = [
         aligner.aligner.classify(images, one, SAMPLING, item_seeds=seeds).argmax(1).numpy() == labels for one in others
     ]
-    assert asked.rephrased.tolist() == (np.sum(votes, axis=0) > 1).tolist()
+    assert asked.rephrased.tolist() == ((np.sum(votes, axis=0) > 1) & (answers != labels)).tolist()
+    assert asked.fits is None  # the vocabulary is closed
     again = aligner.trace(
         images, texts, [""] * 11, CLASSES, replace(SAMPLING, seed=SAMPLING.seed + 1), item_seeds=seeds
     )
     assert asked.ends.tolist() == [again.class_similarities()[:, -1].argmax(1).tolist()]
-    path = aligner.trace(images, texts, [""] * 11, CLASSES, SAMPLING, item_seeds=seeds)
     np.testing.assert_allclose(asked.phrasings[0], path.class_text_features, atol=1e-5)
     assert asked.phrasings.shape == (3, *path.class_text_features.shape)
-    silent = ask_aligner(aligner, images, texts, labels, SAMPLING, item_seeds=seeds)
+    silent = ask_aligner(aligner, images, texts, labels, SAMPLING, **given)
     assert not silent.rephrased.any() and silent.ends.shape == (0, 11)
     found = diagnose_trajectory(path, labels, silent)
     assert found.disagreement is None and "seeds_apart" not in found.to_dict([""] * 11, CLASSES)["items"][0]
     assert set(found.gap["class_wise_mmd2"]) == {None}  # of one phrasing there is no spread
+
+
+def test_fits_are_asked_with_and_without_the_own_word():
+    images, texts = RNG.normal(size=(9, 6)).astype(np.float32), RNG.normal(size=(4, 6)).astype(np.float32)
+    labels = np.arange(9) % 3
+
+    class Open:
+        translator = SimpleNamespace(word_posterior=True)
+
+        def align(self, part, words, sampling, *, item_seeds, answer_only):
+            assert answer_only and np.array_equal(images[item_seeds], part.numpy())
+            return SimpleNamespace(fit=(part @ words.T).amax(1))
+
+    items, given = np.array([1, 2, 3, 7]), (torch.from_numpy(images), torch.from_numpy(texts))
+    found = diagnosing._fits(
+        SimpleNamespace(aligner=Open()), given[0][items], given[1], labels[items], SAMPLING, items.tolist()
+    )
+    for item, fit in zip(items, found, strict=True):
+        cosines = images[item] @ texts.T
+        assert fit == pytest.approx([cosines.max(), np.delete(cosines, labels[item]).max()], rel=1e-5)
+    nobody = diagnosing._fits(SimpleNamespace(aligner=Open()), given[0][:0], given[1], labels[:0], SAMPLING, [])
+    assert nobody.shape == (0, 2)  # of a batch none of whose items is compared
 
 
 def test_features_of_half_precision_and_a_stop(aligner, encoded):
