@@ -35,7 +35,7 @@ def run(
 def test_flips_against_a_loop_whatever_the_order_and_the_rest():
     a, b = RNG.integers(0, 4, ITEMS), RNG.integers(0, 4, ITEMS)
     labels = toy_diagnosis(items=ITEMS).labels
-    a[:4], b[2:6] = labels[:4], labels[2:6]
+    a[:4], b[2:12] = labels[:4], labels[2:12]
     first, second = run(a, RNG.permutation(ITEMS)[:11]), run(b, RNG.permutation(ITEMS))
     found = compare(first, second)
     assert set(found.names) == set(first.names) and len(found.names) == 11
@@ -52,7 +52,7 @@ def test_flips_against_a_loop_whatever_the_order_and_the_rest():
     here = [names.index(name) for name in found.names]
     assert told["accuracy"] == pytest.approx([(one[here] == labels[here]).mean() for one in (a, b)], abs=1e-6)
     assert told["difference"][0] == pytest.approx(told["accuracy"][1] - told["accuracy"][0], abs=2e-6)
-    assert told["difference"][1] <= told["difference"][0] <= told["difference"][2]
+    assert told["difference"][0] > 0.2 and told["difference"][1] <= told["difference"][0] <= told["difference"][2]
     assert told["mcnemar"]["only_first"] == told["flips"]["right_to_wrong"]
     assert told["mcnemar"]["only_second"] == told["flips"]["wrong_to_right"]
     ranks = [

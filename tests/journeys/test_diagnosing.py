@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import replace
 from types import SimpleNamespace
@@ -162,12 +163,6 @@ def test_how_sure_is_that_of_the_answers():
     error = sum(one["count"] / 30 * abs(one["accuracy"] - one["confidence"]) for one in sure["bins"])
     assert sure["ece"] == pytest.approx(error, abs=1e-5)
     assert sure["coverage"][-1] == 1 and sure["risk"][-1] == pytest.approx(1 - right.mean(), abs=1e-6)
-    pairs = [
-        (toy.diagnosis.disagreement[a] > toy.diagnosis.disagreement[b]) + 0.5 * (toy.diagnosis.disagreement[a] == toy.diagnosis.disagreement[b])
-        for a in np.flatnonzero(~right)
-        for b in np.flatnonzero(right)
-    ]  # fmt: skip
-    assert sure["errors_found_by"]["seeds_apart"] == pytest.approx(np.mean(pairs), abs=1e-6)
     none, fits = sure["none_of_these"], toy.asked.fits
     wins = [(without < within) + 0.5 * (without == within) for within in fits[:, 0] for without in fits[:, 1]]
     assert none["auroc"] == pytest.approx(np.mean(wins), abs=1e-6)
@@ -175,6 +170,31 @@ def test_how_sure_is_that_of_the_answers():
     assert none["at_zero"] == pytest.approx(
         {"false_alarms": (fits[:, 0] < 0).mean(), "found": (fits[:, 1] < 0).mean()}, abs=1e-6
     )
+
+
+def test_signs_of_a_mistake_are_judged_by_pairs_of_a_wrong_and_a_right_answer():
+    toy = toy_diagnosis("asked", items=30)
+    path, right = toy.trajectory, toy.trajectory.class_probabilities.argmax(1) == toy.labels
+    nearest, states = path.class_similarities().argmax(-1), path.states.astype(float)
+    probabilities = path.class_probabilities.astype(float)
+    walked = [sum(np.linalg.norm(b - a) for a, b in itertools.pairwise(one)) for one in states]
+    doubts = {
+        "confidence": -probabilities.max(1),
+        "entropy": [-sum(p * np.log(p) for p in row if p > 1e-12) for row in probabilities],
+        "path_length": walked / np.linalg.norm(states[:, -1] - states[:, 0], axis=1),
+        "changes": [sum(a != b for a, b in itertools.pairwise(one)) for one in nearest],
+        "committed_at": [next(at for at in range(len(one)) if (one[at:] == one[-1]).all()) for one in nearest],
+        "seeds_apart": [(toy.asked.ends[:, item] != nearest[item, -1]).mean() for item in range(30)],
+    }
+    found = toy.summary["sure"]["errors_found_by"]
+    assert set(found) == set(doubts)
+    for name, doubt in doubts.items():
+        pairs = [
+            (doubt[a] > doubt[b]) + 0.5 * (doubt[a] == doubt[b])
+            for a in np.flatnonzero(~right)
+            for b in np.flatnonzero(right)
+        ]
+        assert found[name] == pytest.approx(np.mean(pairs), abs=0.01), name
 
 
 @pytest.mark.parametrize("edge", ["all right", "all wrong"])
@@ -292,7 +312,7 @@ def test_in_batches_it_is_what_it_is_at_once(aligner, encoded, monkeypatch):
     path = aligner.trace(images, texts, names, CLASSES, SAMPLING, item_seeds=seeds)
     asked = ask_aligner(
         aligner, images, texts, labels, SAMPLING, item_seeds=seeds, answers=path.class_probabilities.argmax(1),
-        compared=looked_at(11), rephrased=others, seeds=2,
+        rephrased=others, seeds=2,
     )  # fmt: skip
     whole = diagnose_trajectory(path, labels, asked)
     alike(batched.to_dict(names, CLASSES), whole.to_dict(names, CLASSES))
@@ -308,7 +328,7 @@ def test_what_the_aligner_is_asked(aligner, encoded):
     seeds = list(range(11))
     path = aligner.trace(images, texts, [""] * 11, CLASSES, SAMPLING, item_seeds=seeds)
     answers = path.class_probabilities.argmax(1)
-    given = {"item_seeds": seeds, "answers": answers, "compared": np.arange(11)}
+    given = {"item_seeds": seeds, "answers": answers}
     asked = ask_aligner(aligner, images, texts, labels, SAMPLING, rephrased=others, seeds=1, **given)
     votes = [
         aligner.aligner.classify(images, one, SAMPLING, item_seeds=seeds).argmax(1).numpy() == labels for one in others
