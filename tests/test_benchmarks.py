@@ -7,7 +7,19 @@ import sys
 import pytest
 
 from tests import local_clip
-from tests.benchmarks import attack, export, killed, landing, load, map_fit, player, stand, training, words_alone
+from tests.benchmarks import (
+    attack,
+    diagnosing,
+    export,
+    killed,
+    landing,
+    load,
+    map_fit,
+    player,
+    stand,
+    training,
+    words_alone,
+)
 from tests.browser.conftest import need_chromium
 
 
@@ -28,6 +40,13 @@ def test_attack(monkeypatch, capsys):
 def test_killed(monkeypatch, capsys):
     found, status = printed(monkeypatch, capsys, killed, "--only", "keep", "--times", "2")
     assert status == 0 and found["keep"]["kills"] == 2
+
+
+@pytest.mark.slow
+def test_diagnosing(monkeypatch, capsys):
+    found, status = printed(monkeypatch, capsys, diagnosing, "--features", "300")
+    assert status in (0, 1) and found["features"]["features"] == 300 and found["features"]["right"] > 0.7
+    assert found["page"]["seconds"] > 0
 
 
 @pytest.mark.slow

@@ -122,7 +122,7 @@ class Verdicts:
         labels: int [n], the truth.
         features, categories, end, answer: int [n].
         left: int [n], see `left_for_good`.
-        rephrased: bool [n], whether most other phrasings give the right answer; all False where none were tried.
+        rephrased: bool [n], whether most other phrasings give the right answer; False where none were tried.
     """
 
     labels: np.ndarray

@@ -34,6 +34,7 @@ DOUBTS = {
     "seeds_apart": "seeds that end elsewhere",
 }
 NOTHING = "rgba(128, 132, 144, 0.08)"
+SMALL = 13  # px, the least of the app
 LONGEST, LONGEST_SAID = 18, 60  # letters of a name beside an axis, and beside the pointer
 
 
@@ -47,7 +48,7 @@ def culprits(summary: Mapping[str, Any]) -> go.Figure:
     for name, counts in parts.items():
         if any(counts):
             figure.add_bar(
-                x=counts, y=labels, orientation="h", name=name, text=[count or "" for count in counts], textposition="inside",
+                x=counts, y=labels, orientation="h", name=name, text=[count or "" for count in counts], textposition="inside", textfont={"size": SMALL},
                 insidetextanchor="middle", textangle=0, marker={"color": CULPRIT_COLORS.get(name, RIGHT), "opacity": PALE}, hovertemplate=f"%{{x}} of {total} {name}<extra></extra>",
             )  # fmt: skip
     figure.update_layout(barmode="stack", bargap=0.35, legend=_ABOVE, margin={"t": 40, "b": 40, "r": 16})
@@ -93,7 +94,7 @@ def standing(summary: Mapping[str, Any], names: Sequence[str]) -> go.Figure:
         else {}
     )
     figure.update_yaxes(range=[count - 0.5, -0.5], showgrid=False, showticklabels=count <= 48, **ticks)
-    return sized(figure, **({"tickfont": {"size": 11}} if count > 24 else {}))
+    return sized(figure, **({"tickfont": {"size": SMALL}} if count > 24 else {}))
 
 
 def along_the_path(summary: Mapping[str, Any]) -> go.Figure:
@@ -155,7 +156,7 @@ def confusion(summary: Mapping[str, Any], place: str, before: str = "") -> go.Fi
     few = len(names) <= 25
     figure.add_scatter(
         x=columns, y=rows, mode="markers+text" if few else "markers", marker={"opacity": 0, "size": 22, "color": INK},
-        showlegend=False, customdata=np.stack([rows, columns], axis=1).tolist(),
+        showlegend=False, customdata=np.stack([rows, columns], axis=1).tolist(), textfont={"size": SMALL},
         text=[f"{count:{sign}d}" if count else "" for count in counts.ravel().tolist()],
         hovertext=[
             f"{said[row]}, told {said[column]}: {counts[row, column]:{sign}d}" for row, column in zip(rows, columns, strict=True)
@@ -171,7 +172,7 @@ def confusion(summary: Mapping[str, Any], place: str, before: str = "") -> go.Fi
         showgrid=False,
     )  # fmt: skip
     figure.update_layout(margin={"t": 16, "b": 60, "r": 16})
-    return sized(figure, **({} if few else {"tickfont": {"size": 9}}))
+    return sized(figure, **({} if few else {"tickfont": {"size": SMALL}}))
 
 
 def gap(summary: Mapping[str, Any]) -> go.Figure:
@@ -321,7 +322,7 @@ def similarities(
     )
     figure.update_yaxes(range=[len(order) - 0.5, -0.5], showgrid=False, showticklabels=len(order) <= 48, **ticks)
     figure.update_layout(margin={"t": 16, "b": 60})
-    return sized(figure, **({"tickfont": {"size": 11}} if len(order) > 24 else {}))
+    return sized(figure, **({"tickfont": {"size": SMALL}} if len(order) > 24 else {}))
 
 
 _ABOVE = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "traceorder": "normal"}

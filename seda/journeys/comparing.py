@@ -97,6 +97,8 @@ class Comparison:
 def compare(first: NamedDiagnosis, second: NamedDiagnosis) -> Comparison:
     """Match the items of two runs by their names.
 
+    Of lists of as many words each, a word that is not in the other list stands for the one in its place there.
+
     Items of one name are matched in their order where both runs have as many of them, and left out where not: any could be any.
 
     Raises:
@@ -110,6 +112,12 @@ def compare(first: NamedDiagnosis, second: NamedDiagnosis) -> Comparison:
     answers = [np.array(run.answers(), object)[rows] for run, rows in ((first, a), (second, b))]
     words = list(dict.fromkeys([*truths[0], *truths[1], *answers[0], *answers[1]]))
     labels, labels_b, told_a, told_b = (np.array([words.index(word) for word in rows]) for rows in (*truths, *answers))
+    if (labels != labels_b).any() and len(first.class_names) == len(
+        second.class_names
+    ):  # a word in another wording has its place
+        verdicts = first.diagnosis.verdicts, second.diagnosis.verdicts
+        labels, labels_b = verdicts[0].labels[a], verdicts[1].labels[b]
+        told_a, told_b = verdicts[0].answer[a], verdicts[1].answer[b]
     if (labels != labels_b).any():
         item = int(np.flatnonzero(labels != labels_b)[0])
         raise DataError(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -48,7 +49,6 @@ def ask_aligner(
     *,
     item_seeds: Sequence[int],
     answers: np.ndarray,
-    compared: np.ndarray,
     rephrased: Sequence[Tensor] = (),
     seeds: int = 0,
 ) -> Asked:
@@ -60,45 +60,40 @@ def ask_aligner(
         labels: int [n].
         item_seeds: n numbers, of the items' noise.
         answers: int [n], the class texts answered.
-        compared: indices of the items whose fit is asked.
         rephrased: the same class texts in other phrasings, [k, d] each.
         seeds: how often each path is walked again with other noise.
     """
-    wrong = np.flatnonzero(answers != labels)
+    wrong, compared = np.flatnonzero(answers != labels), looked_at(len(labels))
     right = np.zeros(len(labels), bool)
-    if len(wrong) and len(rephrased):
-        part, part_seeds = image_features[torch.from_numpy(wrong)], [item_seeds[item] for item in wrong]
+    for rows in _batches(wrong) if len(rephrased) else ():
+        part, numbers = image_features[torch.from_numpy(rows)], [item_seeds[item] for item in rows]
         votes = [
-            aligner.aligner.classify(part, texts, sampling, item_seeds=part_seeds, tell_fit=False)
-            .argmax(1)
-            .cpu()
-            .numpy()
+            aligner.aligner.classify(part, texts, sampling, item_seeds=numbers, tell_fit=False).argmax(1).cpu().numpy()
             for texts in rephrased
         ]
-        right[wrong] = np.mean([vote == labels[wrong] for vote in votes], axis=0) > 0.5
-    ends = []
-    for seed in range(1, seeds + 1):
+        right[rows] = np.mean([vote == labels[rows] for vote in votes], axis=0) > 0.5
+    ends = np.zeros((seeds, len(labels)), np.int64)
+    others = [(sampling.seed + seed) % (SamplingConfig.MAX_SEED + 1) for seed in range(1, seeds + 1)]
+    for seed, rows in itertools.product(range(seeds), _batches(np.arange(len(labels)))):
         run = aligner.aligner.align(
-            image_features, class_text_features, replace(sampling, seed=sampling.seed + seed), item_seeds=item_seeds
-        )
-        ends.append(run.nearest_text(-1).cpu().numpy())
+            image_features[torch.from_numpy(rows)], class_text_features, replace(sampling, seed=others[seed]),
+            item_seeds=[item_seeds[item] for item in rows], tell_fit=False,
+        )  # fmt: skip
+        ends[seed, rows] = run.nearest_text(-1).cpu().numpy()
     scaled = [
         aligner.aligner.text_scaler(texts.to(aligner.aligner.device, torch.float32)).cpu().numpy()
         for texts in (class_text_features, *rephrased)
     ]
-    return Asked(
-        right,
-        _fits(
-            aligner,
-            image_features[torch.from_numpy(compared)],
-            class_text_features,
-            labels[compared],
-            sampling,
-            [item_seeds[item] for item in compared],
-        ),
-        np.array(ends, np.int64).reshape(len(ends), len(labels)),
-        np.stack(scaled),
-    )
+    fits = _fits(
+        aligner, image_features[torch.from_numpy(compared)], class_text_features, labels[compared], sampling,
+        [item_seeds[item] for item in compared],
+    )  # fmt: skip
+    return Asked(right, fits, ends, np.stack(scaled))
+
+
+def _batches(items: np.ndarray) -> list[np.ndarray]:
+    """Indices [n], BATCH at a time."""
+    return [items[first : first + BATCH] for first in range(0, len(items), BATCH)]
 
 
 @torch.inference_mode()
@@ -162,22 +157,19 @@ def diagnose(
     numbers = list(range(n)) if item_seeds is None else list(item_seeds)
     compared = looked_at(n)
     seen: list[PathsSeen] = []
-    asked: list[Asked] = []
     for first in range(0, n, BATCH):
         rows = slice(first, first + BATCH)
         part, part_seeds = image_features[rows], numbers[rows]
         path = aligner.trace(part, class_text_features, [""] * len(part), names, sampling, item_seeds=part_seeds)
         here = compared[(compared >= first) & (compared < first + BATCH)] - first
         seen.append(seen_on(path, labels[rows], here))
-        asked.append(
-            ask_aligner(
-                aligner, part, class_text_features, labels[rows], sampling,
-                item_seeds=part_seeds, answers=path.class_probabilities.argmax(1), compared=here, rephrased=rephrased, seeds=seeds,
-            )
-        )  # fmt: skip
         if on_progress is not None and on_progress(min(first + BATCH, n), n):
             raise Stopped
-    return diagnosis_of(image_features.to(torch.float32).cpu().numpy(), labels, seen, **_joined(asked))
+    asked = ask_aligner(
+        aligner, image_features, class_text_features, labels, sampling, item_seeds=numbers,
+        answers=np.concatenate([part.probabilities for part in seen]).argmax(1), rephrased=rephrased, seeds=seeds,
+    )  # fmt: skip
+    return diagnosis_of(image_features.to(torch.float32).cpu().numpy(), labels, seen, **_told(asked))
 
 
 def diagnose_trajectory(trajectory: Trajectory, labels: np.ndarray, asked: Asked | None = None) -> Diagnosis:
@@ -192,7 +184,7 @@ def diagnose_trajectory(trajectory: Trajectory, labels: np.ndarray, asked: Asked
     """
     _check_labels(labels, len(trajectory.states), len(trajectory.class_names))
     seen = [seen_on(trajectory, labels, looked_at(len(labels)))]
-    return diagnosis_of(trajectory.image_features, labels, seen, **({} if asked is None else _joined([asked])))
+    return diagnosis_of(trajectory.image_features, labels, seen, **({} if asked is None else _told(asked)))
 
 
 def _check_labels(labels: np.ndarray, n: int, k: int) -> None:
@@ -209,11 +201,5 @@ def _check_labels(labels: np.ndarray, n: int, k: int) -> None:
         )
 
 
-def _joined(asked: Sequence[Asked]) -> dict[str, Any]:
-    fits = [part.fits for part in asked if part.fits is not None]
-    return {
-        "rephrased": np.concatenate([part.rephrased for part in asked]),
-        "fits": np.concatenate(fits) if len(fits) == len(asked) else None,
-        "ends": np.concatenate([part.ends for part in asked], axis=1),
-        "phrasings": asked[0].phrasings,
-    }
+def _told(asked: Asked) -> dict[str, Any]:
+    return {field.name: getattr(asked, field.name) for field in fields(asked)}

@@ -178,7 +178,7 @@ class Diagnosis:
         )  # the last key counts first
 
     def item_rows(self, names: Sequence[str], class_names: Sequence[str]) -> list[dict[str, Any]]:
-        """One mapping an item: truth, what each place says, who has lost it, how its path went."""
+        """One mapping an item: truth, what each place says, who has lost it, how its path went; left_at is None where it ends right."""
         verdicts, words, turn = self.verdicts, [*class_names, ""], self.hand_over  # UNKNOWN, the last, is empty
         lost, path_lost, apart = verdicts.culprits(), verdicts.culprits("end"), self.disagreement
         return [
@@ -191,7 +191,7 @@ class Diagnosis:
                 "lost_by": lost[item],
                 "path_lost_by": path_lost[item],
                 **{place: words[getattr(verdicts, place)[item]] for place in PLACES[:3]},
-                "left_at": int(verdicts.left[item]),
+                "left_at": int(verdicts.left[item]) if verdicts.left[item] < self.seen.decided.shape[1] else None,
                 "committed_at": int(self.commitment[item]),
                 "changes": int(self.flips[item]),
                 "margin_at_hand_over": round(float(self.seen.margins[item, turn]), 6),

@@ -110,11 +110,17 @@ def test_items_of_one_name_are_matched_in_their_order_or_left_out():
 def test_what_cannot_be_compared_is_said():
     with pytest.raises(DataError, match="no labelled picture in common"):
         compare(run(items=np.arange(4)), run(items=np.arange(4, 9)))
-    other = replace(run(), class_names=("winter coat", *run().class_names[1:]))
+    other = replace(run(), class_names=("winter coat", *run().class_names[1:], "more"))
     with pytest.raises(
         DataError, match=r"is 'coat' in one run and 'winter coat' in the other\. Label the pictures alike"
     ):
         compare(run(), other)
+
+
+def test_a_word_in_another_wording_is_the_one_in_its_place():
+    worded = replace(run(), class_names=("winter coat", *run().class_names[1:]))
+    told = compare(run(), worded).to_dict()
+    assert told["flips"]["same"] == ITEMS and told["accuracy"][0] == told["accuracy"][1]
 
 
 def test_a_word_that_no_item_has_may_be_another():

@@ -151,7 +151,7 @@ def _show_pictures(own: DiagnoseState, found: Diagnosed) -> None:
             "": st.column_config.ImageColumn("", width=40),
             "file": "Picture", "truth": "Right", "answer": "Answer", "right": "Is right", "lost_by": "Lost by", "path_lost_by": "Path lost by",
             "probability": st.column_config.ProgressColumn("Probability", min_value=0, max_value=1, format="percent"),
-            "features": "Neighbours", "categories": "Hand-over", "end": "End", "left_at": "Wrong from step",
+            "features": "Neighbours", "categories": "Hand-over", "end": "End", "left_at": st.column_config.NumberColumn("Path wrong from", help="The step from which on the nearest word is never right again."),
             "committed_at": "Committed at", "changes": "Changes", "margin_at_end": "Margin at the end",
             "seeds_apart": st.column_config.NumberColumn("Other seeds apart", format="percent"),
         },

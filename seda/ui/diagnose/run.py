@@ -106,17 +106,15 @@ def ask_pending(state: AppState, own: DiagnoseState, shown: Shown) -> None:
 
 
 def _answer(own: DiagnoseState, question: Question, workbench: Workbench, report: Report) -> None:
+    from seda.journeys.diagnosing import diagnose_trajectory
+
     found = own.found
     assert found is not None
     report(0.2, "Trying other phrasings")
     part = found.journey.trajectory.take(found.items)
     labels = found.diagnosis.verdicts.labels
     asked = _asked(part, labels, workbench, question.seeds)
-    seen = seen_on(part, labels, looked_at(len(labels)))
-    diagnosis = diagnosis_of(
-        part.image_features, labels, [seen], rephrased=asked.rephrased, fits=asked.fits, ends=asked.ends,
-        phrasings=asked.phrasings,
-    )  # fmt: skip
+    diagnosis = diagnose_trajectory(part, labels, asked)
     summary = diagnosis.to_dict(part.item_names, part.class_names)
     own.found = replace(found, diagnosis=diagnosis, summary=summary, asked=True, seeds=question.seeds)
 
@@ -173,5 +171,6 @@ def _asked(part: Trajectory, labels: np.ndarray, workbench: Workbench, seeds: in
     ]
     return ask_aligner(
         workbench.aligner, torch.from_numpy(part.image_features), texts[0], labels, sampling,
-        item_seeds=part.item_seeds.tolist(), rephrased=texts[1:], seeds=seeds,
+        item_seeds=part.item_seeds.tolist(), answers=part.class_probabilities.argmax(1), 
+        rephrased=texts[1:], seeds=seeds,
     )  # fmt: skip

@@ -76,11 +76,13 @@ def labels_from(own: DiagnoseState, names: Sequence[str], notes: list[str]) -> l
 
 
 def sample_labels(names: Sequence[str]) -> list[str]:
-    """The labels of shipped samples, by their names; "" where a name is none, or not one alone."""
+    """The labels of shipped samples, by the names of their things or files; "" where a name is none, or not one alone."""
     known: dict[str, set[str]] = {}
     for sample in cache.samples():
-        known.setdefault(sample.name, set()).add(sample.label)
-    return [next(iter(known[name])) if len(known.get(name, ())) == 1 else "" for name in names]
+        for name in {plain_label(sample.name), plain_label(sample.path.stem)}:
+            known.setdefault(name, set()).add(sample.label)
+    found = [known.get(plain_label(name), set()) for name in names]
+    return [next(iter(labels)) if len(labels) == 1 else "" for labels in found]
 
 
 def _fitting(names: Sequence[str], class_names: Sequence[str]) -> str:
