@@ -69,7 +69,7 @@ def standing(summary: Mapping[str, Any], names: Sequence[str]) -> go.Figure:
     count, states = z.shape
     figure = go.Figure(layout={"template": TEMPLATE})
     figure.add_heatmap(
-        z=z, zmin=0, zmax=2, showscale=False, hoverinfo="skip", ygap=1 if count <= 64 else 0,
+        z=z.tolist(), zmin=0, zmax=2, showscale=False, hoverinfo="skip", ygap=1 if count <= 64 else 0,
         colorscale=_steps_of([UNDECIDED, RIGHT, WRONG]),
     )  # fmt: skip
     told = ["undecided", "right", "wrong"]
@@ -147,7 +147,7 @@ def confusion(summary: Mapping[str, Any], place: str, before: str = "") -> go.Fi
     most = max(int(np.abs(counts).max()), 1)
     figure = _empty()
     figure.add_heatmap(
-        z=counts, x=list(range(used)), y=list(range(len(counts))), zmin=-most if before else 0, zmax=most, showscale=False,
+        z=counts.tolist(), x=list(range(used)), y=list(range(len(counts))), zmin=-most if before else 0, zmax=most, showscale=False,
         xgap=1, ygap=1, hoverinfo="skip",
         colorscale=[[0, VERMILLION], [0.5, NOTHING], [1, BLUE]] if before else [[0, NOTHING], [1, BLUE]], opacity=PALE,
     )  # fmt: skip
@@ -295,7 +295,7 @@ def similarities(
     order = np.argsort(np.asarray(labels), kind="stable")
     figure = _empty()
     figure.add_heatmap(
-        z=cosines[order], zmin=-1, zmax=1, x=list(range(len(class_names))), y=list(range(len(order))),
+        z=cosines[order].tolist(), zmin=-1, zmax=1, x=list(range(len(class_names))), y=list(range(len(order))),
         colorscale=[[0, VERMILLION], [0.5, NOTHING], [1, BLUE]],
         colorbar={"thickness": 12, "title": "cosine", "outlinewidth": 0},
         text=[

@@ -35,7 +35,7 @@ PLACES = {
 }
 # where a click on a chart has chosen something, up to the player that shows it
 _INTO_VIEW = """<script>{{ /* {} */
-document.querySelector('.st-key-diagnose-player')?.scrollIntoView({{ block: "start", behavior: "smooth" }});
+document.querySelector('.st-key-diagnose-stage')?.scrollIntoView({{ block: "start", behavior: "smooth" }});
 }}</script>"""
 NOTHING = (
     "Nothing is on the screen yet. Let labelled pictures travel on the page Trajectories: samples, or a whole folder with a "
@@ -119,9 +119,10 @@ def _show_asking(own: DiagnoseState, found: Diagnosed) -> DeltaGenerator:
 @st.fragment
 def _show_player(own: DiagnoseState, found: Diagnosed) -> None:
     """A fragment, so that the player's reports do not interrupt what is asked."""
+    with st.container(key="diagnose.stage"):
+        show_player(found.journey, key=PLAYER_KEY, height=PLAYER_HEIGHT, start=own.chosen)
     if own.clicks:
         st.html(_INTO_VIEW.format(own.clicks), unsafe_allow_javascript=True)
-    show_player(found.journey, key=PLAYER_KEY, height=PLAYER_HEIGHT, start=own.chosen)
 
 
 @st.fragment
@@ -149,7 +150,8 @@ def _show_pictures(own: DiagnoseState, found: Diagnosed) -> None:
                       "left_at", "committed_at", "changes", "margin_at_end", *(["seeds_apart"] if found.seeds else [])],
         column_config={
             "": st.column_config.ImageColumn("", width=40),
-            "file": "Picture", "truth": "Right", "answer": "Answer", "right": "Is right", "lost_by": "Lost by", "path_lost_by": "Path lost by",
+            "file": "Picture", "truth": "Right", "answer": "Answer", "right": "Is right",
+            "lost_by": st.column_config.TextColumn("Lost by", width=90), "path_lost_by": "Path lost by",
             "probability": st.column_config.ProgressColumn("Probability", min_value=0, max_value=1, format="percent"),
             "features": "Neighbours", "categories": "Hand-over", "end": "End", "left_at": st.column_config.NumberColumn("Path wrong from", help="The step from which on the nearest word is never right again."),
             "committed_at": "Committed at", "changes": "Changes", "margin_at_end": "Margin at the end",
