@@ -57,7 +57,9 @@ def gap_at(
         "recall": recall_at_k(texts[present], states, present, labels, 1),
         "centroid_gap": centroid_gap(states, own) / max(scale, 1e-12),
         "relative_gap": relative_modality_gap(states, own),
-        "cka": unbiased_cka(states, own) if len(present) > 1 else float("nan"),  # of rows that are all one it would say 0
+        "cka": unbiased_cka(states, own)
+        if len(present) > 1
+        else float("nan"),  # of rows that are all one it would say 0
         "mmd2": unbiased_mmd(states, own),
         "class_wise_mmd2": within,
     }

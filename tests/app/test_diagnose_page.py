@@ -83,6 +83,17 @@ def test_samples_bring_their_labels(diagnose):
     assert found.journey.labels.tolist() == list(found.truth.labels)
 
 
+def test_the_picture_on_the_first_page_is_labelled_too(diagnose):
+    app = diagnose()
+    state, found = state_of(app), own(app).found
+    assert state.shown.journey.labels.tolist() == list(found.truth.labels)
+    shown = state.shown
+    app.run()
+    assert state_of(app).shown is shown and own(app).found is found  # once
+    app.switch_page("pages/trajectories.py").run()
+    assert not app.exception and state_of(app).shown.journey.labels is not None
+
+
 def test_numbers_on_the_page_are_those_of_the_json(diagnose):
     app = diagnose()
     summary = json.loads(json.dumps(own(app).found.summary))

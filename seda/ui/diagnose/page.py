@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from seda.ui.diagnose.state import Diagnosed, DiagnoseState, Question, diagnose_
 from seda.ui.diagnose.sweep import show_sweep
 from seda.ui.diagnose.truth import choose_truth
 from seda.ui.errors import errors_on_screen, show_error
-from seda.ui.state import AppState, TraceRequest, begin_widget
+from seda.ui.state import AppState, Shown, TraceRequest, begin_widget
 from seda.ui.trajectories.player import show_player
 from seda.ui.trajectories.runs import run_pending
 
@@ -61,12 +62,20 @@ def show_diagnosis(state: AppState) -> None:
     with errors_on_screen():
         truth = choose_truth(own, trajectory.item_names, trajectory.class_names)
         found = diagnose_shown(own, shown, truth)
+        _label_picture(state, shown, found)
         _show_verdicts(found)
         progress = _show_asking(own, found)
         _show_player(own, found)
         _show_parts(own, found)
         with progress:  # last, because it computes
             ask_pending(state, own, shown)
+
+
+def _label_picture(state: AppState, shown: Shown, found: Diagnosed) -> None:
+    """What is right is on the picture of the page Trajectories too, and in its files."""
+    before, now = shown.journey.labels, found.journey.labels
+    if before is None or now is None or not np.array_equal(before, now):
+        state.show(replace(shown, journey=replace(shown.journey, labels=now)))
 
 
 def _show_verdicts(found: Diagnosed) -> None:
