@@ -73,6 +73,10 @@ def labels_of_table(
     Raises:
         DataError: as `raw_labels`.
     """
+    if len(content) > MAX_TABLE:
+        raise DataError(
+            f"{source} has {len(content) / 2**20:.0f} MB; at most {MAX_TABLE // 2**20} MB are read.", remedy=_REMEDY
+        )
     return _labels_of_rows(paths, _rows_of(content, source), source, on_note)
 
 

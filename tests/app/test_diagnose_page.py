@@ -11,6 +11,8 @@ from streamlit.testing.v1 import AppTest
 from seda.data.truth import plain_label
 from seda.ui.diagnose import page
 from seda.ui.diagnose.state import FOLDERS, NAMES, SAMPLES, TABLE, DiagnoseState
+from seda.ui.state import Shown
+from seda.ui.trajectories.links import ROOM, Source
 from tests.app.conftest import press, said, state_of
 from tests.tiny import CLASSES
 
@@ -18,16 +20,25 @@ PAGE = "pages/diagnose.py"
 PARTS = ("Pictures", "When", "Confused", "The gap", "How sure", "What would mend it", "Compare", "Take away")
 
 
+@pytest.fixture(scope="module")
+def traced() -> list[Shown]:
+    """What the first test's run of the six samples gave, for the others."""
+    return []
+
+
 @pytest.fixture
-def diagnose(open_app, labelled):
+def diagnose(open_app, labelled, traced):
     """The page over the six samples, traced to their own words and one more."""
 
     def open_it(**names) -> AppTest:
         app = open_app()
-        app.segmented_control(key="trajectories.source").set_value("Samples").run()
-        app.button(key="trajectories.samples.all").click().run()
-        app.text_area(key="trajectories.classes").set_value(", ".join((*CLASSES, "a toy"))).run()
-        press(app)
+        if not traced:
+            app.segmented_control(key="trajectories.source").set_value("Samples").run()
+            app.button(key="trajectories.samples.all").click().run()
+            app.text_area(key="trajectories.classes").set_value(", ".join((*CLASSES, "a toy"))).run()
+            press(app)
+            traced.append(state_of(app).shown)
+        state_of(app).show(traced[0])
         if names:
             rename(app, names)
         app.switch_page(PAGE).run()
@@ -71,6 +82,14 @@ def test_with_nothing_on_the_screen_it_says_where_to_begin(open_app):
     state_of(app).shown = None
     app.switch_page(PAGE).run()
     assert "Nothing is on the screen yet" in said(app, "info") and not app.error
+
+
+def test_what_a_phone_sent_is_not_kept_here(diagnose):
+    app = diagnose()
+    state = state_of(app)
+    state.shown = replace(state.shown, source=Source(ROOM, ("code", "1")))
+    app.run()
+    assert "gone when it leaves the screen" in said(app, "info") and not app.get("metric")
 
 
 def test_samples_bring_their_labels(diagnose):

@@ -11,7 +11,7 @@ import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from seda.evaluation.diagnosis import CULPRITS
+from seda.evaluation.diagnosis import CULPRITS, UNKNOWN
 from seda.evaluation.sentences import percent
 from seda.export.csv import csv_text
 from seda.images import png_url
@@ -22,6 +22,7 @@ from seda.ui.diagnose.sweep import show_sweep
 from seda.ui.diagnose.truth import choose_truth
 from seda.ui.errors import errors_on_screen, show_error
 from seda.ui.state import AppState, Shown, TraceRequest, begin_widget
+from seda.ui.trajectories.links import ROOM
 from seda.ui.trajectories.player import show_player
 from seda.ui.trajectories.runs import run_pending
 
@@ -38,6 +39,7 @@ PLACES = {
 _INTO_VIEW = """<script>{{ /* {} */
 document.querySelector('.st-key-diagnose-stage')?.scrollIntoView({{ block: "start", behavior: "smooth" }});
 }}</script>"""
+OF_A_ROOM = "A picture that a phone sent is gone when it leaves the screen, so it is not diagnosed. Upload it on the page Trajectories."
 NOTHING = (
     "Nothing is on the screen yet. Let labelled pictures travel on the page Trajectories: samples, or a whole folder with a "
     "sub-folder for each class. Then come back."
@@ -57,6 +59,9 @@ def show_diagnosis(state: AppState) -> None:
     if shown is None:
         st.info(NOTHING, icon=":material/troubleshoot:")
         st.page_link("pages/trajectories.py", label="Trajectories", icon=":material/moving:")
+        return
+    if shown.source.kind == ROOM:
+        st.info(OF_A_ROOM, icon=":material/phone_android:")
         return
     trajectory = shown.journey.trajectory
     with errors_on_screen():
@@ -167,7 +172,7 @@ def _show_pictures(own: DiagnoseState, found: Diagnosed) -> None:
             "seeds_apart": st.column_config.NumberColumn("Other seeds apart", format="percent"),
         },
     )  # fmt: skip
-    _react(own, "pictures", [order[row] for row in chosen.selection.rows])
+    _react(own, "pictures", [order[row] for row in chosen.selection.rows if row < len(order)])
     st.caption("Most trouble first. Tick rows to see them in the player above.")
 
 
@@ -180,8 +185,7 @@ def _show_when(own: DiagnoseState, found: Diagnosed) -> None:
         config=CHART, height=min(140 + 16 * count, 900),
     )  # fmt: skip
     points = _points(event)
-    if points:
-        _react(own, "standing", [points[0][0]], points[0][1])
+    _react(own, "standing", [points[0][0]] if points else [], points[0][1] if points else None)
     st.caption(
         "A row is a picture, most trouble on top; a column is a step. Undecided: the two nearest words are closer to each other than "
         "0.05 (cosine). Click a place to see that picture at that step in the player."
@@ -206,13 +210,14 @@ def _show_confused(own: DiagnoseState, found: Diagnosed) -> None:
         charts.confusion(found.summary, place or "answer", before if before != place else ""), key="diagnose.confusion",
         on_select="rerun", selection_mode="points", config=CHART, height=min(160 + 34 * k, 820),
     )  # fmt: skip
-    points = _points(event)
-    if points and max(points[0]) <= k:
+    points = [point for point in _points(event) if max(point) <= k]
+    hit: list[int] = []
+    if points:
         truth, told = points[0]
         verdicts = found.diagnosis.verdicts
         answers = getattr(verdicts, place or "answer")
-        hit = (verdicts.labels == truth) & (answers == (told if told < k else -1))
-        _react(own, "confusion", np.flatnonzero(hit).tolist())
+        hit = np.flatnonzero((verdicts.labels == truth) & (answers == (told if told < k else UNKNOWN))).tolist()
+    _react(own, "confusion", hit)
     st.caption("Click a cell to select its pictures in the player.")
     if pairs := found.summary["pairs"]:
         st.markdown("**Most confused words**")
