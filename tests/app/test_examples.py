@@ -11,6 +11,8 @@ from PIL import Image
 
 from seda.ui import cache
 from seda.ui.pictures import TILE
+from seda.ui.trajectories.controls import next_example
+from seda.ui.trajectories.player import PlayerState
 from tests.app.conftest import press, said, state_of
 
 
@@ -31,6 +33,20 @@ def test_a_card_shows_pictures_of_its_example(assets):
     assert names == cache.example("01-shapes").trajectory.item_names
     assert head == "data:image/jpeg;base64"
     assert Image.open(io.BytesIO(base64.b64decode(content))).size == (3 * TILE, TILE)
+
+
+def test_the_next_one_is_presented_too_and_its_address_says_so(open_app):
+    app = open_app()
+    state = state_of(app)
+    state.view = PlayerState(step=3, map="umap-2d", present=True)
+    next_example(state)
+    app.run()
+    assert not app.exception and state.shown.source.names == ("toy",)
+    assert app.query_params["example"] == "toy" and app.query_params["present"] == "1"
+    state.view = PlayerState(step=3, map="umap-2d")
+    next_example(state)
+    app.run()
+    assert "present" not in app.query_params
 
 
 def test_a_damaged_example_leaves_the_others(open_app, assets):

@@ -34,6 +34,7 @@ from seda.ui.state import (
 )
 from seda.ui.trajectories import links
 from seda.ui.trajectories.links import LIMITS, Source
+from seda.ui.trajectories.player import PlayerState
 from seda.ui.trajectories.stored import show_example, show_replay
 from seda.ui.uploads import MAX_PICTURES, check_size, choose_uploads
 
@@ -298,7 +299,10 @@ def next_example(state: AppState) -> None:
     if not names:
         return
     here = state.shown.source.names if state.shown is not None and state.shown.source.kind == links.EXAMPLE else ()
+    presents = state.view is not None and state.view.present
     open_example(state, names[(names.index(here[0]) + 1) % len(names)] if here and here[0] in names else names[0])
+    if presents and state.view is None:  # the address says so at once, and not when the player comes to rest
+        state.view = PlayerState(present=True)
 
 
 def _open_replay(state: AppState) -> None:
