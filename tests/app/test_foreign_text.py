@@ -57,6 +57,9 @@ KNOWN = {
     "aligner/card.py: label": "ours, with a number that the card's schema has checked",
     "aligner/card.py: explanation": "the same",
     "trajectories/controls.py: list(presets)": "the names of the presets, not their words",
+    "diagnose/page.py: '; '.join(said) + '.' if said else 'No answer is wrong.'": "names of culprits and what they are, with counts",
+    "diagnose/page.py: list(parts)": "the names of the page's parts",
+    "diagnose/sweep.py: str.capitalize": "of the kinds of variants, ours",
     "train/encoder_choice.py: label": "ours, of the calls of this function",
     "ui/theme.py: _STYLE.substitute(on_light=ON_PRIMARY['light'], on_dark=ON_PRIMARY['dark'], "
     "accent_light=st.get_option('theme.light.primaryColor'), accent_dark=st.get_option('theme.dark.primaryColor'), "

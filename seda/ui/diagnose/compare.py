@@ -66,13 +66,15 @@ def _show_players(own: DiagnoseState, runs: list[Diagnosed]) -> None:
 
 def _show_changes(place: int, before: Diagnosed, after: Diagnosed, comparison: Comparison) -> None:
     told = comparison.to_dict()
-    flips, test = told["flips"], told["mcnemar"]
-    change, low, high = (100 * value for value in told["difference"])
-    st.markdown(f"**From {plain(before.label)} to {plain(after.label)}**, {told['count']} pictures")
+    count, p = int(told["count"]), float(told["mcnemar"]["p"])
+    change, low, high = float(told["difference"][0]), float(told["difference"][1]), float(told["difference"][2])
+    flips = told["flips"]
+    lost, won, other = int(flips["right_to_wrong"]), int(flips["wrong_to_right"]), int(flips["wrong_to_other_wrong"])
+    st.markdown(f"**From {plain(before.label)} to {plain(after.label)}**, {count} pictures")
     st.caption(
-        f"Right: {percent(told['accuracy'][0])} before, {percent(told['accuracy'][1])} now: {change:+.1f} points, 95 % interval "
-        f"{low:+.1f} to {high:+.1f} (paired bootstrap). {flips['right_to_wrong']} went wrong, {flips['wrong_to_right']} came right, "
-        f"{flips['wrong_to_other_wrong']} changed to another wrong word; an exact McNemar test has p = {test['p']:.3g}."
+        f"Right: {percent(told['accuracy'][0])} before, {percent(told['accuracy'][1])} now: {100 * change:+.1f} points, 95 % interval "
+        f"{100 * low:+.1f} to {100 * high:+.1f} (paired bootstrap). {lost} went wrong, {won} came right, {other} changed to another wrong "
+        f"word; an exact McNemar test has p = {p:.3g}."
     )
     thumbnails = {
         name: png_url(after.journey.thumbnails[item]) for name, item in zip(after.names, after.items, strict=True)

@@ -20,7 +20,7 @@ from seda.ui.diagnose.run import OTHER_SEEDS, ask_pending, diagnose_shown
 from seda.ui.diagnose.state import Diagnosed, DiagnoseState, Question, diagnose_state
 from seda.ui.diagnose.sweep import show_sweep
 from seda.ui.diagnose.truth import choose_truth
-from seda.ui.errors import errors_on_screen, show_error
+from seda.ui.errors import errors_on_screen, plain, show_error
 from seda.ui.state import AppState, Shown, TraceRequest, begin_widget
 from seda.ui.trajectories.links import ROOM
 from seda.ui.trajectories.player import show_player
@@ -58,7 +58,6 @@ def show_diagnosis(state: AppState) -> None:
     shown = state.shown
     if shown is None:
         st.info(NOTHING, icon=":material/troubleshoot:")
-        st.page_link("pages/trajectories.py", label="Trajectories", icon=":material/moving:")
         return
     if shown.source.kind == ROOM:
         st.info(OF_A_ROOM, icon=":material/phone_android:")
@@ -92,7 +91,7 @@ def _show_verdicts(found: Diagnosed) -> None:
             share = summary["accuracy"].get(place)
             st.metric(
                 label, "—" if share is None else percent(share), help=about, border=True,
-                delta=None if share is None else _count_of(summary, place, share),
+                delta=None if share is None else plain(_count_of(summary, place, share)),
                 delta_color="off", delta_arrow="off",
             )  # fmt: skip
     st.plotly_chart(charts.culprits(summary), key="diagnose.culprits", config=CHART, height=210)
@@ -119,7 +118,7 @@ def _show_asking(own: DiagnoseState, found: Diagnosed) -> DeltaGenerator:
         )  # fmt: skip
         seeds = st.toggle(f"{OTHER_SEEDS} other seeds", key="diagnose.seeds", value=True)
         st.caption(
-            f"Asked: other phrasings{f', {found.seeds} other seeds' if found.seeds else ''}."
+            f"Asked: other phrasings{f', {int(found.seeds)} other seeds' if found.seeds else ''}."
             if found.asked
             else "Not asked yet whether another phrasing would be right.", width="stretch",
         )  # fmt: skip
@@ -235,7 +234,7 @@ def _show_gap(own: DiagnoseState, found: Diagnosed) -> None:
 
     gap = found.summary["gap"]
     st.caption(
-        f"{gap['items']} labelled pictures beside their own texts, at {len(gap['states'])} of the steps. A gap alone means nothing: moving "
+        f"{int(gap['items'])} labelled pictures beside their own texts, at {len(gap['states'])} of the steps. A gap alone means nothing: moving "
         "every picture onto the mean text closes it and destroys all information, so accuracy and R@1 stand on top."
     )
     st.plotly_chart(charts.gap(found.summary), key="diagnose.gap", config=CHART, height=900)
@@ -262,7 +261,7 @@ def _show_sure(own: DiagnoseState, found: Diagnosed) -> None:
     sure = found.summary["sure"]
     st.plotly_chart(charts.how_sure(found.summary), key="diagnose.sure", config=CHART, height=380)
     st.caption(
-        f"Expected calibration error {percent(sure['ece'])} over {found.summary['count']} pictures; with so few a bin holds only some."
+        f"Expected calibration error {percent(sure['ece'])} over {int(found.summary['count'])} pictures; with so few a bin holds only some."
     )
     rows = [
         {"sign": charts.DOUBTS[name], "AUROC": value}
