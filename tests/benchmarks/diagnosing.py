@@ -1,7 +1,7 @@
 """How long a diagnosis takes: `python tests/benchmarks/diagnosing.py [--features 10000] [--json]`.
 
-    features    test images of Fashion-MNIST, encoded before, through the whole diagnosis and its JSON, 10 steps a stage: at most 20 s
-                on two cores, and 4 GB of memory for the process
+    features    test images of Fashion-MNIST, encoded before, through the whole diagnosis and its JSON, in as many steps a stage as the command
+                takes for so many: at most 20 s on two cores, and 4 GB of memory for the process
     page        the page Diagnose with every part of it, one after the other, for 30 samples on the way to 10 words: at most 2 s on the
                 server; what a browser takes to draw is not in it
 
@@ -22,7 +22,6 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 SECONDS, MEMORY_GB, PAGE_SECONDS = 20.0, 4.0, 2.0
-STEPS = 10
 PARTS = ("Pictures", "When", "Confused", "The gap", "How sure", "What would mend it", "Compare", "Take away")
 
 
@@ -33,6 +32,7 @@ def features(count: int) -> dict[str, Any]:
 
     from seda.aligner import load_aligner
     from seda.class_texts import PHRASINGS
+    from seda.commands.diagnose import FEW_STEPS
     from seda.config import SamplingConfig
     from seda.data.datasets import load_dataset
     from seda.data.features import encode_split
@@ -45,7 +45,7 @@ def features(count: int) -> dict[str, Any]:
     labels, images = data.labels.astype(np.int64), torch.from_numpy(data.image_features)
     start = time.monotonic()
     found = diagnose(
-        aligner, images, texts[0], labels, SamplingConfig(num_inference_steps=STEPS), rephrased=texts[1:]
+        aligner, images, texts[0], labels, SamplingConfig(num_inference_steps=FEW_STEPS), rephrased=texts[1:]
     )  # fmt: skip
     summary = found.to_dict([str(item) for item in range(len(labels))], data.class_names)
     seconds = time.monotonic() - start
