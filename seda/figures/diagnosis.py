@@ -5,7 +5,7 @@ A cell of a heat map cannot be chosen with Streamlit; where cells can be, invisi
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -244,48 +244,76 @@ def classes_apart(summary: Mapping[str, Any]) -> go.Figure:
 
 def how_sure(summary: Mapping[str, Any]) -> go.Figure:
     """Reliability, and the share of wrong answers if only the surest are given; beside them "none of these", where it is known."""
-    sure = summary["sure"]
-    none = sure["none_of_these"]
-    titles = ["how often right, at each confidence", "wrong among the surest"]
-    titles += ["“none of these”"] if none else []
-    figure = make_subplots(rows=1, cols=len(titles), subplot_titles=titles, horizontal_spacing=0.09, figure=_empty())
-    diagonal = {"color": INK, "width": 1, "dash": "dash"}
-    figure.add_scatter(x=[0, 100], y=[0, 100], mode="lines", line=diagonal, hoverinfo="skip", row=1, col=1)
+    parts = _parts_of(summary["sure"])
+    figure = make_subplots(
+        rows=1, cols=len(parts), subplot_titles=list(parts), horizontal_spacing=0.09, figure=_empty()
+    )
+    for column, draw in enumerate(parts.values(), start=1):
+        draw(figure, summary["sure"], {"row": 1, "col": column})
+    figure.update_layout(showlegend=False, margin={"t": 44, "b": 48, "r": 16})
+    return sized(figure)
+
+
+def how_sure_apart(summary: Mapping[str, Any]) -> list[go.Figure]:
+    """The same, each by itself, for where there may be no room beside each other."""
+    figures = []
+    for title, draw in _parts_of(summary["sure"]).items():
+        figure = make_subplots(rows=1, cols=1, subplot_titles=[title], figure=_empty())
+        draw(figure, summary["sure"], {"row": 1, "col": 1})
+        figures.append(sized(figure.update_layout(showlegend=False, margin={"t": 44, "b": 48, "r": 16})))
+    return figures
+
+
+def _parts_of(sure: Mapping[str, Any]) -> dict[str, Callable[[go.Figure, Mapping[str, Any], Mapping[str, int]], None]]:
+    none = {"“none of these”": _draw_none} if sure["none_of_these"] else {}
+    return {"how often right, at each confidence": _draw_reliability, "wrong among the surest": _draw_risk, **none}
+
+
+_DIAGONAL = {
+    "x": [0, 100], "y": [0, 100], "mode": "lines", "line": {"color": INK, "width": 1, "dash": "dash"}, "hoverinfo": "skip",
+}  # fmt: skip
+
+
+def _draw_reliability(figure: go.Figure, sure: Mapping[str, Any], at: Mapping[str, int]) -> None:
+    figure.add_scatter(**_DIAGONAL, **at)
     bins = sure["bins"]
     most = max(one["count"] for one in bins)
     figure.add_scatter(
         x=[100 * one["confidence"] for one in bins], y=[100 * one["accuracy"] for one in bins], mode="lines+markers",
         marker={"size": [7 + 13 * (one["count"] / most) ** 0.5 for one in bins], "color": BLUE}, line={"color": BLUE, "width": 1.5},
         text=[f"{one['count']} items" for one in bins], hovertemplate="%{x:.0f} % sure, %{y:.0f} % right, %{text}<extra></extra>",
-        row=1, col=1,
+        **at,
     )  # fmt: skip
+    figure.update_xaxes(title_text="confidence, %", range=[-3, 103], **at)
+    figure.update_yaxes(title_text="right, %", range=[-3, 103], **at)
+
+
+def _draw_risk(figure: go.Figure, sure: Mapping[str, Any], at: Mapping[str, int]) -> None:
     figure.add_scatter(
         x=[100 * value for value in sure["coverage"]], y=[100 * value for value in sure["risk"]],
         mode="lines" if len(sure["risk"]) > 1 else "markers",  # all are equally sure
-        line={"color": VERMILLION, "width": 2.5, "shape": "hv"}, row=1, col=2,
-        hovertemplate="of the surest %{x:.0f} %: %{y:.1f} % wrong<extra></extra>",
+        line={"color": VERMILLION, "width": 2.5, "shape": "hv"},
+        hovertemplate="of the surest %{x:.0f} %: %{y:.1f} % wrong<extra></extra>", **at,
     )  # fmt: skip
-    for column, (x, y) in enumerate((("confidence, %", "right, %"), ("answered, %", "wrong, %")), start=1):
-        figure.update_xaxes(title_text=x, range=[-3, 103], row=1, col=column)
-        figure.update_yaxes(
-            title_text=y, range=[-3, 103] if column == 1 else None, rangemode="tozero", row=1, col=column
-        )
-    if none:
-        figure.add_scatter(x=[0, 100], y=[0, 100], mode="lines", line=diagonal, hoverinfo="skip", row=1, col=3)
-        figure.add_scatter(
-            x=[100 * value for value in none["false_alarms"]], y=[100 * value for value in none["found"]], mode="lines",
-            line={"color": GREEN, "width": 2.5}, row=1, col=3, hovertemplate="%{y:.0f} % found at %{x:.0f} % false alarms<extra></extra>",
-        )  # fmt: skip
-        at = none["at_zero"]
-        figure.add_scatter(
-            x=[100 * at["false_alarms"]], y=[100 * at["found"]], mode="markers", row=1, col=3,
-            marker={"size": 12, "color": GREEN, "symbol": "circle-open", "line": {"width": 2.5}},
-            hovertemplate="where the app says so: %{y:.0f} % found, %{x:.0f} % false alarms<extra></extra>",
-        )  # fmt: skip
-        figure.update_xaxes(title_text="false alarms, %", range=[-3, 103], row=1, col=3)
-        figure.update_yaxes(title_text="found, %", range=[-3, 103], row=1, col=3)
-    figure.update_layout(showlegend=False, margin={"t": 44, "b": 48, "r": 16})
-    return sized(figure)
+    figure.update_xaxes(title_text="answered, %", range=[-3, 103], **at)
+    figure.update_yaxes(title_text="wrong, %", rangemode="tozero", **at)
+
+
+def _draw_none(figure: go.Figure, sure: Mapping[str, Any], at: Mapping[str, int]) -> None:
+    none = sure["none_of_these"]
+    figure.add_scatter(**_DIAGONAL, **at)
+    figure.add_scatter(
+        x=[100 * value for value in none["false_alarms"]], y=[100 * value for value in none["found"]], mode="lines",
+        line={"color": GREEN, "width": 2.5}, hovertemplate="%{y:.0f} % found at %{x:.0f} % false alarms<extra></extra>", **at,
+    )  # fmt: skip
+    zero = none["at_zero"]
+    figure.add_scatter(
+        x=[100 * zero["false_alarms"]], y=[100 * zero["found"]], mode="markers",
+        marker={"size": 12, "color": GREEN, "symbol": "circle-open", "line": {"width": 2.5}},
+        hovertemplate="where the app says so: %{y:.0f} % found, %{x:.0f} % false alarms<extra></extra>", **at,
+    )  # fmt: skip
+    figure.update_xaxes(title_text="false alarms, %", range=[-3, 103], **at)
+    figure.update_yaxes(title_text="found, %", range=[-3, 103], **at)
 
 
 def similarities(

@@ -175,6 +175,9 @@ def test_reliability_is_drawn_from_its_bins():
     assert (at_zero.x[0], at_zero.y[0]) == (100 * none["at_zero"]["false_alarms"], 100 * none["at_zero"]["found"])
     assert set(sure["errors_found_by"]) <= set(charts.DOUBTS)
     assert len(charts.how_sure(toy_diagnosis().summary).data) == 3
+    for name in ("asked", "equally sure"):
+        whole, apart = (draw(toy_diagnosis(name).summary) for draw in (charts.how_sure, charts.how_sure_apart))
+        assert [line.y for line in whole.data] == [line.y for one in apart for line in one.data]
     alone = charts.how_sure(toy_diagnosis("equally sure").summary).data[2]
     assert len(alone.x) == 1 and alone.mode == "markers"  # a line of one point would not be seen
 

@@ -259,7 +259,9 @@ def _show_sure(own: DiagnoseState, found: Diagnosed) -> None:
     from seda.figures import diagnosis as charts
 
     sure = found.summary["sure"]
-    st.plotly_chart(charts.how_sure(found.summary), key="diagnose.sure", config=CHART, height=380)
+    figures = charts.how_sure_apart(found.summary)
+    for place, (column, figure) in enumerate(zip(st.columns(len(figures)), figures, strict=True)):
+        column.plotly_chart(figure, key=f"diagnose.sure.{place}", config=CHART, height=360)
     st.caption(
         f"Expected calibration error {percent(sure['ece'])} over {int(found.summary['count'])} pictures; with so few a bin holds only some."
     )
