@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from seda.journeys.diagnosing import Asked, diagnose_trajectory
-from seda.journeys.diagnosis import Diagnosis
+from seda.journeys.diagnosis import Asked, Diagnosis, diagnose_trajectory
 from seda.journeys.trajectory import Trajectory
 from tests.toy import toy_journey
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -13,31 +12,12 @@ from torch import Tensor
 
 from seda.aligner import PretrainedAligner
 from seda.config import SamplingConfig
-from seda.errors import ShapeError, Stopped
-from seda.journeys.diagnosis import Diagnosis, PathsSeen, diagnosis_of, looked_at, seen_on
-from seda.journeys.trajectory import Trajectory
+from seda.errors import Stopped
+from seda.journeys.diagnosis import Asked, Diagnosis, PathsSeen, check_labels, diagnosis_of, looked_at, seen_on
 
 BATCH = 256  # items whose paths are in memory; chosen here: 100 MB with 50 steps a stage
 
 Progress = Callable[[int, int], object]  # told of what is done, of how much; returns True to stop
-
-
-@dataclass(frozen=True, eq=False)
-class Asked:
-    """What an aligner says of n labelled items beside their paths.
-
-    Attributes:
-        rephrased: bool [n], whether most other phrasings give the right answer; asked of wrong answers alone.
-        fits: float64 [m, 2], how well the best class text fits, with all of them and without the item's own, of the items that the
-            gap's figures are of; None where the vocabulary is closed.
-        ends: int [r, n], the class text nearest to the path's end under other noise, by seed.
-        phrasings: [p, k, d], the class texts in their own and in other phrasings, scaled as the states are.
-    """
-
-    rephrased: np.ndarray
-    fits: np.ndarray | None
-    ends: np.ndarray
-    phrasings: np.ndarray
 
 
 def ask_aligner(
@@ -152,7 +132,7 @@ def diagnose(
         ShapeError: widths do not fit, there are no items, or labels that are no index of a class text.
         Stopped: on_progress returned True.
     """
-    _check_labels(labels, len(image_features), len(class_text_features))
+    check_labels(labels, len(image_features), len(class_text_features))
     n, names = len(image_features), [str(place) for place in range(len(class_text_features))]
     numbers = list(range(n)) if item_seeds is None else list(item_seeds)
     compared = looked_at(n)
@@ -169,37 +149,4 @@ def diagnose(
         aligner, image_features, class_text_features, labels, sampling, item_seeds=numbers,
         answers=np.concatenate([part.probabilities for part in seen]).argmax(1), rephrased=rephrased, seeds=seeds,
     )  # fmt: skip
-    return diagnosis_of(image_features.to(torch.float32).cpu().numpy(), labels, seen, **_told(asked))
-
-
-def diagnose_trajectory(trajectory: Trajectory, labels: np.ndarray, asked: Asked | None = None) -> Diagnosis:
-    """The same of paths that were walked before.
-
-    Args:
-        trajectory: of n items.
-        labels: int [n], index of the right class text.
-        asked: what the aligner says beside; None where it was not asked.
-    Raises:
-        ShapeError: they do not fit, there are no items, or labels that are no index of a class text.
-    """
-    _check_labels(labels, len(trajectory.states), len(trajectory.class_names))
-    seen = [seen_on(trajectory, labels, looked_at(len(labels)))]
-    return diagnosis_of(trajectory.image_features, labels, seen, **({} if asked is None else _told(asked)))
-
-
-def _check_labels(labels: np.ndarray, n: int, k: int) -> None:
-    if labels.shape != (n,) or not n or k < 2 or not np.issubdtype(labels.dtype, np.integer):
-        raise ShapeError(
-            f"{labels.dtype} {labels.shape} labels came for {n} items and {k} class texts; int [n >= 1] and 2 texts are needed."
-        )
-    if (
-        labels.min() < 0 or labels.max() >= k
-    ):  # -1, for a label that is not known, would be taken for the last class text
-        raise ShapeError(
-            f"Labels from {labels.min()} to {labels.max()} came for {k} class texts.",
-            remedy="Leave out items without a label.",
-        )
-
-
-def _told(asked: Asked) -> dict[str, Any]:
-    return {field.name: getattr(asked, field.name) for field in fields(asked)}
+    return diagnosis_of(image_features.to(torch.float32).cpu().numpy(), labels, seen, asked)

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from seda.errors import ShapeError
 from seda.evaluation.alignment import unit
 from seda.evaluation.classification import error_auroc, expected_calibration_error, reliability, risk_coverage
 from seda.evaluation.diagnosis import (
@@ -140,7 +141,7 @@ class Diagnosis:
         flips: int [n], how often that changes.
         gap: figures by name, at each of the states compared; see `seda.evaluation.gap`.
         text_cosines: float32 [k, k], of the class texts to each other.
-        fits: float64 [m, 2] or None, see `seda.journeys.diagnosing.Asked`.
+        fits: float64 [m, 2] or None, see `Asked`.
         ends: int [r, n], the same.
     """
 
@@ -296,15 +297,26 @@ class Diagnosis:
         }
 
 
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """What an aligner says of n labelled items beside their paths.
+
+    Attributes:
+        rephrased: bool [n], whether most other phrasings give the right answer; asked of wrong answers alone.
+        fits: float64 [m, 2], how well the best class text fits, with all of them and without the item's own, of the items that the
+            gap's figures are of; None where the vocabulary is closed.
+        ends: int [r, n], the class text nearest to the path's end under other noise, by seed.
+        phrasings: [p, k, d], the class texts in their own and in other phrasings, scaled as the states are.
+    """
+
+    rephrased: np.ndarray
+    fits: np.ndarray | None
+    ends: np.ndarray
+    phrasings: np.ndarray
+
+
 def diagnosis_of(
-    image_features: np.ndarray,
-    labels: np.ndarray,
-    seen: Sequence[PathsSeen],
-    *,
-    rephrased: np.ndarray | None = None,
-    fits: np.ndarray | None = None,
-    ends: np.ndarray | None = None,
-    phrasings: np.ndarray | None = None,
+    image_features: np.ndarray, labels: np.ndarray, seen: Sequence[PathsSeen], asked: Asked | None = None
 ) -> Diagnosis:
     """Put together what was seen of all items, in their order.
 
@@ -312,7 +324,7 @@ def diagnosis_of(
         image_features: [n, D].
         labels: int [n].
         seen: of the same items, part by part.
-        rephrased, fits, ends, phrasings: see `seda.journeys.diagnosing.Asked`; None where the aligner was not asked.
+        asked: what the aligner says beside; None where it was not asked.
     """
     shared = {"stages": seen[0].stages, "texts": seen[0].texts}
     names = [field.name for field in fields(PathsSeen) if field.name not in shared]
@@ -325,10 +337,14 @@ def diagnosis_of(
         end=np.where(whole.landed, decided[:, -1], UNKNOWN),
         answer=whole.probabilities.argmax(1),
         left=left_for_good(decided, labels),
-        rephrased=np.zeros(len(labels), bool) if rephrased is None else rephrased,
+        rephrased=np.zeros(len(labels), bool) if asked is None else asked.rephrased,
     )
     compared = looked_at(len(labels))
-    figures = gap_along_path(whole.compared, labels[compared], whole.texts, phrasings) if len(compared) > 1 else {}
+    figures = (
+        gap_along_path(whole.compared, labels[compared], whole.texts, None if asked is None else asked.phrasings)
+        if len(compared) > 1
+        else {}
+    )
     states = states_compared(decided.shape[1], turn).tolist()
     return Diagnosis(
         verdicts,
@@ -337,11 +353,44 @@ def diagnosis_of(
         flips(decided),
         {"items": len(compared), "states": states, **figures},
         unit(whole.texts) @ unit(whole.texts).T,
-        fits,
-        np.zeros((0, len(labels)), np.int64) if ends is None else ends,
+        None if asked is None else asked.fits,
+        np.zeros((0, len(labels)), np.int64) if asked is None else asked.ends,
     )
 
 
 def _rounded(values: Any) -> list[float | None]:
     """JSON numbers; None for what is none."""
     return [round(float(value), 6) if np.isfinite(value) else None for value in values]
+
+
+def diagnose_trajectory(trajectory: Trajectory, labels: np.ndarray, asked: Asked | None = None) -> Diagnosis:
+    """The same of paths that were walked before.
+
+    Args:
+        trajectory: of n items.
+        labels: int [n], index of the right class text.
+        asked: what the aligner says beside; None where it was not asked.
+    Raises:
+        ShapeError: they do not fit, there are no items, or labels that are no index of a class text.
+    """
+    check_labels(labels, len(trajectory.states), len(trajectory.class_names))
+    seen = [seen_on(trajectory, labels, looked_at(len(labels)))]
+    return diagnosis_of(trajectory.image_features, labels, seen, asked)
+
+
+def check_labels(labels: np.ndarray, n: int, k: int) -> None:
+    """
+    Raises:
+        ShapeError: labels are none of n items and k class texts.
+    """
+    if labels.shape != (n,) or not n or k < 2 or not np.issubdtype(labels.dtype, np.integer):
+        raise ShapeError(
+            f"{labels.dtype} {labels.shape} labels came for {n} items and {k} class texts; int [n >= 1] and 2 texts are needed."
+        )
+    if (
+        labels.min() < 0 or labels.max() >= k
+    ):  # -1, for a label that is not known, would be taken for the last class text
+        raise ShapeError(
+            f"Labels from {labels.min()} to {labels.max()} came for {k} class texts.",
+            remedy="Leave out items without a label.",
+        )

@@ -14,7 +14,7 @@ import pytest
 
 from seda.figures import diagnosis as charts
 from seda.journeys import diagnosis
-from seda.journeys.diagnosing import diagnose_trajectory
+from seda.journeys.diagnosis import diagnose_trajectory
 from tests.diagnosed import EDGES, HOSTILE, toy_diagnosis, with_weights
 
 

@@ -12,7 +12,7 @@ from seda.errors import DataError
 from seda.evaluation.paired import LOST, OTHER, SAME, WON
 from seda.journeys import diagnosis
 from seda.journeys.comparing import FLIP_NAMES, NamedDiagnosis, compare
-from seda.journeys.diagnosing import diagnose_trajectory
+from seda.journeys.diagnosis import diagnose_trajectory
 from tests.diagnosed import toy_diagnosis
 
 ITEMS = 14

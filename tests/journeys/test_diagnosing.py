@@ -20,8 +20,16 @@ from seda.evaluation.diagnosis import PLACES, UNKNOWN
 from seda.evaluation.gap import gap_at
 from seda.evaluation.trajectories import AT, RIGHT, UNDECIDED, WRONG
 from seda.journeys import diagnosing, diagnosis
-from seda.journeys.diagnosing import ask_aligner, diagnose, diagnose_trajectory
-from seda.journeys.diagnosis import COMPARED_ITEMS, COMPARED_STATES, diagnosis_of, looked_at, seen_on, states_compared
+from seda.journeys.diagnosing import ask_aligner, diagnose
+from seda.journeys.diagnosis import (
+    COMPARED_ITEMS,
+    COMPARED_STATES,
+    diagnose_trajectory,
+    diagnosis_of,
+    looked_at,
+    seen_on,
+    states_compared,
+)
 from tests.diagnosed import EDGES, toy_diagnosis, with_weights
 from tests.tiny import CLASSES, picture
 

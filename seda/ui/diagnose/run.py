@@ -12,7 +12,7 @@ from seda.class_texts import PHRASINGS
 from seda.config import DENOISERS, SamplingConfig
 from seda.data.truth import Truth
 from seda.errors import ConfigError, DataError, SedaError
-from seda.journeys.diagnosis import diagnosis_of, looked_at, seen_on
+from seda.journeys.diagnosis import Asked, diagnose_trajectory
 from seda.journeys.trajectory import Trajectory
 from seda.ui import cache
 from seda.ui.diagnose.state import Diagnosed, DiagnoseState, Question
@@ -24,7 +24,6 @@ from seda.ui.state import AppState, Shown
 from seda.ui.trajectories.runs import Report, check_cells, within_time
 
 if TYPE_CHECKING:
-    from seda.journeys.diagnosing import Asked
     from seda.journeys.tracing import Workbench
 
 OTHER_SEEDS = (
@@ -54,8 +53,7 @@ def diagnose_shown(own: DiagnoseState, shown: Shown, truth: Truth) -> Diagnosed:
             remedy=NO_LABELS,
         )
     part = shown.journey.trajectory.take(items)
-    seen = seen_on(part, labels[items], looked_at(len(items)))
-    diagnosis = diagnosis_of(part.image_features, labels[items], [seen])
+    diagnosis = diagnose_trajectory(part, labels[items])
     own.chosen, own.clicks, own.problem, own.swept = None, 0, None, None
     own.found = Diagnosed(
         replace(shown.journey, labels=labels), truth, items, diagnosis,
@@ -106,8 +104,6 @@ def ask_pending(state: AppState, own: DiagnoseState, shown: Shown) -> None:
 
 
 def _answer(own: DiagnoseState, question: Question, workbench: Workbench, report: Report) -> None:
-    from seda.journeys.diagnosing import diagnose_trajectory
-
     found = own.found
     assert found is not None
     report(0.2, "Trying other phrasings")
@@ -171,6 +167,6 @@ def _asked(part: Trajectory, labels: np.ndarray, workbench: Workbench, seeds: in
     ]
     return ask_aligner(
         workbench.aligner, torch.from_numpy(part.image_features), texts[0], labels, sampling,
-        item_seeds=part.item_seeds.tolist(), answers=part.class_probabilities.argmax(1), 
+        item_seeds=part.item_seeds.tolist(), answers=part.class_probabilities.argmax(1),
         rephrased=texts[1:], seeds=seeds,
     )  # fmt: skip

@@ -67,7 +67,6 @@ def labels_from(own: DiagnoseState, names: Sequence[str], notes: list[str]) -> l
         return sample_labels(names)
     paths = [Path(name) for name in names]
     if own.source != TABLE:
-        # a name of a picture that is on the top of an upload has no folder
         return raw_labels(paths, BY_FOLDER if own.source == FOLDERS else BY_NAME)
     if own.table is None:
         return [""] * len(names)
