@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from seda.commands.shared import terminal
 from seda.commands.shared.exit_status import ANSWERED, UNANSWERED
-from seda.commands.shared.inputs import class_texts, find_pictures, read_pictures
+from seda.commands.shared.inputs import class_texts, find_pictures, known_labels, read_pictures
 from seda.commands.shared.loading import load_workbench
 from seda.commands.shared.options import Commands, add_inputs, add_json
 from seda.config import SamplingConfig
-from seda.errors import DataError
 
 BATCH = 64  # pictures that are in memory at a time
 SHOWN = 3  # classes a line of the human output
@@ -36,7 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Answer for every picture that the paths name, in their order, BATCH pictures at a time."""
     names = class_texts(arguments).names
     found = list(find_pictures(arguments.paths))
-    truth = _truth(found, arguments.labels, names)
+    labels = known_labels(found, arguments.labels, names)
     workbench = load_workbench(arguments)
 
     from seda.journeys.tracing import content_seed
@@ -63,27 +61,14 @@ def run(arguments: argparse.Namespace) -> int:
             for path, _ in part
         ]
         terminal.progress("classified", min(first + BATCH, len(found)), len(found))
-    if truth is not None:
+    if labels is not None:
+        truth = {path: names[label] for path, label in labels.items() if label >= 0}
         answers = [{**answer, **_verdict(answer, truth.get(answer["path"]))} for answer in answers]
     if arguments.json:
         terminal.print_json(answers)
     else:
         _print_answers(answers)
     return ANSWERED if any(answer["classes"] for answer in answers) else UNANSWERED
-
-
-def _truth(
-    found: Sequence[tuple[str, Path | DataError]], source: str | None, class_names: Sequence[str]
-) -> dict[str, str] | None:
-    """By picture the class text that --labels calls right; pictures that nobody knows are left out."""
-    files = [file for _, file in found if isinstance(file, Path)]
-    if source is None or not files:
-        return None
-    from seda.journeys.labels import picture_labels
-
-    labels, notes = picture_labels(files, source, class_names)
-    terminal.say_all(notes)
-    return {str(file): class_names[label] for file, label in labels.items() if label >= 0}
 
 
 def _verdict(answer: dict[str, Any], truth: str | None) -> dict[str, Any]:

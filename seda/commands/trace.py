@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,11 +10,10 @@ import numpy as np
 
 from seda.commands.shared import terminal
 from seda.commands.shared.exit_status import ANSWERED, UNANSWERED
-from seda.commands.shared.inputs import class_texts, find_pictures, read_pictures, say_left_out
+from seda.commands.shared.inputs import class_texts, find_pictures, known_labels, read_pictures, say_left_out
 from seda.commands.shared.loading import load_workbench
 from seda.commands.shared.options import Commands, add_inputs, add_sampling, sampling_config
 from seda.commands.shared.taking import add_taking, export_options, take
-from seda.errors import DataError
 from seda.export import export_format
 from seda.images import NamedImage, thumbnail_png
 from seda.storage import readable
@@ -46,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     names = class_texts(arguments).names
     sampling = sampling_config(arguments)
     found = list(find_pictures(arguments.paths))
-    labels = _labels(found, arguments.labels, names)
+    labels = known_labels(found, arguments.labels, names)
     images, failures = read_pictures(found)
     say_left_out(failures)
     if not images:
@@ -69,17 +67,3 @@ def run(arguments: argparse.Namespace) -> int:
         journey = replace(journey, thumbnails=tuple(thumbnail_png(item.image, PRINTED_SIDE) for item in images))
     take(journey, arguments, options)
     return ANSWERED
-
-
-def _labels(
-    found: Sequence[tuple[str, Path | DataError]], source: str | None, class_names: Sequence[str]
-) -> dict[str, int] | None:
-    """By picture the class text that --labels calls right; said before anything travels."""
-    files = [file for _, file in found if isinstance(file, Path)]
-    if source is None or not files:
-        return None
-    from seda.journeys.labels import picture_labels
-
-    labels, notes = picture_labels(files, source, class_names)
-    terminal.say_all(notes)
-    return {str(file): label for file, label in labels.items()}

@@ -80,3 +80,17 @@ def feature_file(dataset: str) -> str:
     """The file that features:FILE names; "" for another data set."""
     kind, _, rest = dataset.strip().partition(":")
     return rest if kind == "features" else ""
+
+
+def known_labels(
+    found: Sequence[tuple[str, Path | DataError]], source: str | None, class_names: Sequence[str]
+) -> dict[str, int] | None:
+    """By picture the class text that --labels calls right; said before anything travels."""
+    files = [file for _, file in found if isinstance(file, Path)]
+    if source is None or not files:
+        return None
+    from seda.journeys.labels import picture_labels
+
+    labels, notes = picture_labels(files, source, class_names)
+    terminal.say_all(notes)
+    return {str(file): label for file, label in labels.items()}
