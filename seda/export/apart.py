@@ -19,6 +19,8 @@ from seda.export.encoded import Encoded
 from seda.export.options import ExportOptions, OnProgress
 from seda.journeys.journey import Journey
 
+ENDS = 10.0  # seconds that a stopped process may take; chosen here: a step of drawing takes less than one
+
 
 def encode_apart(
     journey: Journey, suffix: str, options: ExportOptions, on_progress: OnProgress, *, cpu_seconds: int = 0
@@ -45,11 +47,20 @@ def encode_apart(
             try:
                 answer = _follow(process.stdout, on_progress)
             except BaseException:  # also Streamlit's interruptions, which are no Exception
-                process.terminate()
+                _end(process)
                 raise
         if "message" in answer:
             raise ConfigError(answer["message"], remedy=answer["remedy"])
         return Encoded((place / "drawn").read_bytes(), tuple(answer["notes"]))
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """Ask it to close what is open; one that does not in time is ended."""
+    process.terminate()
+    try:
+        process.wait(ENDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
 
 
 def _follow(lines: IO[str], on_progress: OnProgress) -> dict[str, Any]:

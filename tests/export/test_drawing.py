@@ -10,6 +10,8 @@ import os
 import re
 import shutil
 import subprocess
+import sys
+import time
 import xml.etree.ElementTree as ET
 import zlib
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +23,7 @@ import resvg_py
 from PIL import Image
 
 from seda.errors import ConfigError, Stopped
-from seda.export import FORMATS, ExportOptions, check_options, write_export
+from seda.export import FORMATS, ExportOptions, apart, check_options, write_export
 from seda.export.apart import encode_apart
 from seda.export.drawing import lettering, needs, stage
 from seda.export.drawing.engine import start_engine, stop_engine
@@ -379,6 +381,25 @@ def test_what_does_not_come_to_an_end_is_given_up(monkeypatch):
             one._run("for (;;) {}")
     finally:
         one.close()
+
+
+def test_it_is_let_go_while_it_draws():
+    """As when a process that draws is stopped: the engine went first, and what waited for it waited for ever."""
+    for _ in range(5):
+        one = stage.Stage(toy_journey(), Sheet(640, 360), Letters().width)
+        drawing = one._thread.submit(one._engine.eval, "for (const start = Date.now(); Date.now() - start < 300;); 7")
+        time.sleep(0.05)
+        one.close()
+        assert drawing.result(10) == 7
+
+
+def test_a_process_that_does_not_end_is_ended(monkeypatch):
+    monkeypatch.setattr(apart, "ENDS", 0.2)
+    deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1, flush=True); time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", deaf], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None and process.stdout.readline() == "1\n"
+        apart._end(process)
+        assert process.wait(10) != 0
 
 
 def test_it_is_drawn_where_an_event_loop_runs():

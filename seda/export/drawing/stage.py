@@ -97,9 +97,9 @@ class Stage:
         raise ConfigError("The names could not be laid out.", remedy="Choose another size.")
 
     def close(self) -> None:
-        """Let the engine go."""
+        """Let the engine go, once it has done what it is at: one that is stopped meanwhile would never answer."""
+        self._thread.shutdown(cancel_futures=True)
         stop_engine(self._engine)
-        self._thread.shutdown()
 
     def _answer(self, key: str) -> tuple[str, float]:
         font, text = key.split("\n", 1)
