@@ -4,6 +4,7 @@ import streamlit as st
 
 from seda.ui.errors import errors_on_screen
 from seda.ui.frame import stand_in_frame
+from seda.ui.serving.turns import PAGE_TURNS
 from seda.ui.state import app_state
 from seda.ui.trajectories.address import open_address
 from seda.ui.trajectories.controls import side_panel
@@ -30,6 +31,7 @@ progress = st.container()
 if state.shown is not None:
     with errors_on_screen():
         show_picture(state, state.shown)
+        PAGE_TURNS.go_last()  # other visitors' pictures before what stands below this one
         show_details(state)
 drawing = st.container()
 with errors_on_screen():

@@ -58,6 +58,7 @@ class Visitor:
     def __init__(self, connection: ClientConnection, query: str, page: str = "") -> None:
         self.screen = Screen()
         self.progress: list[tuple[float, str]] = []  # when, and what it said
+        self.first_drawn: dict[str, float] = {}  # when each widget with a key first was there, by its key
         self.bytes = 0
         self._connection, self._query = connection, query
         self._values: dict[str, dict[str, Any]] = {}
@@ -136,7 +137,9 @@ class Visitor:
         if kind == "progress":
             self.progress.append((time.monotonic(), drawn.text))
         if name := getattr(drawn, "id", ""):
-            self.screen.widgets[name.split("-", 2)[-1]] = name  # "$$ID-SUM-KEY"
+            key = name.split("-", 2)[-1]  # "$$ID-SUM-KEY"
+            self.screen.widgets[key] = name
+            self.first_drawn.setdefault(key, time.monotonic())
 
 
 @asynccontextmanager

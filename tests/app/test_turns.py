@@ -99,3 +99,25 @@ def test_a_page_is_drawn_in_its_turn(open_app, monkeypatch):
 def _draws(pages: Turns) -> bool:
     with pages.turn():
         return True
+
+
+def test_who_goes_last_waits_for_those_who_wait_and_no_longer():
+    pages, order = Turns(LONG), []
+
+    def draw(number: int) -> None:
+        with pages.turn():
+            order.append(number)
+
+    pages.go_last()  # without a turn, nothing
+    with ThreadPoolExecutor(2) as visitors:
+        with pages.turn():
+            pages.go_last()  # nobody waits
+            waiting = [visitors.submit(draw, number) for number in range(2)]
+            while len(pages._waiting) < 2:
+                time.sleep(0.001)
+            pages.go_last()
+            order.append("last")
+            assert pages._drawing == threading.get_ident()
+        for one in waiting:
+            one.result(20)
+    assert sorted(order[:2]) == [0, 1] and order[2] == "last"
