@@ -119,6 +119,9 @@ def read_images(sources: Iterable[tuple[str, Source]]) -> tuple[list[NamedImage]
     return images, failures
 
 
+PRINTED = 448  # px of a picture on paper; chosen here: A0 at 300 dpi draws them with 390
+
+
 def thumbnail_png(image: Image.Image, size: int = 96) -> bytes:
     """PNG bytes of an RGB picture, reduced to at most `size` px a side; never enlarged."""
     small = image.convert("RGB")

@@ -1,5 +1,6 @@
 """The shipped aligner of Fashion-MNIST on real images: what the README and the app promise."""
 
+import io
 import os
 from pathlib import Path
 
@@ -21,6 +22,10 @@ from seda.journeys.journey import Journey
 from seda.journeys.reference_pictures import FILE as PICTURES_FILE
 from seda.journeys.tracing import Workbench, content_seed, maps_of, place_trajectory, retrace, trace_images
 from seda.projection import load_maps
+from seda.ui import cache
+from seda.ui.state import Shown
+from seda.ui.trajectories import runs
+from seda.ui.trajectories.links import EXAMPLE, Source
 
 ASSETS = Path(__file__).resolve().parents[1] / "assets"
 EXAMPLES, SAMPLES = ASSETS / "journeys", ASSETS / "samples"
@@ -161,3 +166,15 @@ def test_the_stored_journey_is_what_the_shipped_aligner_draws(workbench):
     same = again.neighbors.indices[..., 0] == stored.neighbors.indices[..., 0]
     assert len(again.neighbors.labels) == len(stored.neighbors.labels) and same.mean() > 0.98
     assert all(path.stat().st_size < 1_600_000 for path in EXAMPLES.glob("*.safetensors"))
+
+
+@pytest.mark.parametrize("name", [path.stem for path in sorted(cache.JOURNEYS.glob("*.safetensors"))][:5])
+def test_a_stored_example_of_samples_is_printed_with_the_samples(name):
+    shown = Shown(cache.example(name), "example", Source(EXAMPLE, (name,)))
+    printed = runs._printed(shown)
+    assert len(printed.thumbnails) == len(shown.journey.thumbnails)
+    for small, large in zip(shown.journey.thumbnails, printed.thumbnails, strict=True):
+        with Image.open(io.BytesIO(small)) as one, Image.open(io.BytesIO(large)) as other:
+            assert max(one.size) <= 96 and max(other.size) >= max(one.size)
+            apart = np.asarray(other.resize(one.size), np.float32) - np.asarray(one, np.float32)
+            assert np.abs(apart).mean() < 6  # of 255: the same picture

@@ -15,10 +15,8 @@ from seda.commands.shared.loading import load_workbench
 from seda.commands.shared.options import Commands, add_inputs, add_sampling, sampling_config
 from seda.commands.shared.taking import add_taking, export_options, take
 from seda.export import export_format
-from seda.images import NamedImage, thumbnail_png
+from seda.images import PRINTED, NamedImage, thumbnail_png
 from seda.storage import readable
-
-PRINTED_SIDE = 448  # px of a picture on paper; chosen here: A0 at 300 dpi draws them with 390
 
 
 def add(commands: Commands) -> None:
@@ -64,6 +62,6 @@ def run(arguments: argparse.Namespace) -> int:
     if labels is not None:
         journey = replace(journey, labels=np.array([labels[name] for name in order], np.int16))
     if export_format(arguments.out).drawn:  # what is printed needs more of a picture than a screen
-        journey = replace(journey, thumbnails=tuple(thumbnail_png(item.image, PRINTED_SIDE) for item in images))
+        journey = replace(journey, thumbnails=tuple(thumbnail_png(item.image, PRINTED) for item in images))
     take(journey, arguments, options)
     return ANSWERED

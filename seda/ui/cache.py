@@ -182,6 +182,13 @@ def sample_files(keys: Collection[str]) -> tuple[PictureFile, ...]:
     return tuple(PictureFile(sample.name, sample.path.read_bytes()) for sample in samples() if sample.key in keys)
 
 
+def example_files(name: str) -> tuple[PictureFile, ...]:
+    """The samples that a stored example was traced from, in its order; empty where not all of them are samples."""
+    files = {sample.path.stem.replace("-", " "): sample.path for sample in samples()}
+    paths = [files.get(item) for item in example(name).trajectory.item_names]
+    return tuple(PictureFile(path.name, path.read_bytes()) for path in paths if path) if all(paths) else ()
+
+
 def device() -> str:
     """Where runs are computed. Imports torch."""
     from seda.device import best_device

@@ -185,6 +185,7 @@ class Shown:
         seeds_took: how long repeating with other seeds took, and where; empty when that was not asked for.
         start: where the player starts, paused; None to let it play.
         before: the picture before, ready to be laid over this one; None where none can be compared.
+        originals: the pictures as they came, in the journey's order, for drawings larger than a screen; empty where there are none.
     """
 
     journey: Journey
@@ -198,6 +199,7 @@ class Shown:
     seeds_took: str = ""
     start: PlayerState | None = None
     before: Ghost | None = None
+    originals: tuple[PictureFile, ...] = ()
 
     @property
     def compared(self) -> Shown:

@@ -9,11 +9,15 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from seda.config import SamplingConfig
 from seda.export import FORMATS
 from seda.export.options import ExportOptions
+from seda.images import ImageFailure
 from seda.ui.serving.rules import Limits
-from seda.ui.state import DrawRequest
+from seda.ui.serving.shared_runs import Traced
+from seda.ui.state import UPLOAD, DrawRequest, PictureFile, TraceRequest
 from seda.ui.trajectories import runs
+from seda.ui.trajectories.links import Source
 from seda.ui.trajectories.player import PlayerState
 from seda.ui.trajectories.takeaway import options_at
 from tests.app.test_pages import press, state_of
@@ -64,6 +68,33 @@ def test_each_form_has_what_it_heeds(open_app):
             assert not app.exception
             assert any(number.key == "takeaway.seconds" for number in app.number_input) == ("seconds" in form.options)
             assert any(toggle.key == "takeaway.loop" for toggle in app.toggle) == ("loop" in form.options)
+
+
+def test_what_goes_on_paper_has_the_pictures_as_they_came(open_app):
+    shown = state_of(open_app()).shown
+    large = io.BytesIO()
+    Image.new("RGB", (900, 600), "red").save(large, "PNG")
+    own = replace(shown, origin="run", originals=(PictureFile("red.png", large.getvalue()),) * 3)
+    printed = runs._printed(own)
+    assert {Image.open(io.BytesIO(png)).size for png in printed.thumbnails} == {(448, 299)}
+    assert printed.trajectory is shown.journey.trajectory
+    assert runs._printed(replace(own, originals=())) is shown.journey  # a run of features: as small as they are
+    broken = replace(own, originals=(*own.originals[1:], PictureFile("no.png", b"no")))
+    assert runs._printed(broken) is shown.journey
+
+
+def test_the_files_of_a_run_stay_with_its_journey(open_app):
+    shown = state_of(open_app()).shown
+    count = len(shown.journey.thumbnails)
+    files = tuple(PictureFile(f"{place}.png", bytes([place])) for place in range(count + 1))
+    request = TraceRequest(files, Source(UPLOAD), "a, b", "", "", SamplingConfig())
+    traced = Traced(shown.journey, (ImageFailure("3.png", "broken"),), 1.0)
+    kept = runs._originals(request, traced, None)
+    assert [file.name for file in kept] == [f"{place}.png" for place in range(count + 1) if place != 3]
+    again = replace(request, pictures=shown.journey)
+    assert runs._originals(again, traced, replace(shown, originals=kept)) == kept
+    assert runs._originals(again, traced, None) == ()
+    assert runs._originals(request, replace(traced, failures=()), None) == ()  # they do not fit
 
 
 def test_strangers_may_not_ask_for_posters_of_pixels(open_app, monkeypatch):

@@ -18,7 +18,7 @@ import streamlit as st
 from seda.class_texts import parse_class_texts
 from seda.errors import FingerprintError, ImageError, LimitError, SedaError
 from seda.export import FORMATS, ExportOptions
-from seda.images import ImageFailure, read_images
+from seda.images import PRINTED, ImageFailure, read_images, thumbnail_png
 from seda.journeys.journey import Ghost, Journey
 from seda.ui import cache
 from seda.ui.errors import plain
@@ -27,7 +27,17 @@ from seda.ui.serving.refusals import log_refusal
 from seda.ui.serving.rules import rules
 from seda.ui.serving.shared_runs import SHARED_RUNS, Traced
 from seda.ui.serving.turns import PAGE_TURNS
-from seda.ui.state import AppState, DrawRequest, RefitRequest, Request, SeedRequest, Shown, Taken, TraceRequest
+from seda.ui.state import (
+    AppState,
+    DrawRequest,
+    PictureFile,
+    RefitRequest,
+    Request,
+    SeedRequest,
+    Shown,
+    Taken,
+    TraceRequest,
+)
 from seda.ui.trajectories.links import PRIVATE, SAMPLES, read_view, refusal
 
 if TYPE_CHECKING:
@@ -193,8 +203,17 @@ def _drawn(request: DrawRequest, report: Report) -> Taken:
     report(0.0, f"Drawing {form.label}")
     limits = rules().limits
     seconds = 2 * limits.run_seconds if limits is not None else 0  # the encoder of films keeps two processors busy
-    encoded = encode_apart(request.shown.journey, request.suffix, options, on_progress, cpu_seconds=seconds)
+    encoded = encode_apart(_printed(request.shown), request.suffix, options, on_progress, cpu_seconds=seconds)
     return Taken(request.shown.journey, f"journey{request.suffix}", form.media_type, encoded.content, encoded.notes)
+
+
+def _printed(shown: Shown) -> Journey:
+    """The journey with pictures that are large enough for paper, where all of them are at hand."""
+    files = shown.originals or (cache.example_files(shown.source.names[0]) if shown.origin == "example" else ())
+    images, failures = read_images((file.name, file.content) for file in files)
+    if not images or failures:
+        return shown.journey
+    return replace(shown.journey, thumbnails=tuple(thumbnail_png(item.image, PRINTED) for item in images))
 
 
 def check_pixels(options: ExportOptions) -> None:
@@ -248,7 +267,18 @@ def _trace(request: TraceRequest, earlier: Shown | None, report: Report) -> Show
         traced.seconds,
         start=start,
         before=before,
+        originals=_originals(request, traced, earlier),
     )
+
+
+def _originals(request: TraceRequest, traced: Traced, earlier: Shown | None) -> tuple[PictureFile, ...]:
+    """The files of a run's pictures, in its order; empty where they are not at hand."""
+    if isinstance(request.pictures, Journey):
+        same = earlier is not None and earlier.journey.trajectory.item_names == traced.journey.trajectory.item_names
+        return earlier.originals if earlier is not None and same else ()
+    unread = {failure.name for failure in traced.failures}
+    files = tuple(picture for picture in request.pictures if picture.name not in unread)
+    return files if len(files) == len(traced.journey.thumbnails) else ()
 
 
 def _shared_key(request: Request) -> Hashable | None:
