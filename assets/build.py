@@ -96,7 +96,7 @@ def build_journey(samples: list[dict], folder: Path, workbench: Workbench, journ
         note="Watch the pictures leave their cloud, gather at the kinds of clothes that the model has learned, and travel on to "
         "the words.",
     )
-    journey.save(journeys / "06-fashion-mnist.safetensors")
+    journey.save(journeys / "06-fashion-mnist.safetensors", exact=False)
 
 
 def record_test_figures(aligner: PretrainedAligner, dataset: ImageDataset, encoder: Encoder) -> None:
@@ -181,11 +181,11 @@ def build_stories(workbench: Workbench, samples: Path, journeys: Path) -> None:
             images, story.classes or workbench.aligner.card.first_classes, workbench,
             SamplingConfig(num_inference_steps=STORY_STEPS), title=story.title, note=story.note,
         )  # fmt: skip
-        journey.save(journeys / f"{story.name}.safetensors")
+        journey.save(journeys / f"{story.name}.safetensors", exact=False)
         if story.name == LESSON[0]:
             item = journey.trajectory.item_names.index(LESSON[1])
             cloud = seed_cloud(journey, item, workbench, count=LESSON[2])
-            with_cloud(journey, cloud).save(journeys.parent / "lesson" / "photos.safetensors")
+            with_cloud(journey, cloud).save(journeys.parent / "lesson" / "photos.safetensors", exact=False)
 
 
 def build_open_vocabulary() -> None:

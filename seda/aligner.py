@@ -229,7 +229,7 @@ class Alignment:
         return cosines.argmax(1)
 
 
-def _weights_of(run: Alignment, shown: Sequence[int]) -> dict[str, np.ndarray]:
+def _weights_of(run: Alignment, shown: Sequence[int]) -> dict[str, Any]:
     """What a trajectory says of its states beside where they are, by name; nothing where it was not kept.
 
     Args:

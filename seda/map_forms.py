@@ -16,6 +16,7 @@ MAP_KINDS = {  # how a map is made, and what may be read from distances on it: t
         "Where words lie close the height is stretched; its order is kept."
     ),
     "umap-learn": _NEIGHBOR_NOTE,
+    "given": "These places came with the paths; what distances mean here, whoever made them has to say.",
     "words": (
         "A straight shadow, seen from where these words differ most: the nearer to a word, the more like it. What the pictures "
         "differ in besides does not show."
@@ -31,7 +32,8 @@ class MapForm:
         label: for the screen.
         kind: a key of MAP_KINDS.
         dimensions: that are fitted; of a timeline its height alone.
-        fitted: "always" for every aligner, "asked" when it is asked for by name, "journey" for each journey's own words.
+        fitted: "always" for every aligner, "asked" when it is asked for by name, "journey" for each journey's own words, "given" where places
+            came with paths that were made elsewhere.
         steps_share: of `MapConfig.steps` that a parametric map takes.
         settings: of `MapConfig` that it has other than the default.
     """
@@ -58,7 +60,9 @@ MAPS = {
     "pca-2d": MapForm("PCA", "pca", 2),
     "pca-3d": MapForm("PCA 3-D", "pca", 3),
     "umap-learn": MapForm("umap-learn", "umap-learn", 2, "asked"),
+    "given-2d": MapForm("As given", "given", 2, "given"),
+    "given-3d": MapForm("As given 3-D", "given", 3, "given"),
 }  # fmt: skip
 FITTED_ALWAYS = tuple(name for name, form in MAPS.items() if form.fitted == "always")
-FITTED = tuple(name for name, form in MAPS.items() if form.fitted != "journey")
+FITTED = tuple(name for name, form in MAPS.items() if form.fitted in ("always", "asked"))
 OF_WORDS = {name: form.dimensions for name, form in MAPS.items() if form.fitted == "journey"}

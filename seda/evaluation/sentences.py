@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from seda.evaluation.trajectories import commitment_step, decisions, landed
-from seda.journeys.trajectory import Trajectory
+from seda.evaluation.trajectories import commitment_step, decisions, landed, straightness
+from seda.journeys.trajectory import Trajectory, cosines, hand_overs
 
 MAX_CHANGES = 12  # of the nearest class text, told for one path; chosen here: what is still read
 SHOWN = 60  # characters of a class text
@@ -20,27 +20,25 @@ Sentence = tuple[int, str]
 def path_sentences(trajectory: Trajectory, similarities: np.ndarray | None = None) -> list[list[Sentence]]:
     """For each item: start, changes of the nearest class text, hand-over, where it settles, end and answer.
 
-    Sentences are in the order of their states. Of more than MAX_CHANGES changes the first are told, and how many are not.
+    Without class texts: how far it goes, and how straight. Sentences are in the order of their states. Of more than MAX_CHANGES changes the first are told, and how many are not.
 
     Args:
         trajectory: the paths.
         similarities: float32 [n, s, k], `trajectory.class_similarities()`, where it is at hand.
     """
+    if not trajectory.class_names:
+        return _ways(trajectory)
     similarities = trajectory.class_similarities() if similarities is None else similarities
     decided, margins = decisions(similarities), class_margins(similarities)  # [n, s]
-    centers = decisions(trajectory.center_similarities()[:, trajectory.hand_over])  # [n]
+    passed = _hand_overs(trajectory)
     settled = commitment_step(decided)  # [n]
-    arrived = landed(similarities)  # [n]
+    arrived = arrived_at(trajectory, similarities)  # [n]
     names, last = [quoted(name) for name in trajectory.class_names], decided.shape[1] - 1
     told = []
     for item, nearest in enumerate(decided):
         cosines = similarities[item, [0, last], nearest[[0, last]]]
         start = f"Starts nearest to {names[nearest[0]]} (cosine {statistic(cosines[0])}{_margin(margins[item, 0])})."
-        sentences = [(0, start), *_changes(nearest, margins[item], names)]
-        center = quoted(trajectory.center_names[centers[item]])
-        sentences.append(
-            (trajectory.hand_over, f"Step {trajectory.hand_over}: hand-over; the nearest category is {center}.")
-        )
+        sentences = [(0, start), *_changes(nearest, margins[item], names), *passed[item]]
         if settled[item] == 0:
             sentences.append((0, f"{names[nearest[0]]} stays nearest all the way."))
         elif settled[item] < last:
@@ -52,12 +50,55 @@ def path_sentences(trajectory: Trajectory, similarities: np.ndarray | None = Non
                 f"Ends away from all words; {names[nearest[-1]]} is nearest (cosine {statistic(cosines[1])}).",
                 None,
             )
-        sentences.append((last, f"{end} {_answer(trajectory.class_probabilities[item], at, names)}"))
+        answer = f" {_answer(trajectory.class_probabilities[item], at, names)}" if trajectory.is_answered else ""
+        sentences.append((last, f"{end}{answer}"))
         if hint := trajectory.hints[item]:
             none = f"None of the words seems to fit; the picture looks most like {quoted(hint)}."
             sentences.append((last, none))
         told.append(sorted(sentences, key=lambda sentence: sentence[0]))  # stable: at one state as they came
     return told
+
+
+def arrived_at(trajectory: Trajectory, similarities: np.ndarray) -> np.ndarray:
+    """Which paths end at the class text that is nearest, bool [n].
+
+    Of an aligner's paths see `landed`. Of others nobody knows how near is near: a pair of encoders such as CLIP has cosines of .3 where all
+    is well, so each of them is said to end nearest to its text, with the cosine.
+    """
+    return landed(similarities) if trajectory.is_aligned else np.ones(len(similarities), bool)
+
+
+def _hand_overs(trajectory: Trajectory) -> list[list[Sentence]]:
+    """For each item a sentence for each hand-over from a stage to the next."""
+    told: list[list[Sentence]] = [[] for _ in trajectory.item_names]
+    for stage, step in zip(trajectory.stage_names, hand_overs(trajectory.stages), strict=False):
+        if len(trajectory.center_names):
+            centers = decisions(cosines(trajectory.states[:, step], trajectory.class_centers))  # [n]
+            what = [
+                f"hand-over; the nearest category is {quoted(trajectory.center_names[center])}" for center in centers
+            ]
+        else:
+            what = [f"end of {quoted(stage)}"] * len(told)
+        for sentences, said in zip(told, what, strict=True):
+            sentences.append((step, f"Step {step}: {said}."))
+    return told
+
+
+def _ways(trajectory: Trajectory) -> list[list[Sentence]]:
+    """For each item, where there are no class texts: how long its path is, and how straight."""
+    states, last = trajectory.states, trajectory.states.shape[1] - 1
+    lengths = np.linalg.norm(np.diff(states, axis=1), axis=2).sum(1) / max(trajectory.feature_norm, 1e-12)  # [n]
+    straight, passed = straightness(states), _hand_overs(trajectory)
+    return [
+        [
+            *passed[item],
+            (
+                last,
+                f"Its path is {statistic(length)} of a feature's length long, and {statistic(straight[item])} straight (1: a line).",
+            ),
+        ]
+        for item, length in enumerate(lengths.tolist())
+    ]
 
 
 def cloud_sentence(ends: np.ndarray, spread: np.ndarray, class_names: Sequence[str], average: int = -1) -> str:

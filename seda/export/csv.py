@@ -11,9 +11,7 @@ import pandas as pd
 from seda.evaluation.sentences import class_margins
 from seda.evaluation.trajectories import commitment_step, decisions
 from seda.journeys.journey import Journey
-from seda.journeys.trajectory import MapPositions
-
-STAGE_NAMES = ("visual feature", "semantic learner", "semantic translator")
+from seda.journeys.trajectory import MapPositions, Trajectory
 
 # A cell that starts with one of these is run as a formula by spreadsheet programs (OWASP: CSV injection); tab and
 # carriage return lead to the same, because they are skipped in front of one.
@@ -28,35 +26,47 @@ def to_table(journey: Journey) -> pd.DataFrame:
     answer and answer_probability. Then for each map, under its name: x, y (and z) in its own units, neighbors_kept,
     and step_flag of the step that led here (empty at the first state).
 
+    Paths that were made elsewhere have no answer and its probability unless they came with them, without class texts nothing of the nearest
+    one, and a column group where items have groups.
+
     Where the journey has labels, after answer_probability: truth (the right class text; empty where nobody knows) and right
     (whether it is the answer; empty as well).
     """
     trajectory = journey.trajectory
     n, s, _ = trajectory.states.shape
+    stages = np.array(["visual feature" if trajectory.is_aligned else "start", *trajectory.stage_names], dtype=object)
+    columns: dict[str, Any] = {
+        "item": np.repeat(np.arange(n), s),
+        "name": np.repeat(np.array(trajectory.item_names, dtype=object), s),
+        "step": np.tile(np.arange(s), n),
+        "stage": stages[np.tile(trajectory.stages, n)],
+        "timestep": np.tile(trajectory.timesteps, n),
+    }
+    if trajectory.class_names:
+        columns |= _nearest(trajectory)
+    if trajectory.is_answered:
+        columns["answer"] = np.array(trajectory.class_names, dtype=object)[np.repeat(trajectory.answers, s)]
+        columns["answer_probability"] = np.repeat(trajectory.class_probabilities.max(axis=1), s)
+    columns |= _truth(journey, trajectory.answers, s)
+    if journey.groups is not None:
+        columns["group"] = np.array([*journey.group_names, ""], dtype=object)[np.repeat(journey.groups, s)]
+    for name, positions in journey.maps.items():
+        columns |= dict(_placed(name, positions))
+    return pd.DataFrame(columns)
+
+
+def _nearest(trajectory: Trajectory) -> dict[str, Any]:
+    s = len(trajectory.stages)
     similarities = trajectory.class_similarities()  # [n, s, k]
     nearest = decisions(similarities)  # [n, s]
-    commitments = commitment_step(nearest)
-    answers = trajectory.class_probabilities.argmax(axis=1)
-    steps = np.tile(np.arange(s), n)
-    class_names = np.array(trajectory.class_names, dtype=object)
-    return pd.DataFrame(
-        {
-            "item": np.repeat(np.arange(n), s),
-            "name": np.repeat(np.array(trajectory.item_names, dtype=object), s),
-            "step": steps,
-            "stage": np.array(STAGE_NAMES, dtype=object)[np.tile(trajectory.stages, n)],
-            "timestep": np.tile(trajectory.timesteps, n),
-            "nearest_class": class_names[nearest.ravel()],
-            "similarity": similarities.max(axis=-1).ravel(),
-            "margin": class_margins(similarities).ravel(),
-            "committed": steps >= np.repeat(commitments, s),
-            "commitment_step": np.repeat(commitments, s),
-            "answer": class_names[np.repeat(answers, s)],
-            "answer_probability": np.repeat(trajectory.class_probabilities.max(axis=1), s),
-        }
-        | _truth(journey, answers, s)
-        | {column: values for name, positions in journey.maps.items() for column, values in _placed(name, positions)}
-    )
+    settled = np.repeat(commitment_step(nearest), s)
+    return {
+        "nearest_class": np.array(trajectory.class_names, dtype=object)[nearest.ravel()],
+        "similarity": similarities.max(axis=-1).ravel(),
+        "margin": class_margins(similarities).ravel(),
+        "committed": np.tile(np.arange(s), len(nearest)) >= settled,
+        "commitment_step": settled,
+    }
 
 
 def _truth(journey: Journey, answers: np.ndarray, repeats: int) -> dict[str, Any]:

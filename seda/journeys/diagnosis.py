@@ -40,7 +40,7 @@ from seda.evaluation.trajectories import (
     true_margins,
     weight_entropy,
 )
-from seda.journeys.trajectory import Trajectory
+from seda.journeys.trajectory import Trajectory, hand_overs
 
 COMPARED_ITEMS, COMPARED_STATES = 256, 26  # of the gap's figures; chosen here: a second's work
 MOST_LISTED = 1_000  # items whose single steps are in the JSON; the table has all of them
@@ -162,7 +162,7 @@ class Diagnosis:
     @property
     def hand_over(self) -> int:
         """Index of the last state of stage 1."""
-        return int(np.flatnonzero(self.seen.stages == 1)[-1])
+        return hand_overs(self.seen.stages)[0]
 
     @property
     def disagreement(self) -> np.ndarray | None:
@@ -329,7 +329,7 @@ def diagnosis_of(
     shared = {"stages": seen[0].stages, "texts": seen[0].texts}
     names = [field.name for field in fields(PathsSeen) if field.name not in shared]
     whole = PathsSeen(**{name: np.concatenate([getattr(part, name) for part in seen]) for name in names}, **shared)
-    decided, turn = whole.decided, int(np.flatnonzero(whole.stages == 1)[-1])
+    decided, turn = whole.decided, hand_overs(whole.stages)[0]
     verdicts = Verdicts(
         labels=labels,
         features=neighbor_labels(image_features, labels),

@@ -20,7 +20,7 @@ from seda.journeys.replay_schema import (
     ReplayHeader,
     Sheet,
 )
-from seda.journeys.trajectory import MAP_ARRAYS, MapPositions, Trajectory, check_stages
+from seda.journeys.trajectory import MAP_ARRAYS, MapPositions, Trajectory, check_stages, hand_overs
 from seda.storage import arrays_from_bytes, arrays_to_bytes, read_arrays, write_bytes
 
 if TYPE_CHECKING:
@@ -104,13 +104,13 @@ class Ghost:
             _check_shapes(f"of a ghost on map {name!r}", parts, {"states": (g, len(self.stages), q), "texts": (k, q)})
         if len(np.unique(self.items)) != g:
             raise ShapeError("An item has more than one ghost.")
-        check_stages(self.stages)
+        check_stages(self.stages, 2)
         _check_indices("Answers of a ghost", self.answers, k)
 
     @property
     def hand_over(self) -> int:
         """Index of the last state of stage 1 of the earlier run."""
-        return int(np.flatnonzero(self.stages == 1)[-1])
+        return hand_overs(self.stages)[0]
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,6 +174,8 @@ class Journey:
         clouds: paths of single items under other noise, at most one an item.
         labels: int16 [n], the class text that is right for each item, index into the trajectory's class_names; -1 where nobody
             knows, or none of them is. None where nobody has said anything.
+        groups: int16 [n], what items are told apart by where there are no class texts, index into group_names; -1 for none of them.
+        group_names: of the groups; empty where there are none.
     """
 
     trajectory: Trajectory
@@ -187,6 +189,8 @@ class Journey:
     ghost: Ghost | None = None
     clouds: tuple[SeedCloud, ...] = ()
     labels: np.ndarray | None = None
+    groups: np.ndarray | None = None
+    group_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         n = len(self.trajectory.states)
@@ -220,6 +224,9 @@ class Journey:
         if self.labels is not None:
             _check_shapes("of the items", {"labels": self.labels}, {"labels": (n,)})
             _check_indices("labels of the items", self.labels, k, lowest=-1)
+        if self.groups is not None:
+            _check_shapes("of the items", {"groups": self.groups}, {"groups": (n,)})
+            _check_indices("groups of the items", self.groups, len(self.group_names), lowest=-1)
 
     def _check_neighbors(self, neighbors: Neighbors) -> None:
         shape = (*self.trajectory.states.shape[:2], neighbors.indices.shape[-1])
@@ -248,13 +255,20 @@ class Journey:
         """The map that is shown first."""
         return next(iter(self.maps.values()))
 
-    def to_bytes(self) -> bytes:
-        """The replay file: safetensors, states, x_0 and weights as float16 (relative rounding error below .001)."""
-        return arrays_to_bytes(self._arrays(), self._metadata())
+    def to_bytes(self, *, exact: bool = False) -> bytes:
+        """The replay file: safetensors.
 
-    def _arrays(self) -> dict[str, np.ndarray]:
+        Args:
+            exact: whether all numbers stay as they are. Else an aligner's states, x_0 and weights are float16 (relative rounding error
+                below .001), which halves the file; paths that were made elsewhere stay as they are.
+        """
+        return arrays_to_bytes(self._arrays(exact or not self.trajectory.is_aligned), self._metadata())
+
+    def _arrays(self, exact: bool) -> dict[str, np.ndarray]:
         arrays = _arrays("trajectory", self.trajectory)
-        for name in HALVED:
+        if self.trajectory.x_0 is self.trajectory.states:
+            del arrays["trajectory.x_0"]
+        for name in () if exact else HALVED:
             if name in arrays:
                 arrays[name] = arrays[name].astype(np.float16)
         for name, positions in self.maps.items():
@@ -271,6 +285,8 @@ class Journey:
             arrays |= _arrays(f"clouds.{number}", cloud)
         if self.labels is not None:
             arrays["labels"] = self.labels
+        if self.groups is not None:
+            arrays["groups"] = self.groups
         return arrays
 
     def _metadata(self) -> dict[str, Any]:
@@ -292,15 +308,17 @@ class Journey:
             "clouds": [
                 {"item": cloud.item, "maps": list(cloud.states), "average": cloud.average} for cloud in self.clouds
             ],
+            **({} if trajectory.is_aligned else {"stage_names": trajectory.stage_names}),
+            **({"group_names": self.group_names} if self.group_names else {}),
         }
 
-    def save(self, path: Path | str) -> Path:
-        """Write the replay file.
+    def save(self, path: Path | str, *, exact: bool = True) -> Path:
+        """Write the replay file, which `load` reads: see `to_bytes`.
 
         Raises:
             StorageError: the disk is full or the folder cannot be written.
         """
-        return write_bytes(path, self.to_bytes())
+        return write_bytes(path, self.to_bytes(exact=exact))
 
     @classmethod
     def load(cls, path: Path | str) -> Self:
@@ -326,8 +344,11 @@ class Journey:
     def _of(cls, arrays: Mapping[str, np.ndarray], header: ReplayHeader) -> Self:
         about = header.metadata
         try:
+            parts = _part(arrays, "trajectory.")
+            parts.setdefault("x_0", parts["states"])
             trajectory = Trajectory(
-                **_part(arrays, "trajectory."),
+                **parts,
+                stage_names=about.stage_names,
                 item_names=about.item_names,
                 class_names=about.class_names,
                 center_names=about.center_names,
@@ -346,6 +367,8 @@ class Journey:
                 _ghost(arrays, about.ghost),
                 tuple(_cloud(arrays, f"clouds.{number}", entry) for number, entry in enumerate(about.clouds)),
                 arrays.get("labels"),
+                arrays.get("groups"),
+                about.group_names,
             )
         except (KeyError, IndexError, TypeError, ValueError, AttributeError, ConfigError, ShapeError) as error:
             raise FileFormatError(f"{header.name} is an incomplete replay file ({error}).", remedy=REMEDY) from error

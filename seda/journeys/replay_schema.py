@@ -18,6 +18,7 @@ from seda.class_texts import MAX_TEXTS
 from seda.config import SamplingConfig
 from seda.errors import FileFormatError
 from seda.journeys.settings import TraceSettings
+from seda.journeys.trajectory import SEDA_STAGES
 from seda.schema import Count, Line, OpenSchema, Schema, Text, check
 from seda.storage import ArrayInfo
 
@@ -25,14 +26,14 @@ FORMAT = "seda-journey"
 FORMAT_VERSION = 3
 REMEDY = "Trace the images again."
 
-# n items, s states, d and D feature widths, k class texts, c centers, m reference points, q dimensions of a map, t neighbours of a
+# n items, s states, d and D feature widths, k class texts, a answers for each item (k or none), c centers, m reference points, q dimensions of a map, t neighbours of a
 # state, u pictures on the sheet, g items with a ghost, s2 states and k2 class texts of it, r seeds of a cloud, b and h bytes. Chosen
 # here: what the player animates, and what the app lets a user ask for
 LIMITS = {
-    "n": 1024, "s": 2 * SamplingConfig.MAX_STEPS + 3, "d": 8192, "D": 65_536, "k": MAX_TEXTS, "c": 5000, "m": 100_000, "q": 3,
+    "n": 1024, "s": 2000, "d": 8192, "D": 65_536, "k": MAX_TEXTS, "a": MAX_TEXTS, "c": 5000, "m": 100_000, "q": 3,
     "t": 64, "u": 65_536, "g": 1024, "s2": 2 * SamplingConfig.MAX_STEPS + 3, "k2": MAX_TEXTS, "r": 1000, "b": 2**26, "h": 2**24,
 }  # fmt: skip
-MAX_MAPS, MAX_CLOUDS = 16, 1024
+MAX_MAPS, MAX_CLOUDS, MAX_STAGES = 16, 1024, 12
 MAX_THUMBNAIL = 2**18  # bytes; a picture of 96 x 96 pixels has .03 MB at most
 MAX_CLOUD_STATES = 1_000_000  # seeds times states times maps, of all clouds
 
@@ -41,7 +42,7 @@ LAYOUT = ArrayLayout(
         r"trajectory\.(?:states|x_0)": ("F", "n s d"),
         r"trajectory\.stages": ("IU", "s"),
         r"trajectory\.timesteps": ("IU", "s"),
-        r"trajectory\.class_probabilities": ("F", "n k"),
+        r"trajectory\.class_probabilities": ("F", "n a"),
         r"trajectory\.class_text_features": ("F", "k d"),
         r"trajectory\.class_centers": ("F", "c d"),
         r"trajectory\.image_features": ("F", "n D"),
@@ -57,6 +58,7 @@ LAYOUT = ArrayLayout(
         r"maps\.(.+)\.step_flags": ("I", "n s-1"),
         r"reference_labels": ("I", "m"),
         r"labels": ("I", "n"),
+        r"groups": ("I", "n"),
         r"thumbnails\.bytes": ("U", "b"),
         r"thumbnails\.lengths": ("IU", "n"),
         r"neighbors\.indices": ("IU", "n s t"),
@@ -132,7 +134,7 @@ class ReplayMetadata(Schema):
     title: Line
     note: Text
     item_names: Annotated[Names, Field(min_length=1, max_length=LIMITS["n"])]
-    class_names: Annotated[Names, Field(min_length=1, max_length=LIMITS["k"])]
+    class_names: Annotated[Names, Field(max_length=LIMITS["k"])]
     center_names: Annotated[Names, Field(max_length=LIMITS["c"])]
     settings: TraceSettings
     maps: Annotated[tuple[MapEntry, ...], Field(min_length=1, max_length=MAX_MAPS)]
@@ -140,6 +142,8 @@ class ReplayMetadata(Schema):
     neighbors: Sheet | None
     ghost: GhostEntry | None
     clouds: Annotated[tuple[CloudEntry, ...], Field(max_length=MAX_CLOUDS)]
+    stage_names: Annotated[Names, Field(min_length=1, max_length=MAX_STAGES)] = SEDA_STAGES
+    group_names: Annotated[Names, Field(max_length=LIMITS["k"])] = ()
 
 
 class ReplayHeader:

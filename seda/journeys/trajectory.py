@@ -2,7 +2,7 @@
 
 Arrays are numpy, so that a stored trajectory is drawn without importing torch.
 
-State index s runs over both stages on one axis, with K denoising steps a stage (2 K + 3 states):
+State index s runs over all stages on one axis. Of SeDA's own two, with K denoising steps each, there are 2 K + 3 states:
 
     0              the visual feature itself                     stage 0
     1              the visual feature, noised                    stage 1 (semantic learner)
@@ -23,6 +23,7 @@ from seda.errors import ConfigError, ShapeError
 from seda.journeys.settings import TraceSettings
 from seda.map_forms import MAP_KINDS
 
+SEDA_STAGES = ("semantic learner", "semantic translator")
 MAP_ARRAYS = ("states", "texts", "centers", "reference", "neighbors_kept", "step_flags")
 
 
@@ -34,9 +35,9 @@ class Trajectory:
         states: float32 [n, s, d], scaled units (FeatureScaler).
         x_0: float32 [n, s, d], the denoiser's estimate of the clean feature at each state. At states that no denoiser
             looked at (the visual feature, and the last state of each stage) it is the state itself.
-        stages: int8 [s], 0 visual feature, 1 semantic learner, 2 semantic translator.
+        stages: int8 [s], 0 at the start (the visual feature), then the number of the stage, from 1 on.
         timesteps: int16 [s], the noise schedule's timestep of each state; 0 where the state is clean.
-        class_probabilities: float32 [n, k], the answer, rows sum to 1.
+        class_probabilities: float32 [n, k], the answer, rows sum to 1; [n, 0] where nobody has answered.
         class_text_features: float32 [k, d], scaled units.
         class_centers: float32 [c, d], scaled units: all of the aligner's, or those that the paths came near.
         image_features: float32 [n, D], as the encoder gave them: enough to trace the items again without their pictures.
@@ -50,8 +51,10 @@ class Trajectory:
         center_weights: float16 [n, s, c] (float32 from a file), how much each of the centers weighed in the estimate at each state, 0 where no learner
             looked; what lacks to 1 is that of centers that are not here, and of none of them. None where that was not kept.
         text_weights: [n, s, k], the same of the class texts and the translator.
+        stage_names: of the stages; SEDA_STAGES of an aligner's own paths, anything else of paths that were made elsewhere.
 
-    Shapes: n items, s states, d feature width, D width of image features, k class texts, c category centers.
+    Shapes: n items, s states, d feature width, D width of image features, k class texts, c category centers; D, k and c may be 0 for paths
+    that were made elsewhere.
     """
 
     states: np.ndarray
@@ -70,6 +73,7 @@ class Trajectory:
     shares: np.ndarray | None = None
     center_weights: np.ndarray | None = None
     text_weights: np.ndarray | None = None
+    stage_names: tuple[str, ...] = SEDA_STAGES
 
     def __post_init__(self) -> None:
         n, s, d = self.states.shape
@@ -78,7 +82,7 @@ class Trajectory:
             "x_0": (n, s, d),
             "stages": (s,),
             "timesteps": (s,),
-            "class_probabilities": (n, k),
+            "class_probabilities": (n, self.class_probabilities.shape[-1] and k),
             "class_text_features": (k, d),
             "class_centers": (c, d),
             "image_features": (n, self.image_features.shape[-1]),
@@ -94,7 +98,26 @@ class Trajectory:
                 )
         if len(self.item_names) != n:
             raise ShapeError(f"{len(self.item_names)} item names came for {n} items.")
-        check_stages(self.stages)
+        check_stages(self.stages, len(self.stage_names))
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether there are probabilities of the class texts, or only the paths."""
+        return self.class_probabilities.shape[1] > 0
+
+    @property
+    def answers(self) -> np.ndarray:
+        """int64 [n], the most probable class text; where nobody has answered the one that the last state is nearest to, -1 without any."""
+        if self.is_answered:
+            return self.class_probabilities.argmax(1)
+        if not self.class_names:
+            return np.full(len(self.states), -1)
+        return cosines(self.states[:, -1], self.class_text_features).argmax(1)
+
+    @property
+    def is_aligned(self) -> bool:
+        """Whether the paths are an aligner's own, by way of category centers to class texts."""
+        return self.stage_names == SEDA_STAGES
 
     @property
     def open_vocabulary(self) -> bool:
@@ -141,12 +164,16 @@ class Trajectory:
     @property
     def hand_over(self) -> int:
         """Index of the last state of stage 1, where the path is handed to the translator."""
-        return int(np.flatnonzero(self.stages == 1)[-1])
+        return hand_overs(self.stages)[0] if len(self.stage_names) > 1 else len(self.stages) - 1
 
     @property
     def feature_norm(self) -> float:
-        """The length that all scaled features have, texts as well as pictures: the unit in which distances are told."""
-        return float(np.linalg.norm(self.class_text_features, axis=1).mean())
+        """The length that all scaled features have, texts as well as pictures: the unit in which distances are told.
+
+        Without class texts the mean length of the last states.
+        """
+        features = self.class_text_features if len(self.class_names) else self.states[:, -1]
+        return float(np.linalg.norm(features, axis=1).mean())
 
     def class_similarities(self, source: str = "states") -> np.ndarray:
         """Cosine of each state (or of its x_0 estimate, with source "x_0") to each class text, float32 [n, s, k]."""
@@ -157,13 +184,23 @@ class Trajectory:
         return cosines(self.states, self.class_centers)
 
 
-def check_stages(stages: np.ndarray) -> None:
+def check_stages(stages: np.ndarray, count: int) -> None:
     """
+    Args:
+        stages: [s].
+        count: of the stages beside the start.
     Raises:
-        ShapeError: stages [s] do not begin with 0, go on with 1 and end with 2.
+        ShapeError: they do not begin with 0 and go on with 1, 2, ..., count.
     """
-    if np.unique(stages).tolist() != [0, 1, 2] or (np.diff(stages) < 0).any():
-        raise ShapeError("stages must begin with 0, go on with 1 and end with 2.")
+    if count < 1 or np.unique(stages).tolist() != [*range(count + 1)] or (np.diff(stages) < 0).any():
+        raise ShapeError(
+            f"stages must begin with 0 and go on with {', '.join(map(str, range(1, count + 1)))}, in this order."
+        )
+
+
+def hand_overs(stages: np.ndarray) -> list[int]:
+    """Index of the last state of each stage but the last one, of stages [s]; empty for a single stage."""
+    return [int(at) for at in np.flatnonzero(np.diff(stages) > 0)[1:]]
 
 
 def cosines(states: np.ndarray, anchors: np.ndarray) -> np.ndarray:

@@ -22,7 +22,8 @@ def live_numbers(trajectory: Trajectory) -> dict[str, Any]:
         lengths: uint16 [2, n, s], of states and of x_0 estimates, in thousandths of the norm.
         agreements: int16 [n, s], cosine of the state to its x_0 estimate, times 32767.
         centers: by item the center that is nearest to its state at the hand-over, and its cosine to it int16 [n, s], times 32767.
-        gaps: by state the distance between the mean of all items' states and the mean of all class texts, in units of the norm.
+        gaps: by state the distance between the mean of all items' states and the mean of all class texts, in units of the norm; none
+            without class texts.
         weights: of centers uint8 [n, s, c] and of texts uint8 [n, s, k], times 255; None where they were not kept.
     """
     norm = trajectory.feature_norm or 1.0
@@ -34,7 +35,8 @@ def live_numbers(trajectory: Trajectory) -> dict[str, Any]:
     followed = (
         np.take_along_axis(to_centers, nearest[:, None, None], 2)[:, :, 0] if to_centers.shape[2] else agreements * 0
     )
-    gaps = np.linalg.norm(states.mean(0) - trajectory.class_text_features.mean(0), axis=1) / norm
+    texts = trajectory.class_text_features
+    gaps = np.linalg.norm(states.mean(0) - texts.mean(0), axis=1) / norm if len(texts) else np.zeros(0)
     return {
         "norm": round(float(norm), 4),
         "shares": None if trajectory.shares is None else np.round(trajectory.shares, 5).tolist(),

@@ -21,19 +21,20 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from seda.errors import ConfigError, ProjectionError
-from seda.evaluation.sentences import class_margins, cloud_ends, cloud_sentence, path_sentences
-from seda.evaluation.trajectories import commitment_step, decisions, flips, landed
+from seda.evaluation.sentences import arrived_at, class_margins, cloud_ends, cloud_sentence, path_sentences
+from seda.evaluation.trajectories import commitment_step, decisions, flips
 from seda.figures.palette import class_style, style_indices
 from seda.images import png_url
 from seda.journeys.journey import Ghost, Journey, Neighbors, SeedCloud
-from seda.journeys.trajectory import MapPositions
+from seda.journeys.trajectory import MapPositions, hand_overs
 from seda.map_forms import MAP_KINDS
 from seda.picture_bounds import bare_png, bounds_of
 from seda.player.binary import base64_of
 from seda.player.live_numbers import live_numbers
+from seda.player.wording import wording
 from seda.storage import fingerprint
 
-PAYLOAD_VERSION = 6
+PAYLOAD_VERSION = 7
 
 # Limits, chosen here so that 64 items x 103 states over 20,000 reference points on six maps stay below 3 MB, with
 # neighbours, a ghost and a seed cloud.
@@ -120,13 +121,18 @@ def _build(journey: Journey) -> dict[str, Any]:
     )
     payload = {
         "version": PAYLOAD_VERSION,
-        "title": _short(journey.title) or "How images travel to their class texts",
+        "title": _short(journey.title)
+        or ("How images travel to their class texts" if trajectory.is_aligned else "How features move"),
         "note": _short(journey.note, 600),
         "stages": trajectory.stages.tolist(),
         "timesteps": trajectory.timesteps.tolist(),
-        "hand_over": trajectory.hand_over,
+        "hand_overs": hand_overs(trajectory.stages),
+        # the features jump where noise comes in: at the start of each of an aligner's stages
+        "jumps": [0, trajectory.hand_over] if trajectory.is_aligned else [],
+        "wording": wording(trajectory),
         "classes": [_styled(name, index) for name, index in zip(trajectory.class_names, class_styles, strict=True)],
         "centers": [_styled(name, index) for name, index in zip(trajectory.center_names, center_styles, strict=True)],
+        "kinds": [_styled(name, index) for index, name in enumerate(journey.group_names)],
         "items": _items(journey, similarities),
         "maps": [_map_part(name, positions, every) for name, positions in journey.maps.items()],
         "reference_labels": base64_of(journey.reference_labels[::every], "<i2"),
@@ -145,7 +151,7 @@ def _build(journey: Journey) -> dict[str, Any]:
 def _check(journey: Journey) -> None:
     trajectory = journey.trajectory
     n, s, _ = trajectory.states.shape
-    if n == 0 or not trajectory.class_names:
+    if n == 0 or (trajectory.is_aligned and not trajectory.class_names):
         raise ConfigError(
             f"A journey of {n} items and {len(trajectory.class_names)} class texts cannot be played.",
             remedy="Choose at least one image and one class text.",
@@ -211,23 +217,25 @@ def _styled(name: str, index: int) -> dict[str, str]:
 
 def _items(journey: Journey, similarities: np.ndarray) -> list[dict[str, Any]]:
     trajectory = journey.trajectory
+    if not trajectory.class_names:
+        return _items_without_texts(journey)
     decided = decisions(similarities)
     commitments, changes, margins = commitment_step(decided), flips(decided), class_margins(similarities[:, -1])
-    sentences, arrived = path_sentences(trajectory, similarities), landed(similarities)
-    thumbnails = _thumbnails(journey.thumbnails)
+    sentences, arrived = path_sentences(trajectory, similarities), arrived_at(trajectory, similarities)
+    thumbnails, answers = _thumbnails(journey.thumbnails), trajectory.answers.tolist()
     truths = (
         [{}] * len(thumbnails) if journey.labels is None else [{"truth": label} for label in journey.labels.tolist()]
     )
     items = []
     for index, name in enumerate(trajectory.item_names):
         probabilities = trajectory.class_probabilities[index]
-        top = np.argsort(-probabilities, kind="stable")[:5]
+        top = np.argsort(-probabilities, kind="stable")[:5]  # none where nobody has answered
         items.append(
             {
                 "name": _short(name),
                 "thumbnail": thumbnails[index],
                 # What the item is drawn as (most probable) and what its last state is nearest to; they may differ.
-                "answer": int(top[0]),
+                "answer": answers[index],
                 "nearest": int(decided[index, -1]),
                 "landed": bool(arrived[index]),  # or its path ends away from all of them
                 "top": [[int(k), round(float(probabilities[k]), 4)] for k in top],
@@ -240,6 +248,21 @@ def _items(journey: Journey, similarities: np.ndarray) -> list[dict[str, Any]]:
             }
         )
     return items
+
+
+def _items_without_texts(journey: Journey) -> list[dict[str, Any]]:
+    """What there is to say of items that travel to nothing in particular: -1 stands for no class text."""
+    trajectory, thumbnails = journey.trajectory, _thumbnails(journey.thumbnails)
+    groups = [-1] * len(thumbnails) if journey.groups is None else journey.groups.tolist()
+    return [
+        {
+            "name": _short(name), "thumbnail": thumbnail, "answer": -1, "nearest": -1, "landed": False, "top": [], "commitment": 0, "flips": 0,
+            "margin": 0.0, "sentences": [list(sentence) for sentence in sentences], "hint": "", "kind": group,
+        }
+        for name, thumbnail, sentences, group in zip(
+            trajectory.item_names, thumbnails, path_sentences(trajectory), groups, strict=True
+        )
+    ]  # fmt: skip
 
 
 def _map_part(name: str, positions: MapPositions, every: int) -> dict[str, Any]:
@@ -293,6 +316,8 @@ def _similarity_part(similarities: np.ndarray) -> dict[str, Any]:
     `classes` lists which class texts were kept, so that the player can say so when it is not all of them.
     """
     n, s, k = similarities.shape
+    if k == 0:
+        return {"encoding": "int16", "scale": 1 / 32767, "data": "", "classes": []}
     wide = n * s * k * 2 <= SIMILARITY_BYTES
     kept = min(k, max(1, SIMILARITY_BYTES // (n * s)))
     # The largest similarity that a class text reaches anywhere decides; the order of the class list stays.
@@ -322,7 +347,7 @@ def _ghost_part(journey: Journey, ghost: Ghost) -> dict[str, Any]:
         "changes": [_short(change) for change in ghost.changes],
         "items": ghost.items.tolist(),
         "stages": ghost.stages.tolist(),
-        "hand_over": ghost.hand_over,
+        "hand_overs": hand_overs(ghost.stages),
         "classes": [_styled(name, index) for name, index in zip(ghost.class_names, styles, strict=True)],
         "answers": [[answer, round(probability, 4)] for answer, probability in answers],
         "differences": base64_of(ghost.differences, "<f4"),

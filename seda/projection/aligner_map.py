@@ -210,7 +210,7 @@ def fit_map(
         fitted, notes = fit_parametric(
             prepared.material, config, graph=prepared.graph, on_progress=report, keep_at=keep_at
         )
-        projector = _timeline(fitted, prepared.material.points) if form.kind == "timeline" else fitted
+        projector = timeline_of(fitted, prepared.material.points) if form.kind == "timeline" else fitted
     else:
         raise ConfigError(f"Nothing here fits a map of kind {form.kind!r}, which {name!r} is.")
     card = {**prepared.about, "config": config.to_dict(), "notes": notes}
@@ -250,7 +250,8 @@ def map_anchors(pretrained: PretrainedAligner) -> np.ndarray:
     return torch.cat([aligner.class_centers, texts]).cpu().numpy()
 
 
-def _timeline(height: ParametricProjector, points: np.ndarray) -> TimelineProjector:
+def timeline_of(height: ParametricProjector, points: np.ndarray) -> TimelineProjector:
+    """The timeline whose height is a map of one dimension, stretched to 0 .. 1 on points float32 [p, d]."""
     placed = height.place(points)
     low, high = float(placed.min()), float(placed.max())
     return TimelineProjector(height, low, (high - low) or 1.0)

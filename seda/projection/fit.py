@@ -258,11 +258,16 @@ def fuzzy_graph(points: np.ndarray, n_neighbors: int, seed: int = 0) -> coo_matr
     Neighbours are exact up to EXACT_NEIGHBORS points and pynndescent's beyond, whose cost grows close to linearly.
     """
     from sklearn.neighbors import NearestNeighbors
+    from threadpoolctl import threadpool_limits
 
     n_neighbors = min(n_neighbors, len(points) - 1)
     known = {}
     if len(points) <= EXACT_NEIGHBORS:
-        distances, indices = NearestNeighbors(n_neighbors=n_neighbors, algorithm="brute").fit(points).kneighbors(points)
+        search = NearestNeighbors(n_neighbors=n_neighbors, algorithm="brute").fit(points)
+        with threadpool_limits(
+            1
+        ):  # by how many threads share the work distances differ in the last bit, and neighbours that are as near
+            distances, indices = search.kneighbors(points)
         known = {"knn_indices": indices, "knn_dists": distances.astype(np.float32)}
     with ONE_AT_A_TIME:
         graph, _, _ = umap_learn().fuzzy_simplicial_set(

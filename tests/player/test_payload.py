@@ -17,6 +17,8 @@ from PIL.PngImagePlugin import PngInfo
 from seda.errors import ConfigError, ProjectionError
 from seda.evaluation.sentences import path_sentences
 from seda.evaluation.trajectories import commitment_step, decisions
+from seda.journeys.given_journey import journey_of
+from seda.journeys.given_paths import check_paths
 from seda.journeys.journey import Journey
 from seda.picture_bounds import bare_png
 from seda.player import payload as module
@@ -120,7 +122,7 @@ def _everything(**options) -> Journey:
 def test_items_tell_their_path():
     journey = toy_journey()
     payload = json.loads(json.dumps(player_payload(journey)))
-    assert payload["version"] == 6
+    assert payload["version"] == 7
     similarities = journey.trajectory.class_similarities()
     ordered, decided = np.sort(similarities[:, -1]), decisions(similarities)
     for index, (item, told) in enumerate(zip(payload["items"], path_sentences(journey.trajectory), strict=True)):
@@ -201,7 +203,7 @@ def test_a_ghost_comes_back():
     payload, ghost = player_payload(journey), journey.ghost
     found = payload["ghost"]
     assert found["changes"] == list(ghost.changes) and found["items"] == ghost.items.tolist()
-    assert found["stages"] == ghost.stages.tolist() and found["hand_over"] == ghost.hand_over == 12
+    assert found["stages"] == ghost.stages.tolist() and found["hand_overs"] == [ghost.hand_over] == [12]
     assert [style["name"] for style in found["classes"]] == list(ghost.class_names)
     assert found["classes"][1:] == payload["classes"][1:]  # what both have looks the same
     assert found["classes"][0] not in payload["classes"] + payload["centers"]
@@ -385,9 +387,17 @@ def _typedefs() -> dict[str, set[str]]:
 
 def test_both_sides_know_the_same_parts():
     payload, known = player_payload(_everything(labelled=True)), _typedefs()
+    states = np.random.default_rng(0).normal(size=(4, 5, 2))
+    elsewhere = player_payload(journey_of(check_paths(states, labels=["a", "b", "a", "b"])))  # without class texts
+    assert (
+        set(elsewhere) == known["Payload"] and set(elsewhere["wording"]) == set(payload["wording"]) == known["Wording"]
+    )
+    for words in (payload["wording"], elsewhere["wording"]):
+        assert all(set(stage) == known["StageWords"] for stage in words["stages"])
+        assert set(words["start"]) == {"place", "still", "term"}
     for name, part in {
         "Payload": payload,
-        "Item": payload["items"][0],
+        "Item": payload["items"][0] | elsewhere["items"][0],
         "Styled": payload["classes"][0],
         "MapPart": payload["maps"][0],
         "NeighborPart": payload["neighbors"],

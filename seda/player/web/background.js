@@ -93,51 +93,55 @@ export class Background {
   }
 
   /**
-   * The two stages as bands, the hand-over between them, and the steps along the foot.
+   * The stages as bands, the hand-overs between them, and the steps along the foot.
    * @param {CanvasRenderingContext2D} ctx @param {View} view
    */
   #drawTimeline(ctx, view) {
     const { theme } = this.player;
-    const { handOver, last } = this.journey;
+    const { handOvers, last } = this.journey;
     /** @param {number} step */
     const x = (step) => view.toX(step / last);
     const top = view.insets.top + 6, foot = view.height - view.insets.bottom - 20 * (view.insets.type ?? 1);
-    const [start, middle, end] = [x(0), x(handOver), x(last)];
-    ctx.fillStyle = css(theme.ink, theme.dark ? 0.045 : 0.03);
-    ctx.fillRect(start, top, middle - start, foot - top);
-    ctx.fillStyle = css(theme.accent, theme.dark ? 0.085 : 0.05);
-    ctx.fillRect(middle, top, end - middle, foot - top);
+    const edges = [0, ...handOvers, last].map(x);
+    edges.slice(1).forEach((edge, i) => {
+      ctx.fillStyle = i % 2 ? css(theme.accent, theme.dark ? 0.085 : 0.05) : css(theme.ink, theme.dark ? 0.045 : 0.03);
+      ctx.fillRect(edges[i], top, edge - edges[i], foot - top);
+    });
     ctx.setLineDash([3, 4]);
     ctx.strokeStyle = css(theme.ink, 0.5);
     ctx.lineWidth = 1;
     ctx.beginPath();
-    ctx.moveTo(middle, top + 22); // below its name
-    ctx.lineTo(middle, foot);
+    for (const edge of edges.slice(1, -1)) {
+      ctx.moveTo(edge, top + 22); // below its name
+      ctx.lineTo(edge, foot);
+    }
     ctx.stroke();
     ctx.setLineDash([]);
-    this.#drawTimelineTexts(ctx, { x, start, middle, end, top, foot });
+    this.#drawTimelineTexts(ctx, { x, edges, top, foot });
   }
 
   /**
    * @param {CanvasRenderingContext2D} ctx
-   * @param {{x: (step: number) => number, start: number, middle: number, end: number, top: number, foot: number}} at
+   * @param {{x: (step: number) => number, edges: number[], top: number, foot: number}} at
    */
-  #drawTimelineTexts(ctx, { x, start, middle, end, top, foot }) {
+  #drawTimelineTexts(ctx, { x, edges, top, foot }) {
     const { theme } = this.player;
-    const { handOver, last } = this.journey;
+    const { handOvers, last, wording } = this.journey;
     ctx.fillStyle = css(theme.muted);
     ctx.textBaseline = "middle";
     ctx.font = theme.text(550, 13);
-    const hint = "hand-over", line = 12 * theme.type;
-    const room = ctx.measureText(hint).width / 2 + 14;
+    const hint = handOvers.length === 1 ? "hand-over" : "", line = 12 * theme.type; // between many there is no room for it
+    const room = hint ? ctx.measureText(hint).width / 2 + 14 : 10;
     ctx.textAlign = "left";
     /** @param {string[]} texts @param {number} width */
     const first = (texts, width) => texts.find((text) => ctx.measureText(text).width <= width) ?? "";
-    ctx.fillText(first(["1 · to its category", "1 · category", "1"], middle - start - room - 10), start + 10, top + line);
-    ctx.fillText(first(["2 · to a word", "2 · word", "2"], end - middle - room), middle + room, top + line);
+    wording.stages.forEach(({ name, short }, i) => {
+      const left = edges[i] + (i ? room : 10), right = edges[i + 1] - (i < handOvers.length ? room : 0), number = handOvers.length ? `${i + 1} · ` : "";
+      ctx.fillText(first([`${number}${name}`, `${number}${short}`, String(i + 1)], right - left), left, top + line);
+    });
     ctx.textAlign = "center";
     ctx.fillStyle = css(theme.ink);
-    ctx.fillText(hint, middle, top + line);
+    if (hint) ctx.fillText(hint, edges[1], top + line);
     ctx.font = theme.text(500, 13);
     ctx.fillStyle = css(theme.muted);
     const every = [1, 2, 5, 10, 20, 25, 50, 100, 200].find((size) => x(size) - x(0) >= 44 * theme.type) ?? 500;
@@ -147,7 +151,9 @@ export class Background {
       this.#drawTick(ctx, x(step), foot, String(step));
     }
     this.#drawTick(ctx, x(last), foot, `step ${last}`);
-    if (Math.min(handOver % every, every - (handOver % every)) * (x(1) - x(0)) > 22 * theme.type) this.#drawTick(ctx, middle, foot, String(handOver));
+    for (const step of handOvers.length < 4 ? handOvers : []) {
+      if (Math.min(step % every, every - (step % every)) * (x(1) - x(0)) > 22 * theme.type) this.#drawTick(ctx, x(step), foot, String(step));
+    }
     ctx.textAlign = "left";
   }
 

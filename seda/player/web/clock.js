@@ -7,10 +7,10 @@ const LOOP_REST = 1.8; // seconds on the last frame before a loop starts again
 
 /** Play position: a fractional state index that moves with real time. */
 export class Clock {
-  /** @param {number} last @param {number} handOver */
-  constructor(last, handOver) {
+  /** @param {number} last @param {number[]} handOvers */
+  constructor(last, handOvers) {
     this.last = last;
-    this.handOver = handOver;
+    this.handOvers = handOvers;
     this.position = 0;
     this.playing = false;
     this.speed = 1;
@@ -26,7 +26,7 @@ export class Clock {
 
   /** Seconds of the whole way at speed 1, rests included. */
   get round() {
-    return this.last / this.rate + HAND_OVER_REST + LOOP_REST;
+    return this.last / this.rate + this.handOvers.length * HAND_OVER_REST + LOOP_REST;
   }
 
   play() {
@@ -51,8 +51,9 @@ export class Clock {
       }
     }
     const next = this.position + seconds * this.rate * this.speed;
-    if (this.position < this.handOver && next >= this.handOver) {
-      this.position = this.handOver;
+    const reached = this.handOvers.find((step) => this.position < step && next >= step);
+    if (reached !== undefined) {
+      this.position = reached;
       this.rest = HAND_OVER_REST;
     } else if (next >= this.last) {
       this.position = this.last;

@@ -248,9 +248,10 @@ export class CurvePainter {
   #drawFrame(ctx) {
     const { theme } = this.player;
     const { left, right, top, bottom } = this.area;
-    const middle = this.x(this.journey.handOver);
+    const { handOvers, last } = this.journey;
+    const edges = [0, ...handOvers, last].map((step) => this.x(step));
     ctx.fillStyle = css(theme.ink, 0.028);
-    ctx.fillRect(left, top, middle - left, bottom - top);
+    for (let i = 0; i < edges.length - 1; i += 2) ctx.fillRect(edges[i], top, edges[i + 1] - edges[i], bottom - top);
     ctx.font = theme.text(500, 13);
     ctx.textBaseline = "middle";
     const { values, digits } = ticks(this.low, this.high);
@@ -266,13 +267,15 @@ export class CurvePainter {
     ctx.strokeStyle = css(theme.ink, 0.45);
     ctx.lineWidth = 1;
     ctx.beginPath();
-    ctx.moveTo(middle, top - 4);
-    ctx.lineTo(middle, bottom);
+    for (const edge of edges.slice(1, -1)) {
+      ctx.moveTo(edge, top - 4);
+      ctx.lineTo(edge, bottom);
+    }
     ctx.stroke();
     ctx.setLineDash([]);
     ctx.fillStyle = css(theme.muted);
     ctx.textAlign = "center";
-    ctx.fillText("hand-over", middle, top - 12);
+    if (handOvers.length === 1) ctx.fillText("hand-over", edges[1], top - 12);
     ctx.textAlign = "left";
     ctx.fillText("0", left, bottom + 18);
     ctx.textAlign = "right";

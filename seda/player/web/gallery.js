@@ -18,7 +18,7 @@ export class Gallery {
     this.element.replaceChildren(...this.cards);
   }
 
-  /** @param {Item} item @param {number} index @param {Styled} answer */
+  /** @param {Item} item @param {number} index @param {Styled|null} answer */
   #card(item, index, answer) {
     const { player } = this;
     const missed = missedBy(player.journey, index);
@@ -37,10 +37,10 @@ export class Gallery {
         },
       },
       picture,
-      el("span", { class: "sp-card-text" }, el("span", { class: "sp-card-name", text: item.name }), el("span", { class: "sp-card-answer", text: item.hint ? `${answer.name}? or ${item.hint}` : answer.name }),
+      el("span", { class: "sp-card-text" }, el("span", { class: "sp-card-name", text: item.name }), el("span", { class: "sp-card-answer", text: answer ? (item.hint ? `${answer.name}? or ${item.hint}` : answer.name) : "" }),
         missed && el("span", { class: "sp-truth", text: `truth: ${missed.name}` })),
     );
-    card.style.setProperty("--sp-class", answer.color);
+    if (answer) card.style.setProperty("--sp-class", answer.color);
     return card;
   }
 

@@ -3,6 +3,7 @@
 import { clamp, mix, TAU } from "./numbers.js";
 import { blend, css, symbolPath } from "./drawing.js";
 import { answerOf, endOf, itemColor } from "./item_color.js";
+import { surenessOf } from "./payload.js";
 import { belonging, gatherAt, layHeads } from "./placing.js";
 import { depthFade } from "./scene.js";
 import { missedBy } from "./truth.js";
@@ -127,7 +128,7 @@ export class Heads {
     const { view } = this.player;
     const radius = this.headRadius;
     const ends = items.map((_, item) => this.painter.scene.paths.pointAt(item, state));
-    return gatherAt(ends, items.map((item) => item.top[0][1]), marks, {
+    return gatherAt(ends, items.map(surenessOf), marks, {
       radius, core, goals, least: view.small ? 2.5 : 4, timeline: view.map.timeline,
       // Among many, a picture that has arrived is a little larger than on its way, wherever it is.
       own: this.crowded ? Math.min(radius, this.travelRadius * 1.3) : radius,
@@ -137,8 +138,11 @@ export class Heads {
 
   /** @returns {Way} */
   get #way() {
-    const { handOver, last } = this.journey;
-    return { words: this.words, categories: this.categories, radius: this.headRadius, travel: this.travelRadius, handOver, last };
+    const { handOver, last, centers } = this.journey;
+    return {
+      words: this.words, categories: this.categories, radius: this.headRadius, travel: this.travelRadius, last,
+      handOver: centers.length ? handOver : -Infinity, // without categories a picture belongs to its word from the start
+    };
   }
 
   /**
@@ -349,7 +353,7 @@ export class Heads {
     const badge = pictured ? clamp(radius * 0.27, 3.6, 6) : radius * 0.5;
     const at = pictured ? radius * 0.72 : 0;
     ctx.beginPath();
-    symbolPath(ctx, one.symbol, at, at, badge);
+    symbolPath(ctx, one?.symbol ?? "circle", at, at, badge);
     ctx.lineWidth = 3;
     ctx.strokeStyle = css(theme.paper);
     ctx.lineJoin = "round";

@@ -1,16 +1,20 @@
 // The colour that stands for an item, wherever it is drawn or named: that of a class, or grey.
 
 /**
- * The class that an item is answered with: it has that one's colour and shape.
- * @param {Journey} journey @param {number} item @returns {Styled}
- */
-export const answerOf = ({ items, classes }, item) => classes[items[item].answer];
-
-/**
- * The class that an item's path ends at, null where it ends away from all.
+ * The class that an item is answered with: it has that one's colour and shape. Without classes its group, null without that.
  * @param {Journey} journey @param {number} item @returns {Styled|null}
  */
-export const endOf = ({ items, classes }, item) => (items[item].landed ? classes[items[item].nearest] : null);
+export const answerOf = ({ items, classes, kinds }, item) => classes[items[item].answer] ?? kinds[items[item].kind ?? -1] ?? null;
+
+/**
+ * The class that an item's path ends at, null where it ends away from all. Without classes its group.
+ * @param {Journey} journey @param {number} item @returns {Styled|null}
+ */
+export function endOf(journey, item) {
+  if (!journey.classes.length) return answerOf(journey, item);
+  const { landed, nearest } = journey.items[item];
+  return landed ? journey.classes[nearest] : null;
+}
 
 /**
  * A class's colour as it is drawn; grey for none, and where others are selected or highlighted.

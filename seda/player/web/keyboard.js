@@ -42,7 +42,7 @@ export class Keyboard {
       ...(player.lesson.on ? Object.fromEntries([1, 2, 3, 4].map((key) => [key, () => player.lesson.choose(key - 1)])) : {}),
       Home: () => player.goTo(0),
       End: () => player.goTo(player.journey.last),
-      h: () => player.goTo(player.journey.handOver),
+      h: () => player.goTo(player.journey.handOvers.find((step) => step > player.step) ?? player.journey.handOver),
       "+": () => player.camera.zoomBy(1.4),
       "-": () => player.camera.zoomBy(1 / 1.4),
       0: () => player.camera.reset(),
@@ -56,7 +56,7 @@ export class Keyboard {
       p: () => player.presentation.show(!player.presentation.shown),
       b: player.presentation.shown ? () => player.presentation.darken() : null,
       n: player.lesson.on ? () => player.lesson.go(player.lesson.index + 1) : player.options.next ?? null,
-      q: player.lesson.on ? null : () => player.prediction.start(),
+      q: player.lesson.on || player.parts.predict.hidden ? null : () => player.prediction.start(),
       s: player.lesson.on ? null : () => player.showStills(!player.stillsShown),
       Escape: () => this.#escape(),
     };

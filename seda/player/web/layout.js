@@ -9,7 +9,7 @@ import { wrongAnswers, wrongText } from "./truth.js";
 import { paintWrongKey } from "./truth_mark.js";
 
 /**
- * @typedef {Record<"title"|"note"|"caption"|"live"|"mapNote"|"mapScores"|"mapThinning"|"settings"|"mapKey"|"mapButtons"|"trust"|
+ * @typedef {Record<"title"|"centerKey"|"textKey"|"knownKey"|"curveCard"|"note"|"caption"|"live"|"mapNote"|"mapScores"|"mapThinning"|"settings"|"mapKey"|"mapButtons"|"trust"|
  *   "predict"|"lasso"|"stills"|"sideButton"|"mapTools"|"wrongText"|"showAll"|"mapStage"|"curveWhose"|"commitment"|"curveStage", HTMLElement> &
  *   Record<"ghost"|"follow"|"wrong", HTMLButtonElement>} Parts
  */
@@ -186,6 +186,9 @@ export class Layout {
       });
       return el("span", { title }, canvas, el("span", { text }));
     };
+    parts.centerKey = key("diamond", "category", "center of a category that the model has learned");
+    parts.textKey = key("star", "", "class text");
+    parts.knownKey = key("circle", "", "feature that the map shows beside those that travel");
     parts.wrongText = el("span");
     parts.wrong = el(
       "button", {
@@ -196,7 +199,7 @@ export class Layout {
     );
     parts.mapKey = el(
       "div", { class: "sp-map-key", "data-testid": "map-key" },
-      el("div", {}, key("diamond", "category", "center of a category that the model has learned"), key("star", "your word", "class text"), key("circle", "known picture", "feature of a training picture")),
+      el("div", {}, parts.centerKey, parts.textKey, parts.knownKey),
       el(
         "div", { class: "sp-key-trust" }, key("trust", "solid: trust the map here", "strong where a state's neighbours in feature space are its neighbours on the map"),
         key("break", "the map exaggerates", "the map jumps here, the features do not"), key("ring", "the map hides a jump", "the features jump here, the map does not"),
@@ -232,8 +235,16 @@ export class Layout {
   }
 
   /** @param {Journey} journey */
-  #buildMapButtons({ maps }) {
-    const { player } = this;
+  #buildMapButtons({ maps, classes, centers, referenceLabels, wording, answered }) {
+    const { player, parts } = this;
+    parts.centerKey.hidden = !centers.length;
+    parts.textKey.hidden = parts.curveCard.hidden = !classes.length;
+    parts.knownKey.hidden = !referenceLabels.length;
+    const [, known] = Array.from(parts.knownKey.children);
+    known.textContent = wording.known;
+    const [, text] = Array.from(parts.textKey.children);
+    text.textContent = wording.text;
+    parts.predict.hidden = !answered || classes.length < 2;
     this.mapButtons = maps.map((map, index) => el("button", {
       type: "button", text: map.label, "aria-pressed": "false", title: "Show this map (m: the next one)", "data-testid": "map-button", "data-name": map.name,
       on: { click: () => player.showMap(index) },
@@ -259,9 +270,10 @@ export class Layout {
     parts.commitment = el("p", { class: "sp-commitment", "data-testid": "commitment" });
     parts.curveStage = el("div", { class: "sp-curves", role: "img" }, player.curves.base, player.curves.moving);
     const heading = el("h3", { class: "sp-side-title", title: "Cosine similarity of the state to each class text" }, el("span", { text: "How near to each word" }), parts.curveWhose);
+    parts.curveCard = el("div", { class: "sp-curve-card" }, heading, parts.curveStage, parts.commitment);
     return el(
       "aside", { class: "sp-side" }, player.lesson.element, player.prediction.element,
-      el("div", { class: "sp-curve-card" }, heading, parts.curveStage, parts.commitment), player.neighbors.element, player.legend.element,
+      parts.curveCard, player.neighbors.element, player.legend.element,
     );
   }
 
@@ -269,7 +281,7 @@ export class Layout {
   #buildSettings(journey) {
     const total = journey.referenceTotal, shown = journey.referenceLabels.length;
     const reference = shown < total ? `${shown.toLocaleString("en")} of ${total.toLocaleString("en")}` : total.toLocaleString("en");
-    const lines = [["pictures", String(journey.items.length)], ["steps", String(journey.last)], ["known pictures shown", reference], ...journey.settings];
+    const lines = [[journey.nouns(2), String(journey.items.length)], ["steps", String(journey.last)], [`${journey.wording.known}s shown`, reference], ...journey.settings];
     this.parts.settings.replaceChildren(...lines.flatMap(([name, value]) => [el("dt", { text: name }), el("dd", { text: value })]));
   }
 

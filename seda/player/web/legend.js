@@ -20,13 +20,14 @@ export class Legend {
   }
 
   /** @param {Journey} journey */
-  load({ classes, centers, curveClasses }) {
+  load({ classes, kinds, centers, curveClasses }) {
     this.rows = [];
     const curveOf = new Map(curveClasses.map((one, curve) => [one, curve]));
     const shown = new Set(classes.map(styleKey));
     const others = centers.filter((center) => !shown.has(styleKey(center)));
     this.element.replaceChildren(
       ...classes.map((style, index) => this.#row(style, index, curveOf.get(index) ?? -1)),
+      ...kinds.map((style) => this.#row(style, -1, -1)),
       ...(others.length ? [el("p", { class: "sp-legend-heading", text: "Categories that are none of your words" })] : []),
       ...others.map((style) => this.#row(style, -1, -1)),
     );

@@ -67,7 +67,7 @@ export class Paper {
    * @returns {number[]}
    */
   positions(fps, seconds) {
-    const clock = new Clock(this.journey.last, this.journey.handOver);
+    const clock = new Clock(this.journey.last, this.journey.handOvers);
     clock.loop = true;
     const round = clock.round;
     const all = seconds || round;
@@ -115,7 +115,7 @@ export class Paper {
   /** @param {CanvasRenderingContext2D} ctx */
   #drawPanels(ctx) {
     const { sheet, theme, journey } = this;
-    const room = sheet.captions ? this.#drawAround(ctx, `${journey.items.length} pictures · ${journey.last} steps · ${this.view.map.label}`) : { x: GAP, y: GAP, width: sheet.width - 2 * GAP, height: sheet.height - 2 * GAP };
+    const room = sheet.captions ? this.#drawAround(ctx, `${journey.counted(journey.items.length)} · ${journey.last} steps · ${this.view.map.label}`) : { x: GAP, y: GAP, width: sheet.width - 2 * GAP, height: sheet.height - 2 * GAP };
     const columns = room.width > room.height || sheet.panels === 4 ? Math.ceil(sheet.panels / 2) : 2, rows = Math.ceil(sheet.panels / columns);
     const width = (room.width - GAP * (columns - 1)) / columns, height = (room.height - GAP * (rows - 1)) / rows;
     const foot = sheet.captions ? 26 : 0;
@@ -216,7 +216,9 @@ export class Paper {
     /** @type {{symbol: string, color: Color, text: string, flag?: number}[]} */
     const entries = classes.slice(0, MOST_NAMES).map((one) => ({ symbol: one.symbol, color: theme.tune(one.color), text: fitText(ctx, one.name, 220) }));
     if (classes.length > MOST_NAMES) entries.push({ symbol: "", color: theme.muted, text: `and ${classes.length - MOST_NAMES} more` });
-    for (const [symbol, text] of [["star", "your word"], ["diamond", "category"], ["circle", "known picture"]]) entries.push({ symbol, color: theme.muted, text });
+    for (const one of journey.kinds.slice(0, MOST_NAMES)) entries.push({ symbol: one.symbol, color: theme.tune(one.color), text: fitText(ctx, one.name, 220) });
+    const marks = [["star", journey.wording.text, classes.length], ["diamond", "category", journey.centers.length], ["circle", journey.wording.known, journey.referenceLabels.length]];
+    for (const [symbol, text, count] of /** @type {[string, string, number][]} */ (marks)) if (count) entries.push({ symbol, color: theme.muted, text });
     for (const [flag, text] of /** @type {[number, string][]} */ ([[1, "the map exaggerates"], [-1, "the map hides a jump"]])) {
       if (this.view.map.flags.includes(flag)) entries.push({ symbol: "flag", color: theme.muted, text, flag });
     }
@@ -277,7 +279,7 @@ function panelSteps(journey, count) {
     const gaps = steps.slice(1).map(({ step }, i) => step - steps[i].step);
     const widest = gaps.indexOf(Math.max(...gaps));
     const step = Math.round((steps[widest].step + steps[widest + 1].step) / 2);
-    steps.splice(widest + 1, 0, { step, name: step < journey.handOver ? "on the way to its category" : "on the way to a word" });
+    steps.splice(widest + 1, 0, { step, name: journey.stageWords(step)?.way ?? "" });
   }
   return steps.slice(0, count);
 }

@@ -6,32 +6,34 @@ import { bytesOf } from "./payload_bytes.js";
 
 /** @typedef {{name: string, color: string, symbol: string}} Styled */
 /**
+ * What the parts of a journey are called, from seda/player/wording.py.
+ * @typedef {{name: string, short: string, title: string, way: string, heading: string, end: string, still: string, term: string}} StageWords
+ * @typedef {{item: string, known: string, text: string, at: string, start: {place: string, still: string, term: string}, stages: StageWords[]}} Wording
+ */
+/**
  * What seda/player/payload.py sends; a text that is named "base64" holds numbers.
  *
  * @typedef {{name: string, thumbnail: string, answer: number, nearest: number, landed: boolean, top: [number, number][], commitment: number,
- *   flips: number, margin: number, sentences: [number, string][], hint: string, truth?: number}} Item  thumbnail: a data URL, or empty; landed: whether its path ends at the nearest word, and not away from all; top: class
- *   texts and their probabilities, the most probable first; sentences: each with its step; truth: the right class text, -1 where nobody
- *   knows; absent where nothing is labelled
+ *   flips: number, margin: number, sentences: [number, string][], hint: string, truth?: number, kind?: number}} Item  thumbnail: a data URL, or empty; landed: whether its path ends at the nearest word, and not away from all; top: class
+ *   texts and their probabilities, the most probable first, empty where nobody has answered; sentences: each with its step; truth: the right
+ *   class text, -1 where nobody knows; absent where nothing is labelled; answer, nearest: -1 without class texts; kind: its group then
  * @typedef {{name: string, label: string, kind: string, dims: number, scores: Object<string, number>, n_neighbors: number,
  *   note: string, states: Base64, texts: Base64, centers: Base64, reference: Base64, reference_low: number[],
  *   reference_span: number[], neighbors_kept: Base64, step_flags: Base64}} MapPart
  * @typedef {{count: number, indices: Base64, similarities: Base64, labels: number[], sheet: string, columns: number,
  *   tile: number}} NeighborPart  sheet: a data URL, or empty
- * @typedef {{changes: string[], items: number[], stages: number[], hand_over: number, classes: Styled[],
+ * @typedef {{changes: string[], items: number[], stages: number[], hand_overs: number[], classes: Styled[],
  *   answers: [number, number][], differences: Base64, maps: Object<string, {states: Base64, texts: Base64}>}} GhostPart
  * @typedef {{item: number, seeds: number[], maps: Object<string, Base64>, low: Base64, high: Base64, spread: Base64,
  *   ends: number[], answers: number[], sentence: string, short: string}} CloudPart
  * @typedef {{encoding: "int16"|"int8", scale: number, data: Base64, classes: number[]}} SimilarityPart
  * @typedef {{fingerprint: string, version: number, title: string, note: string, stages: number[], timesteps: number[],
- *   hand_over: number, classes: Styled[], centers: Styled[], items: Item[], maps: MapPart[], reference_labels: Base64,
+ *   hand_overs: number[], jumps: number[], wording: Wording, classes: Styled[], kinds: Styled[], centers: Styled[], items: Item[], maps: MapPart[], reference_labels: Base64,
  *   reference_total: number, similarities: SimilarityPart, ghost: GhostPart|null, clouds: CloudPart[],
  *   settings: [string, string][], neighbors: NeighborPart|null, numbers: import("./live_numbers.js").NumberPart}} Payload
  * @typedef {string} Base64
  */
 /** @typedef {{picture: number, label: number, similarity: number}} Neighbor  a training picture, and the group that it belongs to */
-
-const PLACES = ["the picture as it is seen", "on the way to its category", "on the way to a word"];
-const TERMS = ["visual feature", "semantic learner", "semantic translator"]; // of the paper
 
 /**
  * Reference points from uint16 within their bounds back to map units.
@@ -46,6 +48,12 @@ function decodeReference(map) {
   }
   return points;
 }
+
+/**
+ * How sure an answer is; where nobody has answered, how much nearer the end is to its word than to the next.
+ * @param {Item} item
+ */
+export const surenessOf = ({ top, margin }) => top[0]?.[1] ?? margin;
 
 /** One map of the payload: where everything lies, q = 2 or 3 numbers a point, and how far it can be trusted. */
 export class MapData {
@@ -232,6 +240,12 @@ export class Neighbors {
   }
 }
 
+/**
+ * First and last states of all stages.
+ * @param {{handOvers: number[], last: number}} path
+ */
+const corners = ({ handOvers, last }) => [0, 1, ...handOvers.flatMap((step) => [step, step + 1]), last];
+
 /** An earlier run of the same pictures, item by item. */
 export class Ghost {
   /** @param {GhostPart} part @param {Journey} journey */
@@ -241,7 +255,7 @@ export class Ghost {
     this.rows = new Map(part.items.map((item, row) => [item, row]));
     this.stateCount = part.stages.length;
     this.last = this.stateCount - 1;
-    this.handOver = part.hand_over;
+    this.handOvers = part.hand_overs;
     this.classes = part.classes;
     /** Class and its probability. */ this.answers = part.answers;
     this.journey = journey;
@@ -260,9 +274,8 @@ export class Ghost {
    * @param {number} position
    */
   positionAt(position) {
-    const { handOver, last } = this.journey;
-    const from = [0, 1, handOver, handOver + 1, last], to = [0, 1, this.handOver, this.handOver + 1, this.last];
-    const part = clamp(from.findLastIndex((value) => value <= position), 0, 3);
+    const from = corners(this.journey), to = corners(this);
+    const part = clamp(from.findLastIndex((value) => value <= position), 0, from.length - 2);
     const width = from[part + 1] - from[part];
     return width > 0 ? mix(to[part], to[part + 1], (position - from[part]) / width) : to[part + 1];
   }
@@ -317,8 +330,12 @@ export class Journey {
     this.settings = payload.settings;
     this.stages = payload.stages;
     this.timesteps = payload.timesteps;
-    this.handOver = payload.hand_over;
+    /** Last states of all stages but the last. */ this.handOvers = payload.hand_overs;
+    /** Where the features jump, not walk: from these states to the next. */ this.jumps = payload.jumps;
+    this.wording = payload.wording;
     this.classes = payload.classes;
+    /** What items are told apart by where there are no classes. */ this.kinds = payload.kinds;
+    /** Whether there are probabilities, and not the paths alone. */ this.answered = payload.items.every(({ top }) => top.length > 0);
     this.centers = payload.centers;
     /** @type {Styled[]} what reference points are told apart by: the centers, and all other categories */
     this.groups = [...this.centers, OTHER];
@@ -370,13 +387,63 @@ export class Journey {
     return curves;
   }
 
+  /** The last state of the first stage; of a single one the last of all. */
+  get handOver() {
+    return this.handOvers[0] ?? this.last;
+  }
+
+  /** Whether states have a time of a noise schedule. */
+  get timed() {
+    return this.timesteps.some(Boolean);
+  }
+
+  /**
+   * What the stage of a step is called; none at the start.
+   * @param {number} step @returns {StageWords|undefined}
+   */
+  stageWords(step) {
+    return this.wording.stages[this.stages[step] - 1];
+  }
+
+  /**
+   * Whether a step is the last one of its stage.
+   * @param {number} step
+   */
+  endsStage(step) {
+    return step === this.last || this.handOvers.includes(step);
+  }
+
+  /** @param {number} step */
+  placeOf(step) {
+    const words = this.stageWords(step);
+    if (!words) return this.wording.start.place;
+    return this.endsStage(step) ? words.end : words.way;
+  }
+
+  /**
+   * "3 pictures"
+   * @param {number} count
+   */
+  counted(count) {
+    return `${count} ${this.nouns(count)}`;
+  }
+
+  /** "an item" */
+  get one() {
+    return `${/^[aeiou]/.test(this.wording.item) ? "an" : "a"} ${this.wording.item}`;
+  }
+
+  /** @param {number} count */
+  nouns(count) {
+    return count === 1 ? this.wording.item : `${this.wording.item}s`;
+  }
+
   /**
    * "step 12 of 52 · on the way to its category"
    * @param {number} step
    */
   caption(step) {
-    const place = step === this.handOver ? "hand-over at the categories" : step === this.last ? "at the words" : PLACES[this.stages[step]];
-    return `step ${step} of ${this.last} · ${place}`;
+    return `step ${step} of ${this.last} · ${this.placeOf(step)}`;
   }
 
   /**
@@ -384,7 +451,9 @@ export class Journey {
    * @param {number} step
    */
   terms(step) {
-    return `${TERMS[this.stages[step]]} · ${step === 0 ? "clean" : `t = ${this.timesteps[step]}`}`;
+    const term = this.stageWords(step)?.term ?? this.wording.start.term;
+    if (!this.timed) return term;
+    return `${term} · ${step === 0 ? "clean" : `t = ${this.timesteps[step]}`}`;
   }
 
   /** Step from which on half of the pictures have decided for their word. */

@@ -64,7 +64,7 @@ export function gatherAt(ends, sureness, marks, { radius, own, least, core, fram
  * @param {number} item @param {Point} point @param {number} position @param {Way} way
  */
 export function belonging(item, point, position, { words, categories, radius, handOver, last }) {
-  const turned = clamp((position - handOver) / Math.min(TURN_OVER, Math.max(last - handOver, 1)), 0, 1);
+  const turned = handOver < 0 ? 1 : clamp((position - handOver) / Math.min(TURN_OVER, Math.max(last - handOver, 1)), 0, 1);
   /** @param {Gathered} gathered @param {number} share */
   const to = ({ berths, of }, share) => {
     const at = of[item], found = at && berths.get(at.mark);

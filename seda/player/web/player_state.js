@@ -108,7 +108,7 @@ export class Player {
     this.views = journey.maps.map((map) => new View(map, samePictures ? views.get(map.name) : undefined));
     this.mapIndex = Math.max(0, journey.maps.findIndex((map) => map.name === wanted));
     this.morph = this.camera.goal = this.glide = null;
-    this.clock = new Clock(journey.last, journey.handOver);
+    this.clock = new Clock(journey.last, journey.handOvers);
     Object.assign(this.clock, { speed, loop });
     if (!samePictures) this.selection.clear();
     if (!samePaths) this.highlight = null;
@@ -172,9 +172,9 @@ export class Player {
     return (this.selection.size === 0 || this.selection.has(item)) && !this.isDimmed(answerOf(this.journey, item));
   }
 
-  /** @param {Styled} one */
+  /** @param {Styled|null} one */
   isDimmed(one) {
-    return this.highlight !== null && this.highlight !== styleKey(one);
+    return this.highlight !== null && (!one || this.highlight !== styleKey(one));
   }
 
   /**

@@ -3,7 +3,6 @@
 import { TAU } from "./numbers.js";
 import { css } from "./drawing.js";
 import { el } from "./dom.js";
-import { answerOf } from "./item_color.js";
 import { surprising } from "./story.js";
 import { missedBy } from "./truth.js";
 
@@ -154,7 +153,7 @@ export class Prediction {
     const hits = [...this.bets].filter(([item, word]) => items[item].answer === word).length;
     const rows = [...this.bets].sort(([a], [b]) => a - b).map(([item, word]) => el(
       "li", { class: items[item].answer === word ? "is-right" : "is-wrong" }, this.#picture(item, "sp-predict-small"),
-      el("span", { text: items[item].answer === word ? `“${classes[word].name}”, as you said${truth(item)}` : `you: “${classes[word].name}”, SeDA: “${answerOf(journey, item).name}”${truth(item)}` }),
+      el("span", { text: items[item].answer === word ? `“${classes[word].name}”, as you said${truth(item)}` : `you: “${classes[word].name}”, SeDA: “${classes[items[item].answer].name}”${truth(item)}` }),
     ));
     return [
       el("h3", { class: "sp-lesson-title", "data-testid": "predict-score", text: this.bets.size ? `You and SeDA agree on ${hits} of ${this.bets.size}` : "Nobody has bet" }),

@@ -16,19 +16,30 @@ const percent = (share) => `${(100 * share).toFixed(1)} %`;
 const shortened = (name) => (name.length > LONGEST ? `${name.slice(0, LONGEST - 1)}…` : name);
 
 /**
- * Columns: heading, what it is sorted by (numbers: the largest first), and a hint.
- * @type {{title: string, by: (item: Item, classes: Styled[]) => string|number, hint?: string}[]}
+ * Columns: heading, what it is sorted by (numbers: the largest first), a hint, and whether only answered items have it, or only others.
+ * @typedef {{title: string, by: (item: Item, classes: Styled[]) => string|number, hint?: string, answered?: boolean}} Column
  */
+/** @type {Column[]} */
 const COLUMNS = [
-  { title: "Picture", by: (item) => item.name },
-  { title: "Answer", by: (item, classes) => classes[item.answer].name, hint: "The most probable word" },
-  { title: "Probability", by: (item) => item.top[0][1] },
-  { title: "Then", by: (item) => item.top[1]?.[1] ?? 0, hint: "The next words" },
-  { title: "Path ended at", by: (item, classes) => (item.landed ? classes[item.nearest].name : "~"), hint: "The word that the last state is at, or away from all. A path is one draw, the answer weighs all words: they may differ" },
+  { title: "Answer", by: (item, classes) => classes[item.answer].name, hint: "The most probable word", answered: true },
+  { title: "Probability", by: (item) => item.top[0][1], answered: true },
+  { title: "Then", by: (item) => item.top[1]?.[1] ?? 0, hint: "The next words", answered: true },
+  { title: "Nearest at the end", by: (item, classes) => classes[item.nearest].name, hint: "The text that the last state is nearest to, by cosine", answered: false },
+  { title: "Path ended at", by: (item, classes) => (item.landed ? classes[item.nearest].name : "~"), hint: "The word that the last state is at, or away from all. A path is one draw, the answer weighs all words: they may differ", answered: true },
   { title: "Decided", by: (item) => item.commitment, hint: "Step from which on the nearest word stays the same" },
   { title: "Changes", by: (item) => item.flips, hint: "How often the nearest word changes on the way" },
   { title: "Margin", by: (item) => item.margin, hint: "At the end: cosine to the nearest word minus that to the second nearest" },
 ];
+
+/**
+ * What a journey's table has.
+ * @param {Journey} journey @returns {Column[]}
+ */
+function columnsOf({ wording, classes, kinds, answered }) {
+  const item = { title: wording.item[0].toUpperCase() + wording.item.slice(1), by: (/** @type {Item} */ { name }) => name };
+  if (classes.length) return [item, ...COLUMNS.filter((column) => (column.answered ?? answered) === answered)];
+  return kinds.length ? [item, { title: "Group", by: ({ kind = -1 }) => kinds[kind]?.name ?? "" }] : [item];
+}
 
 /**
  * Texts by the alphabet, numbers by their size.
@@ -44,20 +55,20 @@ export class Report {
     /** @type {(HTMLTableRowElement & {button: HTMLButtonElement})[]} by item */ this.rows = [];
     /** @type {number[]} items as they stand in the table */ this.order = [];
     /** Column that the rows are sorted by, -1 for none. */ this.sorted = { column: -1, down: true };
-    this.heads = COLUMNS.map(({ title, hint }, column) => {
-      const button = el("button", { type: "button", title: hint ?? `Sort by ${title.toLowerCase()}`, text: title, on: { click: () => this.#sortBy(column) } });
-      return el("th", { scope: "col", "aria-sort": "none", "data-testid": "sort" }, button);
-    });
+    /** @type {Column[]} */ this.columns = [];
+    /** @type {HTMLElement[]} */ this.heads = [];
+    this.head = el("tr");
     this.body = el("tbody");
     this.table = el(
       "table", { class: "sp-table", "data-testid": "answers" },
-      el("caption", { class: "sp-hidden", text: "Answers. Press a row to select its picture." }), el("thead", {}, el("tr", {}, ...this.heads)), this.body,
+      el("caption", { class: "sp-hidden", text: "Press a row to select it." }), el("thead", {}, this.head), this.body,
     );
     this.words = el("ol", { class: "sp-sentences", "data-testid": "sentences" });
     this.whose = el("span", { class: "sp-whose" });
+    this.title = el("span");
     this.element = el(
       "div", { class: "sp-report" },
-      el("div", { class: "sp-answers" }, el("h3", { class: "sp-side-title" }, el("span", { text: "Answers" })), el("div", { class: "sp-table-frame" }, this.table)),
+      el("div", { class: "sp-answers" }, el("h3", { class: "sp-side-title" }, this.title), el("div", { class: "sp-table-frame" }, this.table)),
       el("div", { class: "sp-words" }, el("h3", { class: "sp-side-title" }, el("span", { text: "In words" }), this.whose), this.words),
     );
   }
@@ -65,36 +76,59 @@ export class Report {
   /** @param {Journey} journey */
   load(journey) {
     this.journey = journey;
+    const columns = columnsOf(journey);
+    if (columns.map(({ title }) => title).join() !== this.columns.map(({ title }) => title).join()) this.#layOut(columns);
     this.rows = journey.items.map((item, index) => this.#row(item, index));
     this.#sort();
   }
 
-  /** @param {Item} item @param {number} index */
-  #row(item, index) {
-    const { classes } = this.journey;
-    const { player } = this;
+  /** @param {Column[]} columns */
+  #layOut(columns) {
+    this.columns = columns;
+    this.sorted = { column: -1, down: true };
+    this.heads = columns.map(({ title, hint }, column) => {
+      const button = el("button", { type: "button", title: hint ?? `Sort by ${title.toLowerCase()}`, text: title, on: { click: () => this.#sortBy(column) } });
+      return el("th", { scope: "col", "aria-sort": "none", "data-testid": "sort" }, button);
+    });
+    this.head.replaceChildren(...this.heads);
+    this.title.textContent = this.journey.answered ? "Answers" : "Paths";
+  }
+
+  /**
+   * Cells of what a path says of class texts; in the order of COLUMNS.
+   * @param {Item} item @param {number} index @returns {(HTMLElement|string)[][]}
+   */
+  #cells(item, index) {
+    const { classes, answered } = this.journey;
     /** @param {number} k */
     const named = (k) => {
       const name = el("bdi", { class: "sp-class-name", text: shortened(classes[k].name), title: classes[k].name });
       name.style.setProperty("--sp-class", classes[k].color);
       return name;
     };
-    const bar = el("span", { class: "sp-probability", text: percent(item.top[0][1]) });
-    bar.style.setProperty("--sp-share", String(item.top[0][1]));
-    bar.style.setProperty("--sp-class", answerOf(this.journey, index).color);
-    const then = item.top.slice(1, 3).map(([k, share]) => el("span", { class: "sp-then" }, el("bdi", { text: shortened(classes[k].name), title: classes[k].name }), ` ${percent(share)}`));
+    const [answer, ...next] = item.top;
+    const bar = el("span", { class: "sp-probability", text: answered ? percent(answer[1]) : "" });
+    bar.style.setProperty("--sp-share", String(answer?.[1]));
+    bar.style.setProperty("--sp-class", classes[item.answer].color);
+    const then = next.slice(0, 2).map(([k, share]) => el("span", { class: "sp-then" }, el("bdi", { text: shortened(classes[k].name), title: classes[k].name }), ` ${percent(share)}`));
+    const missed = missedBy(this.journey, index);
+    const truth = missed ? [el("span", { class: "sp-truth", text: `truth: ${shortened(missed.name)}`, title: missed.name })] : [];
+    const end = item.landed ? [named(item.nearest)] : [el("span", { class: "sp-then", text: "away from all", title: `nearest: ${classes[item.nearest].name}` })];
+    const told = [[String(item.commitment)], [String(item.flips)], [scoreText(item.margin)]];
+    return answered ? [[named(item.answer), ...truth], [bar], then, end, ...told] : [[...end, ...truth], ...told];
+  }
+
+  /** @param {Item} item @param {number} index */
+  #row(item, index) {
+    const { player, journey } = this;
     const picture = el("span", { class: "sp-thumb" });
     if (item.thumbnail) picture.style.backgroundImage = `url(${item.thumbnail})`;
     const select = el(
       "button", { type: "button", class: "sp-row-name", "aria-pressed": "false", on: { click: (event) => this.#press(event, index) } },
       picture, el("bdi", { text: shortened(item.name), title: item.name }),
     );
-    const missed = missedBy(this.journey, index);
-    const truth = missed ? [el("span", { class: "sp-truth", text: `truth: ${shortened(missed.name)}`, title: missed.name })] : [];
-    const cells = [
-      [select], [named(item.answer), ...truth], [bar], then, item.landed ? [named(item.nearest)] : [el("span", { class: "sp-then", text: "away from all", title: `nearest: ${classes[item.nearest].name}` })],
-      [String(item.commitment)], [String(item.flips)], [scoreText(item.margin)],
-    ];
+    const group = answerOf(journey, index)?.name ?? "";
+    const cells = [[select], ...(journey.classes.length ? this.#cells(item, index) : journey.kinds.length ? [[group]] : [])];
     const cellsOf = el("tr", { "data-testid": "answer-row", "data-index": index }, ...cells.map((content) => el("td", {}, ...content)));
     const row = Object.assign(cellsOf, { button: select });
     row.addEventListener("click", (event) => this.#press(event, index));
@@ -124,7 +158,7 @@ export class Report {
   /** @param {number} column */
   #values(column) {
     const { items, classes } = this.journey;
-    return items.map((item) => COLUMNS[column].by(item, classes));
+    return items.map((item) => this.columns[column].by(item, classes));
   }
 
   #sort() {
@@ -160,7 +194,7 @@ export class Report {
       return el("li", {}, go);
     });
     const missed = missedBy(this.journey, index);
-    const more = [missed ? `Truth: “${missed.name}”. The answer is wrong.` : "", this.#ghostWords(index), seedClouds.get(index)?.sentence ?? ""].filter(Boolean);
+    const more = [missed ? `Truth: “${missed.name}”. ${this.journey.answered ? "The answer is wrong." : "It ends elsewhere."}` : "", this.#ghostWords(index), seedClouds.get(index)?.sentence ?? ""].filter(Boolean);
     return [...lines, ...more.map((text) => el("li", { class: "is-plain", text }))];
   }
 
@@ -183,7 +217,8 @@ export class Report {
   }
 
   #overview() {
-    const { items, classes, last } = this.journey;
+    const { items, classes, last, answered } = this.journey;
+    if (!classes.length) return this.#overviewOfPaths();
     const counts = new Map();
     for (const { answer } of items) counts.set(answer, (counts.get(answer) ?? 0) + 1);
     const answers = [...counts].sort((a, b) => b[1] - a[1]).map(([k, count]) => `“${classes[k].name}” ${count}`);
@@ -192,14 +227,24 @@ export class Report {
     /** @param {number} count @param {string} where */
     const paths = (count, where) => (count ? [`${count} ${count === 1 ? "path ends" : "paths end"} ${where}.`] : []);
     const ends = [...paths(apart, "nearest to another word than the answer"), ...paths(away, "away from all words")];
-    const wrong = wrongText(this.journey);
+    const wrong = wrongText(this.journey), takes = `${this.journey.counted(items.length)} ${items.length === 1 ? "takes" : "take"} ${last} steps.`;
     const restless = [...items].sort((a, b) => b.flips - a.flips)[0];
     const lines = [
-      `${items.length} ${items.length === 1 ? "picture takes" : "pictures take"} ${last} steps. Answers: ${answers.join(", ")}.`,
+      `${takes} ${answered ? "Answers" : "Nearest at the end"}: ${answers.join(", ")}.`,
       ...(wrong ? [`${wrong}.`] : []),
-      ends.join(" ") || "Every path ends nearest to its answer.",
+      ...(answered ? [ends.join(" ") || "Every path ends nearest to its answer."] : []),
       restless.flips ? `Most changes of the nearest word: ${restless.name}, ${restless.flips}.` : "The nearest word never changes on the way.",
-      "Select a picture to read its path.",
+      `Select ${this.journey.one} to read its path.`,
+    ];
+    return lines.map((text) => el("li", { class: "is-plain", text }));
+  }
+
+  #overviewOfPaths() {
+    const { items, kinds, last } = this.journey;
+    const groups = kinds.map(({ name }, kind) => `“${name}” ${items.filter((item) => item.kind === kind).length}`);
+    const lines = [
+      `${this.journey.counted(items.length)} ${items.length === 1 ? "takes" : "take"} ${last} steps.`, ...(groups.length ? [`Groups: ${groups.join(", ")}.`] : []),
+      `Select ${this.journey.one} to read its path.`,
     ];
     return lines.map((text) => el("li", { class: "is-plain", text }));
   }

@@ -13,9 +13,9 @@ export class Scene {
   /** @param {Journey} journey */
   constructor(journey) {
     const { ghost } = journey;
-    const jumps = [0, journey.handOver];
+    const { jumps } = journey;
     this.paths = new Paths(journey.items.length, journey.stateCount, jumps);
-    this.ghostPaths = ghost && new Paths(ghost.items.length, ghost.stateCount, [0, ghost.handOver]);
+    this.ghostPaths = ghost && new Paths(ghost.items.length, ghost.stateCount, [0, ...ghost.handOvers]);
     /** @type {Map<number, Paths>} by item */
     this.seedPaths = new Map([...journey.seedClouds].map(([item, { seeds }]) => [item, new Paths(seeds.length, journey.stateCount, jumps)]));
     /** @param {number} count @param {Source} of */

@@ -74,7 +74,9 @@ export class Status {
   describeCurves(shown) {
     const { player } = this;
     const { items, classes, curveClasses } = player.journey;
-    const whose = shown.length === 1 ? items[shown[0]].name : player.selection.size ? `mean of ${shown.length} selected pictures` : `mean of all ${shown.length} pictures`;
+    if (!classes.length) return;
+    const nouns = player.journey.nouns(shown.length);
+    const whose = shown.length === 1 ? items[shown[0]].name : player.selection.size ? `mean of ${shown.length} selected ${nouns}` : `mean of all ${shown.length} ${nouns}`;
     player.parts.curveWhose.textContent = whose;
     const kept = curveClasses.length < classes.length ? ` Curves of the nearest ${curveClasses.length} of ${classes.length} words.` : "";
     const missed = shown.length === 1 ? missedBy(player.journey, shown[0]) : null;
@@ -101,7 +103,7 @@ export class Status {
     const steps = shown.map((index) => this.player.journey.items[index].commitment).sort((a, b) => a - b);
     const middle = steps[Math.floor(steps.length / 2)];
     const when = steps[0] === steps.at(-1) ? `at step ${middle}` : `between steps ${steps[0]} and ${steps.at(-1)}, half of them by step ${middle}`;
-    return `The pictures decide for a word ${when}. Select one to follow it.`;
+    return `The ${this.player.journey.nouns(2)} decide for a word ${when}. Select one to follow it.`;
   }
 
   stop() {

@@ -9,10 +9,11 @@ import { View } from "./view.js";
  * @param {Journey} journey
  */
 export function stillSteps(journey) {
-  const { handOver, decided, last } = journey;
+  const { handOvers, decided, last, wording } = journey;
+  const ends = [...handOvers, last];
   /** @type {[number, string][]} */
-  const named = [[0, "as seen"], [handOver, "at the categories"], [last, "at the words"]];
-  if (decided > 0 && decided !== handOver && decided !== last) named.push([decided, "half have decided"]);
+  const named = [[0, wording.start.still], ...ends.map((step, i) => /** @type {[number, string]} */ ([step, wording.stages[i].still]))];
+  if (decided > 0 && !ends.includes(decided)) named.push([decided, "half have decided"]);
   return named.sort((a, b) => a[0] - b[0]).map(([step, name]) => ({ step, name }));
 }
 

@@ -1,5 +1,6 @@
 // What happens at a step, in one line that an audience can read.
 
+import { surenessOf } from "./payload.js";
 import { missedBy, wrongText } from "./truth.js";
 
 /**
@@ -23,16 +24,19 @@ function storyOfOne(journey, step, item) {
 
 /** @param {Journey} journey @param {number} step */
 function storyOfAll(journey, step) {
-  const { items, handOver, last } = journey;
+  const { items, last, classes } = journey;
   const decided = items.filter(({ commitment }) => commitment <= step).length;
-  const all = `${items.length} ${items.length === 1 ? "picture" : "pictures"}`;
-  const counted = `${decided} of ${items.length} will stay with the word that is nearest now.`;
-  if (step === 0) return `${all}, as they are seen. ${journey.classes.length} words wait.`;
+  const counted = classes.length ? ` ${decided} of ${items.length} will stay with the word that is nearest now.` : "";
+  const waiting = classes.length ? ` ${classes.length} words wait.` : "";
+  if (step === 0) return `${journey.counted(items.length)}, ${journey.wording.item === "picture" ? "as they are seen" : "at the start"}.${waiting}`;
   const wrong = wrongText(journey);
-  if (step === last) return `At the words. ${arrivals(journey)}${wrong ? ` ${wrong}.` : ""}`;
-  if (step === handOver) return `Hand-over at the categories. ${counted}`;
-  return `${journey.stages[step] === 1 ? "To the categories" : "On to the words"}. ${counted}`;
+  const words = journey.stageWords(step), heading = words && capital(journey.endsStage(step) ? words.end : words.heading);
+  if (step === last) return [`${heading}.`, classes.length ? arrivals(journey) : "", wrong ? `${wrong}.` : ""].filter(Boolean).join(" ");
+  return `${heading}.${counted}`;
 }
+
+/** @param {string} text */
+const capital = (text) => text[0].toUpperCase() + text.slice(1);
 
 const MOST_NAMED = 5; // words in the line; with more, the others are counted together
 
@@ -40,15 +44,15 @@ const MOST_NAMED = 5; // words in the line; with more, the others are counted to
  * How many paths end where: at which words, and away from all.
  * @param {Journey} journey
  */
-export function arrivals({ items, classes }) {
+export function arrivals({ items, classes, wording }) {
   /** @type {Map<number, number>} */ const counts = new Map();
   for (const { landed, nearest } of items) counts.set(landed ? nearest : -1, (counts.get(landed ? nearest : -1) ?? 0) + 1);
   const away = counts.get(-1) ?? 0;
   counts.delete(-1);
   const sorted = [...counts].sort((a, b) => b[1] - a[1] || a[0] - b[0]);
-  const named = sorted.slice(0, MOST_NAMED).map(([word, count]) => `${count} at “${classes[word].name}”`);
+  const named = sorted.slice(0, MOST_NAMED).map(([word, count]) => `${count} ${wording.at} “${classes[word].name}”`);
   const rest = sorted.slice(MOST_NAMED).reduce((sum, [, count]) => sum + count, 0);
-  return `${[...named, ...(rest ? [`${rest} at other words`] : []), ...(away ? [`${away} away from all words`] : [])].join(", ")}.`;
+  return `${[...named, ...(rest ? [`${rest} ${wording.at} other words`] : []), ...(away ? [`${away} away from all words`] : [])].join(", ")}.`;
 }
 
 /**
@@ -57,5 +61,5 @@ export function arrivals({ items, classes }) {
  */
 export function surprising({ items }, bets) {
   const wrong = [...bets].filter(([item, word]) => items[item].answer !== word).map(([item]) => item);
-  return wrong.sort((a, b) => items[b].top[0][1] - items[a].top[0][1] || a - b)[0] ?? -1;
+  return wrong.sort((a, b) => surenessOf(items[b]) - surenessOf(items[a]) || a - b)[0] ?? -1;
 }

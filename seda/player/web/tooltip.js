@@ -43,7 +43,7 @@ export class Tooltip {
   #landmark(kind, index) {
     const { journey } = this.player;
     const one = kind === "text" ? journey.classes[index] : journey.centers[index];
-    const parts = [el("strong", { class: "is-whole", text: one.name }), el("p", { class: "sp-tip-what", text: kind === "text" ? "your word" : "a category that the model has learned" })];
+    const parts = [el("strong", { class: "is-whole", text: one.name }), el("p", { class: "sp-tip-what", text: kind === "text" ? journey.wording.text : "a category that the model has learned" })];
     return [el("div", {}, ...parts, ...(kind === "text" ? this.#arrivals(index) : []))];
   }
 
@@ -54,10 +54,10 @@ export class Tooltip {
   #arrivals(word) {
     const { items } = this.player.journey;
     const here = this.player.map.heads.itemsAt(word);
-    if (!here.length) return [el("p", { class: "sp-tip-what", text: "no picture ends here" })];
+    if (!here.length) return [el("p", { class: "sp-tip-what", text: `no ${this.player.journey.wording.item} ends here` })];
     const tiles = here.slice(0, MOST_THUMBNAILS).filter((item) => items[item].thumbnail).map((item) => el("img", { src: items[item].thumbnail, alt: "" }));
     const more = here.length > MOST_THUMBNAILS ? `, ${MOST_THUMBNAILS} of them shown` : "";
-    return [el("p", { class: "sp-tip-what", text: `${here.length} ${here.length === 1 ? "picture ends" : "pictures end"} here${more}` }), el("div", { class: "sp-arrivals" }, ...tiles)];
+    return [el("p", { class: "sp-tip-what", text: `${this.player.journey.counted(here.length)} ${here.length === 1 ? "ends" : "end"} here${more}` }), el("div", { class: "sp-arrivals" }, ...tiles)];
   }
 
   /** @param {number} index */
@@ -72,20 +72,21 @@ export class Tooltip {
       dot.style.backgroundColor = css(theme.tune(style.color));
       return el("li", {}, dot, el("span", { text: style.name }), el("span", { class: "sp-value", text: numberText(value) }));
     });
-    const [answer, probability] = item.top[0], missed = missedBy(journey, index);
+    const missed = missedBy(journey, index);
     /** @param {string} text */
     const note = (text) => el("p", { class: "sp-tip-what", text });
     return [
       ...(item.thumbnail ? [el("img", { src: item.thumbnail, alt: "" })] : []),
       el(
         "div", {}, el("strong", { text: item.name }),
-        note(`step ${step}: nearest words`), el("ol", {}, ...rows),
+        ...(rows.length ? [note(`step ${step}: nearest words`), el("ol", {}, ...rows)] : []),
+        ...(journey.classes.length ? [] : [note(journey.kinds[item.kind ?? -1]?.name ?? "")]),
         ...(journey.neighbors ? [note("known pictures that are most alike"), el("div", { class: "sp-tiles" }, ...neighborTiles(this.player, index, step, 26))] : []),
         ...this.#trust(index).map(note),
-        note(`answer: “${classes[answer].name}” with ${Math.round(probability * 100)} %`),
+        ...item.top.slice(0, 1).map(([answer, probability]) => note(`answer: “${classes[answer].name}” with ${Math.round(probability * 100)} %`)),
         missed && el("p", { class: "sp-tip-what sp-truth", text: `truth: “${missed.name}”` }),
-        ...(item.landed ? [] : [note("this path ends away from all words: it is one draw of what the picture may be called")]),
-        ...(!item.landed || item.nearest === answer ? [] : [note(`this path ends at “${classes[item.nearest].name}”: it is one draw of several possible ones`)]),
+        ...(item.landed || !classes.length ? [] : [note(`this path ends away from all words${journey.answered ? ": it is one draw of what the picture may be called" : ""}`)]),
+        ...(!item.landed || item.nearest === item.answer ? [] : [note(`this path ends at “${classes[item.nearest].name}”: it is one draw of several possible ones`)]),
       ),
     ];
   }

@@ -1,4 +1,4 @@
-// Play, scrub, speed: the one time axis of both stages.
+// Play, scrub, speed: the one time axis of all stages.
 
 import { clamp } from "./numbers.js";
 import { el, icon, iconButton } from "./dom.js";
@@ -17,13 +17,9 @@ export class Transport {
       type: "range", class: "sp-scrub", min: 0, max: 1, step: "any", value: 0, "aria-label": "Step of the journey", "data-testid": "scrub",
       on: { input: () => this.#onScrub(), change: () => this.#endScrub() },
     });
-    this.fills = [el("i"), el("i")];
-    this.names = [el("span", { text: "1 · to its category", title: "Stage 1, the semantic learner: to the category centers" }), el("span", { text: "2 · to a word", title: "Stage 2, the semantic translator: to the class texts" })];
-    this.stages = [0, 1].map((stage) => el(
-      "div", { class: "sp-stage", "data-testid": `stage-${stage + 1}` },
-      this.names[stage], el("div", { class: `sp-segment ${stage ? "is-second" : "is-first"}` }, this.fills[stage]),
-    ));
-    this.handOver = el("b", { class: "sp-hand-over", title: "hand-over at the categories (h)" });
+    /** @type {{element: HTMLElement, name: HTMLElement, fill: HTMLElement, from: number, to: number}[]} by stage */ this.stages = [];
+    /** @type {{element: HTMLElement, step: number}[]} where a stage hands over to the next */ this.handOvers = [];
+    this.track = el("div", { class: "sp-track" });
     this.speed = el(
       "select", { class: "sp-speed", "aria-label": "Speed", title: "Speed", "data-testid": "speed", on: { change: () => { player.clock.speed = Number(this.speed.value); } } },
       ...SPEEDS.map((speed) => el("option", { value: speed, text: `${speed}×`, selected: speed === 1 })),
@@ -39,14 +35,13 @@ export class Transport {
         this.play,
         iconButton("forward", "One step forward", "step-forward", () => player.stepBy(1)),
       ),
-      el("div", { class: "sp-track" }, ...this.stages, this.handOver, this.scrub),
+      this.track,
       el("div", { class: "sp-extras" }, this.speed, this.loop, this.present, iconButton("full", "Full screen (f)", "full-screen", () => player.layout.toggleFullScreen())),
     );
   }
 
   /**
-   * Place the two segments so that they end exactly under the thumb's way.
-   * @param {Journey} journey
+   * Place the segments so that they end exactly under the thumb's way.
    * @param {Journey} journey
    */
   load(journey) {
@@ -58,9 +53,16 @@ export class Transport {
       part.style.setProperty("--sp-from", String(from / journey.last));
       part.style.setProperty("--sp-to", String(to / journey.last));
     };
-    place(this.stages[0], 0, journey.handOver);
-    place(this.stages[1], journey.handOver + 1, journey.last);
-    place(this.handOver, journey.handOver, journey.handOver);
+    const ends = [...journey.handOvers, journey.last], words = journey.wording.stages;
+    this.stages = ends.map((to, i) => {
+      const name = el("span", { text: words.length > 1 ? `${i + 1} · ${words[i].name}` : words[i].name, title: words[i].title }), fill = el("i");
+      const segment = el("div", { class: `sp-segment${i < ends.length - 1 ? " is-first" : ""}${i ? " is-second" : ""}` }, fill);
+      return { element: el("div", { class: "sp-stage", "data-testid": `stage-${i + 1}` }, name, segment), name, fill, from: i ? ends[i - 1] + 1 : 0, to };
+    });
+    this.handOvers = journey.handOvers.map((step, i) => ({ element: el("b", { class: "sp-hand-over", title: `${words[i].end} (h)` }), step }));
+    for (const { element, from, to } of this.stages) place(element, from, to);
+    for (const { element, step } of this.handOvers) place(element, step, step);
+    this.track.replaceChildren(...[...this.stages, ...this.handOvers].map(({ element }) => element), this.scrub);
   }
 
   toggleLoop() {
@@ -86,10 +88,8 @@ export class Transport {
    * @param {number} position
    */
   showPosition(position) {
-    const { last, handOver } = this.journey;
     if (!this.scrubbing) this.scrub.value = String(position);
-    this.fills[0].style.transform = `scaleX(${clamp(position / handOver, 0, 1)})`;
-    this.fills[1].style.transform = `scaleX(${clamp((position - handOver - 1) / Math.max(1, last - handOver - 1), 0, 1)})`;
+    for (const { fill, from, to } of this.stages) fill.style.transform = `scaleX(${clamp((position - from) / Math.max(1, to - from), 0, 1)})`;
     const { playing } = this.player.clock;
     if (playing === this.playing) return;
     this.playing = playing;
@@ -104,7 +104,7 @@ export class Transport {
    */
   showStep(step, caption) {
     this.scrub.setAttribute("aria-valuetext", caption);
-    this.names.forEach((name, i) => name.classList.toggle("is-now", this.journey.stages[step] === i + 1));
-    this.handOver.classList.toggle("is-now", step === this.journey.handOver);
+    this.stages.forEach(({ name }, i) => name.classList.toggle("is-now", this.journey.stages[step] === i + 1));
+    for (const { element, step: at } of this.handOvers) element.classList.toggle("is-now", step === at);
   }
 }

@@ -7,15 +7,15 @@ import { Clock } from "../../../seda/player/web/clock.js";
 
 /** @param {number} last @param {number} handOver */
 const playing = (last, handOver) => {
-  const clock = new Clock(last, handOver);
+  const clock = new Clock(last, [handOver]);
   clock.play();
   return clock;
 };
 
 test("a way takes nine seconds, but for 4 to 14 states a second", () => {
-  assert.equal(new Clock(90, 40).rate, 10);
-  assert.equal(new Clock(9, 4).rate, 4);
-  assert.equal(new Clock(500, 200).rate, 14);
+  assert.equal(new Clock(90, [40]).rate, 10);
+  assert.equal(new Clock(9, [4]).rate, 4);
+  assert.equal(new Clock(500, [200]).rate, 14);
 });
 
 test("it moves by its rate, its speed and the seconds", () => {
@@ -29,7 +29,7 @@ test("it moves by its rate, its speed and the seconds", () => {
 });
 
 test("it stands still while it does not play", () => {
-  const clock = new Clock(90, 40);
+  const clock = new Clock(90, [40]);
   clock.tick(3);
   assert.equal(clock.position, 0);
 });
@@ -70,7 +70,7 @@ for (const seconds of [0.016, 0.0333, 0.1, 0.77, 30]) {
 }
 
 test("played at its end it begins anew, and elsewhere it goes on", () => {
-  const clock = new Clock(17, 8);
+  const clock = new Clock(17, [8]);
   clock.position = 17;
   clock.play();
   assert.equal(clock.position, 0);
@@ -107,4 +107,23 @@ test("the same frames give the same positions", () => {
     return Array.from({ length: 400 }, (_, frame) => (clock.tick(0.01 + 0.01 * (frame % 3)), clock.position));
   };
   assert.deepEqual(run(), run());
+});
+
+test("it rests at the end of every stage but the last, and without any only at the end", () => {
+  const clock = new Clock(90, [30, 60]);
+  clock.play();
+  for (const at of [30, 60]) {
+    clock.position = at - 0.1;
+    clock.tick(0.5);
+    assert.equal(clock.position, at);
+    clock.tick(0.6);
+    assert.equal(clock.position, at);
+    clock.tick(0.2);
+    assert.ok(clock.position > at);
+  }
+  const whole = new Clock(90, []);
+  assert.equal(whole.round, 9 + 1.8);
+  whole.play();
+  whole.tick(8.9);
+  assert.equal(whole.position, 89);
 });

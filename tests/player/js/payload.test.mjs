@@ -5,7 +5,7 @@ import { Buffer } from "node:buffer";
 import test from "node:test";
 
 import { innerCorners, Journey, rowStretch } from "../../../seda/player/web/payload.js";
-import { present } from "./stand_in.mjs";
+import { present, WORDING } from "./stand_in.mjs";
 
 /** @param {ArrayBufferView} numbers */
 const base64 = (numbers) => Buffer.from(numbers.buffer).toString("base64");
@@ -22,7 +22,7 @@ const item = (name, commitment) => ({
 
 /** @type {Payload} two pictures, four states (as seen, at the category, noised, at the word), two words, one category, a flat map */
 const payload = {
-  version: 6, fingerprint: "abc", title: "t", note: "", stages: [0, 1, 2, 2], timesteps: [0, 400, 900, 300], hand_over: 1,
+  version: 7, fingerprint: "abc", title: "t", note: "", stages: [0, 1, 2, 2], timesteps: [0, 400, 900, 300], hand_overs: [1], jumps: [0, 1], wording: WORDING, kinds: [],
   classes: [styled("shoe"), styled("bag")], centers: [styled("Boot")], items: [item("a", 1), item("b", 3)],
   maps: [
     {
@@ -38,7 +38,7 @@ const payload = {
     data: base64(Int16Array.of(0, 0, 16384, -16384, 0, 0, 32767, 0, 0, 32767, 0, 0, 0, 0, 0, 0)),
   },
   ghost: {
-    changes: ["the seed"], items: [1], stages: [0, 1, 1, 2, 2, 2], hand_over: 2, classes: [styled("shoe"), styled("hat")],
+    changes: ["the seed"], items: [1], stages: [0, 1, 1, 2, 2, 2], hand_overs: [2], classes: [styled("shoe"), styled("hat")],
     answers: [[1, 0.5]], differences: floats(0, 0.5, 1, 0.25), maps: { m: { states: floats(...new Array(12).fill(0)), texts: floats(0, 0, 9, 9) } },
   },
   clouds: [], settings: [], neighbors: {

@@ -4,16 +4,15 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { arrivals, storyLine, surprising } from "../../../seda/player/web/story.js";
-import { standIn } from "./stand_in.mjs";
+import { journeyWith, standIn } from "./stand_in.mjs";
 
 /** @param {string} name @param {number} nearest @param {boolean} landed @param {number} commitment @param {[number, string][]} sentences */
 const item = (name, nearest, landed, commitment, sentences = []) => ({ name, nearest, landed, commitment, sentences });
-/** @type {Journey} */
-const journey = standIn({
+const journey = journeyWith({
   items: [
     item("a", 0, true, 3, [[0, "Starts."], [2, "Hands over."], [4, "Ends."], [4, "Answer."]]), item("b", 1, true, 0), item("c", 0, false, 1), item("d", 1, true, 4),
   ],
-  classes: [{ name: "cat" }, { name: "dog" }], handOver: 2, last: 4, stages: [0, 1, 1, 2, 2],
+  classes: [{ name: "cat" }, { name: "dog" }], handOvers: [2], last: 4, stages: [0, 1, 1, 2, 2],
 });
 
 test("of all: who has decided is counted at the step", () => {
@@ -25,7 +24,7 @@ test("of all: who has decided is counted at the step", () => {
 
 test("at the end: how many lie where, and a path away from all is at no word", () => {
   assert.equal(storyLine(journey, 4), "At the words. 2 at “dog”, 1 at “cat”, 1 away from all words.");
-  const many = standIn({ items: [...new Array(7).keys()].map((word) => item("x", word, true, 0)), classes: [..."abcdefg"].map((name) => ({ name })) });
+  const many = journeyWith({ items: [...new Array(7).keys()].map((word) => item("x", word, true, 0)), classes: [..."abcdefg"].map((name) => ({ name })) });
   assert.equal(arrivals(many), "1 at “a”, 1 at “b”, 1 at “c”, 1 at “d”, 1 at “e”, 2 at other words.");
 });
 

@@ -5,12 +5,12 @@ import test from "node:test";
 
 import { storyLine } from "../../../seda/player/web/story.js";
 import { missedBy, wrongAnswers, wrongText } from "../../../seda/player/web/truth.js";
-import { standIn } from "./stand_in.mjs";
+import { journeyWith } from "./stand_in.mjs";
 
 /** @param {[number, number?][]} answers with the right word of each @returns {Journey} */
-const journeyOf = (...answers) => standIn({
+const journeyOf = (...answers) => journeyWith({
   items: answers.map(([answer, truth], i) => ({ name: `p${i}`, answer, truth, nearest: answer, landed: true, commitment: 0, sentences: [[0, "Starts."]] })),
-  classes: [{ name: "cat" }, { name: "dog" }], handOver: 1, last: 2, stages: [0, 1, 2],
+  classes: [{ name: "cat" }, { name: "dog" }], handOvers: [1], last: 2, stages: [0, 1, 2],
 });
 
 test("an answer is wrong where another word is known to be right", () => {

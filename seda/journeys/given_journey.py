@@ -1,0 +1,216 @@
+"""A journey of paths that were made elsewhere: its maps are fitted on the spot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from seda.errors import ConfigError
+from seda.evaluation.maps import N_NEIGHBORS, map_scores, nearest_neighbors, neighbors_kept, step_flags, thinning
+from seda.journeys.given_paths import GivenPaths
+from seda.journeys.journey import Journey
+from seda.journeys.settings import TraceSettings
+from seda.journeys.trajectory import MapPositions, Trajectory
+from seda.map_forms import MAPS
+
+if TYPE_CHECKING:
+    from seda.projection.projectors import Projector
+
+GRAPH_POINTS = 6_000  # that a map is fitted to; chosen here: the graph of more takes longer than the fit
+POOL_POINTS = 4_000  # among which the neighbours of a state are looked for, so that trust can be told
+LIMIT_REFERENCE = 20_000  # points that a map shows beside the paths
+FIT_COUNT = 400  # pictures whose number of steps a fit gets, see MapConfig.for_pictures; chosen here: 1,341 steps
+
+# told (name of the map, steps done, of how many); return True to stop
+OnMap = Callable[[str, int, int], object]
+
+
+def journey_of(
+    paths: GivenPaths,
+    *,
+    maps: Sequence[str] | None = None,
+    title: str = "",
+    note: str = "",
+    on_progress: OnMap | None = None,
+) -> Journey:
+    """The journey of checked paths.
+
+    Args:
+        paths: from `check_paths`.
+        maps: names of `MAPS`, in the order of the screen; None for those that suit: a map that came with the paths, else UMAP, the plane of
+            the texts (principal axes where there are fewer than three), and the timeline.
+        on_progress: told how far the fits are; return True to stop.
+    Raises:
+        ConfigError: a name of no map, or one that these paths cannot have.
+        Stopped: on_progress returned True.
+    """
+    trajectory = _trajectory(paths)
+    names = _names(paths, maps)
+    pool, own = _pool(paths)
+    nearest = _nearest(paths.states.reshape(-1, paths.states.shape[2]), pool, own)
+    placed = {name: _positions(name, paths, trajectory, pool, own, nearest, on_progress) for name in names}
+    every = thinning(len(paths.reference), LIMIT_REFERENCE)
+    return Journey(
+        trajectory,
+        placed,
+        np.full(len(paths.reference[::every]), -1, np.int16),
+        len(paths.reference),
+        paths.thumbnails,
+        title,
+        " ".join(filter(None, [note, *paths.notes])),
+        labels=paths.labels,
+        groups=paths.groups,
+        group_names=paths.group_names,
+    )
+
+
+def _trajectory(paths: GivenPaths) -> Trajectory:
+    n, _, d = paths.states.shape
+    return Trajectory(
+        states=paths.states,
+        x_0=paths.states,
+        stages=paths.stages,
+        timesteps=paths.timesteps,
+        class_probabilities=paths.probabilities,
+        class_text_features=paths.class_text_features,
+        class_centers=np.zeros((0, d), np.float32),
+        image_features=np.zeros((n, 0), np.float32),
+        item_seeds=np.arange(n, dtype=np.int64),
+        item_names=paths.item_names,
+        class_names=paths.class_names,
+        center_names=(),
+        settings=TraceSettings(),
+        stage_names=paths.stage_names,
+    )
+
+
+def _names(paths: GivenPaths, maps: Sequence[str] | None) -> list[str]:
+    n, s, d = paths.states.shape
+    given = [] if paths.places is None else [f"given-{paths.places.shape[2]}d"]
+    possible = [
+        *given,
+        *(["given-2d"] if d == 2 and not given else []),
+        "umap-2d",
+        "umap-3d",
+        "timeline",
+        "pca-2d",
+        "pca-3d",
+    ]
+    if paths.class_names:
+        possible += ["words-2d", "words-3d"]
+    if n * s < 3:
+        possible = [name for name in possible if MAPS[name].kind in ("given", "pca", "words")]
+    if maps is None:
+        if given or d == 2:
+            return possible[:1]
+        flat = "words-2d" if len(paths.class_names) > 2 else "pca-2d"
+        return [name for name in ("umap-2d", flat, "timeline") if name in possible]
+    if wrong := [name for name in maps if name not in possible]:
+        raise ConfigError(
+            f"These paths have no map {wrong[0]!r}; they may have {', '.join(possible)}.",
+            remedy="Choose some of those.",
+        )
+    if not maps or len(set(maps)) < len(maps):
+        raise ConfigError(
+            f"maps are one or more different names; {list(maps)} came.", remedy=f"Choose some of {', '.join(possible)}."
+        )
+    return list(maps)
+
+
+def _pool(paths: GivenPaths) -> tuple[np.ndarray, np.ndarray]:
+    """Points [p, d] that stand for the space: reference points, or states evenly chosen; and where each state [n s] is among them, or -1."""
+    states = paths.states.reshape(-1, paths.states.shape[2])
+    own = np.full(len(states), -1, np.int64)
+    if len(paths.reference):
+        return paths.reference[:: thinning(len(paths.reference), POOL_POINTS)], own
+    chosen = np.unique(np.linspace(0, len(states) - 1, min(len(states), POOL_POINTS)).round().astype(np.int64))
+    own[chosen] = np.arange(len(chosen))
+    return states[chosen], own
+
+
+def _nearest(points: np.ndarray, pool: np.ndarray, own: np.ndarray) -> np.ndarray:
+    """Indices [q, t] of the nearest points of a pool, no point counted as its own neighbour; t is at least 1."""
+    found = nearest_neighbors(points, pool, N_NEIGHBORS + 1)
+    if found.shape[1] < 2:
+        return found
+    order = np.argsort(found == own[:, None], axis=1, kind="stable")  # itself last
+    return np.take_along_axis(found, order, 1)[:, : min(N_NEIGHBORS, found.shape[1] - 1)]
+
+
+def _positions(
+    name: str, paths: GivenPaths, trajectory: Trajectory, pool: np.ndarray, own: np.ndarray, nearest: np.ndarray, on_progress: OnMap | None
+) -> MapPositions:  # fmt: skip
+    n, s, d = paths.states.shape
+    k = len(paths.class_names)
+    every = thinning(len(paths.reference), LIMIT_REFERENCE)
+    shown = paths.reference[::every]
+    if MAPS[name].kind == "given":
+        places = paths.states if paths.places is None else paths.places
+        texts = paths.class_text_features if paths.places is None else paths.text_places
+        # reference points have no place on a map that somebody else made, unless it is the features themselves
+        reference = shown if paths.places is None else np.zeros((len(shown), places.shape[2]), np.float32)
+        pool_at = None
+    else:
+        projector = _projector(name, paths, trajectory, on_progress)
+        way = np.linspace(0, 1, s, dtype=np.float32)
+        progress = np.concatenate([np.tile(way, n), np.ones(k), np.zeros(len(shown) + len(pool))]).astype(np.float32)
+        if not len(paths.reference):
+            progress[n * s + k :] = np.tile(way, n)[own >= 0]
+        points = np.concatenate([paths.states.reshape(n * s, d), paths.class_text_features, shown, pool])
+        at = projector.place(points, progress).astype(np.float32)
+        places, texts = at[: n * s].reshape(n, s, -1), at[n * s : n * s + k]
+        reference, pool_at = at[n * s + k : n * s + k + len(shown)], at[n * s + k + len(shown) :]
+    flat = places.reshape(n * s, -1)
+    if pool_at is None:
+        pool_at = flat[own >= 0] if (own >= 0).any() else flat[:0]
+    kept = (
+        neighbors_kept(nearest, _nearest(flat, pool_at, own))
+        if len(pool_at) == len(pool)
+        else np.ones(n * s, np.float32)
+    )
+    return MapPositions(
+        states=places,
+        texts=texts,
+        centers=np.zeros((0, places.shape[2]), np.float32),
+        reference=reference,
+        neighbors_kept=kept.reshape(n, s),
+        step_flags=step_flags(paths.states, places),
+        about=_about(name, paths, places, pool, pool_at, nearest.shape[1]),
+    )
+
+
+def _about(
+    name: str, paths: GivenPaths, places: np.ndarray, pool: np.ndarray, pool_at: np.ndarray, neighbors: int
+) -> Mapping[str, Any]:
+    scores = map_scores(pool, pool_at, paths.states, places) if len(pool) == len(pool_at) > 2 else {}
+    return {"kind": MAPS[name].kind, "label": MAPS[name].label, "scores": scores, "n_neighbors": neighbors}
+
+
+def _projector(name: str, paths: GivenPaths, trajectory: Trajectory, on_progress: OnMap | None) -> Projector:
+    """torch and umap-learn are imported here, for the maps that need them."""
+    from seda.projection.aligner_map import PARAMETRIC_KINDS, own_config, timeline_of
+    from seda.projection.fit import MapConfig, MapMaterial, fit_parametric, fit_pca
+    from seda.projection.words import fit_words
+
+    form, (n, s, d) = MAPS[name], paths.states.shape
+    if form.kind == "words":
+        return fit_words(trajectory, form.dimensions)
+    first = np.unique(
+        np.linspace(0, n - 1, min(n, max(1, GRAPH_POINTS // s))).round().astype(np.int64)
+    )  # whole paths: their steps are edges
+    reference = paths.reference[:: thinning(len(paths.reference), GRAPH_POINTS)]
+    if form.kind == "pca":
+        return fit_pca(
+            np.concatenate([reference, paths.states[first].reshape(-1, d), paths.class_text_features]), form.dimensions
+        )
+    assert form.kind in PARAMETRIC_KINDS
+    others = np.setdiff1d(np.arange(n), first)
+    material = MapMaterial(
+        reference, paths.class_text_features, paths.states[np.concatenate([first, others])], len(first)
+    )
+    config = own_config(name, MapConfig.for_pictures(FIT_COUNT))
+    report = None if on_progress is None else (lambda done, total: on_progress(name, done, total))
+    fitted, _ = fit_parametric(material, config, on_progress=report)
+    return timeline_of(fitted, material.points) if form.kind == "timeline" else fitted
