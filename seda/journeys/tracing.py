@@ -6,15 +6,18 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from seda.aligner import PretrainedAligner
+from seda.aligner import PretrainedAligner, load_aligner
 from seda.class_texts import fill_template, unread_notes
 from seda.config import SamplingConfig
+from seda.device import best_device
 from seda.diffusion.sampling import StepEvent
+from seda.encoders import load_encoder
 from seda.encoders.base import Encoder
 from seda.errors import ConfigError, FileFormatError, FingerprintError
 from seda.evaluation.maps import N_NEIGHBORS, map_scores, nearest_neighbors, neighbors_kept, step_flags, thinning
@@ -25,7 +28,7 @@ from seda.journeys.neighbors import nearest_points, shown_neighbors
 from seda.journeys.reference_pictures import ReferencePictures
 from seda.journeys.trajectory import MapPositions, Trajectory
 from seda.map_forms import MAPS
-from seda.projection import FrozenMap
+from seda.projection import FrozenMap, load_maps
 from seda.projection.words import word_maps
 
 MAX_REFERENCE = 20_000  # points drawn of the reference clouds; beyond, every k-th is
@@ -111,6 +114,21 @@ class Workbench:
     def notes_on(self, class_names: Sequence[str]) -> tuple[str, ...]:
         """Sentences for the user on class texts that the encoder cannot read; none where it reads all."""
         return unread_notes(self.encoder.unread_texts(class_names))
+
+
+def load_workbench(aligner: str | Path, device: str = "", encoder: Encoder | None = None) -> Workbench:
+    """An aligner with its maps and its encoder.
+
+    Args:
+        aligner: name of one that is on this machine, or its folder.
+        device: of torch; empty for the fastest that is there.
+        encoder: where it is loaded already.
+    Raises:
+        SedaError: one of them cannot be loaded, or they do not belong together.
+    """
+    device = device or best_device()
+    loaded = load_aligner(aligner, device)
+    return Workbench(loaded, encoder or load_encoder(loaded.card.encoder, device), load_maps(loaded.folder))
 
 
 def trace_images(
@@ -423,7 +441,16 @@ def sampling_of(journey: Journey) -> SamplingConfig:
 
 def content_seed(item: NamedImage) -> int:
     """A number from a picture's pixels: the same picture meets the same noise in any batch, under any name."""
-    return int.from_bytes(hashlib.sha256(item.image.tobytes()).digest()[:6])
+    return _number_of(item.image.tobytes())
+
+
+def feature_seed(feature: np.ndarray) -> int:
+    """The same for a feature [D] whose picture is not at hand."""
+    return _number_of(np.ascontiguousarray(feature, np.float32).tobytes())
+
+
+def _number_of(content: bytes) -> int:
+    return int.from_bytes(hashlib.sha256(content).digest()[:6])
 
 
 def _about(frozen: FrozenMap) -> dict[str, object]:

@@ -240,12 +240,9 @@ def _freed(loaded: object) -> None:
 
 @st.cache_resource(max_entries=MODELS, show_spinner=False, on_release=_freed)
 def _workbench(folder: str, changed: int, weights_changed: int, device: str) -> Workbench:
-    from seda.aligner import load_aligner
-    from seda.journeys.tracing import Workbench
-    from seda.projection import load_maps
+    from seda.journeys.tracing import load_workbench
 
-    aligner = load_aligner(folder, device)
-    workbench = Workbench(aligner, encoder(aligner.card.encoder), load_maps(folder))
+    workbench = load_workbench(folder, device, encoder(card(folder).encoder))
     _were_loaded.set()
     # The collector leaves alone from now on what lives as long as the models; else a full collection takes half a second, comes
     # seldom, and what runs leave behind waits for it.

@@ -34,10 +34,7 @@ def load_workbench(arguments: argparse.Namespace) -> Workbench:
     """--aligner with its encoder and maps, on --device."""
     card = read_card(arguments.aligner)  # a wrong name is said before torch is imported
 
-    from seda.aligner import load_aligner
-    from seda.journeys.tracing import Workbench
-    from seda.projection import load_maps
+    from seda.journeys import tracing
 
     device = choose_device(arguments)
-    aligner = load_aligner(arguments.aligner, device)
-    return Workbench(aligner, load_encoder(card.encoder, device), load_maps(aligner.folder))
+    return tracing.load_workbench(arguments.aligner, device, load_encoder(card.encoder, device))
