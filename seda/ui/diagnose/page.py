@@ -52,7 +52,7 @@ def show_diagnosis(state: AppState) -> None:
     own = diagnose_state()
     st.title("Diagnose", anchor=False)
     st.caption(
-        "Which pictures go wrong, where on their way, and who has lost them. Of what is on the page Trajectories."
+        "Which pictures go wrong, where on their way, and who has lost them: of what is on the page Trajectories, or of a file of features."
     )
     if isinstance(state.pending, TraceRequest):  # Run was pressed there, and the page left before the run was done
         run_pending(state)
