@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from seda.commands.shared import terminal
 from seda.commands.shared.exit_status import ANSWERED, UNANSWERED
-from seda.commands.shared.labelled import LabelledItems, add_labelled, read_labelled
+from seda.commands.shared.labelled import add_labelled, read_labelled
 from seda.commands.shared.options import Commands, add_json, add_sampling, sampling_config
 from seda.config import SamplingConfig
 from seda.evaluation.diagnosis import CULPRITS
+from seda.journeys.labelled_items import LabelledItems
 from seda.storage import write_bytes, write_json
 
 if TYPE_CHECKING:
@@ -77,8 +78,9 @@ def run(arguments: argparse.Namespace) -> int:
     own = aligner.card.template if arguments.template is None else arguments.template
     diagnosis = diagnose(
         aligner, items.image_features, items.class_texts(own), items.labels, sampling, item_seeds=items.item_seeds,
-        rephrased=items.other_phrasings(own), seeds=arguments.seeds,
+        rephrased=items.other_phrasings(own, terminal.say), seeds=arguments.seeds,
         on_progress=lambda done, total: terminal.progress("travelled", done, total),
+        on_asked=lambda done, total: terminal.progress("asked", done, total),
     )  # fmt: skip
     return _tell(arguments, items, aligner, diagnosis)
 

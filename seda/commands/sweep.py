@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from seda.commands.shared import terminal
 from seda.commands.shared.exit_status import ANSWERED, UNANSWERED
-from seda.commands.shared.labelled import LabelledItems, add_labelled, read_labelled
+from seda.commands.shared.labelled import add_labelled, read_labelled
 from seda.commands.shared.options import Commands, add_json, add_sampling, sampling_config, split_names
 from seda.errors import AlignerError, ConfigError, EncoderError
+from seda.journeys.labelled_items import LabelledItems
 from seda.storage import write_bytes, write_json
 
 if TYPE_CHECKING:

@@ -24,11 +24,12 @@ are); labels may be texts there, which then are the class names. Rows, positions
 from __future__ import annotations
 
 import struct
+import tempfile
 import tokenize
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -38,7 +39,7 @@ from pydantic import Field
 from safetensors import SafetensorError
 
 from seda.data.feature_set import FeatureSet
-from seda.errors import DataError, EncoderError, FileFormatError
+from seda.errors import DataError, EncoderError, FileFormatError, SedaError
 from seda.schema import check
 from seda.storage import fingerprint, local_path, open_plain_file, parse_json, read_foreign_arrays, readable
 
@@ -175,6 +176,28 @@ def read_feature_file(path: Path | str, *, needs_test: bool = True) -> FeatureFi
         texts = texts[:, None]  # [k, 1, d]
     shared = bool(np.asarray(arrays.get("shared_space", False)).any())
     return FeatureFile(f"features:{shown}", train, held_out, texts, shared, encoder or f"features:{path.name}")
+
+
+def feature_file_of(content: bytes, name: str, *, needs_test: bool = True) -> FeatureFile:
+    """The same of a file that was uploaded.
+
+    Args:
+        name: of the file, for its ending and for errors.
+        needs_test: as `read_feature_file`.
+    Raises:
+        FileFormatError, DataError: as `read_feature_file`, with the name in the place of a path.
+    """
+    plain_name = Path(name.replace("\\", "/")).name or "features"
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"features{Path(plain_name).suffix}"  # a name may be longer than a file system takes
+        path.write_bytes(content)
+        try:
+            read = read_feature_file(path, needs_test=needs_test)
+        except SedaError as error:
+            told = error.message.replace(str(path), plain_name).replace(path.name, plain_name)
+            raise type(error)(told, remedy=error.remedy) from error
+    made_by = read.encoder.replace(f"features:{path.name}", f"features:{plain_name}")
+    return replace(read, name=f"features:{plain_name}", encoder=made_by)
 
 
 class _Problem(Exception):

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol, TypeGuard
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NoReturn, Protocol, TypeGuard
+
+from seda.errors import EncoderError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -63,6 +66,44 @@ class Encoder(TextEncoder, Protocol):
 
     def unread_texts(self, texts: Sequence[str]) -> list[str]:
         """Those with letters or signs that its text model was not made for, in order: their features mean little."""
+
+
+@dataclass(frozen=True)
+class AbsentEncoder:
+    """Stands in an encoder's place where nothing is left to encode: features came from elsewhere.
+
+    Attributes:
+        name, fingerprint, image_dim, text_dim, description: see `Encoder`.
+    """
+
+    name: str
+    fingerprint: str
+    image_dim: int
+    text_dim: int
+    description: str = "Not loaded."
+
+    def encode_images(self, images: Sequence[Image]) -> NoReturn:
+        """Raise an EncoderError, as all that would encode."""
+        self._fail()
+
+    def prepare_image(self, image: Image) -> NoReturn:
+        """See `encode_images`."""
+        self._fail()
+
+    def encode_views(self, views: Tensor) -> NoReturn:
+        """See `encode_images`."""
+        self._fail()
+
+    def encode_texts(self, texts: Sequence[str]) -> NoReturn:
+        """See `encode_images`."""
+        self._fail()
+
+    def unread_texts(self, texts: Sequence[str]) -> NoReturn:
+        """See `encode_images`."""
+        self._fail()
+
+    def _fail(self) -> NoReturn:
+        raise EncoderError(f"The encoder {self.name!r} is not loaded.")
 
 
 class PairedEncoder(Encoder, Protocol):

@@ -19,6 +19,7 @@ from seda.journeys.diagnosis import Diagnosis
 _POLICY = (
     "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; font-src data:"
 )
+MOST_ROWS = 1_000  # of the report's table; chosen here: a browser is done with them at once
 STANDINGS = {RIGHT: "right", WRONG: "wrong", UNDECIDED: "undecided"}
 _STYLE = """
 :root { color-scheme: light dark; --paper: light-dark(#fbfbf9, #101514); --ink: light-dark(#1c2321, #e7ecea); }
@@ -107,7 +108,7 @@ def diagnosis_report(summary: Mapping[str, Any], names: Sequence[str], *, title:
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="{_POLICY}"><title>{escape(title)}</title>'
         f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style>'
         f"<script>{plotly.offline.get_plotlyjs()}</script></head><body><h1>{escape(title)}</h1><p>{escape(about)}</p>"
-        f"{_places(summary)}{''.join(parts)}{_table('Most confused words', summary['pairs'])}{_table('Pictures', _in_order(summary))}"
+        f"{_places(summary)}{''.join(parts)}{_table('Most confused words', summary['pairs'])}{_table(_head(summary), _in_order(summary))}"
         "</body></html>"
     )
 
@@ -132,7 +133,12 @@ def _culprit_sentence(summary: Mapping[str, Any]) -> str:
 
 
 def _in_order(summary: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return [summary["items"][item] for item in summary["when"]["order"]]
+    return [summary["items"][item] for item in summary["when"]["order"][:MOST_ROWS]]
+
+
+def _head(summary: Mapping[str, Any]) -> str:
+    count = len(summary["items"])
+    return "Pictures" if count <= MOST_ROWS else f"Pictures: {MOST_ROWS:,} of {count:,}, most trouble first"
 
 
 def _table(head: str, rows: Sequence[Mapping[str, Any]]) -> str:

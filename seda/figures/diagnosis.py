@@ -12,7 +12,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from seda.figures.charts import INK, LINE, TEMPLATE, mark_hand_over, sized
+from seda.figures.charts import INK, TEMPLATE, mark_hand_over, sized
 from seda.figures.palette import HUES
 
 BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY = HUES[:6]
@@ -35,6 +35,8 @@ DOUBTS = {
 }
 NOTHING = "rgba(128, 132, 144, 0.08)"
 SMALL = 13  # px, the least of the app
+RIDGE = 0.92  # height of a ridge, in rows
+MOST_POINTS = 12_000  # of `standing` that can be clicked; chosen here: more make a browser wait
 LONGEST, LONGEST_SAID = 18, 60  # letters of a name beside an axis, and beside the pointer
 
 
@@ -59,28 +61,22 @@ def culprits(summary: Mapping[str, Any]) -> go.Figure:
 def standing(summary: Mapping[str, Any], names: Sequence[str]) -> go.Figure:
     """All items' states, the most troubled items on top: right, wrong, or undecided between two words.
 
-    A point carries [item, state]. Of more items than the JSON lists it says so, and shows none.
+    A point carries [item, state]: of many items one point stands for several rows, and carries the first's item, see `rows_of_a_point`. Of
+    more items than the JSON lists it says so, and shows none.
     """
     when = summary["when"]
     if not when["standing"]:
         return _told(f"{summary['count']:,} items are too many to show each; the table of steps has them.")
-    order, letters = when["order"], {"u": 0, "r": 1, "w": 2}
-    z = np.array([[letters[letter] for letter in when["standing"][item]] for item in order])
+    order = when["order"]
+    codes = np.frombuffer("".join(when["standing"]).encode(), np.uint8).reshape(len(order), -1)[np.array(order)]
+    z = np.select([codes == ord("r"), codes == ord("w")], [1, 2], 0).astype(np.uint8)
     count, states = z.shape
     figure = go.Figure(layout={"template": TEMPLATE})
     figure.add_heatmap(
-        z=z.tolist(), zmin=0, zmax=2, showscale=False, hoverinfo="skip", ygap=1 if count <= 64 else 0,
+        z=z.tolist() if count <= 64 else z, zmin=0, zmax=2, showscale=False, hoverinfo="skip", ygap=1 if count <= 64 else 0,
         colorscale=_steps_of([UNDECIDED, RIGHT, WRONG]),
     )  # fmt: skip
-    told = ["undecided", "right", "wrong"]
-    rows, columns = np.divmod(np.arange(count * states), states)
-    if count * states <= 12_000:
-        figure.add_scatter(
-            x=columns, y=rows, mode="markers", marker={"opacity": 0, "size": 9, "color": INK}, showlegend=False,
-            customdata=np.stack([np.array(order)[rows], columns], axis=1).tolist(),
-            text=[f"{_short(_file(names[order[row]]), LONGEST_SAID)}<br>step {column}: {told[z[row, column]]}" for row, column in zip(rows, columns, strict=True)],
-            hovertemplate="%{text}<extra></extra>",
-        )  # fmt: skip
+    _add_standing_points(figure, z, order, [_file(names[item]) for item in order])
     for name, color in zip(("right", "wrong", "undecided"), (RIGHT, WRONG, UNDECIDED), strict=True):
         figure.add_scatter(
             x=[None], y=[None], mode="markers", name=name, marker={"symbol": "square", "size": 12, "color": color}
@@ -95,6 +91,34 @@ def standing(summary: Mapping[str, Any], names: Sequence[str]) -> go.Figure:
     )
     figure.update_yaxes(range=[count - 0.5, -0.5], showgrid=False, showticklabels=count <= 48, **ticks)
     return sized(figure, **({"tickfont": {"size": SMALL}} if count > 24 else {}))
+
+
+def rows_of_a_point(count: int, states: int) -> int:
+    """How many of so many rows one point of `standing` stands for."""
+    return max(1, -(-count * states // MOST_POINTS))
+
+
+def _add_standing_points(figure: go.Figure, z: np.ndarray, order: Sequence[int], names: Sequence[str]) -> None:
+    """Points that can be clicked, and what stands beside the pointer."""
+    count, states = z.shape
+    size, told = rows_of_a_point(count, states), ("undecided", "right", "wrong")
+    firsts = np.arange(0, count, size)
+    rows, columns = np.repeat(firsts, states).tolist(), np.tile(np.arange(states), len(firsts)).tolist()
+    if size == 1:
+        texts = [
+            f"{_short(names[row], LONGEST_SAID)}<br>step {column}: {told[z[row, column]]}"
+            for row, column in zip(rows, columns, strict=True)
+        ]
+    else:
+        texts = []
+        for row, column in zip(rows, columns, strict=True):
+            part = z[row : row + size, column]
+            shares = ", ".join(f"{int((part == code).sum())} {told[code]}" for code in (1, 2, 0))
+            texts.append(f"rows {row + 1:,} to {row + len(part):,}<br>step {column}: {shares}")
+    figure.add_scatter(
+        x=columns, y=rows if size == 1 else [row + (min(size, count - row) - 1) / 2 for row in rows], mode="markers", marker={"opacity": 0, "size": 9, "color": INK},
+        showlegend=False, customdata=[[order[row], column] for row, column in zip(rows, columns, strict=True)], text=texts, hovertemplate="%{text}<extra></extra>",
+    )  # fmt: skip
 
 
 def along_the_path(summary: Mapping[str, Any]) -> go.Figure:
@@ -223,22 +247,40 @@ def gap(summary: Mapping[str, Any]) -> go.Figure:
 
 
 def classes_apart(summary: Mapping[str, Any]) -> go.Figure:
-    """Cosine to the right word, class by class: 5, 25, 50, 75 and 95 % of the items at the start, the hand-over and the end."""
-    rows = summary["classes_apart"]
+    """Cosine to the right word, class by class, as ridges: at the start, the hand-over and the end.
+
+    Each ridge is as high as its row, whatever its peak is; quantiles stand beside the pointer, the middle one is a stroke.
+    """
+    rows, grid = summary["classes_apart"], summary["density_at"]
     figure, lines = _empty(), list(range(len(rows)))  # by number: names that are cut may be equal
     for place, label, color in (("start", "start", HUES[7]), ("hand_over", "hand-over", ORANGE), ("end", "end", BLUE)):
-        low, first, middle, third, high = zip(*(row[place] for row in rows), strict=True)
-        figure.add_box(
-            y=lines, q1=first, median=middle, q3=third, lowerfence=low, upperfence=high,
-            name=label, orientation="h", marker={"color": color}, line={"width": 1.5}, hoverinfo="x+name",
+        x: list[float | None] = []
+        y: list[float | None] = []
+        for line, row in zip(lines, rows, strict=True):
+            density = row["density"][place]
+            scale = RIDGE / max(*density, 1e-12)
+            x += [grid[0], *grid, grid[-1], grid[0], None]
+            y += [line, *(line - scale * value for value in density), line, line, None]
+        figure.add_scatter(
+            x=x[:-1], y=y[:-1], name=label, mode="lines", fill="toself", hoverinfo="skip", line={"color": color, "width": 1.5},
+            fillcolor=f"rgba({int(color[1:3], 16)}, {int(color[3:5], 16)}, {int(color[5:7], 16)}, 0.28)",
         )  # fmt: skip
-    figure.update_xaxes(title_text="cosine to the right word", zeroline=True, zerolinecolor=LINE)
+        figure.add_scatter(
+            x=[row[place][2] for row in rows], y=lines, mode="markers", showlegend=False,
+            marker={"symbol": "line-ns-open", "size": 12, "color": color, "line": {"width": 2.5, "color": color}},
+            text=[
+                f"{_short(row['class'], LONGEST_SAID)}, {label}: median {row[place][2]:.3f}, 5 to 95 % from {row[place][0]:.3f} to {row[place][4]:.3f}"
+                for row in rows
+            ],
+            hovertemplate="%{text}<extra></extra>",
+        )  # fmt: skip
+    figure.update_xaxes(title_text="cosine to the right word", range=[grid[0], grid[-1]])
     figure.update_yaxes(
-        range=[len(rows) - 0.5, -0.5],
+        range=[len(rows) - 0.6, -1.05],
         tickvals=lines,
         ticktext=[f"{_short(row['class'])} ({row['count']})" for row in rows],
     )
-    figure.update_layout(boxmode="group", legend=_ABOVE, margin={"t": 40, "b": 44, "r": 16})
+    figure.update_layout(legend=_ABOVE, margin={"t": 40, "b": 44, "r": 16})
     return sized(figure)
 
 
@@ -316,25 +358,30 @@ def _draw_none(figure: go.Figure, sure: Mapping[str, Any], at: Mapping[str, int]
     figure.update_yaxes(title_text="found, %", range=[-3, 103], **at)
 
 
-def similarities(
-    cosines: np.ndarray, names: Sequence[str], class_names: Sequence[str], labels: Sequence[int]
-) -> go.Figure:
-    """Cosine of each item to each class text at one step [n, k], the right one ringed; items sorted by their truth."""
-    order = np.argsort(np.asarray(labels), kind="stable")
+def similarities(summary: Mapping[str, Any], names: Sequence[str], state: int) -> go.Figure:
+    """Cosine of each item to each class text at one of the states that the JSON lists, the right one ringed; sorted by truth.
+
+    Args:
+        names: of all items; of many only some are listed.
+        state: one of summary["similarities"]["states"].
+    """
+    listed, class_names = summary["similarities"], summary["classes"]
+    cosines, labels = listed["cosines"][listed["states"].index(state)], listed["truth"]
+    own = [_file(names[item]) for item in listed["items"]]
+    order = sorted(range(len(labels)), key=lambda place: labels[place])
     figure = _empty()
     figure.add_heatmap(
-        z=cosines[order].tolist(), zmin=-1, zmax=1, x=list(range(len(class_names))), y=list(range(len(order))),
+        z=[cosines[place] for place in order], zmin=-1, zmax=1, x=list(range(len(class_names))), y=list(range(len(order))),
         colorscale=[[0, VERMILLION], [0.5, NOTHING], [1, BLUE]],
         colorbar={"thickness": 12, "title": "cosine", "outlinewidth": 0},
         text=[
-            [f"{_short(_file(names[item]), LONGEST_SAID)} and {_short(name, LONGEST_SAID)}" for name in class_names]
-            for item in order
+            [f"{_short(own[place], LONGEST_SAID)} and {_short(name, LONGEST_SAID)}" for name in class_names]
+            for place in order
         ],
         hovertemplate="%{text}: %{z:.3f}<extra></extra>",
     )  # fmt: skip
-    rows = [(row, labels[item]) for row, item in enumerate(order) if labels[item] >= 0]
     figure.add_scatter(
-        x=[label for _, label in rows], y=[row for row, _ in rows], mode="markers", hoverinfo="skip", showlegend=False,
+        x=[labels[place] for place in order], y=list(range(len(order))), mode="markers", hoverinfo="skip", showlegend=False,
         marker={"symbol": "circle-open", "size": 7, "color": INK, "line": {"width": 1.5}},
     )  # fmt: skip
     figure.update_xaxes(
@@ -344,7 +391,7 @@ def similarities(
         showgrid=False,
     )
     ticks = (
-        {"tickvals": list(range(len(order))), "ticktext": [_short(_file(names[item])) for item in order]}
+        {"tickvals": list(range(len(order))), "ticktext": [_short(own[place]) for place in order]}
         if len(order) <= 48
         else {}
     )

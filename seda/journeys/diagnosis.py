@@ -16,6 +16,7 @@ import numpy as np
 from seda.errors import ShapeError
 from seda.evaluation.alignment import unit
 from seda.evaluation.classification import error_auroc, expected_calibration_error, reliability, risk_coverage
+from seda.evaluation.densities import kernel_density
 from seda.evaluation.diagnosis import (
     PLACES,
     UNKNOWN,
@@ -43,7 +44,12 @@ from seda.evaluation.trajectories import (
 from seda.journeys.trajectory import Trajectory, hand_overs
 
 COMPARED_ITEMS, COMPARED_STATES = 256, 26  # of the gap's figures; chosen here: a second's work
-MOST_LISTED = 1_000  # items whose single steps are in the JSON; the table has all of them
+MOST_LISTED = 100_000  # items that are in the JSON one by one, 400 bytes each; the table has all of them
+MOST_COSINES = 500_000  # numbers of the similarity matrix in the JSON, all its steps together; chosen here: 4 MB
+GRID_POINTS, LEAST_WIDTH = (
+    80,
+    0.01,
+)  # of ridges; the second a cosine, chosen here: what two pictures of one thing differ by
 CURVE_POINTS = 200
 LETTERS = {RIGHT: "r", WRONG: "w", UNDECIDED: "u"}  # of `Diagnosis.standing` in JSON
 
@@ -71,6 +77,7 @@ class PathsSeen:
         straightness: float32 [n].
         probabilities: float32 [n, k].
         compared: float32 [m, s', d], the states that the gap's figures are of.
+        cosines: float32 [m, t, k], of the same items to the class texts at the states of `states_listed`.
         stages: int8 [s].
         texts: float32 [k, d].
     """
@@ -86,18 +93,24 @@ class PathsSeen:
     straightness: np.ndarray
     probabilities: np.ndarray
     compared: np.ndarray
+    cosines: np.ndarray
     stages: np.ndarray
     texts: np.ndarray
 
 
-def seen_on(trajectory: Trajectory, labels: np.ndarray, compared: np.ndarray) -> PathsSeen:
+def seen_on(
+    trajectory: Trajectory, labels: np.ndarray, compared: np.ndarray, compared_in_all: int | None = None
+) -> PathsSeen:
     """Look at the paths of labelled items.
 
     Args:
         labels: int [n], index of the right class text.
         compared: indices of the items whose states the gap's figures are of.
+        compared_in_all: how many there are in all parts; as many as here where None.
     """
     similarities, turn = trajectory.class_similarities(), trajectory.hand_over
+    count = len(compared) if compared_in_all is None else compared_in_all
+    listed = states_listed(trajectory.states.shape[1], turn, count * len(trajectory.class_names))
     own = similarities[np.arange(len(labels)), :, labels]  # [n, s]
     return PathsSeen(
         visual=trajectory.states[:, 0],
@@ -111,9 +124,16 @@ def seen_on(trajectory: Trajectory, labels: np.ndarray, compared: np.ndarray) ->
         straightness=straightness(trajectory.states),
         probabilities=trajectory.class_probabilities,
         compared=trajectory.states[compared][:, states_compared(trajectory.states.shape[1], turn)],
+        cosines=similarities[compared][:, listed],
         stages=trajectory.stages,
         texts=trajectory.class_text_features,
     )
+
+
+def states_listed(count: int, hand_over: int, cells: int) -> np.ndarray:
+    """The states at which the similarity matrix is kept, of so many cells: all, or evenly spaced with the hand-over among them."""
+    most = max(MOST_COSINES // max(cells, 1), 3)
+    return np.unique([*np.linspace(0, count - 1, min(count, most)).round().astype(np.int64), hand_over])
 
 
 def states_compared(count: int, hand_over: int) -> np.ndarray:
@@ -218,7 +238,8 @@ class Diagnosis:
             "pairs": confused_pairs(self.verdicts.labels, self.verdicts.answer, class_names, self.text_cosines),
             "when": self._when(),
             "gap": dict(self.gap),
-            "classes_apart": self._classes_apart(class_names),
+            "similarities": self._similarities(),
+            **self._classes_apart(class_names),
             "sure": self._sure(),
             "items": self.item_rows(names, class_names) if len(names) <= MOST_LISTED else [],
         }
@@ -243,15 +264,36 @@ class Diagnosis:
             "standing": ["".join(LETTERS[code] for code in row) for row in standing.tolist()] if listed else [],
         }
 
-    def _classes_apart(self, class_names: Sequence[str]) -> list[dict[str, Any]]:
-        """Quantiles of the cosine to the right class text, for each class that occurs: first state, hand-over and end."""
-        found = []
+    def _similarities(self) -> dict[str, Any]:
+        """Cosines of the items that the gap's figures are of to all class texts, state by state; truth is an index of a class."""
+        cosines, items = self.seen.cosines, looked_at(len(self.verdicts.labels))
+        states = states_listed(self.seen.decided.shape[1], self.hand_over, len(items) * cosines.shape[2])
+        return {
+            "items": items.tolist(),
+            "truth": self.verdicts.labels[items].tolist(),
+            "states": states.tolist(),
+            "cosines": np.round(cosines.astype(np.float64), 4).transpose(1, 0, 2).tolist(),
+        }
+
+    def _classes_apart(self, class_names: Sequence[str]) -> dict[str, Any]:
+        """Quantiles and densities of the cosine to the right class text, for each class that occurs: first state, hand-over and end."""
+        own, found = self.seen.own, []
+        low, high = max(float(own.min()) - 0.05, -1.0), min(float(own.max()) + 0.05, 1.0)
+        grid = np.round(np.linspace(low, high, GRID_POINTS), 4)
+        places = ("start", "hand_over", "end")
         for label in np.unique(self.verdicts.labels):
-            rows = self.seen.own[self.verdicts.labels == label]
+            rows = own[self.verdicts.labels == label]
             quantiles = np.quantile(rows, (0.05, 0.25, 0.5, 0.75, 0.95), axis=0).T  # [3, 5]
-            places = dict(zip(("start", "hand_over", "end"), (_rounded(row) for row in quantiles), strict=True))
-            found.append({"class": class_names[label], "count": len(rows), **places})
-        return found
+            ridges = [np.round(kernel_density(column, grid, least=LEAST_WIDTH), 4).tolist() for column in rows.T]
+            found.append(
+                {
+                    "class": class_names[label],
+                    "count": len(rows),
+                    **dict(zip(places, map(_rounded, quantiles), strict=True)),
+                    "density": dict(zip(places, ridges, strict=True)),
+                }
+            )
+        return {"classes_apart": found, "density_at": grid.tolist()}
 
     def _sure(self) -> dict[str, Any]:
         labels, probabilities = self.verdicts.labels, self.probabilities

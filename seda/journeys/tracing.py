@@ -193,18 +193,46 @@ def retrace(
     earlier, aligner = journey.trajectory, workbench.aligner
     aligner.check_encoder(earlier.settings.encoder, earlier.settings.encoder_fingerprint)
     template = aligner.card.template if template is None else template
-    trajectory = aligner.trace(
-        torch.from_numpy(earlier.image_features),
-        workbench.encode_class_texts(class_names, template),
-        earlier.item_names,
-        class_names,
-        sampling,
-        item_seeds=earlier.item_seeds.tolist(),
-        template=template,
-        on_step=on_step,
-    )
-    traced = _journey(trajectory, journey.thumbnails, workbench, title, note)
+    traced = trace_features(
+        torch.from_numpy(earlier.image_features), workbench.encode_class_texts(class_names, template), earlier.item_names,
+        class_names, workbench, sampling, item_seeds=earlier.item_seeds.tolist(), thumbnails=journey.thumbnails,
+        template=template, title=title, note=note, on_step=on_step,
+    )  # fmt: skip
     return replace(traced, labels=moved_labels(journey.labels, earlier.class_names, class_names))
+
+
+def trace_features(
+    image_features: Tensor,
+    class_text_features: Tensor,
+    item_names: Sequence[str],
+    class_names: Sequence[str],
+    workbench: Workbench,
+    sampling: SamplingConfig,
+    *,
+    item_seeds: Sequence[int],
+    thumbnails: Sequence[bytes],
+    template: str,
+    title: str = "",
+    note: str = "",
+    on_step: Callable[[StepEvent], object] | None = None,
+) -> Journey:
+    """Let features travel, of pictures that need not be there, and place them on every map.
+
+    Args:
+        image_features: as the encoder gives them [n, D].
+        class_text_features: as the encoder gives them [k, d].
+        workbench: aligner and maps; its encoder is not asked.
+        item_seeds: n numbers, of the items' noise.
+        thumbnails: n small pictures as PNG bytes.
+        template: that the class texts were encoded in.
+    Raises:
+        SedaError: as `trace_images`.
+    """
+    trajectory = workbench.aligner.trace(
+        image_features, class_text_features, item_names, class_names, sampling,
+        item_seeds=item_seeds, template=template, on_step=on_step,
+    )  # fmt: skip
+    return _journey(trajectory, tuple(thumbnails), workbench, title, note)
 
 
 def _journey(

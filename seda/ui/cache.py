@@ -12,7 +12,7 @@ import sys
 import threading
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -218,6 +218,16 @@ def workbench(aligner: str) -> Workbench:
     return _workbench(*workbench_key(aligner))
 
 
+def bare_workbench(aligner: str) -> Workbench:
+    """Aligner and maps alone, for features that came from elsewhere: its encoder may not be on this machine.
+
+    Raises:
+        SedaError: the aligner cannot be loaded.
+    """
+    path = aligner_folder(aligner) / CARD_FILE
+    return _bare_workbench(str(path.parent), path.stat().st_mtime_ns, device())
+
+
 def workbench_key(aligner: str) -> tuple[str, int, int, str]:
     """The same for as long as a workbench is: folder, when its card and its encoder's weights were changed, device.
 
@@ -239,10 +249,22 @@ def _freed(loaded: object) -> None:
 
 
 @st.cache_resource(max_entries=MODELS, show_spinner=False, on_release=_freed)
-def _workbench(folder: str, changed: int, weights_changed: int, device: str) -> Workbench:
-    from seda.journeys.tracing import load_workbench
+def _bare_workbench(folder: str, changed: int, device: str) -> Workbench:
+    from seda.aligner import load_aligner
+    from seda.encoders.base import AbsentEncoder
+    from seda.journeys.tracing import Workbench
+    from seda.projection import load_maps
 
-    workbench = load_workbench(folder, device, encoder(card(folder).encoder))
+    aligner = load_aligner(folder, device)
+    card, model = aligner.card, aligner.card.model
+    absent = AbsentEncoder(card.encoder, card.encoder_fingerprint, model.image_dim, model.dim)
+    return Workbench(aligner, absent, load_maps(folder))
+
+
+@st.cache_resource(max_entries=MODELS, show_spinner=False, on_release=_freed)
+def _workbench(folder: str, changed: int, weights_changed: int, device: str) -> Workbench:
+    bare = _bare_workbench(folder, changed, device)
+    workbench = replace(bare, encoder=encoder(bare.aligner.card.encoder))
     _were_loaded.set()
     # The collector leaves alone from now on what lives as long as the models; else a full collection takes half a second, comes
     # seldom, and what runs leave behind waits for it.

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from seda.data.truth import plain_label
-from seda.ui.diagnose import page
-from seda.ui.diagnose.state import FOLDERS, NAMES, SAMPLES, TABLE, DiagnoseState
+from seda.encoders import load_encoder
+from seda.ui.diagnose import features, page
+from seda.ui.diagnose.state import FEATURES, FOLDERS, NAMES, SAMPLES, TABLE, DiagnoseState
 from seda.ui.state import Shown
 from seda.ui.trajectories.links import ROOM, Source
 from tests.app.conftest import press, said, state_of
-from tests.tiny import CLASSES
+from tests.tiny import CLASSES, picture
 
 PAGE = "pages/diagnose.py"
 PARTS = ("Pictures", "When", "Confused", "The gap", "How sure", "What would mend it", "Compare", "Take away")
@@ -196,3 +200,108 @@ def test_a_click_chooses_in_the_player(diagnose):
     state = own(app)
     state.choose([2], 3)
     assert state.chosen.selection == (int(state.found.items[2]),) and state.chosen.step == 3
+
+
+def feature_bytes(aligner_dir, count: int = 80, **arrays) -> bytes:
+    """A file of drawn shapes' features, as somebody's own encoder run would leave it; named arrays take the place of its own."""
+    encoder = load_encoder("bundled")
+    labels = np.arange(count) % len(CLASSES)
+    few = encoder.encode_images(
+        [picture(label, 500 + seed) for seed in range(4) for label in range(len(CLASSES))]
+    ).numpy()
+    features = few[np.arange(count) % len(few)] + 0.02 * np.random.default_rng(0).normal(size=(count, few.shape[1]))
+    whole = {
+        "image_features": features.astype(np.float32), "labels": labels, "class_names": np.array(CLASSES),
+        "encoder": np.array(encoder.name), "encoder_fingerprint": np.array(encoder.fingerprint), **arrays,
+    }  # fmt: skip
+    content = io.BytesIO()
+    np.savez(content, **whole)
+    return content.getvalue()
+
+
+def open_file(app: AppTest, content: bytes, name: str = "rows.npz") -> AppTest:
+    app.switch_page(PAGE).run()
+    app.segmented_control(key="diagnose.of").set_value(FEATURES).run()
+    app.file_uploader(key="diagnose.features").set_value([(name, content, "application/octet-stream")]).run()
+    assert not app.exception
+    return app
+
+
+def test_a_file_of_features_goes_through_all_of_it(open_app, aligner_dir):
+    app = open_file(open_app(), feature_bytes(aligner_dir))
+    assert "rows.npz: 80 rows of width 1,280" in said(app, "caption")
+    press(app, "diagnose.run")
+    assert not app.error
+    found = own(app).found
+    assert len(found.names) == found.summary["count"] == 80 and found.asked
+    assert "64 of 80 shown: those with the most trouble." in said(app, "caption")
+    shown = found.diagnosis.by_trouble()[:64]
+    assert found.journey.trajectory.item_names == tuple(found.names[item] for item in shown)
+    assert found.journey.labels.tolist() == found.diagnosis.verdicts.labels[shown].tolist()
+    # the player's paths are those that were diagnosed
+    ends = found.journey.trajectory.class_similarities()[:, -1].argmax(1)
+    assert ends.tolist() == found.diagnosis.seen.decided[shown, -1].tolist()
+    for part in PARTS:
+        show(app, part)
+    assert len(app.session_state["diagnose.state"].found.summary["items"]) == 80
+    press(app, "diagnose.rows.Evenly")
+    again = own(app).found
+    assert again.diagnosis is found.diagnosis and "evenly taken of all" in said(app, "caption")
+    assert again.journey.trajectory.item_names[-1] == found.names[-1]
+
+
+def test_rows_that_are_not_in_the_player_take_the_others_place(open_app, aligner_dir):
+    app = open_file(open_app(), feature_bytes(aligner_dir))
+    press(app, "diagnose.run")
+    state = own(app)
+    hidden = np.flatnonzero(state.found.items < 0)[:3].tolist()
+    state.choose(hidden, 5)
+    app.run()
+    assert not app.exception and not app.error and state.pending is None
+    assert state.found.journey.trajectory.item_names == tuple(state.found.names[item] for item in hidden)
+    assert state.chosen.step == 5 and "3 of 80 shown: chosen." in said(app, "caption")
+    state.choose(hidden[1:], 2)  # they are there: nothing is placed anew
+    assert state.pending is None and state.chosen.selection == (1, 2)
+
+
+def test_two_runs_of_a_file_are_compared_and_a_sweep_tried(open_app, aligner_dir):
+    app = open_file(open_app(), feature_bytes(aligner_dir, 30))
+    press(app, "diagnose.run")
+    show(app, "Compare")
+    press(app, "diagnose.keep")
+    app.selectbox(key="diagnose.aligner").set_value("learned").run()
+    press(app, "diagnose.run")
+    show(app, "Compare")
+    changes = app.dataframe[-1].value
+    assert len(changes) == 30 and "McNemar" in said(app, "caption") and "drift" not in changes
+    show(app, "What would mend it")
+    press(app, "diagnose.sweep")
+    assert not app.error and app.dataframe[-1].value["What"].tolist()[0] == "as it is"
+
+
+@pytest.mark.parametrize(
+    ("arrays", "told"),
+    [
+        ({"encoder_fingerprint": np.array("0" * 16)}, "was trained on features of"),
+        ({"image_features": np.ones((80, 7), np.float32)}, "have features of width 7|has features of width 7"),
+        ({"labels": np.arange(79)}, "whole numbers \\[80\\] are needed"),
+        ({"labels": np.zeros(80, np.int64)}, "has no training image"),
+        ({"image_features": np.full((80, 1280), np.nan, np.float32)}, "is not finite"),
+        ({"class_names": np.array(["x", "y"])}, "the label at position 2 is 2"),
+    ],
+)  # fmt: skip
+def test_features_that_cannot_be_used_are_said(open_app, aligner_dir, arrays, told):
+    app = open_file(open_app(), feature_bytes(aligner_dir, **arrays))
+    if not app.error:
+        press(app, "diagnose.run")
+    assert re.search(told, said(app, "error")) and "/tmp" not in said(app, "error")
+    if own(app).opened is None:
+        assert "rows.npz" in said(app, "error")
+
+
+def test_no_file_and_one_with_too_many_rows(open_app, aligner_dir, monkeypatch):
+    app = open_file(open_app(), b"no features", "rows.safetensors")
+    assert "rows.safetensors is damaged" in said(app, "error") and own(app).opened is None
+    monkeypatch.setattr(features, "MOST_ROWS", 50)
+    app = open_file(open_app(), feature_bytes(aligner_dir))
+    assert "has 80 rows; at most 50 are diagnosed on the page" in said(app, "error")

@@ -59,6 +59,7 @@ KNOWN = {
     "trajectories/controls.py: list(presets)": "the names of the presets, not their words",
     "diagnose/page.py: '; '.join(said) + '.' if said else 'No answer is wrong.'": "names of culprits and what they are, with counts",
     "diagnose/page.py: list(parts)": "the names of the page's parts",
+    "diagnose/features.py: label": "of PRESETS, ours",
     "diagnose/sweep.py: str.capitalize": "of the kinds of variants, ours",
     "train/encoder_choice.py: label": "ours, of the calls of this function",
     "ui/theme.py: _STYLE.substitute(on_light=ON_PRIMARY['light'], on_dark=ON_PRIMARY['dark'], "

@@ -78,7 +78,7 @@ def test_whatever_is_drawn_stands_in_the_json(edge):
     figures = drawn(summary, list(toy.names))
     for name in ("along", "gap", "classes", "sure"):
         for parts in json.loads(figures[name].to_json())["data"]:
-            for axis in ("x", "y", "q1", "median", "q3", "lowerfence", "upperfence"):
+            for axis in ("x",) if name == "classes" else ("x", "y"):  # a ridge's heights have a test of their own
                 values = [value for value in _plain(parts.get(axis, [])) if value is not None and value != round(value)]
                 assert np.isin(np.round(values, 5), known).all(), (name, axis)
 
@@ -150,10 +150,17 @@ def test_classes_that_are_cut_alike_have_a_row_each():
     words = ("a photo of a small dog", "a photo of a small cat", "shirts/top", "trousers/top")
     summary = toy_diagnosis(class_names=words).summary
     figure = charts.classes_apart(summary)
-    for one, place in zip(figure.data, ("start", "hand_over", "end"), strict=True):
-        assert list(one.y) == [0, 1, 2, 3]
-        for row, median, low in zip(summary["classes_apart"], one.median, one.lowerfence, strict=True):
-            assert (median, low) == (row[place][2], row[place][0])
+    for place, (ridge, middle) in zip(
+        ("start", "hand_over", "end"), zip(figure.data[::2], figure.data[1::2], strict=True), strict=True
+    ):
+        rows, grid = summary["classes_apart"], summary["density_at"]
+        assert list(middle.y) == [0, 1, 2, 3] and list(middle.x) == [row[place][2] for row in rows]
+        parts = np.split(np.array(ridge.y, float), np.flatnonzero(np.isnan(np.array(ridge.y, float))))
+        for line, (row, part) in enumerate(zip(rows, parts, strict=True)):
+            density = np.array(row["density"][place])
+            heights = line - part[~np.isnan(part)][1 : 1 + len(grid)]
+            np.testing.assert_allclose(heights, charts.RIDGE * density / density.max(), atol=1e-9)
+        assert f"median {rows[0][place][2]:.3f}, 5 to 95 % from {rows[0][place][0]:.3f}" in middle.text[0]
     labels = list(figure.layout.yaxis.ticktext)
     assert [label.rsplit(" (", 1)[0] for label in labels] == ["a photo of a smal…"] * 2 + ["shirts/top", "trousers/top"]
     hover = charts.confusion(summary, "answer").data[1].hovertext
@@ -195,8 +202,7 @@ def test_names_are_never_markup():
     toy = toy_diagnosis(class_names=HOSTILE)
     names = [("<img src=x onerror=alert(1)>" * 4 + "&amp;" * 20)[at:] for at in range(len(toy.names))]
     figures = drawn(toy.summary, names)
-    cosines = toy.trajectory.class_similarities()[:, -1]
-    figures["similarities"] = charts.similarities(cosines, names, HOSTILE, toy.labels.tolist())
+    figures["similarities"] = charts.similarities(toy.summary, names, 0)
     for name, figure in figures.items():
         for text in texts(json.loads(figure.to_json())):
             left = re.sub(r"<br>|<extra>[^<]*</extra>", "", text)
@@ -209,12 +215,26 @@ def test_names_are_never_markup():
 
 def test_similarities_are_sorted_by_truth_and_ringed_there():
     toy = toy_diagnosis()
-    cosines = toy.trajectory.class_similarities()[:, -1]
-    labels = toy.labels.copy()
-    labels[3] = -1
-    figure = charts.similarities(cosines, toy.names, toy.trajectory.class_names, labels.tolist())
-    order = sorted(range(len(labels)), key=lambda item: labels[item])
-    np.testing.assert_array_equal(figure.data[0].z, cosines[order])
-    assert list(figure.layout.yaxis.ticktext) == [toy.names[item] for item in order]
-    rings = dict(zip(figure.data[1].y, figure.data[1].x, strict=True))
-    assert rings == {row: labels[item] for row, item in enumerate(order) if labels[item] >= 0}
+    for state in (0, 3, toy.summary["similarities"]["states"][-1]):
+        figure = charts.similarities(toy.summary, toy.names, state)
+        order = sorted(range(len(toy.labels)), key=lambda item: toy.labels[item])
+        cosines = toy.trajectory.class_similarities()[order, state]
+        np.testing.assert_allclose(np.array(figure.data[0].z), cosines, atol=1e-4)
+        assert list(figure.layout.yaxis.ticktext) == [toy.names[item] for item in order]
+        rings = dict(zip(figure.data[1].y, figure.data[1].x, strict=True))
+        assert rings == {row: toy.labels[item] for row, item in enumerate(order)}
+
+
+def test_of_many_items_a_point_stands_for_several_rows(monkeypatch):
+    toy = toy_diagnosis()
+    when, states = toy.summary["when"], len(toy.summary["when"]["right"])
+    monkeypatch.setattr(charts, "MOST_POINTS", 5 * states)
+    size = charts.rows_of_a_point(14, states)
+    points = charts.standing(toy.summary, toy.names).data[1]
+    assert size == 3 and len(points.x) == 5 * states
+    for (item, step), y, text in zip(points.customdata, points.y, points.text, strict=True):
+        first = when["order"].index(item)
+        rows = when["order"][first : first + size]
+        assert y == first + (len(rows) - 1) / 2
+        right = sum(when["standing"][row][step] == "r" for row in rows)
+        assert text.startswith(f"rows {first + 1} to {first + len(rows)}<br>step {step}: {right} right, ")

@@ -16,6 +16,7 @@ from seda.aligner import load_aligner
 from seda.config import SamplingConfig
 from seda.encoders import load_encoder
 from seda.errors import ShapeError, Stopped
+from seda.evaluation.densities import kernel_density
 from seda.evaluation.diagnosis import PLACES, UNKNOWN
 from seda.evaluation.gap import gap_at
 from seda.evaluation.trajectories import AT, RIGHT, UNDECIDED, WRONG
@@ -48,7 +49,7 @@ def alike(one: Any, other: Any, where: str = "") -> None:
         for place, pair in enumerate(zip(one, other, strict=True)):
             alike(*pair, f"{where}[{place}]")
     elif isinstance(one, float):
-        assert other == pytest.approx(one, abs=3e-5), where
+        assert other == pytest.approx(one, abs=3e-5, rel=1e-4), where
     else:
         assert one == other, where
 
@@ -135,6 +136,9 @@ def test_the_order_of_items_changes_nothing_but_theirs():
     assert [there["when"]["standing"][item] for item in order] == here["when"].pop("standing")
     assert [order[item] for item in here["when"].pop("order")] == there["when"].pop("order")
     del there["items"], there["when"]["standing"]
+    before, now = there.pop("similarities"), here.pop("similarities")
+    assert [before["truth"][item] for item in order] == now["truth"] and before["states"] == now["states"]
+    alike([[rows[item] for item in order] for rows in before["cosines"]], now["cosines"])
     alike(there, here)
 
 
@@ -162,6 +166,23 @@ def test_classes_apart_are_quantiles_of_their_items():
             own = cosines[toy.labels == label, state, label]
             assert one["count"] == len(own)
             assert one[place] == pytest.approx(np.quantile(own, (0.05, 0.25, 0.5, 0.75, 0.95)), abs=1e-5)
+            density = kernel_density(own, np.array(toy.summary["density_at"]), least=diagnosis.LEAST_WIDTH)
+            assert one["density"][place] == pytest.approx(density, rel=1e-3, abs=1e-3)
+
+
+def test_similarities_are_those_of_the_paths_at_every_step_that_there_is_room_for(monkeypatch):
+    toy = toy_diagnosis()
+    cosines, found = toy.trajectory.class_similarities(), toy.summary["similarities"]
+    assert found["states"] == list(range(cosines.shape[1])) and found["truth"] == toy.labels.tolist()
+    np.testing.assert_allclose(found["cosines"], cosines.transpose(1, 0, 2), atol=1e-4)
+    monkeypatch.setattr(diagnosis, "MOST_COSINES", 5 * 14 * 4)
+    found = diagnose_trajectory(toy.trajectory, toy.labels).to_dict(toy.names, toy.trajectory.class_names)[
+        "similarities"
+    ]
+    assert 5 <= len(found["states"]) <= 6 and {0, toy.trajectory.hand_over, cosines.shape[1] - 1} <= set(
+        found["states"]
+    )
+    np.testing.assert_allclose(found["cosines"], cosines[:, found["states"]].transpose(1, 0, 2), atol=1e-4)
 
 
 def test_how_sure_is_that_of_the_answers():
@@ -312,10 +333,12 @@ def test_in_batches_it_is_what_it_is_at_once(aligner, encoded, monkeypatch):
     images, labels, (texts, *others) = encoded
     seeds, names = [at * 3 + 5 for at in range(11)], [f"{at}.png" for at in range(11)]
     done: list[tuple[int, int]] = []
+    asks: list[tuple[int, int]] = []
     monkeypatch.setattr(diagnosing, "BATCH", 4)
     monkeypatch.setattr(diagnosis, "COMPARED_ITEMS", 7)
     batched = diagnose(
-        aligner, images, texts, labels, SAMPLING, item_seeds=seeds, rephrased=others, seeds=2, on_progress=lambda *at: done.append(at)
+        aligner, images, texts, labels, SAMPLING, item_seeds=seeds, rephrased=others, seeds=2, on_progress=lambda *at: done.append(at),
+        on_asked=lambda *at: asks.append(at),
     )  # fmt: skip
     path = aligner.trace(images, texts, names, CLASSES, SAMPLING, item_seeds=seeds)
     asked = ask_aligner(
@@ -325,6 +348,11 @@ def test_in_batches_it_is_what_it_is_at_once(aligner, encoded, monkeypatch):
     whole = diagnose_trajectory(path, labels, asked)
     alike(batched.to_dict(names, CLASSES), whole.to_dict(names, CLASSES))
     assert done == [(4, 11), (8, 11), (11, 11)] and batched.gap["items"] == 7
+    wrong = int((path.class_probabilities.argmax(1) != labels).sum())
+    assert {total for _, total in asks} == {wrong * len(others) + 2 * 11 + 2 * 7} and asks[-1][0] == asks[-1][1]
+    assert [done for done, _ in asks] == sorted({done for done, _ in asks})
+    with pytest.raises(Stopped):
+        diagnose(aligner, images, texts, labels, SAMPLING, seeds=1, on_asked=lambda done, total: True)
     for name in ("decided", "standing", "landed", "stages"):
         np.testing.assert_array_equal(getattr(batched.seen, name), getattr(whole.seen, name))
     for name in ("margins", "own", "entropies", "straightness", "compared", "visual", "semantic", "probabilities"):
@@ -369,12 +397,19 @@ def test_fits_are_asked_with_and_without_the_own_word():
 
     items, given = np.array([1, 2, 3, 7]), (torch.from_numpy(images), torch.from_numpy(texts))
     found = diagnosing._fits(
-        SimpleNamespace(aligner=Open()), given[0][items], given[1], labels[items], SAMPLING, items.tolist()
+        SimpleNamespace(aligner=Open()),
+        given[0][items],
+        given[1],
+        labels[items],
+        SAMPLING,
+        items.tolist(),
+        diagnosing._Counted(0, None),
     )
     for item, fit in zip(items, found, strict=True):
         cosines = images[item] @ texts.T
         assert fit == pytest.approx([cosines.max(), np.delete(cosines, labels[item]).max()], rel=1e-5)
-    nobody = diagnosing._fits(SimpleNamespace(aligner=Open()), given[0][:0], given[1], labels[:0], SAMPLING, [])
+    count = diagnosing._Counted(0, None)
+    nobody = diagnosing._fits(SimpleNamespace(aligner=Open()), given[0][:0], given[1], labels[:0], SAMPLING, [], count)
     assert nobody.shape == (0, 2)  # of a batch none of whose items is compared
 
 

@@ -3,75 +3,30 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from seda.card import read_card
-from seda.class_texts import PHRASINGS, fill_template, unread_notes
+from seda.class_texts import unread_notes
 from seda.commands.shared import terminal
 from seda.commands.shared.inputs import class_texts, feature_file, find_pictures, read_pictures, say_left_out
 from seda.commands.shared.loading import choose_device, load_encoder
 from seda.commands.shared.options import add_aligner, add_classes, add_device
 from seda.data.truth import FOLDERS, UNLABELLED, Truth, raw_labels, truth_of
-from seda.errors import ConfigError, EncoderError, FingerprintError
+from seda.errors import ConfigError
 from seda.images import NamedImage
+from seda.journeys.labelled_items import SPLITS, TEST, LabelledItems, items_of_file
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from seda.aligner import PretrainedAligner
-    from seda.data.feature_file import FeatureFile
     from seda.encoders.base import Encoder
 
 BATCH = 64  # pictures that are in memory at a time
-SPLITS = ("test", "train", "all")
-
-
-@dataclass(frozen=True, eq=False)
-class LabelledItems:
-    """Items whose right word is known, encoded.
-
-    Attributes:
-        names: paths of pictures, or rows of a file.
-        image_features: float32 [n, D].
-        labels: int64 [n], index into class_names.
-        class_names: k class texts.
-        item_seeds: n numbers for their noise, those of `trace`.
-        encode_texts: filled templates to features [k, d]; raises EncoderError where no encoder is at hand and the file has no features of them.
-        further: a file's other phrasings of its own class texts, [k, d] each.
-    """
-
-    names: tuple[str, ...]
-    image_features: Tensor
-    labels: np.ndarray
-    class_names: tuple[str, ...]
-    item_seeds: tuple[int, ...]
-    encode_texts: Callable[[Sequence[str]], Tensor]
-    further: tuple[Tensor, ...] = ()
-
-    def class_texts(self, template: str) -> Tensor:
-        """Features [k, d] of the class texts in a template.
-
-        Raises:
-            ClassTextError: it does not hold {} exactly once.
-            EncoderError: see encode_texts.
-        """
-        return self.encode_texts(fill_template(template, self.class_names))
-
-    def other_phrasings(self, own: str) -> list[Tensor]:
-        """The class texts in other words, [k, d] each: a file's own phrasings, or PHRASINGS without the own one; none where nothing can
-        encode them, which is said."""
-        if self.further:
-            return list(self.further)
-        try:
-            return [self.class_texts(template) for template in PHRASINGS if template != own]
-        except (EncoderError, FingerprintError) as error:
-            terminal.say(f"Other phrasings are not tried, so no error is called the wording's: {error.message}")
-            return []
 
 
 def add_labelled(parser: argparse.ArgumentParser) -> None:
@@ -161,70 +116,22 @@ def _batches(files: Sequence[Path], truth: Truth) -> Iterable[tuple[list[NamedIm
 
 
 def _read_features(file: str, arguments: argparse.Namespace) -> tuple[LabelledItems, PretrainedAligner]:
-    import torch
-
     from seda.aligner import load_aligner
     from seda.data.feature_file import read_feature_file
 
     given = _given_names(arguments)
-    read = read_feature_file(file, needs_test=arguments.split == "test")
-    parts = {"train": read.train, "test": read.test}
-    has_test = len(read.test) > 0
-    split = arguments.split or ("test" if has_test else "all")
-    chosen = [part for name, part in parts.items() if split in (name, "all") and len(part)]
-    count, total = sum(map(len, chosen)), len(read.train) + len(read.test)
-    if count < total:
-        terminal.say(f"{count:,} of {total:,} rows are used, those of the {split} split; --split all takes all.")
-    own = read.train.class_names
-    numbers = np.concatenate([part.labels for part in chosen]) if chosen else np.zeros(0, np.int64)
-    names = tuple(f"{name} {row}" for name, part in parts.items() if part in chosen for row in range(len(part)))
+    read = read_feature_file(file, needs_test=arguments.split == TEST)
     aligner = load_aligner(arguments.aligner, choose_device(arguments))
-    aligner.check_encoder(read.encoder, read.train.encoder_fingerprint)
-    labels, words = numbers, own
-    if given:
-        truth = truth_of([own[label] for label in numbers], given, what="rows")
-        terminal.say_all(truth.notes)
-        labels, words = np.array(truth.labels, np.int64), truth.class_names
-    kept = np.flatnonzero(labels != UNLABELLED)
-    features = torch.from_numpy(np.concatenate([part.image_features for part in chosen])[kept])
-    items = LabelledItems(
-        tuple(names[row] for row in kept), features, labels[kept], words, tuple(kept.tolist()),
-        _text_encoder(read, aligner, arguments), _phrasings(read, words),
-    )  # fmt: skip
-    return items, aligner
-
-
-def _phrasings(file: FeatureFile, class_names: Sequence[str]) -> tuple[Tensor, ...]:
-    """The file's phrasings of these class texts after the first, [k, d] each; none where it lacks one of the texts."""
-    import torch
-
-    own = file.train.class_names
-    if file.class_text_features is None or not set(class_names) <= set(own):
-        return ()
-    rows = [own.index(name) for name in class_names]
-    return tuple(torch.from_numpy(part) for part in np.moveaxis(file.class_text_features[rows], 1, 0)[1:])
-
-
-def _text_encoder(
-    file: FeatureFile, aligner: PretrainedAligner, arguments: argparse.Namespace
-) -> Callable[[Sequence[str]], Tensor]:
-    """Features of the file's own texts as they stand there, of others by the aligner's encoder, which is loaded when one is asked for."""
-    import torch
-
-    own = {}
-    if file.class_text_features is not None:
-        first = torch.from_numpy(file.class_text_features[:, 0].copy())
-        own = dict(zip(file.train.class_names, first, strict=True))
     loaded: list[Encoder] = []
 
     def encode(texts: Sequence[str]) -> Tensor:
-        known = {text: own[text] for text in texts if text in own}
-        if unknown := [text for text in dict.fromkeys(texts) if text not in known]:
-            if not loaded:
-                encoder = load_encoder(aligner.card.encoder, choose_device(arguments))
-                aligner.check_encoder(encoder.name, encoder.fingerprint)
-                loaded.append(encoder)
-            known |= dict(zip(unknown, loaded[0].encode_texts(unknown), strict=True))
-        return torch.stack([known[text] for text in texts])
+        if not loaded:
+            encoder = load_encoder(aligner.card.encoder, choose_device(arguments))
+            aligner.check_encoder(encoder.name, encoder.fingerprint)
+            loaded.append(encoder)
+        return loaded[0].encode_texts(texts)
 
-    return encode
+    items = items_of_file(read, aligner, encode, split=arguments.split, given=given, on_note=terminal.say)
+    if arguments.split is None and len(read.train) and len(read.test):
+        terminal.say("--split all takes all rows.")
+    return items, aligner

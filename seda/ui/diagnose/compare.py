@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import pandas as pd
 import streamlit as st
 
 from seda.evaluation.sentences import percent
-from seda.images import png_url
 from seda.journeys.comparing import Comparison, NamedDiagnosis, compare
 from seda.ui.diagnose.state import Diagnosed, DiagnoseState
+from seda.ui.diagnose.tables import with_pictures
 from seda.ui.errors import errors_on_screen, plain
 from seda.ui.trajectories.player import PlayerState, show_player
 
@@ -21,7 +20,7 @@ HOW = (
 
 def show_comparison(own: DiagnoseState, found: Diagnosed) -> None:
     """The buttons, and each kept run beside what is on the screen."""
-    others = [one for one in own.kept if one.journey.trajectory is not found.journey.trajectory]
+    others = [one for one in own.kept if one.of is not found.of]
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button("Keep this run", icon=":material/push_pin:", key="diagnose.keep", on_click=own.keep)
         if own.kept:
@@ -40,14 +39,14 @@ def show_comparison(own: DiagnoseState, found: Diagnosed) -> None:
 
 def _named(found: Diagnosed) -> NamedDiagnosis:
     trajectory = found.journey.trajectory
-    space = f"{trajectory.settings.aligner} {trajectory.settings.encoder_fingerprint}"
+    space = f"{found.aligner} {trajectory.settings.encoder_fingerprint}"
     return NamedDiagnosis(found.diagnosis, found.names, trajectory.class_names, space)
 
 
 def _show_players(own: DiagnoseState, runs: list[Diagnosed]) -> None:
     """One step and one selection for all of them, by the names of the pictures."""
     last = max(run.journey.trajectory.states.shape[1] for run in runs) - 1
-    names = list(dict.fromkeys(name for run in runs for name in run.names))
+    names = list(dict.fromkeys(name for run in runs for name in run.journey.trajectory.item_names))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         share = st.slider("Where on the way, %", 0, 100, 100, key="diagnose.both.step", help=f"Up to {last} steps.")
         chosen = st.multiselect("Selected pictures", names, key="diagnose.both.chosen", placeholder="All")
@@ -76,10 +75,7 @@ def _show_changes(place: int, before: Diagnosed, after: Diagnosed, comparison: C
         f"{100 * low:+.1f} to {100 * high:+.1f} (paired bootstrap). {lost} went wrong, {won} came right, {other} changed to another wrong "
         f"word; an exact McNemar test has p = {p:.3g}."
     )
-    thumbnails = {
-        name: png_url(after.journey.thumbnails[item]) for name, item in zip(after.names, after.items, strict=True)
-    }
-    rows = pd.DataFrame([{"": thumbnails[row["file"]], **row} for row in told["items"]])
+    rows = with_pictures(after, comparison.second[comparison.order()], told["items"])
     st.dataframe(
         rows, hide_index=True, key=f"diagnose.changes.{place}", height=min(38 + 35 * len(rows), 420),
         column_config={

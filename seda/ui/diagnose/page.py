@@ -14,13 +14,14 @@ from streamlit.delta_generator import DeltaGenerator
 from seda.evaluation.diagnosis import CULPRITS, UNKNOWN
 from seda.evaluation.sentences import percent
 from seda.export.csv import csv_text
-from seda.images import png_url
 from seda.ui.diagnose.compare import show_comparison
+from seda.ui.diagnose.features import choose_features, show_choice
 from seda.ui.diagnose.run import OTHER_SEEDS, ask_pending, diagnose_shown
-from seda.ui.diagnose.state import Diagnosed, DiagnoseState, Question, diagnose_state
+from seda.ui.diagnose.state import FEATURES, ON_SCREEN, Diagnosed, DiagnoseState, Question, diagnose_state
 from seda.ui.diagnose.sweep import show_sweep
+from seda.ui.diagnose.tables import with_pictures
 from seda.ui.diagnose.truth import choose_truth
-from seda.ui.errors import errors_on_screen, plain, show_error
+from seda.ui.errors import errors_on_screen, plain, show_error, show_notes
 from seda.ui.state import AppState, Shown, TraceRequest, begin_widget
 from seda.ui.trajectories.links import ROOM
 from seda.ui.trajectories.player import show_player
@@ -51,10 +52,35 @@ def show_diagnosis(state: AppState) -> None:
     own = diagnose_state()
     st.title("Diagnose", anchor=False)
     st.caption(
-        "Which pictures go wrong, where on their way, and who has lost them. Of what is on the page Trajectories."
+        "Which pictures go wrong, where on their way, and who has lost them: of what is on the page Trajectories, or of a file of features."
     )
     if isinstance(state.pending, TraceRequest):  # Run was pressed there, and the page left before the run was done
         run_pending(state)
+    of = st.segmented_control(
+        "What is diagnosed", [ON_SCREEN, FEATURES], required=True, label_visibility="collapsed", key=begin_widget("diagnose.of", own.of)
+    ) or own.of  # fmt: skip
+    own.turn_to(of)
+    with errors_on_screen():
+        (_of_features if own.of == FEATURES else _of_screen)(state, own)
+
+
+def _of_features(state: AppState, own: DiagnoseState) -> None:
+    choose_features(state, own)
+    found = own.found
+    progress = st.container()
+    if own.problem is not None:
+        show_error(own.problem)
+    if found is not None:
+        st.caption(plain(f"{found.label}."))
+        show_notes(found.truth.notes)
+        _show_verdicts(found)
+        _show_player(own, found)
+        _show_parts(own, found)
+    with progress:  # last, because it computes
+        ask_pending(state, own, None)
+
+
+def _of_screen(state: AppState, own: DiagnoseState) -> None:
     shown = state.shown
     if shown is None:
         st.info(NOTHING, icon=":material/troubleshoot:")
@@ -63,16 +89,15 @@ def show_diagnosis(state: AppState) -> None:
         st.info(OF_A_ROOM, icon=":material/phone_android:")
         return
     trajectory = shown.journey.trajectory
-    with errors_on_screen():
-        truth = choose_truth(own, trajectory.item_names, trajectory.class_names)
-        found = diagnose_shown(own, shown, truth)
-        _label_picture(state, shown, found)
-        _show_verdicts(found)
-        progress = _show_asking(own, found)
-        _show_player(own, found)
-        _show_parts(own, found)
-        with progress:  # last, because it computes
-            ask_pending(state, own, shown)
+    truth = choose_truth(own, trajectory.item_names, trajectory.class_names)
+    found = diagnose_shown(own, shown, truth)
+    _label_picture(state, shown, found)
+    _show_verdicts(found)
+    progress = _show_asking(own, found)
+    _show_player(own, found)
+    _show_parts(own, found)
+    with progress:  # last, because it computes
+        ask_pending(state, own, shown)
 
 
 def _label_picture(state: AppState, shown: Shown, found: Diagnosed) -> None:
@@ -133,6 +158,8 @@ def _show_asking(own: DiagnoseState, found: Diagnosed) -> DeltaGenerator:
 def _show_player(own: DiagnoseState, found: Diagnosed) -> None:
     """A fragment, so that the player's reports do not interrupt what is asked."""
     with st.container(key="diagnose.stage"):
+        if found.labelled is not None:
+            show_choice(own, found)
         show_player(found.journey, key=PLAYER_KEY, height=PLAYER_HEIGHT, start=own.chosen)
     if own.clicks:
         st.html(_INTO_VIEW.format(own.clicks), unsafe_allow_javascript=True)
@@ -155,11 +182,10 @@ def _show_parts(own: DiagnoseState, found: Diagnosed) -> None:
 def _show_pictures(own: DiagnoseState, found: Diagnosed) -> None:
     rows = found.summary["items"]
     order = found.summary["when"]["order"]
-    thumbnails = found.journey.thumbnails
-    table = pd.DataFrame([{"": png_url(thumbnails[found.items[item]]), **rows[item]} for item in order])
+    table = with_pictures(found, order, (rows[item] for item in order))
     chosen = st.dataframe(
         table, hide_index=True, key="diagnose.pictures", on_select="rerun", selection_mode="multi-row", height=420,
-        column_order=["", "file", "truth", "answer", "probability", "right", "lost_by", "path_lost_by", "features", "categories", "end",
+        column_order=[*([""] if found.labelled is None else []), "file", "truth", "answer", "probability", "right", "lost_by", "path_lost_by", "features", "categories", "end",
                       "left_at", "committed_at", "changes", "margin_at_end", *(["seeds_apart"] if found.seeds else [])],
         column_config={
             "": st.column_config.ImageColumn("", width=40),
@@ -184,10 +210,15 @@ def _show_when(own: DiagnoseState, found: Diagnosed) -> None:
         config=CHART, height=min(140 + 16 * count, 900),
     )  # fmt: skip
     points = _points(event)
-    _react(own, "standing", [points[0][0]] if points else [], points[0][1] if points else None)
+    order, size = found.summary["when"]["order"], charts.rows_of_a_point(count, len(found.summary["when"]["right"]))
+    first = order.index(points[0][0]) if points and points[0][0] in order else count
+    hit = order[first : first + size]
+    _react(own, "standing", hit, points[0][1] if points else None)
     st.caption(
         "A row is a picture, most trouble on top; a column is a step. Undecided: the two nearest words are closer to each other than "
-        "0.05 (cosine). Click a place to see that picture at that step in the player."
+        "0.05 (cosine). Click a place to see "
+        + ("that picture" if size == 1 else f"the {size} pictures around it")
+        + " at that step in the player."
     )
     st.plotly_chart(charts.along_the_path(found.summary), key="diagnose.along", config=CHART, height=420)
 
@@ -239,20 +270,20 @@ def _show_gap(own: DiagnoseState, found: Diagnosed) -> None:
     )
     st.plotly_chart(charts.gap(found.summary), key="diagnose.gap", config=CHART, height=900)
     st.markdown("**Class by class**")
+    st.caption("How the pictures of each word lie to it. Each ridge is as high as its row; strokes are medians.")
     st.plotly_chart(
         charts.classes_apart(found.summary), key="diagnose.classes", config=CHART,
         height=min(140 + 52 * len(found.summary["classes_apart"]), 1200),
     )  # fmt: skip
     st.markdown("**Every picture and every word**")
-    trajectory = found.journey.trajectory.take(found.items)
-    last = trajectory.states.shape[1] - 1
-    step = st.slider("Step", 0, last, last, key="diagnose.step")
+    listed = found.summary["similarities"]
+    states, shown = listed["states"], len(listed["items"])
+    step = st.select_slider("Step", states, states[-1], key="diagnose.step")
     st.plotly_chart(
-        charts.similarities(
-            trajectory.class_similarities()[:, step], found.names, trajectory.class_names, found.diagnosis.verdicts.labels.tolist()
-        ),
-        key="diagnose.similarities", config=CHART, height=min(160 + 16 * len(found.items), 900),
+        charts.similarities(found.summary, found.names, step), key="diagnose.similarities", config=CHART, height=min(160 + 16 * shown, 900)
     )  # fmt: skip
+    if shown < len(found.names):
+        st.caption(f"{shown} of {len(found.names):,} are shown, evenly taken.")
 
 
 def _show_sure(own: DiagnoseState, found: Diagnosed) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -13,8 +14,10 @@ from seda.config import DENOISERS, SamplingConfig
 from seda.data.truth import Truth
 from seda.errors import ConfigError, DataError, SedaError
 from seda.journeys.diagnosis import Asked, diagnose_trajectory
+from seda.journeys.labelled_items import LabelledItems
 from seda.journeys.trajectory import Trajectory
 from seda.ui import cache
+from seda.ui.diagnose.features import run_features, show_rows
 from seda.ui.diagnose.state import Diagnosed, DiagnoseState, Question
 from seda.ui.diagnose.truth import NO_LABELS
 from seda.ui.errors import plain
@@ -58,6 +61,7 @@ def diagnose_shown(own: DiagnoseState, shown: Shown, truth: Truth) -> Diagnosed:
     own.found = Diagnosed(
         replace(shown.journey, labels=labels), truth, items, diagnosis,
         diagnosis.to_dict(part.item_names, part.class_names), label=_label(shown.journey.trajectory),
+        aligner=shown.aligner or shown.journey.trajectory.settings.aligner,
     )  # fmt: skip
     return own.found
 
@@ -75,10 +79,14 @@ def _label(trajectory: Trajectory) -> str:
     return ", ".join(filter(None, parts))
 
 
-def ask_pending(state: AppState, own: DiagnoseState, shown: Shown) -> None:
-    """Ask the aligner what there is to ask, if anything; then the page starts over with what it says."""
+def ask_pending(state: AppState, own: DiagnoseState, shown: Shown | None) -> None:
+    """Ask the aligner what there is to ask, if anything; then the page starts over with what it says.
+
+    Args:
+        shown: what is on the screen; None for a file of features.
+    """
     question = own.pending
-    if question is None or own.found is None:
+    if question is None or (own.found is None and question.run is None):
         return
     own.problem = None
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -91,11 +99,8 @@ def ask_pending(state: AppState, own: DiagnoseState, shown: Shown) -> None:
     timed = within_time(report)
     try:
         with RUNS.turn(state.key, lambda place: report(0.0, place_text(place))), cache.computing():
-            timed(0.05, "Loading encoder and aligner; the first time this takes some seconds")
-            settings = shown.journey.trajectory.settings
-            workbench = cache.workbench(shown.aligner or settings.aligner)
-            workbench.aligner.check_encoder(settings.encoder, settings.encoder_fingerprint)
-            (_try_variants if question.kinds else _answer)(own, question, workbench, timed)
+            timed(0.02, "Loading encoder and aligner; the first time this takes some seconds")
+            _do(own, question, shown, timed)
     except SedaError as error:
         own.problem = error
         log_refusal("diagnose", error)
@@ -103,37 +108,70 @@ def ask_pending(state: AppState, own: DiagnoseState, shown: Shown) -> None:
     st.rerun()
 
 
+def _do(own: DiagnoseState, question: Question, shown: Shown | None, report: Report) -> None:
+    if question.run is not None:
+        run_features(own, question.run, report)
+    elif question.show:
+        show_rows(own, question, report)
+    elif question.kinds:
+        _try_variants(own, question, shown, report)
+    elif shown is not None:
+        _answer(own, question, _workbench(shown), report)
+
+
+def _workbench(shown: Shown) -> Workbench:
+    settings = shown.journey.trajectory.settings
+    workbench = cache.workbench(shown.aligner or settings.aligner)
+    workbench.aligner.check_encoder(settings.encoder, settings.encoder_fingerprint)
+    return workbench
+
+
 def _answer(own: DiagnoseState, question: Question, workbench: Workbench, report: Report) -> None:
     found = own.found
     assert found is not None
-    report(0.2, "Trying other phrasings")
     part = found.journey.trajectory.take(found.items)
     labels = found.diagnosis.verdicts.labels
-    asked = _asked(part, labels, workbench, question.seeds)
+    asked = _asked(
+        part, labels, workbench, question.seeds,
+        lambda done, total: report(0.1 + 0.9 * done / total, f"Asking the aligner: {done} of {total}"),
+    )  # fmt: skip
     diagnosis = diagnose_trajectory(part, labels, asked)
     summary = diagnosis.to_dict(part.item_names, part.class_names)
     own.found = replace(found, diagnosis=diagnosis, summary=summary, asked=True, seeds=question.seeds)
 
 
-def _try_variants(own: DiagnoseState, question: Question, workbench: Workbench, report: Report) -> None:
-    import torch
-
+def _try_variants(own: DiagnoseState, question: Question, shown: Shown | None, report: Report) -> None:
     from seda.journeys.sweeping import WORDING, base_variant, make_variants, sweep
 
     found = own.found
     assert found is not None
-    part, model = found.journey.trajectory.take(found.items), workbench.aligner.card.model
-    template, sampling = _made_with(part)
-    base = base_variant(part.class_names, template, sampling, model)
+    workbench, items = _material(found, shown)
+    model = workbench.aligner.card.model
+    template, sampling = _made_with(found.journey.trajectory)
+    base = base_variant(items.class_names, template, sampling, model)
     variants, notes = make_variants(question.kinds, base, model)
-    check_cells(len(found.items), len(part.class_names), len(variants) + 1)
+    check_cells(len(items.names), len(items.class_names), len(variants) + 1)
     table = sweep(
-        workbench.aligner, torch.from_numpy(part.image_features), found.diagnosis.verdicts.labels.astype(np.int64),
-        workbench.encoder.encode_texts, variants, base, item_seeds=part.item_seeds.tolist(),
+        workbench.aligner, items.image_features, items.labels, items.encode_texts, variants, base, item_seeds=items.item_seeds,
         walk=tuple(kind for kind in question.kinds if kind != WORDING),  # twenty wordings' paths would take most of the time
         on_progress=lambda done, total: report(0.1 + 0.9 * done / total, f"Trying {len(variants)} others"),
     )  # fmt: skip
     own.swept = found, {**table.to_dict(), "notes": list(notes)}
+
+
+def _material(found: Diagnosed, shown: Shown | None) -> tuple[Workbench, LabelledItems]:
+    """What a diagnosis was made of, all of its labelled items, with what they travel by."""
+    import torch
+
+    if found.labelled is not None:
+        return cache.bare_workbench(found.aligner), found.labelled
+    assert shown is not None
+    workbench, part = _workbench(shown), found.journey.trajectory.take(found.items)
+    items = LabelledItems(
+        part.item_names, torch.from_numpy(part.image_features), found.diagnosis.verdicts.labels.astype(np.int64), part.class_names,
+        tuple(part.item_seeds.tolist()), workbench.encoder.encode_texts,
+    )  # fmt: skip
+    return workbench, items
 
 
 def _made_with(part: Trajectory) -> tuple[str, SamplingConfig]:
@@ -151,7 +189,9 @@ def _made_with(part: Trajectory) -> tuple[str, SamplingConfig]:
     return template, sampling
 
 
-def _asked(part: Trajectory, labels: np.ndarray, workbench: Workbench, seeds: int) -> Asked:
+def _asked(
+    part: Trajectory, labels: np.ndarray, workbench: Workbench, seeds: int, on_progress: Callable[[int, int], object]
+) -> Asked:
     """
     Raises:
         ConfigError: the journey does not say how it was made.
@@ -168,5 +208,5 @@ def _asked(part: Trajectory, labels: np.ndarray, workbench: Workbench, seeds: in
     return ask_aligner(
         workbench.aligner, torch.from_numpy(part.image_features), texts[0], labels, sampling,
         item_seeds=part.item_seeds.tolist(), answers=part.class_probabilities.argmax(1),
-        rephrased=texts[1:], seeds=seeds,
+        rephrased=texts[1:], seeds=seeds, on_progress=on_progress,
     )  # fmt: skip

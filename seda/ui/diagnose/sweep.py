@@ -28,7 +28,7 @@ def show_sweep(own: DiagnoseState, found: Diagnosed) -> None:
         ):  # fmt: skip
             own.pending = Question(kinds=own.kinds)
             st.rerun()
-    if own.swept is None or own.swept[0].journey.trajectory is not found.journey.trajectory:
+    if own.swept is None or own.swept[0].of is not found.of:
         st.caption(
             "Each is tried on all labelled pictures, one thing changed at a time. Half of them choose what is best, the other half say what "
             "that is worth: what is chosen on pictures looks better on them than it is."
