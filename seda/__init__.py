@@ -5,6 +5,8 @@ The method is SeDA, "Semantic-Space-Intervened Diffusive Alignment for Visual Cl
 """
 
 import os
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
@@ -12,3 +14,29 @@ __version__ = "0.1.0"
 # other, and take the cores from whoever else computes, such as a second run. Measured on two cores: two processes side by
 # side took 4.9 s for products that take 1.1 s with short spinning; no spinning at all makes a lonely small run slow.
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+
+if TYPE_CHECKING:
+    from seda.api import compare, journey, load_aligner, open_journey, trace
+    from seda.config import SamplingConfig
+    from seda.journeys.journey import Journey
+
+_PUBLIC = {  # what there is, and where; imported when it is asked for
+    "Journey": "seda.journeys.journey",
+    "SamplingConfig": "seda.config",
+    "compare": "seda.api",
+    "journey": "seda.api",
+    "load_aligner": "seda.api",
+    "open_journey": "seda.api",
+    "trace": "seda.api",
+}
+__all__ = ["Journey", "SamplingConfig", "compare", "journey", "load_aligner", "open_journey", "trace"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'seda' has no attribute {name!r}; it has {', '.join(__all__)}")
+    return getattr(import_module(_PUBLIC[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,14 +1,17 @@
 """The public interface: what `import seda` offers. The app and the command line call the same functions below it.
 
-    import seda
+import seda
 
-    journey = seda.trace("photos/", ["cat", "dog"])         # SeDA's own paths, by a stored aligner
-    journey = seda.journey(states, texts={"cat": vector})    # any features that move, [n, s, d]
-    journey.save("it.safetensors"); journey.to_html("it.html"); journey.to_pandas()
+journey = seda.trace("photos/", ["cat", "dog"])         # SeDA's own paths, by a stored aligner
+journey = seda.journey(states, texts={"cat": vector})    # any features that move, [n, s, d]
+journey.save("it.safetensors"); journey.to_html("it.html"); journey.to_pandas()
 """
 
 from __future__ import annotations
 
+import sys
+import tempfile
+import webbrowser
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,13 +22,16 @@ import numpy as np
 from seda.class_texts import ClassTexts, parse_class_texts
 from seda.config import SamplingConfig
 from seda.errors import ConfigError, DataError, ImageError
-from seda.images import NamedImage, find_images, read_image, thumbnail_png
+from seda.images import NamedImage, find_images, read_image
 from seda.journeys.given_journey import compared, journey_of
 from seda.journeys.given_paths import as_array, check_paths
 from seda.journeys.journey import Journey
 from seda.journeys.labels import match_labels
+from seda.storage import write_bytes
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from seda.diffusion.sampling import StepEvent
     from seda.journeys.tracing import Workbench
 
@@ -97,7 +103,10 @@ def trace(
     if labels is None:
         return made
     if len(labels) != len(made.thumbnails):
-        raise DataError(f"{len(labels)} labels came for {len(made.thumbnails)} items.", remedy='Give one each, "" where nobody knows.')
+        raise DataError(
+            f"{len(labels)} labels came for {len(made.thumbnails)} items.",
+            remedy='Give one each, "" where nobody knows.',
+        )
     return replace(made, labels=match_labels(list(labels), texts.names))
 
 
@@ -162,7 +171,10 @@ def compare(now: Journey, before: Journey) -> Journey:
         ConfigError: they have no item or no space in common.
     """
     if now.trajectory.is_aligned != before.trajectory.is_aligned:
-        raise ConfigError("A journey of an aligner and one that was made elsewhere have no space in common.", remedy="Compare two of a kind.")
+        raise ConfigError(
+            "A journey of an aligner and one that was made elsewhere have no space in common.",
+            remedy="Compare two of a kind.",
+        )
     if not now.trajectory.is_aligned:
         return compared(now, before)
     from seda.journeys.ghosts import with_ghost
@@ -176,7 +188,9 @@ def compare(now: Journey, before: Journey) -> Journey:
     return both
 
 
-def open_journey(path: str | Path, *, maps: Sequence[str] | None = None, on_progress: Callable[[str, int, int], object] | None = None) -> Journey:
+def open_journey(
+    path: str | Path, *, maps: Sequence[str] | None = None, on_progress: Callable[[str, int, int], object] | None = None
+) -> Journey:
     """A journey from a file: a replay, or paths as docs/paths.md has them (.npz, .safetensors, .parquet), whose maps are fitted then.
 
     Raises:
@@ -188,6 +202,47 @@ def open_journey(path: str | Path, *, maps: Sequence[str] | None = None, on_prog
     return read_journey(Path(path), maps=maps, on_progress=on_progress)
 
 
+def show(made: Journey) -> Path | None:
+    """Play it: in the notebook's cell; elsewhere in the browser, from a page that is written for it.
+
+    Returns:
+        the page; None in a notebook.
+    """
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    if shell is not None and getattr(shell, "kernel", None) is not None:
+        from IPython.display import display
+
+        display(made)
+        return None
+    page = Path(tempfile.mkdtemp(prefix="seda-")) / "journey.html"
+    to_html(made, page)
+    webbrowser.open(page.as_uri())
+    return page
+
+
+def to_html(made: Journey, path: str | Path | None = None, *, loop: bool = False) -> str:
+    """The journey's player as one page; written beside and renamed where a path is given.
+
+    Raises:
+        ConfigError: more items or states than the player can animate.
+        StorageError: the disk is full or the folder cannot be written.
+    """
+    from seda.player import to_html as page_of
+
+    page = page_of(made, loop=loop)
+    if path is not None:
+        write_bytes(path, page.encode())
+    return page
+
+
+def to_pandas(made: Journey) -> pd.DataFrame:
+    """A row for each item and state, see `seda.export.csv.to_table`."""
+    from seda.export.csv import to_table
+
+    return to_table(made)
+
+
 def _texts(classes: str | Sequence[str]) -> ClassTexts:
     return parse_class_texts(classes if isinstance(classes, str) else "\n".join(map(str, classes)))
 
@@ -196,7 +251,9 @@ def _as_states(features: Any) -> np.ndarray:
     """Features [n, D] as paths of two equal states, which `check_paths` looks at."""
     array = as_array(features)
     if array.ndim != 2:
-        raise DataError(f"features are {list(array.shape)}; [n, D] is needed.", remedy="Paths [n, s, d] are for seda.journey.")
+        raise DataError(
+            f"features are {list(array.shape)}; [n, D] is needed.", remedy="Paths [n, s, d] are for seda.journey."
+        )
     return array[:, None].repeat(2, 1)
 
 

@@ -32,7 +32,7 @@ LAYERS = (
     ("seda.baselines", "seda.figures", "seda.training"),
     ("seda.player",),
     ("seda.export",),
-    ("seda.benchmark",),
+    ("seda.api", "seda.benchmark"),
     ("seda.commands", "seda.ui"),
     ("seda.__main__", "seda.cli"),
 )  # fmt: skip

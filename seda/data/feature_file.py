@@ -23,45 +23,27 @@ are); labels may be texts there, which then are the class names. Rows, positions
 
 from __future__ import annotations
 
-import struct
 import tempfile
-import tokenize
-import zipfile
-import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
-from pydantic import Field
-from safetensors import SafetensorError
 
+from seda.data.array_file import ArrayForm, read_array_file
 from seda.data.feature_set import FeatureSet
-from seda.errors import DataError, EncoderError, FileFormatError, SedaError
-from seda.schema import check
-from seda.storage import fingerprint, local_path, open_plain_file, parse_json, read_foreign_arrays, readable
+from seda.errors import DataError, EncoderError, SedaError
+from seda.storage import fingerprint, local_path, readable
 
 if TYPE_CHECKING:
-    from pyarrow import ChunkedArray
     from torch import Tensor
 
-SUFFIXES = (".safetensors", ".npz", ".parquet")
-TEXTS = ("class_names", "encoder", "encoder_fingerprint")  # arrays of texts; the others are numbers
-LIST_COLUMNS, PLAIN_COLUMNS = ("image_features", "image_text_features"), ("labels", "test")
-# pyarrow's errors are ValueErrors, OSErrors, TypeErrors and KeyErrors
-UNREADABLE = (
-    SafetensorError, OSError, ValueError, TypeError, LookupError, AttributeError, EOFError, zipfile.BadZipFile, zlib.error,
-    NotImplementedError, MemoryError, RuntimeError, SyntaxError, ArithmeticError, struct.error, tokenize.TokenError,
-)  # fmt: skip
-MAX_TEXT_BYTES = 2**28  # of labels that are texts
-MAX_NAME = 300  # characters of a class name; numpy gives every name the room of the longest
-TEXT_FEATURE_BYTES = 2**28  # of class text features as JSON
-UNPACKED_BYTES, UNPACKED_TIMES = 2**26, 20  # what a packed file may unpack to; floats pack to a half at best
-ClassNames = Annotated[tuple[Annotated[str, Field(max_length=MAX_NAME)], ...], Field(max_length=100_000)]
-EncoderName = Annotated[str, Field(max_length=4096)]
 _FORM = "docs/feature-files.md says what the file has to hold."
+FORM = ArrayForm(
+    "feature file", names=("class_names",), texts=("encoder", "encoder_fingerprint"), lists=("image_features", "image_text_features"),
+    plain=("labels", "test"), arrays=("class_text_features", "shared_space"), remedy=_FORM,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,7 +116,9 @@ def read_feature_file(path: Path | str, *, needs_test: bool = True) -> FeatureFi
         DataError: an array is missing, does not fit to the others, or holds what is not allowed; says where.
     """
     shown, path = readable(str(path)), local_path(path)
-    arrays = _read(path)
+    arrays = read_array_file(path, FORM)
+    if path.suffix == ".parquet" and "labels" in arrays and arrays["labels"].dtype.kind == "U":
+        arrays |= _named_labels(path, arrays["labels"], arrays.get("class_names"))
     problems: list[str] = []
 
     def attempt(check: Callable[..., Any], *arguments: Any) -> Any:
@@ -163,7 +147,7 @@ def read_feature_file(path: Path | str, *, needs_test: bool = True) -> FeatureFi
         listed = problems[0] if len(problems) == 1 else " ".join(f"({i}) {text}" for i, text in enumerate(problems, 1))
         raise DataError(f"{shown}: {listed}", remedy=_FORM)
 
-    values = {name: array for name, array in sorted(arrays.items()) if name not in TEXTS}
+    values = {name: array for name, array in sorted(arrays.items()) if name not in (*FORM.names, *FORM.texts)}
     data = fingerprint({"arrays": values, "class_names": names})
     if encoder and not version:
         version = fingerprint({"encoder": encoder, "features": "from a file"})
@@ -202,163 +186,6 @@ def feature_file_of(content: bytes, name: str, *, needs_test: bool = True) -> Fe
 
 class _Problem(Exception):
     """One thing that is wrong with a file; a sentence."""
-
-
-# ---------------------------------------------------------------------------------------------------- reading
-
-
-def _read(path: Path) -> dict[str, np.ndarray]:
-    """Arrays by name; those of TEXTS are arrays of texts."""
-    if not path.exists():
-        raise FileFormatError(f"The feature file {path} does not exist.")
-    with open_plain_file(path):
-        pass  # a pipe or a device would not end
-    readers = {".npz": _read_npz, ".safetensors": _read_safetensors, ".parquet": _read_parquet}
-    if path.suffix not in readers:
-        raise FileFormatError(
-            f"{path.name} ends with {path.suffix!r}; feature files end with {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}."
-        )
-    try:
-        return readers[path.suffix](path)
-    except FileFormatError as error:
-        if str(path) in error.message:
-            raise
-        raise FileFormatError(f"{path} is damaged ({error.message})", remedy=_FORM) from error
-    except UNREADABLE as error:
-        raise FileFormatError(
-            f"{path} is damaged, or holds more than arrays and texts ({error!s:.300}).", remedy=_FORM
-        ) from error
-
-
-def _check_size(path: Path, unpacked: int) -> None:
-    """
-    Raises:
-        ValueError: a packed file holds so much more than its own size that it was made to fill the memory.
-    """
-    if unpacked > max(UNPACKED_BYTES, UNPACKED_TIMES * path.stat().st_size):
-        raise ValueError(f"it unpacks to {unpacked / 1e6:,.0f} MB, more than {UNPACKED_TIMES} times its size")
-
-
-def _read_npz(path: Path) -> dict[str, np.ndarray]:
-    with zipfile.ZipFile(path) as packed:
-        _check_size(path, sum(member.file_size for member in packed.infolist()))
-        for member in packed.infolist():  # before numpy takes memory for what a header claims
-            with packed.open(member) as file:
-                version = np.lib.format.read_magic(file)
-                read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-                shape, _, dtype = read(file)
-                if prod(shape) * dtype.itemsize > member.file_size:
-                    raise ValueError(f"{member.filename!r:.80} has less content than its shape {list(shape)}")
-    with np.load(path, allow_pickle=False) as file:
-        return {name: file[name] for name in file.files}
-
-
-def _read_safetensors(path: Path) -> dict[str, np.ndarray]:
-    arrays, ours, metadata = read_foreign_arrays(path)  # ours: where our own writer keeps all metadata
-    names = parse_json(metadata.get("class_names", "null"), "class_names") or ours.get("class_names")
-    texts = {key: metadata.get(key) or ours.get(key) for key in ("encoder", "encoder_fingerprint")}
-    return arrays | {key: _texts(key, value) for key, value in {**texts, "class_names": names}.items() if value}
-
-
-def _texts(key: str, value: Any) -> np.ndarray:
-    """An array of texts, or of one: numpy gives each place the length of the longest."""
-    schema = ClassNames if key == "class_names" else EncoderName
-    checked = check(schema, value, key)
-    return np.array(checked)
-
-
-def _read_parquet(path: Path) -> dict[str, np.ndarray]:
-    try:
-        from pyarrow import parquet
-    except ImportError as error:
-        raise FileFormatError(
-            f"{path.name} is a parquet file, and pyarrow, which reads those, is not installed.",
-            remedy="Run: pip install pyarrow",
-        ) from error
-    with parquet.ParquetFile(path) as file:
-        columns = [name for name in (*LIST_COLUMNS, *PLAIN_COLUMNS) if name in file.schema_arrow.names]
-        groups = [file.metadata.row_group(index) for index in range(file.metadata.num_row_groups)]
-        values = sum(group.column(index).num_values for group in groups for index in range(group.num_columns))
-        _check_size(path, 4 * values)  # runs of equal values take no room in the file
-        table = file.read(columns=columns)
-    metadata = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
-    arrays: dict[str, np.ndarray] = {}
-    for key in ("class_text_features", "shared_space"):
-        if key in metadata:
-            arrays[key] = np.array(parse_json(metadata[key], key, max_bytes=TEXT_FEATURE_BYTES))
-    if "class_names" in metadata:
-        arrays["class_names"] = _texts("class_names", parse_json(metadata["class_names"], "class_names"))
-    arrays |= {key: _texts(key, metadata[key]) for key in ("encoder", "encoder_fingerprint") if metadata.get(key)}
-    for name in columns:
-        read = _list_column if name in LIST_COLUMNS else _plain_column
-        arrays[name] = read(path, name, table.column(name))
-    if "labels" in arrays and arrays["labels"].dtype.kind == "U":
-        arrays |= _named_labels(path, arrays["labels"], arrays.get("class_names"))
-    return arrays
-
-
-def _list_column(path: Path, name: str, column: ChunkedArray) -> np.ndarray:
-    """[n, D] of a column of lists.
-
-    Raises:
-        DataError: a row is missing or has another length than the first; names it.
-    """
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    kind = column.type
-    if not (pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)):
-        raise DataError(f"{path}: the column {name} holds {kind}; lists of numbers are needed.", remedy=_FORM)
-    lengths = pc.fill_null(pc.list_value_length(column), -1).to_numpy()
-    if len(wrong := np.flatnonzero(lengths != lengths[:1])) or (lengths[:1] < 0).any():
-        row = int(wrong[0]) if len(wrong) and lengths[0] >= 0 else 0
-        came = "is missing" if lengths[row] < 0 else f"has {lengths[row]} numbers"
-        raise DataError(
-            f"{path}: {name} of row {row} {came}, where row 0 has {max(lengths[0], 0)}; all need as many.", remedy=_FORM
-        )
-    values = pa.chunked_array([chunk.flatten() for chunk in column.chunks], kind.value_type).to_numpy()
-    return values.reshape(len(column), -1)
-
-
-def _plain_column(path: Path, name: str, column: ChunkedArray) -> np.ndarray:
-    """[n] of a column of numbers, truths or texts.
-
-    Raises:
-        DataError: a row is missing; names it.
-    """
-    import pyarrow as pa
-
-    if column.null_count:
-        row = int(np.flatnonzero(column.is_null().to_numpy())[0])
-        raise DataError(f"{path}: {name} of row {row} is missing, {column.null_count} in all.", remedy=_FORM)
-    if pa.types.is_dictionary(column.type):
-        _check_texts(
-            path, name, len(column), [part for chunk in column.chunks for part in chunk.dictionary.to_pylist()]
-        )
-        column = column.cast(column.type.value_type)
-    elif pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-        _check_texts(path, name, len(column), (text for chunk in column.chunks for text in chunk.to_pylist()))
-    values = column.to_numpy()
-    if values.dtype != object:
-        return values
-    long = [row for row, value in enumerate(values.tolist()) if len(str(value)) > MAX_NAME]
-    if long:
-        raise DataError(f"{path}: {name} of row {long[0]} has more than {MAX_NAME} characters.", remedy=_FORM)
-    return values.astype(str)
-
-
-def _check_texts(path: Path, name: str, rows: int, texts: Iterable[Any]) -> None:
-    """
-    Raises:
-        DataError: as an array, which gives every row the room of the longest, the texts would fill the memory.
-    """
-    longest = min(max((len(str(text)) for text in texts), default=0), MAX_NAME)  # longer ones are named below
-    if (size := 4 * rows * longest) > MAX_TEXT_BYTES:
-        raise DataError(
-            f"{path}: {name} of {rows:,} rows with up to {longest} characters needs {size / 2**20:,.0f} MB; at most "
-            f"{MAX_TEXT_BYTES // 2**20} are taken.",
-            remedy="Write whole numbers as labels, and their names as class_names.",
-        )
 
 
 def _named_labels(path: Path, labels: np.ndarray, names: np.ndarray | None) -> dict[str, np.ndarray]:

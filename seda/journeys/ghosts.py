@@ -137,7 +137,7 @@ def resample(states: np.ndarray, stages: np.ndarray, wanted: np.ndarray) -> np.n
         float32 [g, s, d].
     """
     found = np.empty((len(states), len(wanted), states.shape[-1]), dtype=np.float32)
-    for stage in (0, 1, 2):
+    for stage in np.unique(wanted):
         part = states[:, stages == stage]
         count = int((wanted == stage).sum())
         at = np.linspace(0, part.shape[1] - 1, count)
@@ -151,6 +151,8 @@ def resample(states: np.ndarray, stages: np.ndarray, wanted: np.ndarray) -> np.n
 def changes_between(here: Trajectory, there: Trajectory) -> tuple[str, ...]:
     """What the run `here` does otherwise than the run `there`, as parts of a sentence; empty where nothing."""
     changes = _text_changes(there.class_names, here.class_names)
+    if not here.is_aligned:
+        return tuple(changes)
     before, after = there.settings.template, here.settings.template
     if before != after:
         changes.append(f"template {quoted(str(before))} → {quoted(str(after))}")

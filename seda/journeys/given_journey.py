@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from seda.errors import ConfigError
 from seda.evaluation.maps import N_NEIGHBORS, map_scores, nearest_neighbors, neighbors_kept, step_flags, thinning
-from seda.journeys.given_paths import GivenPaths
-from seda.journeys.journey import Journey
+from seda.journeys.ghosts import changes_between, resample
+from seda.journeys.given_paths import GivenPaths, check_paths
+from seda.journeys.journey import Ghost, Journey
 from seda.journeys.settings import TraceSettings
 from seda.journeys.trajectory import MapPositions, Trajectory
 from seda.map_forms import MAPS
@@ -214,3 +216,70 @@ def _projector(name: str, paths: GivenPaths, trajectory: Trajectory, on_progress
     report = None if on_progress is None else (lambda done, total: on_progress(name, done, total))
     fitted, _ = fit_parametric(material, config, on_progress=report)
     return timeline_of(fitted, material.points) if form.kind == "timeline" else fitted
+
+
+def compared(now: Journey, before: Journey) -> Journey:
+    """Two journeys of paths that were made elsewhere, on maps that are fitted to both; the second is the ghost of the first.
+
+    Items are matched by their names. A ghost that has other numbers of states is read at the same share of each stage.
+
+    Raises:
+        ConfigError: no item is in both, or widths, stages or class texts do not fit.
+    """
+    here, there = now.trajectory, before.trajectory
+    _check_comparable(here, there)
+    places = {name: place for place, name in enumerate(there.item_names)}
+    pairs = [(place, places[name]) for place, name in enumerate(here.item_names) if name in places]
+    if not pairs:
+        raise ConfigError(
+            "No name of an item is in both journeys.", remedy="Name the items by item_names, the same ones in both."
+        )
+    items, matched = (np.array(column, np.int64) for column in zip(*pairs, strict=True))
+    earlier = resample(there.states[matched], there.stages, here.stages)  # [g, s, d]
+    both = check_paths(
+        np.concatenate([here.states, earlier]), texts=np.concatenate([here.class_text_features, there.class_text_features]),
+        stages=[(name, int((here.stages == stage).sum())) for stage, name in enumerate(here.stage_names, 1)],
+    )  # fmt: skip
+    fitted = journey_of(both, maps=[name for name in now.maps if MAPS[name].kind != "given"] or None).maps
+    n, k = len(here.states), len(here.class_names)
+    if len(both.states) < n + len(items):
+        raise ConfigError(f"{n} and {len(items)} items are more than can be compared.", remedy="Compare fewer.")
+    answers = there.answers[matched]
+    probabilities = (
+        there.class_probabilities[matched, answers] if there.is_answered else np.zeros(len(items), np.float32)
+    )
+    ghost = Ghost(
+        items=items.astype(np.int32),
+        stages=here.stages,
+        class_names=there.class_names,
+        states={name: placed.states[n:] for name, placed in fitted.items()},
+        texts={name: placed.texts[k:] for name, placed in fitted.items()},
+        answers=answers.astype(np.int16),
+        answer_probabilities=probabilities,
+        differences=(np.linalg.norm(here.states[items] - earlier, axis=-1) / here.feature_norm).astype(np.float32),
+        changes=changes_between(here, there) or ("the paths",),
+    )
+    maps = {
+        name: replace(
+            placed,
+            states=placed.states[:n],
+            texts=placed.texts[:k],
+            neighbors_kept=placed.neighbors_kept[:n],
+            step_flags=placed.step_flags[:n],
+        )
+        for name, placed in fitted.items()
+    }
+    return replace(now, maps=maps, reference_labels=np.zeros(0, np.int16), reference_total=0, ghost=ghost)
+
+
+def _check_comparable(here: Trajectory, there: Trajectory) -> None:
+    if here.states.shape[2] != there.states.shape[2] or here.stage_names != there.stage_names:
+        raise ConfigError(
+            f"Journeys of {here.states.shape[2]} and {there.states.shape[2]} numbers a state, and of the stages {', '.join(here.stage_names)} and "
+            f"{', '.join(there.stage_names)}, cannot be laid over one another.",
+            remedy="Compare paths in the same space that go through the same stages.",
+        )
+    if not here.class_names or not there.class_names:
+        raise ConfigError(
+            "The journeys have no class texts, by which a comparison is told.", remedy="Make both with texts."
+        )

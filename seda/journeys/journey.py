@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -20,7 +21,7 @@ from seda.journeys.replay_schema import (
     ReplayHeader,
     Sheet,
 )
-from seda.journeys.trajectory import MAP_ARRAYS, MapPositions, Trajectory, check_stages, hand_overs
+from seda.journeys.trajectory import MAP_ARRAYS, MapPositions, Trajectory, check_stages
 from seda.storage import arrays_from_bytes, arrays_to_bytes, read_arrays, write_bytes
 
 if TYPE_CHECKING:
@@ -104,13 +105,8 @@ class Ghost:
             _check_shapes(f"of a ghost on map {name!r}", parts, {"states": (g, len(self.stages), q), "texts": (k, q)})
         if len(np.unique(self.items)) != g:
             raise ShapeError("An item has more than one ghost.")
-        check_stages(self.stages, 2)
+        check_stages(self.stages, int(self.stages.max(initial=0)))
         _check_indices("Answers of a ghost", self.answers, k)
-
-    @property
-    def hand_over(self) -> int:
-        """Index of the last state of stage 1 of the earlier run."""
-        return hand_overs(self.stages)[0]
 
 
 @dataclass(frozen=True, eq=False)
@@ -250,6 +246,19 @@ class Journey:
             if name not in self.maps or placed.shape[-1] != self.maps[name].dimensions:
                 raise ShapeError(f"{what} is on a map {name!r} that the journey does not have.")
 
+    def show(self) -> Any:
+        """Play it in a notebook's cell; elsewhere in the browser."""
+        return _way_out("show")(self)
+
+    def to_html(self, path: Path | str | None = None, *, loop: bool = False) -> str:
+        """The player as one page that needs no server and no network; written too where a path is given."""
+        html: str = _way_out("to_html")(self, path, loop=loop)
+        return html
+
+    def to_pandas(self) -> Any:
+        """A row for each item and state: where it is, what it is nearest to, how far maps can be trusted (see `seda.export.csv`)."""
+        return _way_out("to_pandas")(self)
+
     @property
     def positions(self) -> MapPositions:
         """The map that is shown first."""
@@ -372,6 +381,12 @@ class Journey:
             )
         except (KeyError, IndexError, TypeError, ValueError, AttributeError, ConfigError, ShapeError) as error:
             raise FileFormatError(f"{header.name} is an incomplete replay file ({error}).", remedy=REMEDY) from error
+
+
+def _way_out(name: str) -> Callable[..., Any]:
+    """What rooms above this one make of a journey. By name and when it is asked for: a journey knows none of them."""
+    made: Callable[..., Any] = getattr(import_module("seda.api"), name)
+    return made
 
 
 def _check_shapes(where: str, arrays: Mapping[str, np.ndarray], expected: Mapping[str, tuple[int, ...]]) -> None:

@@ -200,20 +200,29 @@ export class Report {
 
   /** @param {number} index */
   #ghostWords(index) {
-    const { ghost, items, classes, last } = this.journey;
+    const { ghost, last } = this.journey;
     const row = ghost?.rows.get(index);
     if (!ghost || row === undefined) return "";
     const gaps = Array.from({ length: last + 1 }, (_, step) => ghost.difference([index], step) ?? 0);
     const widest = gaps.indexOf(Math.max(...gaps));
-    const [before, share] = ghost.answers[row];
-    const [now, shareNow] = items[index].top[0];
-    const answer = ghost.classes[before].name === classes[now].name
-      ? `The answer stays “${classes[now].name}” (${percent(share)} before, ${percent(shareNow)} now).`
-      : `The answer was “${ghost.classes[before].name}” with ${percent(share)} and is “${classes[now].name}” with ${percent(shareNow)}.`;
     const apart = gaps[widest] < SAME
       ? "the path is the same"
       : `furthest apart at step ${widest}, ${scoreText(gaps[widest])} of a feature's length, ${scoreText(gaps[last])} at the end`;
-    return `Against the picture before (${ghost.changes.join("; ")}): ${apart}. ${answer}`;
+    return `Against the picture before (${ghost.changes.join("; ")}): ${apart}. ${this.#ghostAnswer(ghost, row, index)}`.trim();
+  }
+
+  /**
+   * What has become of the answer; of the word that is nearest at the end where nobody has answered.
+   * @param {Ghost} ghost @param {number} row @param {number} index
+   */
+  #ghostAnswer(ghost, row, index) {
+    const { items, classes, answered } = this.journey, { answer, top } = items[index], [before, share] = ghost.answers[row];
+    const [was, is] = [ghost.classes[before].name, classes[answer].name];
+    if (!answered) return was === is ? `Its end stays nearest to “${is}”.` : `Its end was nearest to “${was}” and is to “${is}”.`;
+    const [[, shareNow]] = top;
+    return was === is
+      ? `The answer stays “${is}” (${percent(share)} before, ${percent(shareNow)} now).`
+      : `The answer was “${was}” with ${percent(share)} and is “${is}” with ${percent(shareNow)}.`;
   }
 
   #overview() {

@@ -12,7 +12,8 @@ import streamlit as st
 from PIL import Image, ImageDraw, ImageFont
 
 from seda.config import SamplingConfig
-from seda.data.feature_file import SUFFIXES, FeatureFile, feature_file_of
+from seda.data.array_file import SUFFIXES
+from seda.data.feature_file import FeatureFile, feature_file_of
 from seda.data.truth import Truth
 from seda.errors import DataError, SedaError
 from seda.journeys.labelled_items import ALL, TEST, TRAIN, EncodeTexts, LabelledItems, items_of_file
