@@ -5,6 +5,7 @@ The method is SeDA, "Semantic-Space-Intervened Diffusive Alignment for Visual Cl
 """
 
 import os
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -40,3 +41,22 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
+
+
+def _play_in_notebooks() -> None:
+    """Have a journey play as the last line of a notebook's cell. By name: whoever makes no journey imports no player."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    if shell is not None and getattr(shell, "kernel", None) is not None:  # a terminal shows text alone
+        shell.display_formatter.mimebundle_formatter.for_type_by_name(
+            "seda.journeys.journey", "Journey", _journey_bundle
+        )
+
+
+def _journey_bundle(journey: Any, include: Any = None, exclude: Any = None) -> Any:
+    from seda.player.notebook import journey_bundle
+
+    return journey_bundle(journey, include, exclude)
+
+
+_play_in_notebooks()

@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
+from seda import shipped
 from seda.config import ModelConfig, TrainingConfig
 from seda.errors import AlignerError, FileFormatError
 from seda.schema import Count, Line, OpenSchema, Schema, Text, check
@@ -22,7 +23,7 @@ CARD_FILE = "card.json"
 VISITORS = ".visitors"  # below the home: homes of those who trained in the app, each by a hash
 CHECKPOINT_FILE = "checkpoint.safetensors"  # of a training that is under way in the folder
 DENOISERS_CHECKPOINT = "-checkpoint.part"  # how those of its second half end, behind the name of what is trained
-ASSETS = Path(__file__).resolve().parent.parent / "assets" / "aligners"
+ASSETS = shipped.ASSETS / "aligners"
 DEFAULT_ALIGNER = "open-vocabulary"
 TRAINED_ALIGNER = "fashion-mnist"  # trained by gradient
 MAX_FILE = 4 * 2**30  # bytes beside a card; chosen here: the largest that is shipped has 20 MB

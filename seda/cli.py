@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from seda.commands import (
+    app,
     bench,
     benchmark,
     classify,
@@ -38,6 +39,7 @@ from seda.storage import local_path, readable
 __all__ = ["ANSWERED", "COMMANDS", "INTERRUPTED", "UNANSWERED", "WRONG_CALL", "main", "make_parser"]
 
 COMMANDS = (
+    app,
     classify,
     trace,
     draw,
@@ -60,7 +62,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # class names may hold what a terminal's encoding does not
-    arguments = make_parser().parse_args(argv)
+    parser = make_parser()
+    arguments, unknown = parser.parse_known_args(argv)
+    if unknown and not arguments.passes_on:
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+    arguments.passed_on = unknown
     arguments.call = readable(shlex.join(["python", "-m", "seda", *(sys.argv[1:] if argv is None else argv)]))
     try:
         for name, value in list(vars(arguments).items()):
@@ -91,11 +97,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """A parser of all commands; what it returns has the command as `run`."""
+    """A parser of all commands; what it returns has the command as `run`, and in `passes_on` whether it takes what is not known here."""
     parser = argparse.ArgumentParser(
         prog="python -m seda", description="Watch visual features travel by diffusion toward their class texts."
     )
-    parser.set_defaults(when_stopped="")
+    parser.set_defaults(when_stopped="", passes_on=False)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for command in COMMANDS:
         command.add(commands)

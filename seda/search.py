@@ -37,6 +37,7 @@ from seda.class_texts import parse_class_texts
 from seda.config import SamplingConfig
 from seda.errors import ClassTextError, DataError, FileFormatError
 from seda.images import SUFFIXES, ImageFailure, NamedImage, Source, read_images
+from seda.shipped import ASSETS
 from seda.storage import local_path, read_json, readable
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 
     from seda.journeys.tracing import Workbench
 
-SAMPLES = Path(__file__).resolve().parents[1] / "assets" / "samples"
+SAMPLES = ASSETS / "samples"
 LABELS_FILE = "samples.json"  # beside pictures: a list of {"file": ..., "label": ...}
 MAX_LABEL = 300  # characters
 RECALL_AT = (1, 5)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -17,12 +18,13 @@ from seda.ui.page_list import PAGES
 
 ROOT = Path(seda.__file__).resolve().parents[1]
 NO_CORE = ("seda.ui", "seda.__main__")
+OPTIONAL = {"seda.player.widget": "anywidget"}  # what a module needs that not everybody has
 DRAWS = ("seda.figures", "seda.export", "seda.player")  # the only rooms outside of the screen that may know plotly
 # From the ground up, as docs/architecture.md draws them: a room imports its own layer and those below. The longest name counts.
 LAYERS = (
     ("seda", "seda.errors"),
     ("seda.array_layout", "seda.card", "seda.class_texts", "seda.config", "seda.device", "seda.images", "seda.making",
-     "seda.map_forms", "seda.map_schema", "seda.picture_apart", "seda.picture_bounds", "seda.picture_worker", "seda.schema", "seda.storage"),
+     "seda.map_forms", "seda.map_schema", "seda.picture_apart", "seda.picture_bounds", "seda.picture_worker", "seda.schema", "seda.shipped", "seda.storage"),
     ("seda.diffusion", "seda.models"),
     ("seda.stages",),
     ("seda.journeys.settings", "seda.journeys.trajectory", "seda.evaluation"),
@@ -47,7 +49,7 @@ for name in {modules!r}:
 
 def core_modules() -> list[str]:
     found = [info.name for info in pkgutil.walk_packages(seda.__path__, "seda.")]
-    return [name for name in found if not name.startswith(NO_CORE)]
+    return [name for name in found if not name.startswith(NO_CORE) and find_spec(OPTIONAL.get(name, "seda"))]
 
 
 def run(code: str) -> subprocess.CompletedProcess[str]:

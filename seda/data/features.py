@@ -16,6 +16,7 @@ from seda.data.base import ImageDataset, image_texts
 from seda.data.feature_set import FeatureSet
 from seda.encoders.base import Encoder
 from seda.errors import DataError, FileFormatError, StorageError
+from seda.shipped import ASSETS
 from seda.storage import cache_dir, read_arrays, write_arrays
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from seda.data.ray_engine import RayEngine
 
-SHIPPED = Path(__file__).resolve().parents[2] / "assets" / "features"  # read-only
+SHIPPED = ASSETS / "features"  # read-only
 CHUNK = 512  # images; chosen here: about 12 s on two cores, the most that a kill can lose
 
 logger = logging.getLogger(__name__)

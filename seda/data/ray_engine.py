@@ -34,7 +34,7 @@ class RayEngine:
 
     def __init__(self, workers: int | None = None, device: str = "cpu") -> None:
         if find_spec("ray") is None:
-            raise ConfigError("Ray is not installed.", remedy="Run: pip install -r requirements-ray.txt")
+            raise ConfigError("Ray is not installed.", remedy="Run: pip install ray; requirements-ray.txt says which.")
         if workers is not None and workers < 1:
             raise ConfigError(f"{workers} workers were asked for; at least 1 is needed.")
         self._workers, self._device = workers, device

@@ -15,6 +15,7 @@ from pathlib import Path
 FOLDER = Path(__file__).parent / "web"
 ENTRY = "player.js"
 STAND = "stand.js"  # the entry of the page that plays by itself
+WIDGET = "widget.js"  # the entry of a notebook's widget
 PAPER = "paper.js"  # the entry where the map is drawn without a page
 FONT = "static/static/media/SourceSansVF-Upright*.woff2"
 

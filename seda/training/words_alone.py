@@ -41,6 +41,7 @@ from seda.encoders.families import shares_space
 from seda.errors import DataError, EncoderError, FileFormatError, Stopped, StorageError
 from seda.images import find_images, read_image
 from seda.projection.fit import MapConfig
+from seda.shipped import ASSETS
 from seda.storage import cache_dir, fingerprint, read_arrays, write_arrays
 from seda.training.recipe import Progress, finish_with_maps, save_for_maps
 from seda.training.word_closed_forms import (
@@ -63,7 +64,7 @@ from seda.training.word_closed_forms import (
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-SAMPLES = Path(__file__).resolve().parents[2] / "assets" / "samples"
+SAMPLES = ASSETS / "samples"
 # Chosen here: short everyday phrasings; the first is the one that class texts are put into
 TEMPLATES = ("a photo of a {}", "{}", "a close-up of the {}", "a drawing of a {}")
 MIN_PICTURES = 8  # chosen here: the mean of fewer says more of what they show than of the gap

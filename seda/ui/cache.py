@@ -24,6 +24,7 @@ from seda.errors import FileFormatError, SedaError
 from seda.images import SUFFIXES
 from seda.journeys.journey import Journey
 from seda.player.payload import player_payload
+from seda.shipped import ASSETS
 from seda.storage import read_json
 from seda.ui.pictures import ReadPicture, picture_strip
 from seda.ui.serving.visitor import aligner_folder
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 
 STRIP = 5  # pictures that stand for an example
 MODELS = 2  # aligners, and encoders, that are kept: two visitors may look through different ones in turns
-ASSETS = Path(__file__).resolve().parents[2] / "assets"
 JOURNEYS = ASSETS / "journeys"
 LESSON = JOURNEYS.parent / "lesson" / "photos.safetensors"
 SAMPLES = ASSETS / "samples"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from seda.errors import SedaError
+from seda.shipped import ASSETS
 from seda.storage import read_json
-from seda.ui.cache import ASSETS
 from seda.ui.errors import plain
 from seda.ui.texts import DISTRIBUTION, DISTRIBUTION_STEPS
 

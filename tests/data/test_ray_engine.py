@@ -84,7 +84,9 @@ def test_a_worker_answers_with_what_went_wrong(tmp_path, shapes):
 
 def test_without_ray_it_says_what_to_install(monkeypatch):
     monkeypatch.setattr(ray_engine, "find_spec", lambda _: None)
-    with pytest.raises(ConfigError, match=r"Ray is not installed\. Run: pip install -r requirements-ray\.txt"):
+    with pytest.raises(
+        ConfigError, match=r"Ray is not installed\. Run: pip install ray; requirements-ray\.txt says which\."
+    ):
         RayEngine()
     monkeypatch.setattr(ray_engine, "find_spec", lambda _: True)
     with pytest.raises(ConfigError, match="0 workers"):

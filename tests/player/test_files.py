@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from seda.player.files import ENTRY, FOLDER, PAPER, STAND, player_script, player_style
+from seda.player.files import ENTRY, FOLDER, PAPER, STAND, WIDGET, player_script, player_style
 from seda.player.stand_page import WORKER
 
 MODULES = {path.name: path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.js"))}
@@ -52,10 +52,10 @@ def test_joined_they_are_one_script():
     names = [word for name in MODULES for word in declared(name)]
     assert len(names) == len(set(names)), "two modules declare one name: joined they would clash"
     for name in MODULES:  # every module is needed, and stands before those that import it
-        assert name in (ENTRY, PAPER, STAND, WORKER) or any(
+        assert name in (ENTRY, PAPER, STAND, WIDGET, WORKER) or any(
             name == source for text in MODULES.values() for _, source in _IMPORTED.findall(text)
         )
-    alone = ("stand_settings.js", "stand_asking.js", STAND, WORKER, PAPER)
+    alone = ("stand_settings.js", "stand_asking.js", STAND, WIDGET, WORKER, PAPER)
     in_order(script, [name for name in MODULES if name not in alone])
 
 
@@ -65,6 +65,14 @@ def in_order(script: str, names: list[str]) -> None:
     }
     for name in names:
         assert all(positions[source] < positions[name] for _, source in _IMPORTED.findall(MODULES[name]))
+
+
+def test_the_widget_is_a_module_of_the_player_alone():
+    script = player_script(WIDGET)
+    assert re.findall(r"^(?:import|export) .*", script, re.MULTILINE) == ["export default { render: renderWidget };"]
+    needed = [name for name in MODULES if re.search(rf"(const|class|function) {next(iter(declared(name)))}\b", script)]
+    assert WIDGET in needed and ENTRY not in needed and STAND not in needed
+    in_order(script, needed)
 
 
 def test_the_stand_begins_by_itself():

@@ -12,7 +12,7 @@ export class Keyboard {
     this.player = player;
     on(player.root, "keydown", (event) => this.#onKey(event));
     // Before anything on the page has the focus, keys are for the player.
-    on(document, "keydown", (event) => event.composedPath()[0] === document.body && this.#onKey(event));
+    if (!player.options.among) on(document, "keydown", (event) => event.composedPath()[0] === document.body && this.#onKey(event));
   }
 
   /** @param {KeyboardEvent} event */

@@ -2,7 +2,7 @@
 // shows one. It receives the payload of seda/player/payload.py once, keeps all play state in the browser, and reports step,
 // selection and map when they have come to rest.
 //
-// A further place, such as a widget of a notebook, is one more function here. It gives `Player` an element and the payload, in
+// A further place is one more function here, or a module of its own, as the notebook's widget.js. It gives `Player` an element and the payload, in
 // `options.report` a way to tell what is shown, and calls `load` (another journey), `update` (other options) and `destroy` (gone)
 // when its own life asks for it; nothing else in these modules knows where it stands.
 
@@ -11,11 +11,11 @@ import { Player } from "./player_state.js";
 /** @typedef {{step: number, selection: number[], map: string, stills: boolean, present?: boolean}} ViewState  present: before an audience, see presentation.js */
 /**
  * @typedef {{height?: number, above?: number, start?: ViewState|null, address?: boolean, loop?: boolean,
- *   report?: (state: ViewState & {fingerprint: string}) => void, next?: () => void, lesson?: number, present?: boolean, asking?: boolean, kiosk?: boolean}} Options  height: the least, px; above: px of the window that
+ *   report?: (state: ViewState & {fingerprint: string}) => void, next?: () => void, lesson?: number, present?: boolean, asking?: boolean, kiosk?: boolean, among?: boolean}} Options  height: the least, px; above: px of the window that
  *   the page itself takes; start: what is shown first; address: whether the page's address tells what is shown; next: shows the next
  *   example; lesson: the scene to begin with, from 1; present: whether it begins before an audience; asking: whether others are
  *   asked where pictures land, so that nothing may tell it; kiosk: whether
- *   there is no way out of the presentation
+ *   there is no way out of the presentation; among: whether it stands among other things, whose keys are not its own
  */
 /** @typedef {HTMLElement & {sedaPlayer?: Player}} Host  an element that keeps its player */
 
