@@ -15,7 +15,7 @@ from seda.evaluation.diagnosis import CULPRITS, UNKNOWN
 from seda.evaluation.sentences import percent
 from seda.export.csv import csv_text
 from seda.ui.diagnose.chart import show_chart
-from seda.ui.diagnose.compare import show_comparison
+from seda.ui.diagnose.compare import comparisons, show_comparison
 from seda.ui.diagnose.features import choose_features, show_choice
 from seda.ui.diagnose.run import OTHER_SEEDS, ask_pending, diagnose_shown
 from seda.ui.diagnose.state import FEATURES, ON_SCREEN, Diagnosed, DiagnoseState, Question, diagnose_state
@@ -30,6 +30,7 @@ from seda.ui.trajectories.runs import run_pending
 
 PLAYER_KEY = "diagnose.player"
 PLAYER_HEIGHT = 420
+MANY = 1_000  # pictures, of which a bin of ten holds enough; chosen here
 PLACES = {
     "features": ("At the image features", "Of the nearest labelled pictures most are of the right class."),
     "categories": ("At the hand-over", "The nearest mean of a labelled class is the right one, where stage 1 ends."),
@@ -296,7 +297,8 @@ def _show_sure(own: DiagnoseState, found: Diagnosed) -> None:
         with column:
             show_chart(figure, f"how-sure-{place + 1}", key=f"diagnose.sure.{place}", height=360)
     st.caption(
-        f"Expected calibration error {percent(sure['ece'])} over {int(found.summary['count'])} pictures; with so few a bin holds only some."
+        f"Expected calibration error {percent(sure['ece'])} over {int(found.summary['count']):,} pictures"
+        + ("; with so few a bin holds only some." if found.summary["count"] < MANY else ".")
     )
     rows = [
         {"sign": charts.DOUBTS[name], "AUROC": value}
@@ -326,7 +328,7 @@ def _show_files(own: DiagnoseState, found: Diagnosed) -> None:
             key="diagnose.csv", on_click="ignore",
         )  # fmt: skip
         st.download_button(
-            "Everything, JSON", lambda: json.dumps(found.summary, ensure_ascii=False, indent=1).encode(), "diagnosis.json",
+            "Everything, JSON", lambda: json.dumps(everything(own, found), ensure_ascii=False, indent=1).encode(), "diagnosis.json",
             "application/json", key="diagnose.json", on_click="ignore",
         )  # fmt: skip
         st.download_button(
@@ -342,6 +344,16 @@ def _show_files(own: DiagnoseState, found: Diagnosed) -> None:
             key="diagnose.charts", on_click="ignore", help="Each chart as SVG, PNG and PDF; some seconds.",
         )  # fmt: skip
     st.caption("The report is one file that needs no network. Each chart's Save has it alone.")
+
+
+def everything(own: DiagnoseState, found: Diagnosed) -> dict[str, Any]:
+    """JSON values of all that is on the page: the diagnosis; the sweep over it, and what changed since each run that was kept, where there
+    are such."""
+    told = dict(found.summary)
+    if own.swept is not None and own.swept[0].of is found.of:
+        told["sweep"] = own.swept[1]
+    changes = [{"from": before.label, "to": found.label, **one.to_dict()} for before, one in comparisons(own, found)]
+    return told | ({"comparisons": changes} if changes else {})
 
 
 def _full_rows(found: Diagnosed) -> list[dict[str, Any]]:
