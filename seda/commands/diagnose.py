@@ -37,7 +37,7 @@ def add(commands: Commands) -> None:
         "--out",
         type=Path,
         metavar="DIR",
-        help="write pictures.csv, steps.parquet, diagnosis.json and diagnosis.html there",
+        help="write pictures.csv, steps.parquet, diagnosis.json, diagnosis.html and figures (SVG, PNG, PDF) there",
     )
     parser.add_argument(
         "--seeds", type=int, choices=range(MOST_SEEDS + 1), default=0, metavar="N", help="walk each path N times more, from other noise; default 0"
@@ -107,7 +107,9 @@ def _write(folder: Path, items: LabelledItems, diagnosis: Diagnosis, summary: di
     import pandas as pd
 
     from seda.export.csv import csv_text
+    from seda.export.figures import FORMS, figure_file
     from seda.export.report import diagnosis_report, picture_rows, step_table
+    from seda.figures.diagnosis import every_chart
 
     names, words = items.names, items.class_names
     # the byte order mark lets spreadsheets read accents as they were typed
@@ -115,6 +117,11 @@ def _write(folder: Path, items: LabelledItems, diagnosis: Diagnosis, summary: di
     write_bytes(folder / "pictures.csv", table)
     write_bytes(folder / "steps.parquet", step_table(diagnosis, names, words).to_parquet(index=False))
     write_json(folder / "diagnosis.json", summary)
+    charts = every_chart(summary, names)
+    for done, (name, (figure, height)) in enumerate(charts.items(), start=1):
+        for suffix in FORMS:
+            write_bytes(folder / "figures" / f"{name}{suffix}", figure_file(figure, suffix, height=height))
+        terminal.progress("drawn", done, len(charts))
     report = diagnosis_report(summary, names, title="Diagnosis", about=about)
     write_bytes(folder / "diagnosis.html", report.encode())
 

@@ -79,30 +79,26 @@ def diagnosis_report(summary: Mapping[str, Any], names: Sequence[str], *, title:
 
     from seda.figures import diagnosis as charts
 
-    sections: list[tuple[str, str, Any]] = [
-        ("Who has lost how many", _culprit_sentence(summary), charts.culprits(summary)),
-        ("When", "Shares of the pictures at each step; below, mean margin and entropy.", charts.along_the_path(summary)),
-        ("What is confused", "", charts.confusion(summary, "answer")),
-        ("What the way changed", "Counts of the answer less those at the image features.", charts.confusion(summary, "answer", "features")),
-        ("The gap", f"{summary['gap']['items']} pictures beside their own texts. A gap alone means nothing: accuracy stands on top.", charts.gap(summary)),
-        ("Class by class", "", charts.classes_apart(summary)),
-        ("How sure", f"Expected calibration error {percent(summary['sure']['ece'])}.", charts.how_sure(summary)),
-    ]  # fmt: skip
-    if summary["when"]["standing"]:
-        sections.insert(2, ("Every picture at every step", "", charts.standing(summary, names)))
-    words, occurring = len(summary["classes"]), len(summary["classes_apart"])
-    heights = {
-        "The gap": 900, "Every picture at every step": min(160 + 16 * len(names), 1200),
-        "What is confused": max(420, min(160 + 34 * words, 1200)), "What the way changed": max(420, min(160 + 34 * words, 1200)),
-        "Class by class": max(420, min(140 + 52 * occurring, 2400)),
+    drawn = charts.every_chart(summary, names)
+    heads = {
+        "lost-by": ("Who has lost how many", _culprit_sentence(summary)),
+        "steps": ("When", "Shares of the pictures at each step; below, mean margin and entropy."),
+        "every-picture": ("Every picture at every step", ""),
+        "confused-answer": ("What is confused", ""),
+        "confused-change": ("What the way changed", "Counts of the answer less those at the image features."),
+        "gap": ("The gap", f"{summary['gap']['items']} pictures beside their own texts. A gap alone means nothing: accuracy stands on top."),
+        "class-by-class": ("Class by class", "How the pictures of each word lie to it; each ridge is as high as its row, strokes are medians."),
+        "similarities": ("Every picture and every word", f"Cosines at the last step, of {len(summary['similarities']['items'])} pictures."),
+        "how-sure": ("How sure", f"Expected calibration error {percent(summary['sure']['ece'])}."),
     }  # fmt: skip
+    sections = [(head, said, *drawn[name]) for name, (head, said) in heads.items() if name in drawn]
     parts = [
         f"<h2>{escape(head)}</h2><p>{escape(said)}</p>"
         + plotly.io.to_html(
-            figure, include_plotlyjs=False, full_html=False, default_height=heights.get(head, 420),
+            figure, include_plotlyjs=False, full_html=False, default_height=height,
             config={"displaylogo": False, "toImageButtonOptions": {"format": "svg"}},
         )
-        for head, said, figure in sections
+        for head, said, figure, height in sections
     ]  # fmt: skip
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="{_POLICY}"><title>{escape(title)}</title>'

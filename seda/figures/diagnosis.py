@@ -400,6 +400,24 @@ def similarities(summary: Mapping[str, Any], names: Sequence[str], state: int) -
     return sized(figure, **({"tickfont": {"size": SMALL}} if len(order) > 24 else {}))
 
 
+def every_chart(summary: Mapping[str, Any], names: Sequence[str]) -> dict[str, tuple[go.Figure, int]]:
+    """All charts of a diagnosis by the names of their files, each with a height in px that suits what it holds."""
+    words, listed = len(summary["classes"]), summary["similarities"]
+    square = max(420, min(160 + 34 * words, 1200))
+    found = {
+        "lost-by": (culprits(summary), 240),
+        "steps": (along_the_path(summary), 420),
+        **({"every-picture": (standing(summary, names), min(160 + 16 * len(names), 1200))} if summary["when"]["standing"] else {}),
+        **{f"confused-{place}": (confusion(summary, place), square) for place in PLACES},
+        "confused-change": (confusion(summary, "answer", "features"), square),
+        "gap": (gap(summary), 900),
+        "class-by-class": (classes_apart(summary), max(300, min(140 + 52 * len(summary["classes_apart"]), 2400))),
+        "similarities": (similarities(summary, names, listed["states"][-1]), max(300, min(160 + 16 * len(listed["items"]), 1200))),
+        "how-sure": (how_sure(summary), 400),
+    }  # fmt: skip
+    return found
+
+
 _ABOVE = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "traceorder": "normal"}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import re
@@ -305,3 +306,71 @@ def test_no_file_and_one_with_too_many_rows(open_app, aligner_dir, monkeypatch):
     monkeypatch.setattr(features, "MOST_ROWS", 50)
     app = open_file(open_app(), feature_bytes(aligner_dir))
     assert "has 80 rows; at most 50 are diagnosed on the page" in said(app, "error")
+
+
+def test_every_number_on_the_page_is_in_the_json(diagnose):
+    """Walked, not listed: whatever table or chart is on the page in any of its parts, with a sweep and a comparison."""
+    app = diagnose()
+    press(app, "diagnose.ask")
+    show(app, "Compare")
+    press(app, "diagnose.keep")
+    app.switch_page("pages/trajectories.py").run()
+    app.text_area(key="trajectories.classes").set_value(", ".join((*CLASSES, "another toy"))).run()
+    press(app)
+    app.switch_page(PAGE).run()
+    press(app, "diagnose.ask")
+    show(app, "What would mend it")
+    press(app, "diagnose.sweep")
+    told = json.loads(json.dumps(page.everything(own(app), own(app).found)))
+    matrix, classes, grid = (told.pop(name) for name in ("similarities", "classes_apart", "density_at"))
+    known = {round(factor * value, 5) for value in numbers(told) for factor in (1, 100)}
+    ridges = {round(value, 5) for value in [*numbers(classes), *grid]}
+    tables = charts = 0
+    for part in PARTS:
+        show(app, part)
+        for table in app.dataframe:
+            tables += 1
+            shown = table.value.select_dtypes("number")
+            assert {round(float(value), 5) for value in shown.to_numpy().ravel() if value == value} <= known, (
+                part,
+                table.key,
+            )
+        for chart in app.get("plotly_chart"):
+            charts += 1
+            spec = json.loads(chart.proto.spec)
+            if any(one.get("colorbar") for one in spec["data"]):
+                place = np.argsort(matrix["truth"], kind="stable")
+                assert np.array_equal(drawn(spec["data"][0]["z"]), np.array(matrix["cosines"][-1])[place])
+                continue
+            for one in spec["data"]:
+                of_classes = spec["layout"]["xaxis"].get("title", {}).get("text") == "cosine to the right word"
+                for axis in ("x", "y", "z") if one.get("fill") != "toself" or not of_classes else ("x",):
+                    values = drawn(one.get(axis, [])).ravel()
+                    if values.dtype.kind not in "fiu":
+                        continue  # names
+                    fractions = {
+                        round(value, 5) for value in values.tolist() if value == value and value != round(value)
+                    }
+                    if (
+                        axis == "z" or one["type"] == "bar"
+                    ):  # counts; other whole numbers are steps, rows and ends of axes
+                        fractions |= {float(abs(value)) for value in values.tolist()}
+                    assert fractions <= (ridges if of_classes else known), (part, one.get("name"), axis)
+    assert tables >= 5 and charts >= 10
+
+
+def numbers(found) -> list[float]:
+    """All numbers below JSON values."""
+    if isinstance(found, dict):
+        found = list(found.values())
+    if isinstance(found, list):
+        return [value for one in found for value in numbers(one)]
+    return [float(found)] if isinstance(found, (int, float)) else []
+
+
+def drawn(values) -> np.ndarray:
+    """What a chart holds, which Plotly writes in base 64 here and there."""
+    if isinstance(values, dict):
+        array = np.frombuffer(base64.b64decode(values["bdata"]), values["dtype"])
+        return array.reshape([int(side) for side in values["shape"].split(",")]) if "shape" in values else array
+    return np.array([np.nan if value is None else value for value in values])

@@ -56,6 +56,8 @@ def test_summary_and_table_agree(folder, aligner_dir, tmp_path, capsys):
     assert summary["when"]["right"][-1] == pytest.approx((last["standing"] == "right").mean(), abs=1e-6)
     report = (tmp_path / "out" / "diagnosis.html").read_text()
     assert "stray.png" in report and "http://" not in re.sub(r"<script.*?</script>", "", report, flags=re.DOTALL)
+    drawn = {file.name for file in (tmp_path / "out" / "figures").iterdir()}
+    assert {"gap.svg", "gap.png", "gap.pdf", "class-by-class.svg"} <= drawn and len(drawn) % 3 == 0
     columns = [f"p {name}" for name in summary["classes"]]
     assert table[columns].sum(axis=1).between(0.999, 1.001).all()
 

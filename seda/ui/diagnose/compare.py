@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import streamlit as st
 
+from seda.errors import SedaError
 from seda.evaluation.sentences import percent
 from seda.journeys.comparing import Comparison, NamedDiagnosis, compare
 from seda.ui.diagnose.state import Diagnosed, DiagnoseState
@@ -35,6 +38,16 @@ def show_comparison(own: DiagnoseState, found: Diagnosed) -> None:
     for place, one in enumerate(others):
         with errors_on_screen():
             _show_changes(place, one, found, compare(_named(one), _named(found)))
+
+
+def comparisons(own: DiagnoseState, found: Diagnosed) -> list[tuple[Diagnosed, Comparison]]:
+    """What changed since each run that was kept; those that cannot be compared are left out."""
+    found_ones = []
+    for one in own.kept:
+        if one.of is not found.of:
+            with suppress(SedaError):
+                found_ones.append((one, compare(_named(one), _named(found))))
+    return found_ones
 
 
 def _named(found: Diagnosed) -> NamedDiagnosis:

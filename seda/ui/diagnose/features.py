@@ -35,15 +35,14 @@ if TYPE_CHECKING:
     from seda.journeys.tracing import Workbench
 
 FILE_KEY = "diagnose.features"
-MOST_MB = 256  # of a file; chosen here: 100,000 rows of width 640
 MOST_ROWS = 100_000  # that are diagnosed on the page; chosen here: some minutes on two cores, see tests/benchmarks/diagnosing.py
 MOST_SHOWN = 64  # rows in the player, as many as pictures in a run
 STEPS = (5, 10, 25, 50)  # of each stage
 FEW_STEPS = 10  # at first; chosen here, as the command line does
 TILE = 48  # px
 NONE_YET = (
-    "A file of labelled features goes through all of this without a picture: 10,000 rows and more. "
-    "docs/feature-files.md says what it has to hold."
+    "A file of labelled features goes through all of this without a picture: 10,000 rows and more, in up to {} MB (10,000 rows of width "
+    "1,280 as float16 have 26). docs/feature-files.md says what it has to hold; the command diagnose takes larger ones."
 )
 
 
@@ -51,7 +50,7 @@ def choose_features(state: AppState, own: DiagnoseState) -> None:
     """The file, what it travels with, and the button."""
     _upload(own)
     if own.opened is None:
-        st.info(NONE_YET, icon=":material/dataset:")
+        st.info(NONE_YET.format(int(st.get_option("server.maxUploadSize"))), icon=":material/dataset:")
         return
     file = own.opened.file
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -75,11 +74,12 @@ def choose_features(state: AppState, own: DiagnoseState) -> None:
 
 
 def _upload(own: DiagnoseState) -> None:
+    most = int(st.get_option("server.maxUploadSize"))
     kinds = [suffix[1:] for suffix in SUFFIXES if suffix != ".parquet" or rules().limits is None]
     files = present(
         st.file_uploader(
-            "Features", type=kinds, key=FILE_KEY, label_visibility="collapsed", max_upload_size=MOST_MB,
-            help=f"image_features, labels and class_names, as docs/feature-files.md says; at most {MOST_MB} MB and {MOST_ROWS:,} rows.",
+            "Features", type=kinds, key=FILE_KEY, label_visibility="collapsed",
+            help=f"image_features, labels and class_names, as docs/feature-files.md says; at most {most} MB and {MOST_ROWS:,} rows; whole sets fit as float16.",
         )
     )  # fmt: skip
     show_lost(FILE_KEY)

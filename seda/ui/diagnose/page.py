@@ -14,7 +14,8 @@ from streamlit.delta_generator import DeltaGenerator
 from seda.evaluation.diagnosis import CULPRITS, UNKNOWN
 from seda.evaluation.sentences import percent
 from seda.export.csv import csv_text
-from seda.ui.diagnose.compare import show_comparison
+from seda.ui.diagnose.chart import show_chart
+from seda.ui.diagnose.compare import comparisons, show_comparison
 from seda.ui.diagnose.features import choose_features, show_choice
 from seda.ui.diagnose.run import OTHER_SEEDS, ask_pending, diagnose_shown
 from seda.ui.diagnose.state import FEATURES, ON_SCREEN, Diagnosed, DiagnoseState, Question, diagnose_state
@@ -29,7 +30,7 @@ from seda.ui.trajectories.runs import run_pending
 
 PLAYER_KEY = "diagnose.player"
 PLAYER_HEIGHT = 420
-CHART = {"displaylogo": False, "toImageButtonOptions": {"format": "svg"}}
+MANY = 1_000  # pictures, of which a bin of ten holds enough; chosen here
 PLACES = {
     "features": ("At the image features", "Of the nearest labelled pictures most are of the right class."),
     "categories": ("At the hand-over", "The nearest mean of a labelled class is the right one, where stage 1 ends."),
@@ -119,7 +120,7 @@ def _show_verdicts(found: Diagnosed) -> None:
                 delta=None if share is None else plain(_count_of(summary, place, share)),
                 delta_color="off", delta_arrow="off",
             )  # fmt: skip
-    st.plotly_chart(charts.culprits(summary), key="diagnose.culprits", config=CHART, height=210)
+    show_chart(charts.culprits(summary), "lost-by", key="diagnose.culprits", height=210)
     lost = summary["lost_by"]["answer"]
     said = [f"**{name}** ({lost[name]}): {about}" for name, about in CULPRITS.items() if lost[name]]
     st.caption("; ".join(said) + "." if said else "No answer is wrong.")
@@ -205,9 +206,9 @@ def _show_when(own: DiagnoseState, found: Diagnosed) -> None:
     from seda.figures import diagnosis as charts
 
     count = len(found.names)
-    event = st.plotly_chart(
-        charts.standing(found.summary, found.names), key="diagnose.standing", on_select="rerun", selection_mode="points",
-        config=CHART, height=min(140 + 16 * count, 900),
+    event = show_chart(
+        charts.standing(found.summary, found.names), "every-picture", key="diagnose.standing", height=min(140 + 16 * count, 900),
+        on_select="rerun", selection_mode="points",
     )  # fmt: skip
     points = _points(event)
     order, size = found.summary["when"]["order"], charts.rows_of_a_point(count, len(found.summary["when"]["right"]))
@@ -220,7 +221,7 @@ def _show_when(own: DiagnoseState, found: Diagnosed) -> None:
         + ("that picture" if size == 1 else f"the {size} pictures around it")
         + " at that step in the player."
     )
-    st.plotly_chart(charts.along_the_path(found.summary), key="diagnose.along", config=CHART, height=420)
+    show_chart(charts.along_the_path(found.summary), "steps", key="diagnose.along", height=420)
 
 
 def _show_confused(own: DiagnoseState, found: Diagnosed) -> None:
@@ -236,9 +237,9 @@ def _show_confused(own: DiagnoseState, found: Diagnosed) -> None:
             key="diagnose.before", help="How much the counts changed from another place to this one.",
         )  # fmt: skip
     k = len(found.summary["classes"])
-    event = st.plotly_chart(
-        charts.confusion(found.summary, place or "answer", before if before != place else ""), key="diagnose.confusion",
-        on_select="rerun", selection_mode="points", config=CHART, height=min(160 + 34 * k, 820),
+    event = show_chart(
+        charts.confusion(found.summary, place or "answer", before if before != place else ""), f"confused-{place or 'answer'}",
+        key="diagnose.confusion", height=min(160 + 34 * k, 820), on_select="rerun", selection_mode="points",
     )  # fmt: skip
     points = [point for point in _points(event) if max(point) <= k]
     hit: list[int] = []
@@ -268,19 +269,20 @@ def _show_gap(own: DiagnoseState, found: Diagnosed) -> None:
         f"{int(gap['items'])} labelled pictures beside their own texts, at {len(gap['states'])} of the steps. A gap alone means nothing: moving "
         "every picture onto the mean text closes it and destroys all information, so accuracy and R@1 stand on top."
     )
-    st.plotly_chart(charts.gap(found.summary), key="diagnose.gap", config=CHART, height=900)
+    show_chart(charts.gap(found.summary), "gap", key="diagnose.gap", height=900)
     st.markdown("**Class by class**")
     st.caption("How the pictures of each word lie to it. Each ridge is as high as its row; strokes are medians.")
-    st.plotly_chart(
-        charts.classes_apart(found.summary), key="diagnose.classes", config=CHART,
+    show_chart(
+        charts.classes_apart(found.summary), "class-by-class", key="diagnose.classes",
         height=min(140 + 52 * len(found.summary["classes_apart"]), 1200),
     )  # fmt: skip
     st.markdown("**Every picture and every word**")
     listed = found.summary["similarities"]
     states, shown = listed["states"], len(listed["items"])
     step = st.select_slider("Step", states, states[-1], key="diagnose.step")
-    st.plotly_chart(
-        charts.similarities(found.summary, found.names, step), key="diagnose.similarities", config=CHART, height=min(160 + 16 * shown, 900)
+    show_chart(
+        charts.similarities(found.summary, found.names, step), f"similarities-{int(step)}", key="diagnose.similarities",
+        height=min(160 + 16 * shown, 900),
     )  # fmt: skip
     if shown < len(found.names):
         st.caption(f"{shown} of {len(found.names):,} are shown, evenly taken.")
@@ -292,9 +294,11 @@ def _show_sure(own: DiagnoseState, found: Diagnosed) -> None:
     sure = found.summary["sure"]
     figures = charts.how_sure_apart(found.summary)
     for place, (column, figure) in enumerate(zip(st.columns(len(figures)), figures, strict=True)):
-        column.plotly_chart(figure, key=f"diagnose.sure.{place}", config=CHART, height=360)
+        with column:
+            show_chart(figure, f"how-sure-{place + 1}", key=f"diagnose.sure.{place}", height=360)
     st.caption(
-        f"Expected calibration error {percent(sure['ece'])} over {int(found.summary['count'])} pictures; with so few a bin holds only some."
+        f"Expected calibration error {percent(sure['ece'])} over {int(found.summary['count']):,} pictures"
+        + ("; with so few a bin holds only some." if found.summary["count"] < MANY else ".")
     )
     rows = [
         {"sign": charts.DOUBTS[name], "AUROC": value}
@@ -312,7 +316,9 @@ def _show_sure(own: DiagnoseState, found: Diagnosed) -> None:
 def _show_files(own: DiagnoseState, found: Diagnosed) -> None:
     import json
 
+    from seda.export.figures import zip_of_figures
     from seda.export.report import diagnosis_report, step_table
+    from seda.figures.diagnosis import every_chart
 
     names, diagnosis = found.names, found.diagnosis
     words = found.journey.trajectory.class_names
@@ -322,7 +328,7 @@ def _show_files(own: DiagnoseState, found: Diagnosed) -> None:
             key="diagnose.csv", on_click="ignore",
         )  # fmt: skip
         st.download_button(
-            "Everything, JSON", lambda: json.dumps(found.summary, ensure_ascii=False, indent=1).encode(), "diagnosis.json",
+            "Everything, JSON", lambda: json.dumps(everything(own, found), ensure_ascii=False, indent=1).encode(), "diagnosis.json",
             "application/json", key="diagnose.json", on_click="ignore",
         )  # fmt: skip
         st.download_button(
@@ -333,9 +339,21 @@ def _show_files(own: DiagnoseState, found: Diagnosed) -> None:
             "Report, HTML", lambda: diagnosis_report(found.summary, names, title="Diagnosis").encode(), "diagnosis.html", "text/html",
             key="diagnose.report", on_click="ignore",
         )  # fmt: skip
-    st.caption(
-        "Each chart has a camera in its corner that saves it as SVG. The report is one file that needs no network."
-    )
+        st.download_button(
+            "Charts, ZIP", lambda: zip_of_figures(every_chart(found.summary, names)), "charts.zip", "application/zip",
+            key="diagnose.charts", on_click="ignore", help="Each chart as SVG, PNG and PDF; some seconds.",
+        )  # fmt: skip
+    st.caption("The report is one file that needs no network. Each chart's Save has it alone.")
+
+
+def everything(own: DiagnoseState, found: Diagnosed) -> dict[str, Any]:
+    """JSON values of all that is on the page: the diagnosis; the sweep over it, and what changed since each run that was kept, where there
+    are such."""
+    told = dict(found.summary)
+    if own.swept is not None and own.swept[0].of is found.of:
+        told["sweep"] = own.swept[1]
+    changes = [{"from": before.label, "to": found.label, **one.to_dict()} for before, one in comparisons(own, found)]
+    return told | ({"comparisons": changes} if changes else {})
 
 
 def _full_rows(found: Diagnosed) -> list[dict[str, Any]]:
