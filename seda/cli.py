@@ -31,6 +31,7 @@ from seda.commands import (
 )
 from seda.commands import list as listing
 from seda.commands import map as maps
+from seda.commands import open as opening
 from seda.commands.shared import terminal
 from seda.commands.shared.exit_status import ANSWERED, INTERRUPTED, UNANSWERED, WRONG_CALL
 from seda.errors import ConfigError, SedaError, StorageError
@@ -43,6 +44,7 @@ COMMANDS = (
     classify,
     trace,
     draw,
+    opening,
     search,
     train,
     pretrain,

@@ -344,6 +344,15 @@ def read_metadata(path: Path | str) -> dict[str, Any]:
     return _parse_header(_header_of(local_path(path)), str(path))[1]
 
 
+def read_metadata_of(content: bytes, name: str) -> dict[str, Any]:
+    """The same of a file's content.
+
+    Raises:
+        FileFormatError: damaged, or not safetensors.
+    """
+    return _parse_header(_header(io.BytesIO(content), name), name)[1]
+
+
 def _header_of(path: Path) -> bytes:
     """The JSON at the beginning of a safetensors file, and nothing of what comes after it."""
     with open_plain_file(path) as file:

@@ -34,7 +34,7 @@ LAYERS = (
     ("seda.baselines", "seda.figures", "seda.training"),
     ("seda.player",),
     ("seda.export",),
-    ("seda.api", "seda.benchmark"),
+    ("seda.api", "seda.benchmark", "seda.recorders"),
     ("seda.commands", "seda.ui"),
     ("seda.__main__", "seda.cli"),
 )  # fmt: skip

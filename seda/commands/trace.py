@@ -10,12 +10,21 @@ import numpy as np
 
 from seda.commands.shared import terminal
 from seda.commands.shared.exit_status import ANSWERED, UNANSWERED
-from seda.commands.shared.inputs import class_texts, find_pictures, known_labels, read_pictures, say_left_out
+from seda.commands.shared.inputs import (
+    class_texts,
+    feature_file,
+    find_pictures,
+    known_labels,
+    read_pictures,
+    say_left_out,
+)
 from seda.commands.shared.loading import load_workbench
 from seda.commands.shared.options import Commands, add_inputs, add_sampling, sampling_config
 from seda.commands.shared.taking import add_taking, export_options, take
-from seda.export import export_format
+from seda.errors import ConfigError
+from seda.export import ExportOptions, export_format
 from seda.images import PRINTED, NamedImage, thumbnail_png
+from seda.journeys.labelled_items import SPLITS
 from seda.storage import readable
 
 
@@ -23,7 +32,7 @@ def add(commands: Commands) -> None:
     """Add the command and its options."""
     parser = commands.add_parser("trace", help="write how images travel to their class texts")
     parser.set_defaults(run=run)
-    add_inputs(parser)
+    add_inputs(parser, "; or features:FILE, see docs/feature-files.md")
     parser.add_argument(
         "--template", metavar="TEXT", help='put around each class text, such as "a photo of a {}"; default: the aligner\'s own'
     )  # fmt: skip
@@ -32,6 +41,9 @@ def add(commands: Commands) -> None:
         help="mark the pictures whose answer is wrong; what says which word is right: the folder that a picture is in, its name without a "
         "number, or a table with the columns file and label",
     )  # fmt: skip
+    parser.add_argument(
+        "--split", choices=SPLITS, help="of a file of features; default: test where it has one, else all"
+    )
     add_sampling(parser)
     add_taking(parser)
 
@@ -39,6 +51,8 @@ def add(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Trace the pictures that can be read and write them in the form of --out's suffix."""
     options = export_options(arguments)
+    if any(feature_file(path) for path in arguments.paths):
+        return _trace_features(arguments, options)
     names = class_texts(arguments).names
     sampling = sampling_config(arguments)
     found = list(find_pictures(arguments.paths))
@@ -64,4 +78,36 @@ def run(arguments: argparse.Namespace) -> int:
     if export_format(arguments.out).drawn:  # what is printed needs more of a picture than a screen
         journey = replace(journey, thumbnails=tuple(thumbnail_png(item.image, PRINTED) for item in images))
     take(journey, arguments, options)
+    return ANSWERED
+
+
+def _trace_features(arguments: argparse.Namespace, options: ExportOptions) -> int:
+    """Trace the rows of a file of features to --classes, or to the file's own, with the labels that it has."""
+    from seda.commands.shared.labelled import read_labelled
+    from seda.encoders.base import AbsentEncoder
+    from seda.journeys.given_paths import evenly
+    from seda.journeys.tracing import Workbench, trace_features
+    from seda.projection import load_maps
+
+    if arguments.labels is not None:
+        raise ConfigError("--labels came with a file of features, which has labels of its own.", remedy="Leave it out.")
+    sampling = sampling_config(arguments)
+    items, aligner = read_labelled(arguments)
+    if items is None or not len(items.labels):
+        terminal.say("error: no row could be read.")
+        return UNANSWERED
+    chosen = evenly(len(items.labels), 2 * sampling.num_inference_steps + 3)
+    title = f"{len(chosen):,} rows on their way to {len(items.class_names)} class texts"
+    if len(chosen) < len(items.labels):
+        terminal.say(f"{len(chosen):,} of {len(items.labels):,} rows travel, evenly chosen: the player shows no more.")
+    template = aligner.card.template if arguments.template is None else arguments.template
+    card = aligner.card
+    absent = AbsentEncoder(card.encoder, card.encoder_fingerprint, card.model.image_dim, card.model.dim)
+    journey = trace_features(
+        items.image_features[chosen], items.class_texts(template), [items.names[row] for row in chosen], items.class_names,
+        Workbench(aligner, absent, load_maps(aligner.folder)), sampling,
+        item_seeds=[items.item_seeds[row] for row in chosen], thumbnails=[b""] * len(chosen), template=template, title=title,
+        on_step=lambda event: terminal.progress(f"stage {event.stage}", event.done, event.total),
+    )  # fmt: skip
+    take(replace(journey, labels=items.labels[chosen].astype(np.int16)), arguments, options)
     return ANSWERED

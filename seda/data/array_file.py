@@ -7,10 +7,12 @@ what belongs to a row is a column, and everything else an entry of the schema's 
 from __future__ import annotations
 
 import struct
+import tempfile
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -20,7 +22,7 @@ import numpy as np
 from pydantic import Field
 from safetensors import SafetensorError
 
-from seda.errors import DataError, FileFormatError
+from seda.errors import DataError, FileFormatError, SedaError
 from seda.schema import check
 from seda.storage import open_plain_file, parse_json, read_foreign_arrays
 
@@ -93,6 +95,25 @@ def read_array_file(path: Path, form: ArrayForm) -> dict[str, np.ndarray]:
         raise FileFormatError(
             f"{path} is damaged, or holds more than arrays and texts ({error!s:.300}).", remedy=form.remedy
         ) from error
+
+
+@contextmanager
+def as_file(content: bytes, name: str, what: str) -> Iterator[Path]:
+    """A file that was uploaded, for as long as it is read; errors name it as the visitor does.
+
+    Args:
+        name: as it came, for its ending and for errors.
+        what: its name on the disk, without ending; a visitor's may be longer than a file system takes.
+    """
+    plain_name = Path(name.replace("\\", "/")).name or what
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"{what}{Path(plain_name).suffix[:20]}"
+        path.write_bytes(content)
+        try:
+            yield path
+        except SedaError as error:
+            told = error.message.replace(str(path), plain_name).replace(path.name, plain_name)
+            raise type(error)(told, remedy=error.remedy) from error
 
 
 def _check_size(path: Path, unpacked: int) -> None:

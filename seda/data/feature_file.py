@@ -23,7 +23,6 @@ are); labels may be texts there, which then are the class names. Rows, positions
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,9 +30,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from seda.data.array_file import ArrayForm, read_array_file
+from seda.data.array_file import ArrayForm, as_file, read_array_file
 from seda.data.feature_set import FeatureSet
-from seda.errors import DataError, EncoderError, SedaError
+from seda.errors import DataError, EncoderError
 from seda.storage import fingerprint, local_path, readable
 
 if TYPE_CHECKING:
@@ -171,17 +170,14 @@ def feature_file_of(content: bytes, name: str, *, needs_test: bool = True) -> Fe
     Raises:
         FileFormatError, DataError: as `read_feature_file`, with the name in the place of a path.
     """
+    with as_file(content, name, "features") as path:
+        read = read_feature_file(path, needs_test=needs_test)
     plain_name = Path(name.replace("\\", "/")).name or "features"
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"features{Path(plain_name).suffix}"  # a name may be longer than a file system takes
-        path.write_bytes(content)
-        try:
-            read = read_feature_file(path, needs_test=needs_test)
-        except SedaError as error:
-            told = error.message.replace(str(path), plain_name).replace(path.name, plain_name)
-            raise type(error)(told, remedy=error.remedy) from error
-    made_by = read.encoder.replace(f"features:{path.name}", f"features:{plain_name}")
-    return replace(read, name=f"features:{plain_name}", encoder=made_by)
+    return replace(
+        read,
+        name=f"features:{plain_name}",
+        encoder=read.encoder.replace(f"features:{path.name}", f"features:{plain_name}"),
+    )
 
 
 class _Problem(Exception):

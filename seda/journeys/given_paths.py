@@ -142,10 +142,9 @@ def check_paths(
 def thin(paths: GivenPaths) -> GivenPaths:
     """The paths of as many items as the player animates, evenly chosen; a note says so."""
     n, s, _ = paths.states.shape
-    most = min(SHOWN_ITEMS, SHOWN_STATES // s)
-    if n <= most:
+    chosen = evenly(n, s)
+    if len(chosen) == n:
         return paths
-    chosen = np.unique(np.linspace(0, n - 1, most).round().astype(np.int64))
     of_items = {
         name: None if (whole := getattr(paths, name)) is None else whole[chosen]
         for name in ("states", "probabilities", "labels", "groups", "places")
@@ -153,6 +152,13 @@ def thin(paths: GivenPaths) -> GivenPaths:
     texts = {name: tuple(getattr(paths, name)[item] for item in chosen) for name in ("thumbnails", "item_names")}
     note = f"{len(chosen):,} of {n:,} items are shown, evenly chosen: the player animates at most {SHOWN_ITEMS:,} items and {SHOWN_STATES:,} states."
     return _with(paths, **of_items, **texts, notes=(*paths.notes, note))
+
+
+def evenly(count: int, states: int) -> np.ndarray:
+    """Indices of as many items of so many states as the player animates, evenly chosen of `count`; all where they are not more."""
+    return np.unique(
+        np.linspace(0, count - 1, min(count, SHOWN_ITEMS, SHOWN_STATES // states)).round().astype(np.int64)
+    )
 
 
 def _with(paths: GivenPaths, **changed: Any) -> GivenPaths:

@@ -6,12 +6,13 @@ A .safetensors file that this program wrote as a replay is one, too, and comes w
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from seda.data.array_file import ArrayForm, read_array_file
+from seda.data.array_file import ArrayForm, as_file, read_array_file
 from seda.errors import DataError
 from seda.journeys.given_journey import journey_of
 from seda.journeys.given_paths import MAX_NAME, REMEDY, check_paths
@@ -75,6 +76,15 @@ def read_journey(
         note=_line(arrays, "note"),
         on_progress=on_progress,
     )
+
+
+def journey_of_content(
+    content: bytes, name: str, *, on_progress: Callable[[str, int, int], object] | None = None
+) -> Journey:
+    """The same of a file that was uploaded; `name` is for its ending, its title and for errors."""
+    with as_file(content, name, "paths") as path:
+        made = read_journey(path, on_progress=on_progress)
+    return replace(made, title=Path(name.replace("\\", "/")).stem[:MAX_NAME]) if made.title == path.stem else made
 
 
 def _arguments(arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:

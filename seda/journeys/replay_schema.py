@@ -20,7 +20,7 @@ from seda.errors import FileFormatError
 from seda.journeys.settings import TraceSettings
 from seda.journeys.trajectory import SEDA_STAGES
 from seda.schema import Count, Line, OpenSchema, Schema, Text, check
-from seda.storage import ArrayInfo
+from seda.storage import ArrayInfo, read_metadata_of
 
 FORMAT = "seda-journey"
 FORMAT_VERSION = 3
@@ -194,3 +194,13 @@ class ReplayHeader:
                 raise ValueError(f"its clouds hold {states:,} states; at most {MAX_CLOUD_STATES:,} are allowed")
         except ValueError as error:
             raise FileFormatError(f"{name} is an incomplete replay file ({error}).", remedy=REMEDY) from error
+
+
+def is_replay(content: bytes, name: str) -> bool:
+    """Whether a file's content is a journey with maps, which need not be fitted; one that is damaged is none."""
+    if not name.endswith(".safetensors"):
+        return False
+    try:
+        return read_metadata_of(content, name).get("format") == FORMAT
+    except FileFormatError:
+        return True  # what is wrong is said where it is read

@@ -113,6 +113,17 @@ class SeedRequest:
 
 
 @dataclass(frozen=True, eq=False)
+class PathsRequest:
+    """A file of paths that were made elsewhere, whose maps have to be fitted.
+
+    Attributes:
+        file: as it came.
+    """
+
+    file: PictureFile
+
+
+@dataclass(frozen=True, eq=False)
 class DrawRequest:
     """What "Draw it" was pressed with.
 
@@ -166,7 +177,7 @@ class Taking:
     loop: bool = True
 
 
-Request = TraceRequest | RefitRequest | SeedRequest | DrawRequest
+Request = TraceRequest | RefitRequest | SeedRequest | PathsRequest | DrawRequest
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,9 +18,9 @@ MOST_SEEDS = 1000  # chosen here: a table of medians is not better with more
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # what add_subparsers returns
 
 
-def add_inputs(parser: argparse.ArgumentParser) -> None:
-    """Images, class texts, and what answers with what."""
-    parser.add_argument("paths", nargs="+", metavar="PATH", help="an image, or a folder of images")
+def add_inputs(parser: argparse.ArgumentParser, more: str = "") -> None:
+    """Images, class texts, and what answers with what; `more` says what else a path may be."""
+    parser.add_argument("paths", nargs="+", metavar="PATH", help=f"an image, or a folder of images{more}")
     add_classes(parser, "class texts")
     add_aligner(parser)
     add_device(parser)

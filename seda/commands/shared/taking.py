@@ -14,10 +14,10 @@ from seda.journeys.journey import Journey
 from seda.storage import check_target
 
 
-def add_taking(parser: argparse.ArgumentParser) -> None:
+def add_taking(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
     """--out, and what can be chosen of a picture or a film; see `export_options`."""
     parser.add_argument(
-        "--out", required=True, metavar="FILE", type=Path,
+        "--out", required=required, metavar="FILE", type=Path,
         help=" ".join(f"{suffix}: {form.help}" for suffix, form in FORMATS.items()),
     )  # fmt: skip
     group = parser.add_argument_group("pictures and films")

@@ -13,6 +13,7 @@ from seda.config import DENOISERS, PATH_FAMILIES, SAMPLERS, ModelConfig, Samplin
 from seda.errors import ImageError, SedaError
 from seda.images import png_url
 from seda.journeys.journey import Journey
+from seda.journeys.replay_schema import is_replay
 from seda.ui import cache
 from seda.ui.errors import errors_on_screen, plain
 from seda.ui.gallery import choose_samples
@@ -25,6 +26,7 @@ from seda.ui.state import (
     SAMPLES,
     UPLOAD,
     AppState,
+    PathsRequest,
     PictureFile,
     TraceRequest,
     begin_widget,
@@ -277,8 +279,9 @@ def _replays(state: AppState) -> None:
                     on_click=open_example, args=(state, name),
                 )  # fmt: skip
         st.file_uploader(
-            "Open a replay", type=["safetensors"], key=REPLAY_KEY, on_change=_open_replay, args=(state,),
-            help="A .safetensors file from this page's replay download or from `python -m seda trace`.",
+            "Open a replay, or paths of your own", type=["safetensors", "npz", "parquet"], key=REPLAY_KEY, on_change=_open_replay, args=(state,),
+            help="A replay: a .safetensors file from this page's replay download or from `python -m seda trace`. Or features that were "
+            "moved by something else, [items, steps, numbers]: docs/paths.md says what the file has to hold.",
         )  # fmt: skip
         show_lost(REPLAY_KEY)
 
@@ -311,6 +314,10 @@ def _open_replay(state: AppState) -> None:
         return
     file = files[0]
     try:
+        if not is_replay(file.getvalue(), file.name):
+            state.ask(PathsRequest(PictureFile(file.name, file.getvalue())))
+            state.raised += 1
+            return
         show_replay(state, file.getvalue(), file.name)
         renew_panel(state)
         state.raised += 1

@@ -20,6 +20,7 @@ from seda.errors import FingerprintError, ImageError, LimitError, SedaError
 from seda.export import FORMATS, ExportOptions
 from seda.images import PRINTED, ImageFailure, read_images, thumbnail_png
 from seda.journeys.journey import Ghost, Journey
+from seda.map_forms import MAPS
 from seda.ui import cache
 from seda.ui.errors import plain
 from seda.ui.serving.line import BETWEEN, RUNS, place_text
@@ -30,6 +31,7 @@ from seda.ui.serving.turns import PAGE_TURNS
 from seda.ui.state import (
     AppState,
     DrawRequest,
+    PathsRequest,
     PictureFile,
     RefitRequest,
     Request,
@@ -38,7 +40,7 @@ from seda.ui.state import (
     Taken,
     TraceRequest,
 )
-from seda.ui.trajectories.links import PRIVATE, SAMPLES, read_view, refusal
+from seda.ui.trajectories.links import PRIVATE, REPLAY, SAMPLES, Source, read_view, refusal
 
 if TYPE_CHECKING:
     from seda.diffusion.sampling import StepEvent
@@ -183,11 +185,28 @@ def check_cells(pictures: int, words: int, steps: int) -> None:
         )
 
 
-def _shown(request: TraceRequest | RefitRequest | SeedRequest, state: AppState, report: Report) -> Shown:
+def _shown(request: TraceRequest | RefitRequest | SeedRequest | PathsRequest, state: AppState, report: Report) -> Shown:
     """The one place that turns a request into what is shown."""
     if isinstance(request, TraceRequest):
         return _trace(request, state.shown, report)
+    if isinstance(request, PathsRequest):
+        return _open_paths(request, report)
     return _refit(request, report) if isinstance(request, RefitRequest) else _repeat(request, report)
+
+
+def _open_paths(request: PathsRequest, report: Report) -> Shown:
+    report(0.0, f"Reading {request.file.name}")
+    from seda.journeys.path_file import journey_of_content
+
+    started = time.perf_counter()
+
+    def on_progress(name: str, done: int, total: int) -> None:
+        report(done / total, f"Making the map {MAPS[name].label}: step {done} of {total}")
+
+    journey = journey_of_content(request.file.content, request.file.name, on_progress=on_progress)
+    n, s, _ = journey.trajectory.states.shape
+    check_cells(n, max(len(journey.trajectory.class_names), 1), s)
+    return Shown(journey, "replay", Source(REPLAY), seconds=time.perf_counter() - started)
 
 
 def _drawn(request: DrawRequest, report: Report) -> Taken:
