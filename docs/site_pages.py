@@ -83,7 +83,7 @@ def public_names() -> dict[str, str]:
     """How each name of `seda.__all__` is imported, by where it is defined, which is where its documentation is."""
     import seda
 
-    return {place_of(getattr(seda, name), name): f"seda.{name}" for name in getattr(seda, "__all__", ())}
+    return {place_of(getattr(seda, name), name): f"seda.{name}" for name in seda.__all__}
 
 
 def place_of(value: Any, name: str) -> str:

@@ -13,7 +13,6 @@ from types import ModuleType
 import pytest
 
 import seda
-from seda.aligner import load_aligner
 from tests.optional import need
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -43,15 +42,13 @@ def test_links_lead_to_where_files_are_among_the_pages(site_pages: ModuleType):
 
 
 def test_a_public_name_that_the_page_does_not_name_is_added(site_pages: ModuleType, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(seda, "__all__", ["__version__", "load_aligner", "SedaError"], raising=False)
-    monkeypatch.setattr(seda, "load_aligner", load_aligner, raising=False)
-    monkeypatch.setattr(seda, "SedaError", importlib.import_module("seda.errors").SedaError, raising=False)
-    page = site_pages.with_public_names(f"::: seda.aligner.load_aligner\n\n{site_pages.REST}\n")
+    monkeypatch.setattr(seda, "__all__", ["__version__", "SamplingConfig", "trace"])
+    page = site_pages.with_public_names(f"::: seda.config.SamplingConfig\n\n{site_pages.REST}\n")
     found = re.findall(r"^::: (\S+)\n    options:\n      heading: (\S+)$", page, re.MULTILINE)
     assert found == [
-        ("seda.aligner.load_aligner", "seda.load_aligner"),
+        ("seda.config.SamplingConfig", "seda.SamplingConfig"),
         ("seda.__version__", "seda.__version__"),
-        ("seda.errors.SedaError", "seda.SedaError"),
+        ("seda.api.trace", "seda.trace"),
     ]
 
 
@@ -67,5 +64,6 @@ def test_the_pages_are_built_without_a_warning_and_hold_every_public_name(site_p
     assert len(named) >= 6
     for place in {*named, *site_pages.public_names()}:
         assert f'id="{place}"' in page, place
+    assert set(site_pages.public_names().values()) == {f"seda.{name}" for name in seda.__all__}
     fetched = [url for file in tmp_path.rglob("*.html") for url in re.findall(r'<(?:script|link|img)[^>]+(?:src|href)="(https?:[^"]+)"', file.read_text(encoding="utf-8"))]  # fmt: skip
     assert fetched == []  # they can be read without a network

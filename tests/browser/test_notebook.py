@@ -154,7 +154,7 @@ def test_plays_in_jupyterlab_and_tells_python(desk: Page, lab: str, folder: Path
     second = players.nth(1)
     second.get_by_test_id("gallery-card").nth(3).click()
     second.get_by_test_id("map").focus()
-    for key in ("Home", "ArrowRight", "ArrowRight", "m"):  # m makes a cell text, where the player does not keep it
+    for key in ("Home", "ArrowRight", "ArrowRight", "m", "x"):  # to a notebook: make this cell text, and cut it
         page.keyboard.press(key)
     rests(second, 2)
     assert told(page) == "2 [3] umap-3d"
