@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seda.errors import ConfigError
-from seda.evaluation.maps import N_NEIGHBORS, map_scores, nearest_neighbors, neighbors_kept, step_flags, thinning
+from seda.evaluation.maps import N_NEIGHBORS, map_scores, neighbors_kept, step_flags, thinning
 from seda.journeys.ghosts import changes_between, resample
 from seda.journeys.given_paths import GivenPaths, check_paths
 from seda.journeys.journey import Ghost, Journey
+from seda.journeys.neighbors import nearest_points
 from seda.journeys.settings import TraceSettings
 from seda.journeys.trajectory import MapPositions, Trajectory
 from seda.map_forms import MAPS
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from seda.projection.projectors import Projector
 
 GRAPH_POINTS = 6_000  # that a map is fitted to; chosen here: the graph of more takes longer than the fit
-POOL_POINTS = 4_000  # among which the neighbours of a state are looked for, so that trust can be told
+POOL_POINTS = 2_400  # among which the neighbours of a state are looked for, so that trust can be told
 LIMIT_REFERENCE = 20_000  # points that a map shows beside the paths
 FIT_COUNT = 400  # pictures whose number of steps a fit gets, see MapConfig.for_pictures; chosen here: 1,341 steps
 
@@ -134,7 +135,7 @@ def _pool(paths: GivenPaths) -> tuple[np.ndarray, np.ndarray]:
 
 def _nearest(points: np.ndarray, pool: np.ndarray, own: np.ndarray) -> np.ndarray:
     """Indices [q, t] of the nearest points of a pool, no point counted as its own neighbour; t is at least 1."""
-    found = nearest_neighbors(points, pool, N_NEIGHBORS + 1)
+    found, _, _ = nearest_points(points, pool, slice(0, 1), N_NEIGHBORS + 1, 1)
     if found.shape[1] < 2:
         return found
     order = np.argsort(found == own[:, None], axis=1, kind="stable")  # itself last
@@ -193,7 +194,7 @@ def _about(
 def _projector(name: str, paths: GivenPaths, trajectory: Trajectory, on_progress: OnMap | None) -> Projector:
     """torch and umap-learn are imported here, for the maps that need them."""
     from seda.projection.aligner_map import PARAMETRIC_KINDS, own_config, timeline_of
-    from seda.projection.fit import MapConfig, MapMaterial, fit_parametric, fit_pca
+    from seda.projection.fit import MapConfig, MapMaterial, fit_pca, fit_reduced
     from seda.projection.words import fit_words
 
     form, (n, s, d) = MAPS[name], paths.states.shape
@@ -214,7 +215,7 @@ def _projector(name: str, paths: GivenPaths, trajectory: Trajectory, on_progress
     )
     config = own_config(name, MapConfig.for_pictures(FIT_COUNT))
     report = None if on_progress is None else (lambda done, total: on_progress(name, done, total))
-    fitted, _ = fit_parametric(material, config, on_progress=report)
+    fitted = fit_reduced(material, config, on_progress=report)
     return timeline_of(fitted, material.points) if form.kind == "timeline" else fitted
 
 
