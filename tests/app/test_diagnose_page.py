@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 
 from seda.data.truth import plain_label
 from seda.encoders import load_encoder
-from seda.ui.diagnose import features, page
+from seda.ui.diagnose import features, page, truth
 from seda.ui.diagnose.state import FEATURES, FOLDERS, NAMES, SAMPLES, TABLE, DiagnoseState
 from seda.ui.state import Shown
 from seda.ui.trajectories.links import ROOM, Source
@@ -374,3 +374,21 @@ def drawn(values) -> np.ndarray:
         array = np.frombuffer(base64.b64decode(values["bdata"]), values["dtype"])
         return array.reshape([int(side) for side in values["shape"].split(",")]) if "shape" in values else array
     return np.array([np.nan if value is None else value for value in values])
+
+
+def test_labels_that_hold_no_longer_leave_the_picture(diagnose):
+    app = diagnose()
+    assert state_of(app).shown.journey.labels is not None
+    app.segmented_control(key="diagnose.truth").set_value(TABLE).run()  # none has come: nothing is labelled
+    assert "label pictures by hand" in said(app, "error") and state_of(app).shown.journey.labels is None
+    app.segmented_control(key="diagnose.truth").set_value(SAMPLES).run()
+    assert state_of(app).shown.journey.labels.tolist() == list(own(app).found.truth.labels)
+
+
+def test_sources_are_asked_once_at_the_first_visit(diagnose, monkeypatch):
+    asked = []
+    whole = truth.raw_labels
+    monkeypatch.setattr(truth, "raw_labels", lambda paths, source: asked.append(source) or whole(paths, source))
+    monkeypatch.setattr(truth, "sample_labels", lambda names: asked.append("samples") or [""] * len(names))
+    diagnose(**{f"{name} {place}": f"{name}/{place}.png" for name in CLASSES for place in range(20)})
+    assert sorted(asked) == ["folders", "names", "samples"]
