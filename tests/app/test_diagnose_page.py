@@ -266,15 +266,19 @@ def test_rows_that_are_not_in_the_player_take_the_others_place(open_app, aligner
 
 
 def test_two_runs_of_a_file_are_compared_and_a_sweep_tried(open_app, aligner_dir):
-    app = open_file(open_app(), feature_bytes(aligner_dir, 30))
+    app = open_file(open_app(), feature_bytes(aligner_dir, 70))
     press(app, "diagnose.run")
+    press(app, "diagnose.rows.Evenly")
     show(app, "Compare")
     press(app, "diagnose.keep")
+    shown = own(app).found.journey.trajectory.item_names
     app.selectbox(key="diagnose.aligner").set_value("learned").run()
     press(app, "diagnose.run")
     show(app, "Compare")
     changes = app.dataframe[-1].value
-    assert len(changes) == 30 and "McNemar" in said(app, "caption") and "drift" not in changes
+    assert len(changes) == 70 and "McNemar" in said(app, "caption") and "drift" not in changes
+    assert own(app).found.journey.trajectory.item_names == shown  # side by side stand the same rows
+    assert "64 of 70 shown: the same as of the run that was kept." in said(app, "caption")
     show(app, "What would mend it")
     press(app, "diagnose.sweep")
     assert not app.error and app.dataframe[-1].value["What"].tolist()[0] == "as it is"
