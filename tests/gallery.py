@@ -1,4 +1,4 @@
-"""The pictures of README's gallery, from the app itself: `python tests/gallery.py`, into docs/gallery. Needs Chromium."""
+"""The pictures of README's gallery, from the app itself: `python tests/gallery.py [NAME ..]`, into docs/gallery. Needs Chromium."""
 
 from __future__ import annotations
 
@@ -56,13 +56,25 @@ def debug(page: Page, url: str) -> None:
     page.get_by_test_id("player-root").wait_for(timeout=60_000)
 
 
+def diagnose(page: Page, url: str) -> None:
+    page.goto(f"{url}/?example=06-fashion-mnist&play=0")
+    page.get_by_test_id("player-root").wait_for(timeout=60_000)
+    page.get_by_role("link", name="Diagnose").first.click()
+    page.get_by_role("radio", name="Confused", exact=True).click(timeout=60_000)
+    page.get_by_text("Click a cell to select").wait_for(timeout=60_000)
+    page.locator(".st-key-diagnose-places").evaluate("box => box.scrollIntoView()")
+    page.mouse.wheel(0, -90)
+
+
 PICTURES: dict[str, Callable[[Page, str], None]] = {
     "lesson": lesson, "predict": predict, "present": present, "timeline": timeline, "stand": stand, "debug": debug,
+    "diagnose": diagnose,
 }  # fmt: skip
 
 
 def main() -> None:
-    """Write all of them."""
+    """Write all of them, or those that are named."""
+    wanted = sys.argv[1:] or list(PICTURES)
     FOLDER.mkdir(exist_ok=True)
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -70,9 +82,9 @@ def main() -> None:
         sync_playwright() as playwright,
     ):
         browser = playwright.chromium.launch(executable_path=need_chromium(), args=["--no-sandbox"])
-        for name, go in PICTURES.items():
+        for name in wanted:
             page = browser.new_page(viewport=SIZE)
-            go(page, url)
+            PICTURES[name](page, url)
             page.wait_for_timeout(2500)
             picture = Image.open(io.BytesIO(page.screenshot()))
             picture.save(FOLDER / f"{name}.webp", quality=QUALITY, method=6)

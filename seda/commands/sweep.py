@@ -36,8 +36,12 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--over", default=",".join(KINDS), metavar="A,B,C", help="what is changed, one thing at a time; default %(default)s"
     )  # fmt: skip
-    parser.add_argument(
+    paths = parser.add_mutually_exclusive_group()
+    paths.add_argument(
         "--answers-only", action="store_true", help="walk no paths but those of the settings as they are: faster"
+    )
+    paths.add_argument(
+        "--all-paths", action="store_true", help="walk the paths of other wordings, too, which are half of all"
     )
     add_sampling(parser)
     parser.add_argument("--out", type=Path, metavar="DIR", help="write sweep.csv and sweep.json there")
@@ -60,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
         terminal.say("error: one labelled image is not enough: one half chooses, the other judges.")
         return UNANSWERED
 
-    from seda.journeys.sweeping import BASE, base_variant, make_variants, sweep
+    from seda.journeys.sweeping import base_variant, make_variants, sweep
 
     own = aligner.card.template if arguments.template is None else arguments.template
     base = base_variant(items.class_names, own, sampling, aligner.card.model)
@@ -68,11 +72,20 @@ def run(arguments: argparse.Namespace) -> int:
     terminal.say_all(notes)
     table = sweep(
         aligner, items.image_features, items.labels, items.encode_texts, _readable(variants, items), base,
-        item_seeds=items.item_seeds, walk=(BASE,) if arguments.answers_only else (BASE, *KINDS), seed=arguments.seed,
+        item_seeds=items.item_seeds, walk=_walked(arguments), seed=arguments.seed,
         on_progress=lambda done, total: terminal.progress("travelled", done, total),
     )  # fmt: skip
     _tell(arguments, table)
     return ANSWERED
+
+
+def _walked(arguments: argparse.Namespace) -> tuple[str, ...]:
+    """Kinds whose paths are walked. A wording is judged by its answers; twenty of them would be half of a sweep over everything."""
+    from seda.journeys.sweeping import BASE, WORDING
+
+    if arguments.answers_only:
+        return (BASE,)
+    return (BASE, *(kind for kind in KINDS if arguments.all_paths or kind != WORDING))
 
 
 def _readable(variants: list[Variant], items: LabelledItems) -> list[Variant]:

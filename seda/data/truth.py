@@ -59,7 +59,7 @@ def raw_labels(paths: Sequence[Path], source: str, *, on_note: Callable[[str], o
         return [path.parent.name for path in paths]
     if source == NAMES:
         return [_NUMBER.sub("", path.stem) for path in paths]
-    return _labels_of_rows(paths, _read_table(Path(source)), source, on_note)
+    return _labels_of_rows(paths, _read_table(Path(source), on_note), source, on_note)
 
 
 def labels_of_table(
@@ -77,7 +77,7 @@ def labels_of_table(
         raise DataError(
             f"{source} has {len(content) / 2**20:.0f} MB; at most {MAX_TABLE // 2**20} MB are read.", remedy=_REMEDY
         )
-    return _labels_of_rows(paths, _rows_of(content, source), source, on_note)
+    return _labels_of_rows(paths, _rows_of(content, source, on_note), source, on_note)
 
 
 def _labels_of_rows(
@@ -106,15 +106,18 @@ def _labels_of_rows(
     return found
 
 
-def _read_table(file: Path) -> dict[str, str]:
+def _read_table(file: Path, on_note: Callable[[str], object] | None) -> dict[str, str]:
     try:
         content = read_plain_file(local_path(file, DataError), MAX_TABLE)
     except FileFormatError as error:
         raise DataError(error.message, remedy=_REMEDY) from error
-    return _rows_of(content, str(file))
+    return _rows_of(content, str(file), on_note)
 
 
-def _rows_of(content: bytes, file: str) -> dict[str, str]:
+def _rows_of(content: bytes, file: str, on_note: Callable[[str], object] | None) -> dict[str, str]:
+    """Labels by file; of a file with several rows the last one counts, which is told."""
+    found: dict[str, str] = {}
+    twice: dict[str, bool] = {}  # whether its rows differ
     try:
         text = content.decode("utf-8-sig")
         reader = csv.DictReader(io.StringIO(text, newline=""))
@@ -125,15 +128,25 @@ def _rows_of(content: bytes, file: str) -> dict[str, str]:
                 remedy=_REMEDY,
             )
         reader.fieldnames = columns
-        return {
-            file: (row["label"] or "").strip()
-            for row in reader
-            if (file := (row["file"] or "").strip().removeprefix("./").strip("/"))
-        }
+        for row in reader:
+            label, name = (row["label"] or "").strip(), (row["file"] or "").strip().removeprefix("./").strip("/")
+            if name in found:
+                twice[name] = twice.get(name, False) or plain_label(found[name]) != plain_label(label)
+            if name:
+                found[name] = label
     except UnicodeDecodeError as error:
         raise DataError(f"{file} is not UTF-8 text.", remedy=_REMEDY) from error
     except csv.Error as error:
         raise DataError(f"{file} is no table that can be read ({error}).", remedy=_REMEDY) from error
+    if twice and on_note is not None:
+        differ = [name for name, other in twice.items() if other]
+        told = (
+            f"; {len(differ)} of them with different labels ({_some(differ)})" if differ else f" ({_some(list(twice))})"
+        )
+        on_note(
+            f"{len(twice)} {'file stands' if len(twice) == 1 else 'files stand'} in several rows of {file}{told}: the last row counts."
+        )
+    return found
 
 
 def truth_of(labels: Sequence[str], class_names: Sequence[str] = (), *, what: str = "pictures") -> Truth:
@@ -168,8 +181,8 @@ def truth_of(labels: Sequence[str], class_names: Sequence[str] = (), *, what: st
     unknown = [label for label in labels if plain_label(label) and plain_label(label) not in places]
     if unknown and given:
         notes.append(
-            f"{len(unknown)} {what} are labelled with what is not among the words ({_some(sorted(set(unknown)))}) and are left out: no answer "
-            "could be right."
+            f"{len(unknown)} of {len(labels)} {what} have a label that is not among the words ({_some(sorted(set(unknown)))}) and are left "
+            "out: no answer could be right."
         )
     classes = sorted({label for label in found if label != UNLABELLED})
     if not classes or len(class_names) < 2:

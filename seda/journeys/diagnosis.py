@@ -46,10 +46,8 @@ from seda.journeys.trajectory import Trajectory, hand_overs
 COMPARED_ITEMS, COMPARED_STATES = 256, 26  # of the gap's figures; chosen here: a second's work
 MOST_LISTED = 100_000  # items that are in the JSON one by one, 400 bytes each; the table has all of them
 MOST_COSINES = 500_000  # numbers of the similarity matrix in the JSON, all its steps together; chosen here: 4 MB
-GRID_POINTS, LEAST_WIDTH = (
-    80,
-    0.01,
-)  # of ridges; the second a cosine, chosen here: what two pictures of one thing differ by
+GRID_POINTS = 160  # of ridges
+LEAST_WIDTH = 0.01  # of a ridge, a cosine; chosen here: what two pictures of one thing differ by
 CURVE_POINTS = 200
 LETTERS = {RIGHT: "r", WRONG: "w", UNDECIDED: "u"}  # of `Diagnosis.standing` in JSON
 

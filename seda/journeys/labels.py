@@ -49,7 +49,8 @@ def picture_labels(
     Raises:
         DataError: the table cannot be read, or no label is one of the class texts.
     """
-    labels = raw_labels(files, source)
+    notes: list[str] = []
+    labels = raw_labels(files, source, on_note=notes.append)
     matched = match_labels(labels, class_names)
     named = [
         label for label, place in zip(labels, matched.tolist(), strict=True) if place == UNKNOWN and plain_label(label)
@@ -60,7 +61,6 @@ def picture_labels(
             f"No label of {len(files)} pictures is one of the class texts ({found}).",
             remedy="Name the class texts as the labels are, or give another --labels: folders, names or a CSV file.",
         )
-    notes = []
     if unlabelled := sum(not plain_label(label) for label in labels):
         notes.append(f"{unlabelled} of {len(files)} pictures have no label.")
     if unknown := sorted(set(named)):

@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 
 from seda.data.truth import plain_label
 from seda.encoders import load_encoder
-from seda.ui.diagnose import features, page
+from seda.ui.diagnose import features, page, truth
 from seda.ui.diagnose.state import FEATURES, FOLDERS, NAMES, SAMPLES, TABLE, DiagnoseState
 from seda.ui.state import Shown
 from seda.ui.trajectories.links import ROOM, Source
@@ -266,15 +266,19 @@ def test_rows_that_are_not_in_the_player_take_the_others_place(open_app, aligner
 
 
 def test_two_runs_of_a_file_are_compared_and_a_sweep_tried(open_app, aligner_dir):
-    app = open_file(open_app(), feature_bytes(aligner_dir, 30))
+    app = open_file(open_app(), feature_bytes(aligner_dir, 70))
     press(app, "diagnose.run")
+    press(app, "diagnose.rows.Evenly")
     show(app, "Compare")
     press(app, "diagnose.keep")
+    shown = own(app).found.journey.trajectory.item_names
     app.selectbox(key="diagnose.aligner").set_value("learned").run()
     press(app, "diagnose.run")
     show(app, "Compare")
     changes = app.dataframe[-1].value
-    assert len(changes) == 30 and "McNemar" in said(app, "caption") and "drift" not in changes
+    assert len(changes) == 70 and "McNemar" in said(app, "caption") and "drift" not in changes
+    assert own(app).found.journey.trajectory.item_names == shown  # side by side stand the same rows
+    assert "64 of 70 shown: the same as of the run that was kept." in said(app, "caption")
     show(app, "What would mend it")
     press(app, "diagnose.sweep")
     assert not app.error and app.dataframe[-1].value["What"].tolist()[0] == "as it is"
@@ -374,3 +378,21 @@ def drawn(values) -> np.ndarray:
         array = np.frombuffer(base64.b64decode(values["bdata"]), values["dtype"])
         return array.reshape([int(side) for side in values["shape"].split(",")]) if "shape" in values else array
     return np.array([np.nan if value is None else value for value in values])
+
+
+def test_labels_that_hold_no_longer_leave_the_picture(diagnose):
+    app = diagnose()
+    assert state_of(app).shown.journey.labels is not None
+    app.segmented_control(key="diagnose.truth").set_value(TABLE).run()  # none has come: nothing is labelled
+    assert "label pictures by hand" in said(app, "error") and state_of(app).shown.journey.labels is None
+    app.segmented_control(key="diagnose.truth").set_value(SAMPLES).run()
+    assert state_of(app).shown.journey.labels.tolist() == list(own(app).found.truth.labels)
+
+
+def test_sources_are_asked_once_at_the_first_visit(diagnose, monkeypatch):
+    asked = []
+    whole = truth.raw_labels
+    monkeypatch.setattr(truth, "raw_labels", lambda paths, source: asked.append(source) or whole(paths, source))
+    monkeypatch.setattr(truth, "sample_labels", lambda names: asked.append("samples") or [""] * len(names))
+    diagnose(**{f"{name} {place}": f"{name}/{place}.png" for name in CLASSES for place in range(20)})
+    assert sorted(asked) == ["folders", "names", "samples"]

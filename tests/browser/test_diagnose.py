@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from seda.encoders import load_encoder
 from tests.app.test_diagnose_page import PARTS
 from tests.browser.played import root_of
 from tests.browser.readable import unreadable
@@ -88,3 +90,39 @@ def test_a_cell_selects_its_pictures(page: Page, server: str):
     page.mouse.click(*at(chart, (row + 0.5) / used, (row + 0.5) / k))
     expect(root_of(page)).to_have_attribute("data-selection", re.compile(r"^\d+(,\d+)*$"), timeout=20_000)
     assert len(root_of(page).get_attribute("data-selection").split(",")) == counts[row][row]
+
+
+def test_a_file_of_features_and_a_cell_whose_rows_are_shown(page: Page, server: str, artifacts: Path, tmp_path: Path):
+    encoder, count = load_encoder("bundled"), 90
+    rng = np.random.default_rng(0)
+    centers = rng.normal(0, 0.4, (3, encoder.image_dim))
+    labels = np.arange(count) % len(centers)
+    np.savez(
+        tmp_path / "rows.npz", image_features=(centers[labels] + rng.normal(0, 0.6, (count, centers.shape[1]))).astype(np.float16),
+        labels=labels, class_names=np.array(["coat", "bag", "sandal"]), encoder=np.array(encoder.name),
+        encoder_fingerprint=np.array(encoder.fingerprint),
+    )  # fmt: skip
+    page.goto(f"{server}/diagnose")
+    page.get_by_role("radio", name="A file of features").click(timeout=60_000)
+    settled(page)
+    page.locator("input[type=file]").set_input_files(tmp_path / "rows.npz")
+    page.get_by_role("combobox", name="Aligner").click(timeout=60_000)
+    page.get_by_role("option", name="fashion-mnist").click()
+    settled(page)
+    page.get_by_role("button", name="Diagnose").click()
+    expect(page.get_by_text("64 of 90 shown: those with the most trouble.")).to_be_visible(timeout=120_000)
+    show(page, "Confused")
+    chart = page.locator(".js-plotly-plot").nth(1)
+    expect(chart.locator(".nsewdrag").first).to_be_visible()
+    counts = chart.evaluate("chart => Array.from(chart.data[0].z, (row) => Array.from(row))")
+    row, column = max(((r, c) for r in range(3) for c in range(3)), key=lambda cell: counts[cell[0]][cell[1]])
+    page.mouse.click(*at(chart, (column + 0.5) / len(counts[0]), (row + 0.5) / 3))
+    most = counts[row][column]
+    shown = f"{min(most, 64)} of 90 shown: " + (f"the first 64 of {most} chosen." if most > 64 else "chosen.")
+    told = page.get_by_text(shown).or_(root_of(page).and_(page.locator("[data-selection]:not([data-selection=''])")))
+    expect(told.first).to_be_visible(timeout=60_000)
+    page.screenshot(path=artifacts / "diagnose-features.png", full_page=True)
+    page.get_by_role("button", name="Save").first.click()
+    with page.expect_download() as coming:
+        page.get_by_role("button", name="SVG").filter(visible=True).first.click()
+    assert coming.value.suggested_filename == "lost-by.svg" and b"</svg>" in Path(coming.value.path()).read_bytes()

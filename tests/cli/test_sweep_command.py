@@ -38,7 +38,14 @@ def test_table_and_files_agree(folder, aligner_dir, tmp_path, capsys):
     rows = [whole["base"], *whole["rows"]]
     assert table["name"].tolist() == [row["name"] for row in rows]
     assert table["answer_judged_on"].tolist() == [row["answer"]["judged_on"] for row in rows]
-    assert table["end_low"].tolist() == [row["end"]["low"] for row in rows]
+    walked = [row["kind"] != sweeping.WORDING for row in rows]  # a wording is judged by its answers
+    assert [row["end"] is not None for row in rows] == walked and not all(walked)
+    ends = pd.to_numeric(table["end_low"][walked]).tolist()
+    assert ends == [row["end"]["low"] for row in rows if row["end"]] and set(table["end_low"][~np.array(walked)]) == {
+        ""
+    }
+    assert main([*call, "--all-paths", "--json"]) == ANSWERED
+    assert all(row["end"] for row in json.loads(capsys.readouterr().out)["rows"])
     assert len(whole["chosen_on"]) == len(whole["judged_on"]) == 6 and whole["count"] == 12
     assert main([*call, "--answers-only"]) == ANSWERED
     told = capsys.readouterr().out
@@ -60,7 +67,7 @@ def test_features_have_labels_of_their_own(folder, aligner_dir, tmp_path, capsys
     assert [row["kind"] for row in whole["rows"]] == ["template"] * 4
     assert main([*call, "seed", "--split", "all", "--classes", f"{CLASSES[0]}, {CLASSES[1]}"]) == ANSWERED
     told = capsys.readouterr()
-    assert json.loads(told.out)["count"] == 8 and "4 rows are labelled with what is not among the words" in told.err
+    assert json.loads(told.out)["count"] == 8 and "4 of 12 rows have a label that is not among the words" in told.err
     assert main(["diagnose", *call[1:-1], "--split", "train"]) == ANSWERED
     assert json.loads(capsys.readouterr().out)["count"] == 3
 

@@ -80,9 +80,7 @@ def test_labels_are_words_without_case_and_signs():
     truth = truth_of(["Big_cat", "big-CAT", "dog", "", "zebra"], ("dog", "big cat", "hat"))
     assert truth.labels == (1, 1, 0, -1, -1)
     assert "1 of 5 pictures have no label" in truth.notes[0]
-    assert '1 pictures are labelled with what is not among the words ("zebra")' in truth.notes[1].replace(
-        "“", '"'
-    ).replace("”", '"')
+    assert '1 of 5 pictures have a label that is not among the words ("zebra")' in truth.notes[1]
     assert truth_of(["b_b", "a", "B b"]).class_names == ("a", "b b")
 
 
@@ -122,3 +120,17 @@ def test_many_labels():
     assert many.notes == (
         "1,001 different labels came; the 1,000 most frequent are taken, and pictures with the others are left out.",
     )
+
+
+def test_files_that_stand_in_several_rows_are_said(tmp_path):
+    paths, notes = [Path("a.png"), Path("b.png"), Path("c.png")], list[str]()
+    rows = b"file,label\na.png,cat\na.png,dog\nb.png,cat\n./b.png,Cat\nc.png,owl\n"
+    assert labels_of_table(paths, rows, "mine.csv", on_note=notes.append) == ["dog", "Cat", "owl"]
+    assert notes == [
+        '2 files stand in several rows of mine.csv; 1 of them with different labels ("a.png"): the last row counts.'
+    ]
+    table = tmp_path / "own.csv"
+    table.write_bytes(b"file,label\nb.png,cat\nb.png,CAT\n")
+    notes.clear()
+    assert raw_labels(paths, str(table), on_note=notes.append) == ["", "CAT", ""]
+    assert notes == [f'1 file stands in several rows of {table} ("b.png"): the last row counts.']

@@ -142,14 +142,23 @@ def run_features(own: DiagnoseState, run: FeatureRun, report: Report) -> None:
     )  # fmt: skip
     report(0.9, "Drawing")
     summary = found.to_dict(items.names, items.class_names)
-    chosen = found.by_trouble()[:MOST_SHOWN].tolist()
+    chosen, why = _first_shown(own, items.names, found.by_trouble())
     journey = _journey(items, chosen, workbench, texts, sampling, template)
     own.chosen, own.clicks, own.problem, own.swept, own.reacted = None, 0, None, None, {}
     label = f"{run.aligner}, {own.opened.file.name.partition(':')[2]}, {run.split} rows, 2 × {run.steps} steps, seed {sampling.seed}"
     own.found = Diagnosed(
         journey, Truth(tuple(items.labels.tolist()), items.class_names, tuple(notes)), _places(len(items.names), chosen), found, summary,
-        asked=bool(rephrased), label=label, labelled=items, aligner=run.aligner, why="those with the most trouble",
+        asked=bool(rephrased), label=label, labelled=items, aligner=run.aligner, why=why,
     )  # fmt: skip
+
+
+def _first_shown(own: DiagnoseState, names: Sequence[str], by_trouble: np.ndarray) -> tuple[list[int], str]:
+    """The rows that the player shows first, and which they are: those that a kept run of the same rows shows, so that both can be compared."""
+    for one in reversed(own.kept):
+        if one.labelled is not None and one.labelled.names == tuple(names):
+            shown = np.flatnonzero(one.items >= 0)
+            return shown[np.argsort(one.items[shown])].tolist(), "the same as of the run that was kept"
+    return by_trouble[:MOST_SHOWN].tolist(), PRESETS["Most trouble"]
 
 
 def show_rows(own: DiagnoseState, question: Question, report: Report) -> None:

@@ -11,6 +11,7 @@ import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from seda.errors import SedaError
 from seda.evaluation.diagnosis import CULPRITS, UNKNOWN
 from seda.evaluation.sentences import percent
 from seda.export.csv import csv_text
@@ -90,9 +91,18 @@ def _of_screen(state: AppState, own: DiagnoseState) -> None:
         st.info(OF_A_ROOM, icon=":material/phone_android:")
         return
     trajectory = shown.journey.trajectory
-    truth = choose_truth(own, trajectory.item_names, trajectory.class_names)
-    found = diagnose_shown(own, shown, truth)
-    _label_picture(state, shown, found)
+    try:
+        truth = choose_truth(own, trajectory.item_names, trajectory.class_names)
+        found = diagnose_shown(own, shown, truth)
+    except SedaError:
+        if (
+            own.labels_before is not None and own.labels_before[0] is trajectory
+        ):  # what this page put there holds no longer
+            _label_picture(state, shown, own.labels_before[1])
+        raise
+    if own.labels_before is None or own.labels_before[0] is not trajectory:
+        own.labels_before = trajectory, shown.journey.labels
+    _label_picture(state, shown, found.journey.labels)
     _show_verdicts(found)
     progress = _show_asking(own, found)
     _show_player(own, found)
@@ -101,11 +111,12 @@ def _of_screen(state: AppState, own: DiagnoseState) -> None:
         ask_pending(state, own, shown)
 
 
-def _label_picture(state: AppState, shown: Shown, found: Diagnosed) -> None:
+def _label_picture(state: AppState, shown: Shown, labels: np.ndarray | None) -> None:
     """What is right is on the picture of the page Trajectories too, and in its files."""
-    before, now = shown.journey.labels, found.journey.labels
-    if before is None or now is None or not np.array_equal(before, now):
-        state.show(replace(shown, journey=replace(shown.journey, labels=now)))
+    before = shown.journey.labels
+    same = before is labels or (before is not None and labels is not None and np.array_equal(before, labels))
+    if not same:
+        state.show(replace(shown, journey=replace(shown.journey, labels=labels)))
 
 
 def _show_verdicts(found: Diagnosed) -> None:

@@ -13,6 +13,7 @@ from seda.errors import SedaError
 from seda.journeys.diagnosis import Diagnosis
 from seda.journeys.journey import Journey
 from seda.journeys.labelled_items import LabelledItems
+from seda.journeys.trajectory import Trajectory
 from seda.ui.state import begin_widget, read_widget
 from seda.ui.trajectories.player import PlayerState
 
@@ -126,6 +127,7 @@ class DiagnoseState:
         run: how it was to travel last.
         source: SAMPLES, FOLDERS, NAMES or TABLE; None until it was looked for what fits.
         table: name and content of an uploaded table.
+        labels_before: the labels that a picture of the page Trajectories had before it was labelled here, with its paths.
         by_hand: labels that were typed, by item name; they come before all others.
         founds: the diagnosis of each that was diagnosed, by ON_SCREEN and FEATURES.
         kept: those that another is compared with, the latest last.
@@ -144,6 +146,7 @@ class DiagnoseState:
     run: FeatureRun | None = None
     source: str | None = None
     table: tuple[str, bytes] | None = None
+    labels_before: tuple[Trajectory, np.ndarray | None] | None = None
     by_hand: dict[str, str] = field(default_factory=dict)
     founds: dict[str, Diagnosed | None] = field(default_factory=dict)
     kept: tuple[Diagnosed, ...] = ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -32,8 +32,10 @@ def choose_truth(own: DiagnoseState, names: Sequence[str], class_names: Sequence
     Raises:
         DataError: the table cannot be read, or fewer than two words are the label of a picture.
     """
+    known: dict[str, list[str]] = {}
     if own.source is None:
-        own.source = _fitting(names, class_names)
+        known = _by_source(names)
+        own.source = _fitting(known, class_names)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         own.source = st.segmented_control(
             "What is right", [SAMPLES, FOLDERS, NAMES, TABLE], required=True, key=begin_widget(SOURCE_KEY, own.source), help=_HELP
@@ -41,7 +43,8 @@ def choose_truth(own: DiagnoseState, names: Sequence[str], class_names: Sequence
     if own.source == TABLE:
         _upload_table(own)
     notes: list[str] = []
-    labels = _by_hand(own, names, labels_from(own, names, notes))
+    given = known[own.source] if own.source in known else labels_from(own, names, notes)
+    labels = _by_hand(own, names, given)
     _edit(own, names, labels, class_names)
     try:
         truth = truth_of(_by_hand(own, names, labels), class_names)
@@ -84,15 +87,15 @@ def sample_labels(names: Sequence[str]) -> list[str]:
     return [next(iter(labels)) if len(labels) == 1 else "" for labels in found]
 
 
-def _fitting(names: Sequence[str], class_names: Sequence[str]) -> str:
+def _by_source(names: Sequence[str]) -> dict[str, list[str]]:
+    """The label of each item by every source that needs nothing more."""
+    paths = [Path(name) for name in names]
+    return {SAMPLES: sample_labels(names), FOLDERS: raw_labels(paths, BY_FOLDER), NAMES: raw_labels(paths, BY_NAME)}
+
+
+def _fitting(labels: Mapping[str, Sequence[str]], class_names: Sequence[str]) -> str:
     """The source that labels the most pictures with words of the list."""
     words = {plain_label(name) for name in class_names}
-    paths = [Path(name) for name in names]
-    labels = {
-        SAMPLES: sample_labels(names),
-        FOLDERS: raw_labels(paths, BY_FOLDER),
-        NAMES: raw_labels(paths, BY_NAME),
-    }
     fits = {source: sum(plain_label(label) in words for label in found) for source, found in labels.items()}
     best = max(fits, key=lambda source: fits[source])
     return best if fits[best] else TABLE
