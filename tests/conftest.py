@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import gc
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,15 +28,31 @@ BROWSERS = ("tests/browser/", "tests/test_benchmarks.py")  # where tests are tha
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest parts first: browsers, then what needs no aligner that another worker is making."""
+    """The longest parts first: browsers, then what needs no aligner that another worker is making.
+
+    Slow tests and browsers run without coverage, whose tracing makes Python a third slower.
+    """
     for item in items:
-        if item.get_closest_marker("browser") is not None and not item.nodeid.startswith(BROWSERS):
+        browser = item.get_closest_marker("browser") is not None
+        if browser and not item.nodeid.startswith(BROWSERS):
             raise pytest.UsageError(f"{item.nodeid} drives a browser; such tests are in {' and '.join(BROWSERS)}.")
+        if browser or item.get_closest_marker("slow") is not None:
+            item.add_marker("no_cover")
     items.sort(key=lambda item: (not item.nodeid.startswith(BROWSERS), not item.nodeid.startswith("tests/baselines/")))
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """What is imported and collected stays: meanwhile there is no garbage to look for."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+
+
 def pytest_collection_finish() -> None:
-    """What was imported and collected stays: a full collection of garbage, one a minute, would look at all of it."""
+    """What stays is never looked at again: a full collection of garbage, one a minute, would."""
     gc.collect()
     gc.freeze()
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -94,7 +95,10 @@ class Sources:
         return [one for one in found if one[0] == module] or found
 
 
-SOURCES = Sources()
+@cache
+def sources() -> Sources:
+    """Read at the first question: each worker collects this file, and one runs it."""
+    return Sources()
 
 
 class Scope:
@@ -176,7 +180,7 @@ class Scope:
             case ast.Name():
                 return self._is_safe_name(text.id)
             case ast.Attribute():
-                types = SOURCES.types.get(text.attr)
+                types = sources().types.get(text.attr)
                 ours = isinstance(text.value, ast.Name) and self.is_safe(text.value)  # of a row of a table of ours
                 return text.attr.isupper() or bool(types and types <= NUMBERS) or ours or self._is_method_of_ours(text)
             case ast.Call():
@@ -236,7 +240,7 @@ _judged: dict[tuple[str, Path | None, str], bool] = {}
 
 
 def _returns_are_safe(name: str, module: Path | None, safe: str) -> bool:
-    key, found = (name, module, safe), SOURCES.functions_called(name, module)
+    key, found = (name, module, safe), sources().functions_called(name, module)
     if key not in _judged:
         _judged[key] = True  # while it is asked: it may call itself
         _judged[key] = bool(found) and all(_returns_safe_text(function, path, safe) for path, function in found)

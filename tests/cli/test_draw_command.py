@@ -92,7 +92,7 @@ def test_trace_draws_its_own_pictures_larger(monkeypatch, aligner_dir, pictures,
     monkeypatch.setattr(trace, "thumbnail_png", lambda image, side: sides.append(side) or whole(image, side))
     call = ["trace", str(pictures), "--classes", ", ".join(CLASSES), "--aligner", str(aligner_dir), "--steps", "4"]
     assert main([*call, "--out", str(tmp_path / "a.svg"), "--no-captions"]) == ANSWERED
-    assert set(sides) == {trace.PRINTED_SIDE}
+    assert set(sides) == {trace.PRINTED}
     sides.clear()
     assert main([*call, "--out", str(tmp_path / "a.csv")]) == ANSWERED
     assert sides == []

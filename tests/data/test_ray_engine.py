@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -96,22 +97,30 @@ def test_without_ray_it_says_what_to_install(monkeypatch):
 @pytest.mark.slow
 @needs_ray
 @pytest.mark.filterwarnings("default")  # Ray's own
-def test_two_workers_on_this_machine(tmp_path, shapes, monkeypatch):
+def test_two_workers_on_this_machine(tmp_path, shapes, monkeypatch, request):
     monkeypatch.setattr(features, "CHUNK", 6)
     monkeypatch.setenv("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
-    encoder, told = load_encoder("bundled"), []
+    import ray
+
+    encoder, told, ended = load_encoder("bundled"), [], []
+    request.addfinalizer(ray.shutdown)
+    monkeypatch.setattr(ray, "shutdown", lambda: ended.append("by the engine"))  # the second call joins what runs
     found = encode_split(
         shapes, "train", encoder, cache=tmp_path / "cache", engine=RayEngine(2),
         on_progress=lambda done, total: told.append((done, total)) and None,
     )  # fmt: skip
-    assert told[:3] == [(6, 18), (12, 18), (18, 18)]
+    assert told[:3] == [(6, 18), (12, 18), (18, 18)] and len(ended) == 1
     pictures = list(shapes.images("train", range(18)))
     torch.testing.assert_close(
         torch.from_numpy(found.image_features), encoder.encode_images(pictures), atol=1e-4, rtol=1e-3
     )
     for path in Path(tmp_path / "shapes").rglob("*.png"):
         path.unlink()
+    for _ in range(300):  # until the first call's workers have gone
+        if ray.available_resources().get("CPU") == 2:
+            break
+        time.sleep(0.1)
     with pytest.raises(DataError, match="has changed"):
         RayEngine(2).encode(
             shapes,
@@ -121,3 +130,4 @@ def test_two_workers_on_this_machine(tmp_path, shapes, monkeypatch):
             encoder.fingerprint,
             lambda _: None,
         )
+    assert len(ended) == 1  # who joins does not end it
