@@ -135,3 +135,10 @@ def labelled(assets, monkeypatch):
     cache.samples.clear()
     yield
     cache.samples.clear()
+
+
+def upload_paths(app: AppTest, name: str, content: bytes) -> AppTest:
+    """Give a file to "Open a replay, or paths of your own"."""
+    app.file_uploader(key="trajectories.replay").set_value((name, content, "")).run()
+    assert not app.exception
+    return app

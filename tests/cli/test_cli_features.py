@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from seda.cli import ANSWERED, WRONG_CALL, main
+from seda.journeys.journey import Journey
 from tests.training.test_train_on_features import arrays
 
 
@@ -34,3 +35,46 @@ def test_a_wrong_file_is_said_before_anything_is_trained(capsys, tmp_path):
     assert main(call) == WRONG_CALL
     assert "label at position 5 is 9; 3 classes allow 0 to 2" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_rows_of_a_file_travel(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr("seda.encoders.load_encoder", lambda *_: pytest.fail("nothing is to be encoded"))
+    path, out, replay = tmp_path / "f.npz", tmp_path / "mine", tmp_path / "paths.safetensors"
+    np.savez(path, **arrays(), encoder="mine")
+    assert main(["train", "--dataset", f"features:{path}", "--epochs", "4", "--out", str(out)]) == ANSWERED
+    call = ["trace", f"features:{path}", "--aligner", str(out), "--steps", "4", "--out", str(replay)]
+    assert main(call) == ANSWERED
+    journey = Journey.load(replay)
+    assert (
+        len(journey.thumbnails) == 30 and journey.trajectory.item_names[0] == "test 0"
+    )  # as evaluate: those of the test split
+    assert (journey.trajectory.answers == journey.labels).mean() > 0.8
+    assert main([*call, "--split", "all", "--classes", ", ".join(journey.trajectory.class_names[:2])]) == ANSWERED
+    fewer = Journey.load(replay)
+    assert len(fewer.trajectory.class_names) == 2 and set(fewer.labels.tolist()) == {0, 1}
+    capsys.readouterr()
+    assert main([*call, "--labels", "folders"]) == WRONG_CALL
+    assert "labels of its own" in capsys.readouterr().err
+    assert main(["trace", f"features:{tmp_path / 'no.npz'}", "--aligner", str(out), "--out", str(replay)]) == WRONG_CALL
+    assert "does not exist" in capsys.readouterr().err
+
+
+def test_paths_are_opened_and_written(capsys, tmp_path):
+    states = np.random.default_rng(0).normal(size=(4, 6, 2))
+    np.savez(tmp_path / "flow.npz", states=states, texts=states[:2, -1], class_names=["a", "b"])
+    page, film = tmp_path / "flow.html", tmp_path / "flow.png"
+    assert main(["open", str(tmp_path / "flow.npz"), "--out", str(page)]) == ANSWERED
+    assert capsys.readouterr().out.strip() == str(page) and "flow" in page.read_text(encoding="utf-8")
+    assert (
+        main(["open", str(tmp_path / "flow.npz"), "--maps", "pca-2d", "--out", str(film), "--size", "640x360"])
+        == ANSWERED
+    )
+    opened = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("webbrowser.open", opened.append)
+        assert main(["open", str(tmp_path / "flow.npz")]) == ANSWERED
+    assert opened and opened[0].startswith("file://") and opened[0].endswith("journey.html")
+    capsys.readouterr()
+    assert main(["open", str(tmp_path / "flow.npz"), "--maps", "nowhere"]) == WRONG_CALL
+    assert "pca-2d" in capsys.readouterr().err
+    assert main(["open", str(tmp_path / "no.npz")]) == WRONG_CALL
