@@ -30,6 +30,9 @@ def test_paths_are_mapped_and_shown(open_app):
         and shown.journey.title == "flow"
         and np.array_equal(shown.journey.trajectory.states, states)
     )
+    assert (
+        "made elsewhere" in said(app, "caption") and "5 items, 3 words" in said(app, "caption") and not app.get("imgs")
+    )
     assert list(shown.journey.maps) == ["given-2d"] and to_csv(shown.journey).count("\n") == 36
     app.switch_page("pages/lesson.py").run()
     assert not app.exception

@@ -282,12 +282,15 @@ def _offer_question(state: AppState, room: Room) -> None:
     shown = state.shown
     items = [] if shown is None else _items(state, shown)
     words = () if shown is None else shown.journey.trajectory.class_names
-    fits = 1 <= len(items) <= MOST_ASKED and 2 <= len(words) <= MOST_WORDS
+    answered = shown is not None and shown.journey.trajectory.is_answered
+    fits = answered and 1 <= len(items) <= MOST_ASKED and 2 <= len(words) <= MOST_WORDS
     asked = st.button(
         "Ask where they will land", icon=":material/how_to_vote:", key="rooms.ask", disabled=not fits or state.pending is not None,
         width="stretch",
         help="The picture goes back to its start, and phones bet on a word for each of its pictures, or of those that are selected."
         if fits
+        else "Paths that were made elsewhere have no answer to bet on."
+        if shown is not None and not answered
         else f"Phones bet on 1 to {MOST_ASKED} pictures and 2 to {MOST_WORDS} words. Select some of the pictures, or take fewer words.",
     )  # fmt: skip
     if asked and shown is not None:
@@ -301,7 +304,12 @@ def _items(state: AppState, shown: Shown) -> list[Asked]:
     """The selected pictures, else all."""
     journey = shown.journey
     chosen = state.view.selection if state.view and state.view.selection else range(len(journey.thumbnails))
-    return [Asked(journey.trajectory.item_names[item], png_url(journey.thumbnails[item])) for item in chosen]
+    return [
+        Asked(
+            journey.trajectory.item_names[item], png_url(journey.thumbnails[item]) if journey.thumbnails[item] else ""
+        )
+        for item in chosen
+    ]
 
 
 def _forget(room: Room) -> None:

@@ -90,12 +90,15 @@ def _on_screen(state: AppState) -> None:
     if not isinstance(journey, Journey):
         st.caption("Nothing is on the screen yet.")
         return
-    pictures = journey.thumbnails
+    if not journey.trajectory.is_aligned:
+        st.caption("Paths that were made elsewhere are on the screen. To run, choose pictures: Upload or Samples.")
+        return
+    there = [(name, png) for name, png in zip(journey.trajectory.item_names, journey.thumbnails, strict=True) if png]
     with st.container(horizontal=True, gap=None, key="trajectories.thumbnails"):
-        for name, picture in zip(journey.trajectory.item_names, pictures[:THUMBNAILS], strict=False):
+        for name, picture in there[:THUMBNAILS]:
             st.image(png_url(picture), width=30, alt=name)  # a file would be gone when the next run comes quickly
-        if len(pictures) > THUMBNAILS:
-            st.caption(f"and {len(pictures) - THUMBNAILS} more")
+        if more := len(journey.thumbnails) - len(there[:THUMBNAILS]):
+            st.caption(f"and {more} more" if there else f"{more} rows of features")
     st.caption("They travel again when you change a word and press Run.")
 
 

@@ -98,8 +98,10 @@ def _about(shown: Shown) -> str:
         return f"Dashed: the picture before. What is different now: {plain('; '.join(ghost.changes))}"
     if shown.origin == "example":
         return "Change a word in the side panel and press Run, or choose pictures of your own."
-    pictures, texts = len(shown.journey.thumbnails), len(shown.journey.trajectory.class_names)
-    return f"{pictures} picture{'s' if pictures > 1 else ''}, {texts} words"
+    trajectory = shown.journey.trajectory
+    count, texts = len(trajectory.item_names), len(trajectory.class_names)
+    item = "picture" if trajectory.is_aligned else "item"
+    return f"{count} {item}{'s' if count > 1 else ''}" + (f", {texts} words" if texts else "")
 
 
 def _comparison(state: AppState, shown: Shown) -> None:
