@@ -43,6 +43,10 @@ _INTO_VIEW = """<script>{{ /* {} */
 document.querySelector('.st-key-diagnose-stage')?.scrollIntoView({{ block: "start", behavior: "smooth" }});
 }}</script>"""
 OF_A_ROOM = "A picture that a phone sent is gone when it leaves the screen, so it is not diagnosed. Upload it on the page Trajectories."
+OF_OTHERS = (
+    "Paths that were made elsewhere are on the screen: they have no encoder, learner and translator that could have lost a picture. "
+    "Let labelled pictures travel on the page Trajectories."
+)
 NOTHING = (
     "Nothing is on the screen yet. Let labelled pictures travel on the page Trajectories: samples, or a whole folder with a "
     "sub-folder for each class. Then come back."
@@ -91,6 +95,9 @@ def _of_screen(state: AppState, own: DiagnoseState) -> None:
         st.info(OF_A_ROOM, icon=":material/phone_android:")
         return
     trajectory = shown.journey.trajectory
+    if not trajectory.is_aligned:
+        st.info(OF_OTHERS, icon=":material/troubleshoot:")
+        return
     try:
         truth = choose_truth(own, trajectory.item_names, trajectory.class_names)
         found = diagnose_shown(own, shown, truth)

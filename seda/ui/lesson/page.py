@@ -21,7 +21,8 @@ def show_lesson(state: AppState) -> None:
     """The choice of pictures where there is one, and the player."""
     st.html("<h1 class='seda-heading'>Lesson</h1>")  # the player's own title is what is seen
     source, above = SHIPPED, ABOVE
-    if state.shown is not None and state.shown.origin != "example":
+    # the scenes speak of an aligner's two stages
+    if state.shown is not None and state.shown.origin != "example" and state.shown.journey.trajectory.is_aligned:
         source = st.segmented_control(
             "Pictures", [SHIPPED, OWN], required=True, label_visibility="collapsed", key=begin_widget(SOURCE_KEY, OWN)
         ) or SHIPPED  # fmt: skip
