@@ -15,6 +15,7 @@ from tests.benchmarks import (
     landing,
     load,
     map_fit,
+    paths,
     player,
     stand,
     training,
@@ -90,6 +91,17 @@ def test_map_fit(monkeypatch, capsys, aligner_dir):
     monkeypatch.setattr(map_fit, "MapConfig", lambda make=map_fit.MapConfig: make(steps=30))
     rows, _ = printed(monkeypatch, capsys, map_fit, "--points", "150", "300")
     assert [row["points"] for row in rows] == [150, 300]
+
+
+@pytest.mark.slow
+def test_paths(monkeypatch, capsys):
+    found, status = printed(monkeypatch, capsys, paths, "--items", "30", "--many", "1500", "--no-browser")
+    assert status in (0, 1) and (found["items"], found["states"], found["shown"]) == (30, 51, 1024)
+    assert (
+        found["payload_mb"] < 8
+        and "1,024 of 1,500 items" in found["said"]
+        and found["maps"]["umap-2d"]["trustworthiness"] > 0.7
+    )
 
 
 @pytest.mark.slow
