@@ -107,7 +107,7 @@ function finished(mark, radius, found) {
   return { mark, radius, places, extent: radius + Math.max(...found.map((p) => p.ring)) };
 }
 
-const ROUNDS = 6, MANY = 300; // more items than that get one round: at that number nothing can be kept apart
+const ROUNDS = 6, MANY = 300, CROWD = 600; // more items than that get one round, or none: at that number nothing can be kept apart
 
 /**
  * Pictures on the way: each moves off its true point by at most `bound` of its radius, so that fewer cover one another. A bounded
@@ -118,15 +118,16 @@ const ROUNDS = 6, MANY = 300; // more items than that get one round: at that num
  * @returns {Point[]} offsets from the points
  */
 export function relax(points, radii, bound) {
-  const offsets = points.map(() => ({ x: 0, y: 0 }));
-  const rounds = points.length > MANY ? 1 : ROUNDS;
+  const count = points.length, x = Float64Array.from(points, (point) => point.x), y = Float64Array.from(points, (point) => point.y);
+  const offsetX = new Float64Array(count), offsetY = new Float64Array(count); // plain numbers: a thousand points are half a million pairs a frame
+  const rounds = count > CROWD ? 0 : count > MANY ? 1 : ROUNDS;
   for (let round = 0; round < rounds; round++) {
-    for (let i = 1; i < points.length; i++) {
+    for (let i = 1; i < count; i++) {
       for (let j = 0; j < i; j++) {
         const wanted = radii[i] + radii[j];
-        let dx = points[i].x + offsets[i].x - points[j].x - offsets[j].x;
+        let dx = x[i] + offsetX[i] - x[j] - offsetX[j];
         if (dx > wanted || dx < -wanted) continue;
-        let dy = points[i].y + offsets[i].y - points[j].y - offsets[j].y;
+        let dy = y[i] + offsetY[i] - y[j] - offsetY[j];
         const gap = Math.hypot(dx, dy);
         if (gap >= wanted) continue;
         // Where two lie on one another their numbers decide, the less the further they are apart: no sudden turns.
@@ -134,15 +135,19 @@ export function relax(points, radii, bound) {
         dx += lean * Math.cos(turn);
         dy += lean * Math.sin(turn);
         const push = ((wanted - gap) * 0.3) / (Math.hypot(dx, dy) || 1);
-        offsets[i].x += dx * push;
-        offsets[i].y += dy * push;
-        offsets[j].x -= dx * push;
-        offsets[j].y -= dy * push;
+        offsetX[i] += dx * push;
+        offsetY[i] += dy * push;
+        offsetX[j] -= dx * push;
+        offsetY[j] -= dy * push;
       }
     }
-    offsets.forEach((offset, i) => bounded(offset, bound * radii[i]));
+    for (let i = 0; i < count; i++) {
+      const { x: shortX, y: shortY } = bounded({ x: offsetX[i], y: offsetY[i] }, bound * radii[i]);
+      offsetX[i] = shortX;
+      offsetY[i] = shortY;
+    }
   }
-  return offsets;
+  return points.map((_, i) => ({ x: offsetX[i], y: offsetY[i] }));
 }
 
 /**

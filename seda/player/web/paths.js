@@ -61,7 +61,7 @@ export class Paths {
 
   /**
    * Add the path between two fractional states to ctx: of all segments, those that `wanted` is true for.
-   * @param {CanvasRenderingContext2D} ctx @param {number} item @param {number} from @param {number} to
+   * @param {CanvasRenderingContext2D|Path2D} ctx @param {number} item @param {number} from @param {number} to
    * @param {(segment: number) => boolean} wanted
    */
   trace(ctx, item, from, to, wanted) {
@@ -80,7 +80,7 @@ export class Paths {
     }
   }
 
-  /** @param {CanvasRenderingContext2D} ctx @param {number} item @param {number} segment @param {number} u0 @param {number} u1 */
+  /** @param {CanvasRenderingContext2D|Path2D} ctx @param {number} item @param {number} segment @param {number} u0 @param {number} u1 */
   #traceSegment(ctx, item, segment, u0, u1) {
     const p = (item * this.stateCount + segment) * 2;
     const h = p * 2;
