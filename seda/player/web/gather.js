@@ -107,7 +107,7 @@ function finished(mark, radius, found) {
   return { mark, radius, places, extent: radius + Math.max(...found.map((p) => p.ring)) };
 }
 
-const ROUNDS = 6, MANY = 300, CROWD = 600; // more items than that get one round, or none: at that number nothing can be kept apart
+const ROUNDS = 6, MANY = 300, UNRELAXED = 600; // more items than that get one round, or none: at that number nothing can be kept apart
 
 /**
  * Pictures on the way: each moves off its true point by at most `bound` of its radius, so that fewer cover one another. A bounded
@@ -120,7 +120,7 @@ const ROUNDS = 6, MANY = 300, CROWD = 600; // more items than that get one round
 export function relax(points, radii, bound) {
   const count = points.length, x = Float64Array.from(points, (point) => point.x), y = Float64Array.from(points, (point) => point.y);
   const offsetX = new Float64Array(count), offsetY = new Float64Array(count); // plain numbers: a thousand points are half a million pairs a frame
-  const rounds = count > CROWD ? 0 : count > MANY ? 1 : ROUNDS;
+  const rounds = count > UNRELAXED ? 0 : count > MANY ? 1 : ROUNDS;
   for (let round = 0; round < rounds; round++) {
     for (let i = 1; i < count; i++) {
       for (let j = 0; j < i; j++) {
