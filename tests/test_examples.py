@@ -88,7 +88,9 @@ def test_a_notebook_runs_from_start_to_end(path: Path, tmp_path: Path):
     notebook.cells.append(nbformat.v4.new_code_cell(ASK))
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("COV_", "PYTEST"))}
     folders = {name: str(tmp_path / name.lower()) for name in ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR")}
-    env = {**kept, **folders, "PYTHONPATH": str(EXAMPLES.parent), "HF_HUB_OFFLINE": "1"}
+    # one thread each: after numba's first parallel call torch's threads wait for one another, see conftest.py
+    threads = {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
+    env = {**kept, **folders, **threads, "PYTHONPATH": str(EXAMPLES.parent), "HF_HUB_OFFLINE": "1"}
     work = tmp_path / "work"
     work.mkdir()
     client = NotebookClient(notebook, timeout=400, kernel_name="python3", resources={"metadata": {"path": str(work)}})
