@@ -21,7 +21,9 @@ MOVED = {
     "CONTRIBUTING.md": "contributing.md",
     "SECURITY.md": "security.md",
     "assets/README.md": "assets.md",
+    "examples/README.md": "examples.md",
     "LICENSE": "LICENSE.txt",
+    **{f"examples/{file.name}": f"examples/{file.name}" for file in sorted((ROOT / "examples").glob("*.ipynb"))},
 }
 SOURCES = {page: source for source, page in MOVED.items()}
 REST = "<!-- the other public names -->"

@@ -28,6 +28,10 @@ class StepRecorder:
 
     Args:
         project: from what is handed over, [n, ...], to features [n, d]; by default everything but the first dimension is laid flat.
+
+    Attributes:
+        timesteps: of the noise schedule, at which each of diffusers' steps began. Where the noise was recorded first, by `recorder(noise)`,
+            [*timesteps, 0] are those of the states.
     """
 
     def __init__(self, project: Callable[[Any], Any] | None = None) -> None:
@@ -71,7 +75,8 @@ class LayerRecorder:
 
     Args:
         layers: in their order; each gives a tensor, or a tuple that begins with one.
-        project: from a layer's output to features [n, d] in the space where the network ends, such as its last norm and projection.
+        project: from a layer's output to features [n, d] in the space where the network ends, such as its last norm and projection. Where
+            layers are of different widths it can only pool them, and `layers` has what is to be brought to one space.
     """
 
     def __init__(self, layers: Iterable[nn.Module], project: Callable[[Tensor], Tensor]) -> None:
@@ -103,19 +108,28 @@ class LayerRecorder:
     def __len__(self) -> int:
         return len(self._layers)
 
-    def states(self) -> np.ndarray:
-        """float32 [n, s, d], one state a layer; batches one after the other.
+    def layers(self) -> list[np.ndarray]:
+        """What each layer made, float32 [n, ...], batches one after the other; widths may differ.
 
         Raises:
-            ShapeError: nothing was recorded, or a layer did not see all batches.
+            ShapeError: nothing was recorded.
         """
         if not self._layers or not all(self._batches):
             missing = next((place for place, batches in enumerate(self._batches) if not batches), 0)
             raise ShapeError(f"Layer {missing} has made nothing while it was recorded.")
-        made = [np.concatenate(batches) for batches in self._batches]
-        if len({one.shape for one in made}) > 1:
+        return [np.concatenate(batches) for batches in self._batches]
+
+    def states(self) -> np.ndarray:
+        """float32 [n, s, d], one state a layer; batches one after the other.
+
+        Raises:
+            ShapeError: nothing was recorded, a layer did not see all batches, or they are of different widths.
+        """
+        made = self.layers()
+        if len({one.shape for one in made}) > 1 or made[0].ndim != 2:
             raise ShapeError(
-                f"The layers give {[list(one.shape) for one in made]}; `project` has to bring all of them to [n, d]."
+                f"The layers give {[list(one.shape) for one in made]}; `project` has to bring all of them to [n, d], or else what "
+                "`layers()` gives is brought there."
             )
         return np.stack(made, axis=1)
 
@@ -149,17 +163,18 @@ class EpochRecorder:
         return self._steps.states()
 
 
-def record_flow(velocity: Callable[[np.ndarray, float], Any], start: Any, times: Sequence[float]) -> np.ndarray:
+def record_flow(velocity: Callable[[Any, float], Any], start: Any, times: Sequence[float]) -> np.ndarray:
     """The paths of dx/dt = velocity(x, t), solved by scipy's `solve_ivp` (RK45, relative error 1e-5).
 
     Args:
-        velocity: of points float32 [n, d] at a time, [n, d].
+        velocity: of points float32 [n, d] at a time, [n, d]. Points come as `start` did: as an array, or as a tensor of its device, and then
+            without gradients.
         start: [n, d] at times[0].
         times: s of them, rising or falling; steps in between are the solver's.
     Returns:
         float32 [n, s, d].
     Raises:
-        ShapeError: start or times are too few, or the flow cannot be followed to its end.
+        ShapeError: start or times are too few, velocity gives another shape, or the flow cannot be followed to its end.
     """
     from scipy.integrate import solve_ivp
 
@@ -168,9 +183,13 @@ def record_flow(velocity: Callable[[np.ndarray, float], Any], start: Any, times:
         raise ShapeError(
             f"start is {list(begin.shape)} with {len(times)} times; [n, d] and two times at least are needed."
         )
+    at = _velocity_of_tensors(velocity, start) if hasattr(start, "detach") else velocity
 
     def slope(time: float, flat: np.ndarray) -> np.ndarray:
-        return _numbers(velocity(flat.reshape(begin.shape).astype(np.float32), time)).astype(np.float64).ravel()
+        found = _numbers(at(flat.reshape(begin.shape).astype(np.float32), time))
+        if found.shape != begin.shape:
+            raise ShapeError(f"velocity gives {list(found.shape)} at points of {list(begin.shape)}.")
+        return found.astype(np.float64).ravel()
 
     solved = solve_ivp(
         slope, (times[0], times[-1]), begin.ravel().astype(np.float64), t_eval=times, rtol=1e-5, atol=1e-6
@@ -178,6 +197,17 @@ def record_flow(velocity: Callable[[np.ndarray, float], Any], start: Any, times:
     if not solved.success:
         raise ShapeError(f"The flow cannot be followed to its end: {solved.message}")
     return np.ascontiguousarray(solved.y.reshape(*begin.shape, len(times)).transpose(0, 2, 1), np.float32)
+
+
+def _velocity_of_tensors(velocity: Callable[[Any, float], Any], start: Tensor) -> Callable[[np.ndarray, float], Any]:
+    """A network's velocity at points that are arrays."""
+    import torch
+
+    def at(points: np.ndarray, time: float) -> Any:
+        with torch.no_grad():
+            return velocity(torch.from_numpy(points).to(start.device), time)
+
+    return at
 
 
 def _numbers(values: Any) -> np.ndarray:

@@ -143,6 +143,7 @@ def test_a_journey_is_taken_away(tmp_path):
     journey = seda.journey(RNG.normal(size=(3, 4, 2)), labels=["a", "b", "a"])
     assert journey.to_html(tmp_path / "a.html") == (tmp_path / "a.html").read_text(encoding="utf-8")
     table = journey.to_pandas()
+    assert repr(journey) == "Journey: 3 items, 0 class texts, steps 0 to 3, maps given-2d"
     assert len(table) == 12 and table["group"].tolist()[::4] == ["a", "b", "a"] and "nearest_class" not in table
 
 
@@ -195,3 +196,35 @@ def test_a_flow_is_followed():
     assert states.dtype == np.float32 and np.allclose(states, start[:, None] * np.exp([[0], [-0.5], [-1]]), atol=1e-4)
     with pytest.raises(SedaError, match="two times"):
         record_flow(lambda x, t: x, start, [0.0])
+    with pytest.raises(SedaError, match=r"velocity gives \[3, 1\] at points of \[3, 2\]"):
+        record_flow(lambda x, t: x[:, :1], start, [0.0, 1.0])
+
+
+def test_a_flow_of_tensors_is_asked_for_tensors_without_gradients():
+    layer, asked = torch.nn.Linear(2, 2), []
+
+    def velocity(x, t):
+        asked.append((type(x), x.dtype, torch.is_grad_enabled()))
+        return layer(x)
+
+    start = torch.randn(3, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    states = record_flow(velocity, start, np.linspace(0, 1, 4))
+    weight, bias = layer.weight.detach().numpy(), layer.bias.detach().numpy()
+    assert np.allclose(
+        states, record_flow(lambda x, t: x @ weight.T + bias, start.numpy(), np.linspace(0, 1, 4)), atol=1e-4
+    )
+    assert set(asked) == {(torch.Tensor, torch.float32, False)}
+
+
+def test_layers_of_different_widths_are_given_one_by_one():
+    network = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 1), torch.nn.Conv2d(4, 6, 1), torch.nn.Flatten(2))
+    with LayerRecorder(network, lambda made: made.flatten(2).mean(2)) as recorder:
+        network(torch.ones(2, 3, 5, 5))
+        network(torch.ones(1, 3, 5, 5))
+    assert [layer.shape for layer in recorder.layers()] == [(3, 4), (3, 6), (3, 6)]
+    with pytest.raises(SedaError, match="`layers\\(\\)`"):
+        recorder.states()
+    with LayerRecorder(network[:1], lambda made: made) as recorder:  # nothing was pooled
+        network(torch.ones(2, 3, 5, 5))
+    with pytest.raises(SedaError, match=r"\[2, 4, 5, 5\]"):
+        recorder.states()

@@ -9,7 +9,9 @@ import pytest
 from seda.cli import make_parser
 
 ROOT = Path(__file__).resolve().parents[1]
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "assets" / "README.md"])
+DOCUMENTS = sorted(
+    [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "assets" / "README.md", ROOT / "examples" / "README.md"]
+)
 OPTIONAL = re.compile(r"\[(--[^\]]*)\]")  # in usage lines
 
 

@@ -246,6 +246,15 @@ class Journey:
             if name not in self.maps or placed.shape[-1] != self.maps[name].dimensions:
                 raise ShapeError(f"{what} is on a map {name!r} that the journey does not have.")
 
+    def __repr__(self) -> str:
+        """Title, numbers and maps in a line, instead of the arrays."""
+        items, states = self.trajectory.states.shape[:2]
+        title = f"“{self.title}”, " if self.title else ""
+        return (
+            f"Journey: {title}{items} items, {len(self.trajectory.class_names)} class texts, steps 0 to {states - 1}, "
+            f"maps {', '.join(self.maps)}"
+        )
+
     def show(self) -> Any:
         """Play it in a notebook's cell; elsewhere in the browser."""
         return _way_out("show")(self)

@@ -12,17 +12,6 @@ HTML = "text/html"
 FRAME_HEIGHT = 640  # px: map, curves and playback; what stands below is scrolled to
 
 
-def journey_line(journey: Journey) -> str:
-    """Title, numbers and maps of a journey in a line, instead of its arrays."""
-    trajectory = journey.trajectory
-    items, states = trajectory.states.shape[:2]
-    title = f"“{journey.title}”, " if journey.title else ""
-    return (
-        f"{title}{items} items, {len(trajectory.class_names)} class texts, steps 0 to {states - 1}, "
-        f"maps {', '.join(journey.maps)}"
-    )
-
-
 def framed_page(journey: Journey) -> str:
     """The standalone page inside a frame, as HTML that can stand in any page; what is inside cannot reach that page.
 

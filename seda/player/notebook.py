@@ -11,7 +11,7 @@ from typing import Any
 
 from seda.errors import SedaError
 from seda.journeys.journey import Journey
-from seda.player.framed import HTML, framed_page, is_watched, journey_line
+from seda.player.framed import HTML, framed_page, is_watched
 
 
 def journey_bundle(journey: Journey, include: Any = None, exclude: Any = None) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -20,7 +20,7 @@ def journey_bundle(journey: Journey, include: Any = None, exclude: Any = None) -
     Args:
         include, exclude: media types that are asked for, of IPython; it heeds them itself.
     """
-    line = f"Journey: {journey_line(journey)}"
+    line = repr(journey)
     try:
         if is_watched() and find_spec("anywidget") is not None:
             from seda.player.widget import PlayerWidget

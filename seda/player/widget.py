@@ -11,7 +11,7 @@ from typing import Any
 from seda.errors import ConfigError
 from seda.journeys.journey import Journey
 from seda.player.files import FOLDER, WIDGET, player_script, player_style
-from seda.player.framed import HTML, framed_page, is_watched, journey_line
+from seda.player.framed import HTML, framed_page, is_watched
 from seda.player.payload import encoded_payload
 
 try:
@@ -90,7 +90,7 @@ class PlayerWidget(anywidget.AnyWidget):
         return str(proposal.value)
 
     def __repr__(self) -> str:
-        return f"PlayerWidget of {journey_line(self.journey)}"
+        return f"PlayerWidget of {self.journey!r}"
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         """What a notebook shows: the widget, and for whoever has no kernel the page that plays without one."""
