@@ -9,7 +9,6 @@ from seda.commands.shared import terminal
 from seda.commands.shared.exit_status import ANSWERED
 from seda.commands.shared.options import Commands
 from seda.commands.shared.taking import add_taking, export_options, take
-from seda.journeys.path_file import read_journey
 from seda.map_forms import MAPS
 from seda.storage import local_path
 
@@ -33,6 +32,9 @@ def add(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Read the file, fit maps to paths, and play it, or write it in the form of --out's suffix."""
     options = export_options(arguments) if arguments.out else None
+
+    from seda.journeys.path_file import read_journey
+
     journey = read_journey(
         local_path(arguments.file), maps=arguments.maps, on_progress=lambda name, done, total: terminal.progress(f"map {name}", done, total)
     )  # fmt: skip
