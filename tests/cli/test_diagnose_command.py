@@ -25,6 +25,7 @@ def folder(tmp_path):
     return tmp_path / "set"
 
 
+@pytest.mark.slow
 def test_summary_and_table_agree(folder, aligner_dir, tmp_path, capsys):
     call = [
         "diagnose",

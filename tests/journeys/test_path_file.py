@@ -96,9 +96,9 @@ def test_a_replay_is_opened_as_it_is(tmp_path):
 
 
 def test_an_upload_is_the_same(tmp_path):
-    content = as_npz(tmp_path / "x.npz", title="").read_bytes()
+    content = as_npz(tmp_path / "x.npz", title="", coordinates=STATES, text_coordinates=TEXTS).read_bytes()
     journey = journey_of_content(content, "folder\\my paths.npz")
-    assert journey.title == "my paths" and list(journey.maps) == ["umap-2d", "pca-2d", "timeline"]
+    assert journey.title == "my paths" and list(journey.maps) == ["given-3d"]
     with pytest.raises(DataError, match=r"^mine\.npz"):
         journey_of_content(as_npz(tmp_path / "y.npz", states=np.full((4, 6, 3), np.nan)).read_bytes(), "mine.npz")
 
