@@ -71,7 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
     limit, split = arguments.limit, arguments.split
     encoder: TextEncoder
     if file := feature_file(name):
-        read = read_feature_file(file, needs_test=split == "test")
+        read = read_feature_file(file, needs_test=split == "test", needs_train=False)
         parts = {"train": read.train, "test": read.test}
         features = FeatureSet.joined([part for key, part in parts.items() if split in (key, "all")], split)
         features = features.take(chosen_indices(len(features), limit))

@@ -105,11 +105,12 @@ class FileTexts:
         return torch.from_numpy(np.stack([self._texts[text] for text in texts]))
 
 
-def read_feature_file(path: Path | str, *, needs_test: bool = True) -> FeatureFile:
+def read_feature_file(path: Path | str, *, needs_test: bool = True, needs_train: bool = True) -> FeatureFile:
     """Read and check a file; everything that does not fit is said at once.
 
     Args:
         needs_test: whether a file without images of a test split is refused.
+        needs_train: whether one that lacks images of a class to train on is.
     Raises:
         FileFormatError: the file is missing, damaged, or of another kind; nothing in it is executed.
         DataError: an array is missing, does not fit to the others, or holds what is not allowed; says where.
@@ -137,7 +138,7 @@ def read_feature_file(path: Path | str, *, needs_test: bool = True) -> FeatureFi
     texts = attempt(_floats, arrays, "class_text_features", (2, 3)) if "class_text_features" in arrays else None
     names = attempt(_class_names, arrays, texts)
     if labels is not None and names is not None:
-        attempt(_check_labels, labels, np.zeros(count) if test is None else test, names)
+        attempt(_check_labels, labels, np.zeros(count) if test is None else test, names, needs_train)
     if "image_text_features" in arrays:
         own = attempt(_floats, arrays, "image_text_features", (2,))
         attempt(_check_own_texts, own, count, texts)
@@ -161,17 +162,17 @@ def read_feature_file(path: Path | str, *, needs_test: bool = True) -> FeatureFi
     return FeatureFile(f"features:{shown}", train, held_out, texts, shared, encoder or f"features:{path.name}")
 
 
-def feature_file_of(content: bytes, name: str, *, needs_test: bool = True) -> FeatureFile:
+def feature_file_of(content: bytes, name: str, *, needs_test: bool = True, needs_train: bool = True) -> FeatureFile:
     """The same of a file that was uploaded.
 
     Args:
         name: of the file, for its ending and for errors.
-        needs_test: as `read_feature_file`.
+        needs_test, needs_train: as `read_feature_file`.
     Raises:
         FileFormatError, DataError: as `read_feature_file`, with the name in the place of a path.
     """
     with as_file(content, name, "features") as path:
-        read = read_feature_file(path, needs_test=needs_test)
+        read = read_feature_file(path, needs_test=needs_test, needs_train=needs_train)
     plain_name = Path(name.replace("\\", "/")).name or "features"
     return replace(
         read,
@@ -269,7 +270,7 @@ def _text(arrays: Mapping[str, np.ndarray], name: str) -> str:
     return str(text.reshape(()))
 
 
-def _check_labels(labels: np.ndarray, test: np.ndarray, names: Sequence[str]) -> None:
+def _check_labels(labels: np.ndarray, test: np.ndarray, names: Sequence[str], needs_train: bool) -> None:
     classes = len(names)
     if classes < 2:
         raise _Problem(f"it has {classes} class; at least 2 are needed.")
@@ -279,7 +280,7 @@ def _check_labels(labels: np.ndarray, test: np.ndarray, names: Sequence[str]) ->
             f"({len(bad)} rows in all)."
         )
     counts = np.bincount(labels[test == 0], minlength=classes)
-    if not counts.all():
+    if needs_train and not counts.all():
         label = int(counts.argmin())
         raise _Problem(
             f"{names[label]!r:.60} (label {label}) has no training image; set test to 0 for some of each class."

@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from seda.card import DEFAULT_ALIGNER
 from seda.data.truth import plain_label
 from seda.encoders import load_encoder
+from seda.ui import cache
 from seda.ui.diagnose import features, page, truth
 from seda.ui.diagnose.state import FEATURES, FOLDERS, NAMES, SAMPLES, TABLE, DiagnoseState
 from seda.ui.state import Shown
@@ -290,7 +292,6 @@ def test_two_runs_of_a_file_are_compared_and_a_sweep_tried(open_app, aligner_dir
         ({"encoder_fingerprint": np.array("0" * 16)}, "was trained on features of"),
         ({"image_features": np.ones((80, 7), np.float32)}, "have features of width 7|has features of width 7"),
         ({"labels": np.arange(79)}, "whole numbers \\[80\\] are needed"),
-        ({"labels": np.zeros(80, np.int64)}, "has no training image"),
         ({"image_features": np.full((80, 1280), np.nan, np.float32)}, "is not finite"),
         ({"class_names": np.array(["x", "y"])}, "the label at position 2 is 2"),
     ],
@@ -302,6 +303,29 @@ def test_features_that_cannot_be_used_are_said(open_app, aligner_dir, arrays, to
     assert re.search(told, said(app, "error")) and "/tmp" not in said(app, "error")
     if own(app).opened is None:
         assert "rows.npz" in said(app, "error")
+
+
+@pytest.mark.parametrize(
+    "arrays", [{"test": np.ones(80, np.int64)}, {"labels": np.zeros(80, np.int64)}], ids=["test rows only", "one label"]
+)
+def test_nothing_is_trained_so_no_class_needs_rows_to_train_on(open_app, aligner_dir, arrays):
+    app = open_file(open_app(), feature_bytes(aligner_dir, **arrays))
+    press(app, "diagnose.run")
+    assert said(app, "error") == "" and len(own(app).found.diagnosis.verdicts.labels) in (70, 80)
+
+
+def test_the_aligner_that_fits_the_file_is_chosen(open_app, aligner_dir, monkeypatch):
+    """Of two the one whose encoder made the features, wherever it stands in the list."""
+    fitting = cache.card(DEFAULT_ALIGNER)
+    other = (
+        fitting.model_copy(update={"encoder_fingerprint": "0" * 16})
+        if hasattr(fitting, "model_copy")
+        else replace(fitting, encoder_fingerprint="0" * 16)
+    )
+    monkeypatch.setattr(features, "aligner_names", lambda: ["other", DEFAULT_ALIGNER])
+    monkeypatch.setattr(features.cache, "card_or_none", lambda name: other if name == "other" else fitting)
+    app = open_file(open_app(), feature_bytes(aligner_dir))
+    assert app.selectbox(key="diagnose.aligner").value == DEFAULT_ALIGNER
 
 
 def test_no_file_and_one_with_too_many_rows(open_app, aligner_dir, monkeypatch):

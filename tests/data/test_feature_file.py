@@ -222,3 +222,11 @@ def test_the_class_texts_of_a_file_stand_in_for_an_encoder(tmp_path):
         texts.encode_texts(["cat", "bird"])
     with pytest.raises(EncoderError, match="features of clip came in a file"):
         texts.encode_images([])
+
+
+def test_who_trains_nothing_needs_no_rows_to_train_on(tmp_path):
+    np.savez(tmp_path / "f.npz", **{**GOOD, "test": np.ones(12, int)})
+    with pytest.raises(DataError, match="no training image"):
+        read_feature_file(tmp_path / "f.npz")
+    found = read_feature_file(tmp_path / "f.npz", needs_train=False)
+    assert len(found.train) == 0 and len(found.test) == 12

@@ -120,7 +120,7 @@ def _read_features(file: str, arguments: argparse.Namespace) -> tuple[LabelledIt
     from seda.data.feature_file import read_feature_file
 
     given = _given_names(arguments)
-    read = read_feature_file(file, needs_test=arguments.split == TEST)
+    read = read_feature_file(file, needs_test=arguments.split == TEST, needs_train=False)
     aligner = load_aligner(arguments.aligner, choose_device(arguments))
     loaded: list[Encoder] = []
 

@@ -24,7 +24,7 @@ from seda.ui.serving.refusals import log_refusal
 from seda.ui.serving.rules import rules
 from seda.ui.serving.uploaded import present, show_lost
 from seda.ui.serving.visitor import aligner_names
-from seda.ui.state import AppState, begin_widget
+from seda.ui.state import AppState, begin_widget, set_widget
 from seda.ui.trajectories.player import PlayerState
 from seda.ui.trajectories.runs import Report, check_cells
 
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from seda.journeys.tracing import Workbench
 
 FILE_KEY = "diagnose.features"
+ALIGNER_KEY = "diagnose.aligner"
 MOST_ROWS = 100_000  # that are diagnosed on the page; chosen here: some minutes on two cores, see tests/benchmarks/diagnosing.py
 MOST_SHOWN = 64  # rows in the player, as many as pictures in a run
 STEPS = (5, 10, 25, 50)  # of each stage
@@ -48,7 +49,7 @@ NONE_YET = (
 
 def choose_features(state: AppState, own: DiagnoseState) -> None:
     """The file, what it travels with, and the button."""
-    _upload(own)
+    _upload(state, own)
     if own.opened is None:
         st.info(NONE_YET.format(int(st.get_option("server.maxUploadSize"))), icon=":material/dataset:")
         return
@@ -57,7 +58,7 @@ def choose_features(state: AppState, own: DiagnoseState) -> None:
         names = aligner_names()
         now = own.run.aligner if own.run else state.aligner
         aligner = st.selectbox(
-            "Aligner", names, key=begin_widget("diagnose.aligner", now if now in names else names[0]), width=240
+            "Aligner", names, key=begin_widget(ALIGNER_KEY, now if now in names else names[0]), width=240
         )
         splits = (TEST, ALL, TRAIN) if len(file.test) else (ALL,)
         split = st.selectbox("Rows", splits, format_func=str.capitalize, key="diagnose.split", width=120)
@@ -73,7 +74,7 @@ def choose_features(state: AppState, own: DiagnoseState) -> None:
             own.pending, own.problem = Question(run=own.run), None
 
 
-def _upload(own: DiagnoseState) -> None:
+def _upload(state: AppState, own: DiagnoseState) -> None:
     most = int(st.get_option("server.maxUploadSize"))
     kinds = [suffix[1:] for suffix in SUFFIXES if suffix != ".parquet" or rules().limits is None]
     files = present(
@@ -90,8 +91,21 @@ def _upload(own: DiagnoseState) -> None:
         except SedaError as error:
             log_refusal("features", error)
             raise
+        if fitting := _fitting(own.opened.file, own.run.aligner if own.run else state.aligner):
+            set_widget(ALIGNER_KEY, fitting)
     if own.opened is not None:
         st.caption(plain(_about(own.opened.file)))
+
+
+def _fitting(file: FeatureFile, now: str) -> str:
+    """The aligner that is chosen now if it was trained on features of this kind, else the first one that was; empty where none was, which is
+    said when it is run."""
+    kind = file.train.encoder_fingerprint, file.train.image_features.shape[1]
+    cards = ((name, cache.card_or_none(name)) for name in (now, *aligner_names()))
+    return next(
+        (name for name, card in cards if card is not None and (card.encoder_fingerprint, card.model.image_dim) == kind),
+        "",
+    )
 
 
 def _read(content: bytes, name: str) -> FeatureFile:
@@ -99,7 +113,7 @@ def _read(content: bytes, name: str) -> FeatureFile:
     Raises:
         SedaError: it cannot be read, or has more rows than the page takes.
     """
-    file = feature_file_of(content, name, needs_test=False)
+    file = feature_file_of(content, name, needs_test=False, needs_train=False)
     rows = len(file.train) + len(file.test)
     if rows > MOST_ROWS:
         raise DataError(
