@@ -90,6 +90,7 @@ def test_no_way_out(page: Page, server: str):
 def test_who_comes_next_finds_it_as_it_began(page: Page, server: str):
     open_stand(page, f"{server}/stand?idle=5&play=05-mistakes")
     page.get_by_test_id("stand-attract").click()
+    page.wait_for_timeout(600)  # until what is played has been put in its place, with its map
     page.keyboard.press("m")
     page.keyboard.press("+")
     changed = """() => { const { sedaPlayer: player } = document.querySelector('.sp-root');
