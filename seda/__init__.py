@@ -43,11 +43,17 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
 
 
-def _play_in_notebooks() -> None:
-    """Have a journey play as the last line of a notebook's cell. By name: whoever makes no journey imports no player."""
+def _notebook() -> Any:
+    """IPython's shell where a notebook's kernel runs it, else None: a terminal shows text alone."""
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
-    if shell is not None and getattr(shell, "kernel", None) is not None:  # a terminal shows text alone
+    return shell if getattr(shell, "kernel", None) is not None else None
+
+
+def _play_in_notebooks() -> None:
+    """Have a journey play as the last line of a notebook's cell. By name: whoever makes no journey imports no player."""
+    shell = _notebook()
+    if shell is not None:
         shell.display_formatter.mimebundle_formatter.for_type_by_name(
             "seda.journeys.journey", "Journey", _journey_bundle
         )

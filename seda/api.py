@@ -9,7 +9,6 @@ journey.save("it.safetensors"); journey.to_html("it.html"); journey.to_pandas()
 
 from __future__ import annotations
 
-import sys
 import tempfile
 import webbrowser
 from collections.abc import Callable, Mapping, Sequence
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from seda import _notebook
 from seda.class_texts import ClassTexts, parse_class_texts
 from seda.config import SamplingConfig
 from seda.errors import ConfigError, DataError, ImageError
@@ -208,9 +208,7 @@ def show(made: Journey) -> Path | None:
     Returns:
         the page; None in a notebook.
     """
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython is not None else None
-    if shell is not None and getattr(shell, "kernel", None) is not None:
+    if _notebook() is not None:
         from IPython.display import display
 
         display(made)

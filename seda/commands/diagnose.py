@@ -14,6 +14,7 @@ from seda.commands.shared.labelled import add_labelled, read_labelled
 from seda.commands.shared.options import Commands, add_json, add_sampling, sampling_config
 from seda.config import SamplingConfig
 from seda.evaluation.diagnosis import CULPRITS
+from seda.journeys.diagnosis import FEW_STEPS
 from seda.journeys.labelled_items import LabelledItems
 from seda.storage import write_bytes, write_json
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 BAR = "top1"
 MOST_SEEDS = 16
-MANY, FEW_STEPS = 1_000, 10  # chosen here: ten thousand items in some seconds
+MANY = 1_000  # items from which on FEW_STEPS are walked
 
 
 def add(commands: Commands) -> None:

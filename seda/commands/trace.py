@@ -84,10 +84,8 @@ def run(arguments: argparse.Namespace) -> int:
 def _trace_features(arguments: argparse.Namespace, options: ExportOptions) -> int:
     """Trace the rows of a file of features to --classes, or to the file's own, with the labels that it has."""
     from seda.commands.shared.labelled import read_labelled
-    from seda.encoders.base import AbsentEncoder
-    from seda.journeys.given_paths import evenly
-    from seda.journeys.tracing import Workbench, trace_features
-    from seda.projection import load_maps
+    from seda.journeys.given_paths import shown_items
+    from seda.journeys.tracing import bare_workbench, trace_features
 
     if arguments.labels is not None:
         raise ConfigError("--labels came with a file of features, which has labels of its own.", remedy="Leave it out.")
@@ -96,16 +94,14 @@ def _trace_features(arguments: argparse.Namespace, options: ExportOptions) -> in
     if items is None or not len(items.labels):
         terminal.say("error: no row could be read.")
         return UNANSWERED
-    chosen = evenly(len(items.labels), 2 * sampling.num_inference_steps + 3)
+    chosen = shown_items(len(items.labels), 2 * sampling.num_inference_steps + 3)
     title = f"{len(chosen):,} rows on their way to {len(items.class_names)} class texts"
     if len(chosen) < len(items.labels):
         terminal.say(f"{len(chosen):,} of {len(items.labels):,} rows travel, evenly chosen: the player shows no more.")
     template = aligner.card.template if arguments.template is None else arguments.template
-    card = aligner.card
-    absent = AbsentEncoder(card.encoder, card.encoder_fingerprint, card.model.image_dim, card.model.dim)
     journey = trace_features(
         items.image_features[chosen], items.class_texts(template), [items.names[row] for row in chosen], items.class_names,
-        Workbench(aligner, absent, load_maps(aligner.folder)), sampling,
+        bare_workbench(aligner), sampling,
         item_seeds=[items.item_seeds[row] for row in chosen], thumbnails=[b""] * len(chosen), template=template, title=title,
         on_step=lambda event: terminal.progress(f"stage {event.stage}", event.done, event.total),
     )  # fmt: skip

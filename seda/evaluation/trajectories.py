@@ -5,6 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 
+def evenly(count: int, most: int) -> np.ndarray:
+    """Indices int64, ascending, of at most `most` of `count` things, evenly chosen from the first to the last; all where they are not more."""
+    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(np.int64))
+
+
 def decisions(similarities: np.ndarray) -> np.ndarray:
     """Nearest class at each state: similarities [n, s, k] to int64 [n, s]."""
     return similarities.argmax(-1)

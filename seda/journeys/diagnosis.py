@@ -34,6 +34,7 @@ from seda.evaluation.trajectories import (
     WRONG,
     commitment_step,
     decisions,
+    evenly,
     flips,
     landed,
     standing_at,
@@ -44,6 +45,7 @@ from seda.evaluation.trajectories import (
 from seda.journeys.trajectory import Trajectory, hand_overs
 
 COMPARED_ITEMS, COMPARED_STATES = 256, 26  # of the gap's figures; chosen here: a second's work
+FEW_STEPS = 10  # of each stage, where many items travel; chosen here: ten thousand in some seconds
 MOST_LISTED = 100_000  # items that are in the JSON one by one, 400 bytes each; the table has all of them
 MOST_COSINES = 500_000  # numbers of the similarity matrix in the JSON, all its steps together; chosen here: 4 MB
 GRID_POINTS = 160  # of ridges
@@ -54,9 +56,7 @@ LETTERS = {RIGHT: "r", WRONG: "w", UNDECIDED: "u"}  # of `Diagnosis.standing` in
 
 def looked_at(count: int) -> np.ndarray:
     """Which of so many items the gap's figures are of: all, or evenly thinned."""
-    if count <= COMPARED_ITEMS:
-        return np.arange(count)
-    return np.unique(np.linspace(0, count - 1, COMPARED_ITEMS).round().astype(np.int64))
+    return evenly(count, COMPARED_ITEMS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,12 +131,12 @@ def seen_on(
 def states_listed(count: int, hand_over: int, cells: int) -> np.ndarray:
     """The states at which the similarity matrix is kept, of so many cells: all, or evenly spaced with the hand-over among them."""
     most = max(MOST_COSINES // max(cells, 1), 3)
-    return np.unique([*np.linspace(0, count - 1, min(count, most)).round().astype(np.int64), hand_over])
+    return np.unique([*evenly(count, most), hand_over])
 
 
 def states_compared(count: int, hand_over: int) -> np.ndarray:
     """The states that the gap's figures are of: evenly spaced, the hand-over among them."""
-    return np.unique([*np.linspace(0, count - 1, min(count, COMPARED_STATES)).round().astype(np.int64), hand_over])
+    return np.unique([*evenly(count, COMPARED_STATES), hand_over])
 
 
 def _entropies(trajectory: Trajectory) -> np.ndarray:
@@ -297,7 +297,7 @@ class Diagnosis:
         labels, probabilities = self.verdicts.labels, self.probabilities
         right, confidence = self.verdicts.answer == labels, probabilities.max(1)
         coverage, risk = risk_coverage(confidence, right)
-        kept = np.unique(np.linspace(0, len(risk) - 1, min(len(risk), CURVE_POINTS)).round().astype(int))
+        kept = evenly(len(risk), CURVE_POINTS)
         doubts = {
             "confidence": -confidence,
             "entropy": -(probabilities * np.log(np.maximum(probabilities, 1e-12))).sum(1),
@@ -325,7 +325,7 @@ class Diagnosis:
         missing = np.repeat([False, True], len(self.fits))
         doubt = -self.fits.T.reshape(-1)
         false, true, _ = roc_curve(missing, doubt)
-        kept = np.unique(np.linspace(0, len(false) - 1, min(len(false), CURVE_POINTS)).round().astype(int))
+        kept = evenly(len(false), CURVE_POINTS)
         return {
             "auroc": round(float(roc_auc_score(missing, doubt)), 6),
             "false_alarms": _rounded(false[kept]),

@@ -10,6 +10,7 @@ import numpy as np
 
 from seda.errors import ConfigError
 from seda.evaluation.maps import N_NEIGHBORS, map_scores, neighbors_kept, step_flags, thinning
+from seda.evaluation.trajectories import evenly
 from seda.journeys.ghosts import changes_between, resample
 from seda.journeys.given_paths import GivenPaths, check_paths
 from seda.journeys.journey import Ghost, Journey
@@ -128,7 +129,7 @@ def _pool(paths: GivenPaths) -> tuple[np.ndarray, np.ndarray]:
     own = np.full(len(states), -1, np.int64)
     if len(paths.reference):
         return paths.reference[:: thinning(len(paths.reference), POOL_POINTS)], own
-    chosen = np.unique(np.linspace(0, len(states) - 1, min(len(states), POOL_POINTS)).round().astype(np.int64))
+    chosen = evenly(len(states), POOL_POINTS)
     own[chosen] = np.arange(len(chosen))
     return states[chosen], own
 
@@ -200,9 +201,7 @@ def _projector(name: str, paths: GivenPaths, trajectory: Trajectory, on_progress
     form, (n, s, d) = MAPS[name], paths.states.shape
     if form.kind == "words":
         return fit_words(trajectory, form.dimensions)
-    first = np.unique(
-        np.linspace(0, n - 1, min(n, max(1, GRAPH_POINTS // s))).round().astype(np.int64)
-    )  # whole paths: their steps are edges
+    first = evenly(n, max(1, GRAPH_POINTS // s))  # whole paths: their steps are edges
     reference = paths.reference[:: thinning(len(paths.reference), GRAPH_POINTS)]
     if form.kind == "pca":
         return fit_pca(

@@ -6,13 +6,14 @@ torch tensors are taken too, on any device; nothing here imports torch.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from seda.class_texts import quoted
 from seda.errors import DataError
+from seda.evaluation.trajectories import evenly
 from seda.journeys.labels import match_labels
 from seda.journeys.replay_schema import LIMITS, MAX_STAGES, MAX_THUMBNAIL
 
@@ -115,7 +116,7 @@ def check_paths(
     _say_not_finite(checks, moved, item_names)
     steps, stage_names = _stages(checks, stages, s)
     names, text_features = _texts(checks, texts, class_names, d)
-    k = len(names)
+    k, places = len(names), _places(checks, coordinates, n, s)
     found = GivenPaths(
         states=moved,
         stages=steps,
@@ -130,39 +131,35 @@ def check_paths(
         item_names=_names(checks, "item_names", item_names, n, [f"item {item}" for item in range(n)]),
         timesteps=_timesteps(checks, timesteps, s),
         reference=_matrix(checks, "reference", reference, d),
-        places=_places(checks, coordinates, n, s),
-        text_places=_text_places(checks, coordinates, text_coordinates, k),
+        places=places,
+        text_places=_text_places(checks, places, text_coordinates, k, coordinates is not None),
         notes=(),
     )
     labelled = _labels(checks, labels, n, names)
     checks.end()
-    return thin(_with(found, **labelled, notes=tuple(checks.notes)))
+    return thin(replace(found, **labelled, notes=tuple(checks.notes)))
 
 
 def thin(paths: GivenPaths) -> GivenPaths:
     """The paths of as many items as the player animates, evenly chosen; a note says so."""
     n, s, _ = paths.states.shape
-    chosen = evenly(n, s)
+    chosen = shown_items(n, s)
     if len(chosen) == n:
         return paths
-    of_items = {
+    of_items: dict[str, Any] = {
         name: None if (whole := getattr(paths, name)) is None else whole[chosen]
         for name in ("states", "probabilities", "labels", "groups", "places")
     }
-    texts = {name: tuple(getattr(paths, name)[item] for item in chosen) for name in ("thumbnails", "item_names")}
+    texts: dict[str, Any] = {
+        name: tuple(getattr(paths, name)[item] for item in chosen) for name in ("thumbnails", "item_names")
+    }
     note = f"{len(chosen):,} of {n:,} items are shown, evenly chosen: the player animates at most {SHOWN_ITEMS:,} items and {SHOWN_STATES:,} states."
-    return _with(paths, **of_items, **texts, notes=(*paths.notes, note))
+    return replace(paths, **of_items, **texts, notes=(*paths.notes, note))
 
 
-def evenly(count: int, states: int) -> np.ndarray:
-    """Indices of as many items of so many states as the player animates, evenly chosen of `count`; all where they are not more."""
-    return np.unique(
-        np.linspace(0, count - 1, min(count, SHOWN_ITEMS, SHOWN_STATES // states)).round().astype(np.int64)
-    )
-
-
-def _with(paths: GivenPaths, **changed: Any) -> GivenPaths:
-    return GivenPaths(**{**vars(paths), **changed})
+def shown_items(count: int, states: int) -> np.ndarray:
+    """Indices of as many of `count` items of so many states as the player animates, evenly chosen."""
+    return evenly(count, min(SHOWN_ITEMS, SHOWN_STATES // states))
 
 
 def as_array(values: Any) -> np.ndarray:
@@ -208,18 +205,10 @@ def _stages(checks: _Checks, stages: Sequence[tuple[str, int]] | None, s: int) -
         counts[0] -= 1
     elif sum(counts) != s - 1:
         checks.wrong(f"The stages have {sum(counts)} states in all; {s - 1} come behind the start ({s} with it).")
-    steps = np.concatenate(
-        [
-            [0],
-            *(
-                np.full(max(int(count), 0) if isinstance(count, int | np.integer) else 0, stage)
-                for stage, count in enumerate(counts, 1)
-            ),
-        ]
-    )
-    return steps.astype(np.int8), tuple(
-        name[:MAX_NAME] or f"stage {number}" for number, (name, _) in enumerate(given, 1)
-    )
+    names = tuple(name[:MAX_NAME] or f"stage {number}" for number, (name, _) in enumerate(given, 1))
+    if checks.problems:
+        return np.zeros(s, np.int8), names
+    return np.repeat(np.arange(len(counts) + 1, dtype=np.int8), [1, *counts]), names
 
 
 def _texts(
@@ -267,8 +256,7 @@ def _probabilities(checks: _Checks, values: Any, n: int, k: int) -> np.ndarray:
         return np.zeros((n, 0), np.float32)
     if array.shape != (n, k) or k == 0:
         checks.wrong(f"probabilities are {list(array.shape)}; {n} items and {k} texts need [{n}, {k}].")
-    elif not np.isfinite(array).all() or (array < 0).any() or (abs(array.sum(1) - 1) > 1e-2).any():
-        bad = ~((array >= 0).all(1) & (abs(array.sum(1) - 1) <= 1e-2))
+    elif (bad := ~((array >= 0).all(1) & (abs(array.sum(1) - 1) <= 1e-2))).any():  # also where a number is none
         checks.wrong(f"Row {int(bad.argmax())} of probabilities is none: each is 0 or more, and a row sums to 1.")
     return array
 
@@ -283,8 +271,8 @@ def _labels(checks: _Checks, labels: Sequence[Any] | None, n: int, class_names: 
     numbers = all(isinstance(label, int | np.integer) and not isinstance(label, bool | np.bool_) for label in given)
     if numbers and class_names:
         indices = np.array([int(label) for label in given])
-        if ((indices < -1) | (indices >= len(class_names))).any():
-            row = int(((indices < -1) | (indices >= len(class_names))).argmax())
+        if (wrong := (indices < -1) | (indices >= len(class_names))).any():
+            row = int(wrong.argmax())
             checks.wrong(
                 f"Label {indices[row]} of row {row} is no text; there are {len(class_names)}, from 0, and -1 for none."
             )
@@ -319,19 +307,18 @@ def _thumbnails(checks: _Checks, thumbnails: Sequence[Any] | None, n: int) -> tu
 
     small: list[bytes] = []
     for row, one in enumerate(thumbnails):
-        content = (
-            b""
-            if one is None
-            else bytes(one)
-            if isinstance(one, bytes | bytearray | memoryview)
-            else thumbnail_png(one)
-            if hasattr(one, "thumbnail")
-            else None
-        )
-        if content is None or (content and not bare_png(content)) or len(content) > MAX_THUMBNAIL:
+        if one is None:
+            small.append(b"")
+            continue
+        content = thumbnail_png(one) if hasattr(one, "thumbnail") else one
+        if (
+            not isinstance(content, bytes | bytearray | memoryview)
+            or len(content) > MAX_THUMBNAIL
+            or (content and not bare_png(bytes(content)))
+        ):
             checks.wrong(f"Thumbnail {row} is no PNG of at most {MAX_THUMBNAIL:,} bytes, nor a picture of Pillow.")
             content = b""
-        small.append(content)
+        small.append(bytes(content))
     return tuple(small)
 
 
@@ -371,12 +358,12 @@ def _places(checks: _Checks, coordinates: Any, n: int, s: int) -> np.ndarray | N
     return array
 
 
-def _text_places(checks: _Checks, coordinates: Any, text_coordinates: Any, k: int) -> np.ndarray:
-    if coordinates is None:
-        if text_coordinates is not None:
+def _text_places(checks: _Checks, places: np.ndarray | None, text_coordinates: Any, k: int, came: bool) -> np.ndarray:
+    if places is None:
+        if text_coordinates is not None and not came:  # what is wrong with coordinates is said already
             checks.wrong("text_coordinates came without coordinates.")
         return np.zeros((0, 2), np.float32)
-    q = as_array(coordinates).shape[-1] if as_array(coordinates).ndim == 3 else 2
+    q = places.shape[2]
     if text_coordinates is None:
         if k:
             checks.wrong(

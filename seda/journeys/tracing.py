@@ -18,7 +18,7 @@ from seda.config import SamplingConfig
 from seda.device import best_device
 from seda.diffusion.sampling import StepEvent
 from seda.encoders import load_encoder
-from seda.encoders.base import Encoder
+from seda.encoders.base import AbsentEncoder, Encoder
 from seda.errors import ConfigError, FileFormatError, FingerprintError
 from seda.evaluation.maps import N_NEIGHBORS, map_scores, nearest_neighbors, neighbors_kept, step_flags, thinning
 from seda.images import NamedImage, thumbnail_png
@@ -129,6 +129,13 @@ def load_workbench(aligner: str | Path, device: str = "", encoder: Encoder | Non
     device = device or best_device()
     loaded = load_aligner(aligner, device)
     return Workbench(loaded, encoder or load_encoder(loaded.card.encoder, device), load_maps(loaded.folder))
+
+
+def bare_workbench(aligner: PretrainedAligner) -> Workbench:
+    """An aligner with its maps, for features that came from elsewhere: its encoder is not loaded, and refuses what it is asked."""
+    card = aligner.card
+    absent = AbsentEncoder(card.encoder, card.encoder_fingerprint, card.model.image_dim, card.model.dim)
+    return Workbench(aligner, absent, load_maps(aligner.folder))
 
 
 def trace_images(

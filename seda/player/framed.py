@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from typing import Any
 
+from seda import _notebook
 from seda.journeys.journey import Journey
 from seda.player.page import to_html
 
@@ -40,8 +40,4 @@ def is_watched() -> bool:
 
 
 def _kernel() -> Any:
-    if find_spec("IPython") is None:
-        return None
-    from IPython.core.getipython import get_ipython
-
-    return getattr(get_ipython(), "kernel", None)
+    return getattr(_notebook(), "kernel", None)

@@ -251,14 +251,9 @@ def _freed(loaded: object) -> None:
 @st.cache_resource(max_entries=MODELS, show_spinner=False, on_release=_freed)
 def _bare_workbench(folder: str, changed: int, device: str) -> Workbench:
     from seda.aligner import load_aligner
-    from seda.encoders.base import AbsentEncoder
-    from seda.journeys.tracing import Workbench
-    from seda.projection import load_maps
+    from seda.journeys.tracing import bare_workbench
 
-    aligner = load_aligner(folder, device)
-    card, model = aligner.card, aligner.card.model
-    absent = AbsentEncoder(card.encoder, card.encoder_fingerprint, model.image_dim, model.dim)
-    return Workbench(aligner, absent, load_maps(folder))
+    return bare_workbench(load_aligner(folder, device))
 
 
 @st.cache_resource(max_entries=MODELS, show_spinner=False, on_release=_freed)

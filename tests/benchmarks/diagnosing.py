@@ -35,12 +35,12 @@ def features(count: int) -> dict[str, Any]:
 
     from seda.aligner import load_aligner
     from seda.class_texts import PHRASINGS
-    from seda.commands.diagnose import FEW_STEPS
     from seda.config import SamplingConfig
     from seda.data.datasets import load_dataset
     from seda.data.features import encode_split
     from seda.encoders import load_encoder
     from seda.journeys.diagnosing import diagnose
+    from seda.journeys.diagnosis import FEW_STEPS
 
     encoder, aligner = load_encoder("bundled"), load_aligner("fashion-mnist")
     data = encode_split(load_dataset("fashion-mnist"), "test", encoder, seed=None, limit=count)

@@ -16,6 +16,8 @@ from seda.data.array_file import SUFFIXES
 from seda.data.feature_file import FeatureFile, feature_file_of
 from seda.data.truth import Truth
 from seda.errors import DataError, SedaError
+from seda.evaluation.trajectories import evenly
+from seda.journeys.diagnosis import FEW_STEPS
 from seda.journeys.labelled_items import ALL, TEST, TRAIN, EncodeTexts, LabelledItems, items_of_file
 from seda.ui import cache
 from seda.ui.diagnose.state import Diagnosed, DiagnoseState, FeatureRun, Opened, Question
@@ -39,7 +41,6 @@ ALIGNER_KEY = "diagnose.aligner"
 MOST_ROWS = 100_000  # that are diagnosed on the page; chosen here: some minutes on two cores, see tests/benchmarks/diagnosing.py
 MOST_SHOWN = 64  # rows in the player, as many as pictures in a run
 STEPS = (5, 10, 25, 50)  # of each stage
-FEW_STEPS = 10  # at first; chosen here, as the command line does
 TILE = 48  # px
 NONE_YET = (
     "A file of labelled features goes through all of this without a picture: 10,000 rows and more, in up to {} MB (10,000 rows of width "
@@ -210,8 +211,7 @@ def show_choice(own: DiagnoseState, found: Diagnosed) -> None:
         if count <= shown:
             return
         order = found.diagnosis.by_trouble()
-        evenly = np.unique(np.linspace(0, count - 1, MOST_SHOWN).round().astype(int))
-        for label, rows in zip(PRESETS, (order[:MOST_SHOWN], evenly), strict=True):
+        for label, rows in zip(PRESETS, (order[:MOST_SHOWN], evenly(count, MOST_SHOWN)), strict=True):
             if st.button(label, type="tertiary", key=f"diagnose.rows.{label}", disabled=found.why == PRESETS[label]):
                 own.pending = Question(show=tuple(rows.tolist()), why=PRESETS[label])
                 st.rerun()
