@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from seda.journeys.trajectory import MapPositions, Trajectory
 from seda.map_forms import MAPS
 
 if TYPE_CHECKING:
+    from seda.projection.fit import MapMaterial, ReducedFits
     from seda.projection.projectors import Projector
 
 GRAPH_POINTS = 6_000  # that a map is fitted to; chosen here: the graph of more takes longer than the fit
@@ -54,12 +56,15 @@ def journey_of(
     names = _names(paths, maps)
     pool, own = _pool(paths)
     nearest = _nearest(paths.states.reshape(-1, paths.states.shape[2]), pool, own)
-    placed = {name: _positions(name, paths, trajectory, pool, own, nearest, on_progress) for name in names}
-    every = thinning(len(paths.reference), LIMIT_REFERENCE)
+    shown, fits = (
+        paths.reference[:: thinning(len(paths.reference), LIMIT_REFERENCE)],
+        _Fits(paths, trajectory, on_progress),
+    )
+    placed = {name: _positions(name, paths, fits, shown, pool, own, nearest) for name in names}
     return Journey(
         trajectory,
         placed,
-        np.full(len(paths.reference[::every]), -1, np.int16),
+        np.full(len(shown), -1, np.int16),
         len(paths.reference),
         paths.thumbnails,
         title,
@@ -144,12 +149,10 @@ def _nearest(points: np.ndarray, pool: np.ndarray, own: np.ndarray) -> np.ndarra
 
 
 def _positions(
-    name: str, paths: GivenPaths, trajectory: Trajectory, pool: np.ndarray, own: np.ndarray, nearest: np.ndarray, on_progress: OnMap | None
+    name: str, paths: GivenPaths, fits: _Fits, shown: np.ndarray, pool: np.ndarray, own: np.ndarray, nearest: np.ndarray
 ) -> MapPositions:  # fmt: skip
     n, s, d = paths.states.shape
     k = len(paths.class_names)
-    every = thinning(len(paths.reference), LIMIT_REFERENCE)
-    shown = paths.reference[::every]
     if MAPS[name].kind == "given":
         places = paths.states if paths.places is None else paths.places
         texts = paths.class_text_features if paths.places is None else paths.text_places
@@ -157,7 +160,7 @@ def _positions(
         reference = shown if paths.places is None else np.zeros((len(shown), places.shape[2]), np.float32)
         pool_at = None
     else:
-        projector = _projector(name, paths, trajectory, on_progress)
+        projector = fits.projector(name)
         way = np.linspace(0, 1, s, dtype=np.float32)
         progress = np.concatenate([np.tile(way, n), np.ones(k), np.zeros(len(shown) + len(pool))]).astype(np.float32)
         if not len(paths.reference):
@@ -192,30 +195,43 @@ def _about(
     return {"kind": MAPS[name].kind, "label": MAPS[name].label, "scores": scores, "n_neighbors": neighbors}
 
 
-def _projector(name: str, paths: GivenPaths, trajectory: Trajectory, on_progress: OnMap | None) -> Projector:
-    """torch and umap-learn are imported here, for the maps that need them."""
-    from seda.projection.aligner_map import PARAMETRIC_KINDS, own_config, timeline_of
-    from seda.projection.fit import MapConfig, MapMaterial, fit_pca, fit_reduced
-    from seda.projection.words import fit_words
+class _Fits:
+    """The projectors of some paths; what several of them need is made once. torch and umap-learn are imported by those that need them."""
 
-    form, (n, s, d) = MAPS[name], paths.states.shape
-    if form.kind == "words":
-        return fit_words(trajectory, form.dimensions)
-    first = evenly(n, max(1, GRAPH_POINTS // s))  # whole paths: their steps are edges
-    reference = paths.reference[:: thinning(len(paths.reference), GRAPH_POINTS)]
-    if form.kind == "pca":
-        return fit_pca(
-            np.concatenate([reference, paths.states[first].reshape(-1, d), paths.class_text_features]), form.dimensions
-        )
-    assert form.kind in PARAMETRIC_KINDS
-    others = np.setdiff1d(np.arange(n), first)
-    material = MapMaterial(
-        reference, paths.class_text_features, paths.states[np.concatenate([first, others])], len(first)
-    )
-    config = own_config(name, MapConfig.for_pictures(FIT_COUNT))
-    report = None if on_progress is None else (lambda done, total: on_progress(name, done, total))
-    fitted = fit_reduced(material, config, on_progress=report)
-    return timeline_of(fitted, material.points) if form.kind == "timeline" else fitted
+    def __init__(self, paths: GivenPaths, trajectory: Trajectory, on_progress: OnMap | None) -> None:
+        self._paths, self._trajectory, self._on_progress = paths, trajectory, on_progress
+
+    @cached_property
+    def _material(self) -> MapMaterial:
+        from seda.projection.fit import MapMaterial
+
+        paths, (n, s, _) = self._paths, self._paths.states.shape
+        first = evenly(n, max(1, GRAPH_POINTS // s))  # whole paths: their steps are edges
+        order = np.concatenate([first, np.setdiff1d(np.arange(n), first)])
+        reference = paths.reference[:: thinning(len(paths.reference), GRAPH_POINTS)]
+        return MapMaterial(reference, paths.class_text_features, paths.states[order], len(first))
+
+    @cached_property
+    def _reduced(self) -> ReducedFits:
+        from seda.projection.fit import ReducedFits
+
+        return ReducedFits(self._material)
+
+    def projector(self, name: str) -> Projector:
+        """That of a map of MAPS."""
+        from seda.projection.aligner_map import PARAMETRIC_KINDS, own_config, timeline_of
+        from seda.projection.fit import MapConfig, fit_pca
+        from seda.projection.words import fit_words
+
+        form, on_progress = MAPS[name], self._on_progress
+        if form.kind == "words":
+            return fit_words(self._trajectory, form.dimensions)
+        if form.kind == "pca":
+            return fit_pca(self._material.points, form.dimensions)
+        assert form.kind in PARAMETRIC_KINDS
+        report = None if on_progress is None else (lambda done, total: on_progress(name, done, total))
+        fitted = self._reduced.fit(own_config(name, MapConfig.for_pictures(FIT_COUNT)), on_progress=report)
+        return timeline_of(fitted, self._material.points) if form.kind == "timeline" else fitted
 
 
 def compared(now: Journey, before: Journey) -> Journey:

@@ -21,6 +21,7 @@ from typing import Self
 import numpy as np
 import torch
 from scipy.sparse import coo_matrix
+from threadpoolctl import threadpool_limits
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
@@ -177,8 +178,6 @@ def fit_parametric(
         ProjectionError: fewer than three points, or points that are not finite.
         Stopped: on_progress returned True.
     """
-    from threadpoolctl import threadpool_limits
-
     config = config or MapConfig()
     check_points(material.points)
     with torch.random.fork_rng(devices=[]):  # nn's initialisers know only the global generator: lend it, seeded
@@ -206,44 +205,54 @@ def fit_parametric(
     return ParametricProjector(network.eval().requires_grad_(False)), notes
 
 
-def fit_reduced(
-    material: MapMaterial, config: MapConfig, width: int = REDUCED, *, on_progress: Progress | None = None
-) -> ParametricProjector:
+class ReducedFits:
     """`fit_parametric` on the principal axes of wide points: as many of them as `width`, orthonormal, so that distances along them stay.
 
     What is fitted takes points of the whole width: axes and first layer are multiplied into one. Chosen here: paths of 768 numbers fit in a
-    fifth of the time, and their map keeps as many neighbours.
+    fifth of the time, and their map keeps as many neighbours. Axes and neighbour graphs are made once for all maps of a material.
 
     Raises:
         ProjectionError: fewer than three points, or points that are not finite.
-        Stopped: on_progress returned True.
     """
-    d = material.reference.shape[1]
-    if d <= width:
-        return fit_parametric(material, config, on_progress=on_progress, threads=1)[0]
-    check_points(material.points)
-    mean = material.points.mean(0, dtype=np.float64)
-    centred = material.points - mean
-    _, vectors = np.linalg.eigh(centred.T @ centred)
-    axes = np.ascontiguousarray(vectors[:, ::-1][:, :width]).astype(np.float32)  # [d, width]
-    mean = mean.astype(np.float32)
 
-    def reduced(points: np.ndarray) -> np.ndarray:
-        return (points - mean) @ axes
+    def __init__(self, material: MapMaterial, width: int = REDUCED) -> None:
+        check_points(material.points)
+        self._mean = self._axes = None
+        self._graphs: dict[tuple[int, int], coo_matrix] = {}
+        if material.reference.shape[1] > width:
+            mean = material.points.mean(0, dtype=np.float64)
+            centred = material.points - mean
+            _, vectors = np.linalg.eigh(centred.T @ centred)
+            self._axes = np.ascontiguousarray(vectors[:, ::-1][:, :width]).astype(np.float32)  # [d, width]
+            self._mean = mean.astype(np.float32)
+            reference, anchors, paths = (
+                (part - self._mean) @ self._axes for part in (material.reference, material.anchors, material.paths)
+            )
+            material = MapMaterial(reference, anchors, paths, material.graph_paths)
+        self._material = material
 
-    small = MapMaterial(
-        reduced(material.reference), reduced(material.anchors), reduced(material.paths), material.graph_paths
-    )
-    fitted = fit_parametric(small, config, on_progress=on_progress, threads=1)[0].network
-    with torch.random.fork_rng(devices=[]):  # of what nn's initialisers draw nothing is kept
-        whole = MapNetwork(d, config.dimensions)
-    turn = torch.from_numpy(axes)
-    state = fitted.state_dict()
-    state["mean"] = torch.from_numpy(mean) + turn @ state["mean"]
-    state["axes"] = turn @ state["axes"]
-    state["network.0.weight"] = state["network.0.weight"] @ turn.T
-    whole.load_state_dict(state)
-    return ParametricProjector(whole.eval().requires_grad_(False))
+    def fit(self, config: MapConfig, *, on_progress: Progress | None = None) -> ParametricProjector:
+        """One map.
+
+        Raises:
+            Stopped: on_progress returned True.
+        """
+        points, key = self._material.points, (config.n_neighbors, config.seed)
+        if key not in self._graphs and config.steps and not identical(points):
+            self._graphs[key] = fuzzy_graph(points, *key)
+        fitted, _ = fit_parametric(
+            self._material, config, graph=self._graphs.get(key), on_progress=on_progress, threads=1
+        )
+        if self._axes is None or self._mean is None:
+            return fitted
+        with torch.random.fork_rng(devices=[]):  # of what nn's initialisers draw nothing is kept
+            whole = MapNetwork(len(self._mean), config.dimensions)
+        turn, state = torch.from_numpy(self._axes), fitted.network.state_dict()
+        state["mean"] = torch.from_numpy(self._mean) + turn @ state["mean"]
+        state["axes"] = turn @ state["axes"]
+        state["network.0.weight"] = state["network.0.weight"] @ turn.T
+        whole.load_state_dict(state)
+        return ParametricProjector(whole.eval().requires_grad_(False))
 
 
 def check_points(points: np.ndarray) -> None:
@@ -305,7 +314,6 @@ def fuzzy_graph(points: np.ndarray, n_neighbors: int, seed: int = 0) -> coo_matr
     Neighbours are exact up to EXACT_NEIGHBORS points and pynndescent's beyond, whose cost grows close to linearly.
     """
     from sklearn.neighbors import NearestNeighbors
-    from threadpoolctl import threadpool_limits
 
     n_neighbors = min(n_neighbors, len(points) - 1)
     known = {}
