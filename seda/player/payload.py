@@ -217,15 +217,18 @@ def _styled(name: str, index: int) -> dict[str, str]:
 
 def _items(journey: Journey, similarities: np.ndarray) -> list[dict[str, Any]]:
     trajectory = journey.trajectory
-    if not trajectory.class_names:
-        return _items_without_texts(journey)
-    decided = decisions(similarities)
+    # -1 stands for no class text
+    decided = decisions(similarities) if trajectory.class_names else np.full(similarities.shape[:2], -1)
     commitments, changes, margins = commitment_step(decided), flips(decided), class_margins(similarities[:, -1])
-    sentences, arrived = path_sentences(trajectory, similarities), arrived_at(trajectory, similarities)
+    sentences = path_sentences(trajectory, similarities)
+    arrived = arrived_at(trajectory, similarities) & (decided[:, -1] >= 0)
     thumbnails, answers = _thumbnails(journey.thumbnails), trajectory.answers.tolist()
-    truths = (
-        [{}] * len(thumbnails) if journey.labels is None else [{"truth": label} for label in journey.labels.tolist()]
-    )
+    # the right class text, -1 where nobody knows; without class texts the group; absent where nothing is labelled, or there are texts
+    own: list[dict[str, int]] = [{} for _ in thumbnails]
+    if journey.labels is not None:
+        own = [{"truth": label} for label in journey.labels.tolist()]
+    elif not trajectory.class_names:
+        own = [{"kind": kind} for kind in (journey.groups if journey.groups is not None else decided[:, -1]).tolist()]
     items = []
     for index, name in enumerate(trajectory.item_names):
         probabilities = trajectory.class_probabilities[index]
@@ -244,25 +247,10 @@ def _items(journey: Journey, similarities: np.ndarray) -> list[dict[str, Any]]:
                 "margin": round(float(np.nan_to_num(margins[index])), 4),  # a single class text has no second nearest
                 "sentences": [list(sentence) for sentence in sentences[index]],
                 "hint": _short(trajectory.hints[index]),  # where none of the class texts fits
-                **truths[index],  # the right class text, -1 where nobody knows; absent where nothing is labelled
+                **own[index],
             }
         )
     return items
-
-
-def _items_without_texts(journey: Journey) -> list[dict[str, Any]]:
-    """What there is to say of items that travel to nothing in particular: -1 stands for no class text."""
-    trajectory, thumbnails = journey.trajectory, _thumbnails(journey.thumbnails)
-    groups = [-1] * len(thumbnails) if journey.groups is None else journey.groups.tolist()
-    return [
-        {
-            "name": _short(name), "thumbnail": thumbnail, "answer": -1, "nearest": -1, "landed": False, "top": [], "commitment": 0, "flips": 0,
-            "margin": 0.0, "sentences": [list(sentence) for sentence in sentences], "hint": "", "kind": group,
-        }
-        for name, thumbnail, sentences, group in zip(
-            trajectory.item_names, thumbnails, path_sentences(trajectory), groups, strict=True
-        )
-    ]  # fmt: skip
 
 
 def _map_part(name: str, positions: MapPositions, every: int) -> dict[str, Any]:
