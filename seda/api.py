@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seda import _notebook
-from seda.class_texts import ClassTexts, parse_class_texts
+from seda.class_texts import parse_class_texts
 from seda.config import SamplingConfig
 from seda.errors import ConfigError, DataError, ImageError
 from seda.images import NamedImage, find_images, read_image
@@ -70,7 +70,7 @@ def trace(
     Args:
         images_or_features: a picture (of Pillow, a file's path or its bytes), a folder of pictures, a sequence of them; or features
             [n, D] of the aligner's own encoder, as an array or a tensor.
-        classes: class texts, one after the other or separated by commas.
+        classes: class texts, as a sequence, whose texts may hold commas, or in one string, separated by commas.
         aligner: from `load_aligner`, which is faster for several calls; or its name or folder.
         sampling: how paths are drawn; a mapping of its settings, such as {"num_inference_steps": 50}, does too.
         template: put around each class text, "{}" stands for it; None for the aligner's own.
@@ -85,7 +85,7 @@ def trace(
     from seda.journeys.tracing import Workbench, feature_seed, trace_features, trace_images
 
     workbench = aligner if isinstance(aligner, Workbench) else load_aligner(aligner)
-    texts = _texts(classes)
+    texts = parse_class_texts(classes)
     how = sampling if isinstance(sampling, SamplingConfig) else SamplingConfig.from_dict(dict(sampling or {}))
     if _is_array(images_or_features):
         given = check_paths(_as_states(images_or_features), item_names=item_names, thumbnails=thumbnails)
@@ -239,10 +239,6 @@ def to_pandas(made: Journey) -> pd.DataFrame:
     from seda.export.csv import to_table
 
     return to_table(made)
-
-
-def _texts(classes: str | Sequence[str]) -> ClassTexts:
-    return parse_class_texts(classes if isinstance(classes, str) else "\n".join(map(str, classes)))
 
 
 def _as_states(features: Any) -> np.ndarray:

@@ -68,6 +68,14 @@ def test_features_travel_as_their_pictures_answer(aligner, pictures):
     assert traced.labels.tolist() == [0, 1, 2, -1, 0, -1]
 
 
+def test_a_text_of_a_sequence_may_hold_a_comma(aligner):
+    words = ["a square, red", "a disc"]
+    assert seda.trace([picture(0, 1)], words, aligner=aligner, sampling=STEPS).trajectory.class_names == tuple(words)
+    assert (
+        len(seda.trace([picture(0, 1)], ", ".join(words), aligner=aligner, sampling=STEPS).trajectory.class_names) == 3
+    )
+
+
 @pytest.mark.parametrize(
     ("call", "error", "part"),
     [

@@ -97,6 +97,11 @@ def read_array_file(path: Path, form: ArrayForm) -> dict[str, np.ndarray]:
         ) from error
 
 
+def plain_name(name: str) -> str:
+    """An upload's name without the folders that some browsers put before it."""
+    return Path(name.replace("\\", "/")).name
+
+
 @contextmanager
 def as_file(content: bytes, name: str, what: str) -> Iterator[Path]:
     """A file that was uploaded, for as long as it is read; errors name it as the visitor does.
@@ -105,14 +110,14 @@ def as_file(content: bytes, name: str, what: str) -> Iterator[Path]:
         name: as it came, for its ending and for errors.
         what: its name on the disk, without ending; a visitor's may be longer than a file system takes.
     """
-    plain_name = Path(name.replace("\\", "/")).name or what
+    plain = plain_name(name) or what
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"{what}{Path(plain_name).suffix[:20]}"
+        path = Path(folder) / f"{what}{Path(plain).suffix[:20]}"
         path.write_bytes(content)
         try:
             yield path
         except SedaError as error:
-            told = error.message.replace(str(path), plain_name).replace(path.name, plain_name)
+            told = error.message.replace(str(path), plain).replace(path.name, plain)
             raise type(error)(told, remedy=error.remedy) from error
 
 

@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from seda.data.array_file import ArrayForm, as_file, read_array_file
+from seda.data.array_file import ArrayForm, as_file, plain_name, read_array_file
 from seda.data.feature_set import FeatureSet
 from seda.errors import DataError, EncoderError
 from seda.storage import fingerprint, local_path, readable
@@ -173,11 +173,11 @@ def feature_file_of(content: bytes, name: str, *, needs_test: bool = True, needs
     """
     with as_file(content, name, "features") as path:
         read = read_feature_file(path, needs_test=needs_test, needs_train=needs_train)
-    plain_name = Path(name.replace("\\", "/")).name or "features"
+    plain = plain_name(name) or "features"
     return replace(
         read,
-        name=f"features:{plain_name}",
-        encoder=read.encoder.replace(f"features:{path.name}", f"features:{plain_name}"),
+        name=f"features:{plain}",
+        encoder=read.encoder.replace(f"features:{path.name}", f"features:{plain}"),
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from seda.data.array_file import ArrayForm, as_file, read_array_file
+from seda.data.array_file import ArrayForm, as_file, plain_name, read_array_file
 from seda.errors import DataError
 from seda.journeys.given_journey import journey_of
 from seda.journeys.given_paths import MAX_NAME, REMEDY, check_paths
@@ -84,7 +84,7 @@ def journey_of_content(
     """The same of a file that was uploaded; `name` is for its ending, its title and for errors."""
     with as_file(content, name, "paths") as path:
         made = read_journey(path, on_progress=on_progress)
-    return replace(made, title=Path(name.replace("\\", "/")).stem[:MAX_NAME]) if made.title == path.stem else made
+    return replace(made, title=Path(plain_name(name)).stem[:MAX_NAME]) if made.title == path.stem else made
 
 
 def _arguments(arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
