@@ -1,11 +1,11 @@
-"""Retrieval both ways: words to images and an image to words, before the alignment and after it.
+"""Retrieval both ways: words to items and an item to words, before the alignment and after it.
 
 Before: the cosine of scaled visual features to scaled text features, which is what the encoders alone say. Where they were
 never trained together, as the bundled pair, that is near chance.
 
-After: log p(word | image), the aligner's answer over one common list of words. A row of it ranks words for an image, a column
-ranks images for a word: images can be compared because all of them answer the same list, which holds the query and the words
-that are known beside it. Its mean over the images would change no order of images.
+After: log p(word | item), the aligner's answer over one common list of words. A row of it ranks words for an item, a column
+ranks items for a word: items can be compared because all of them answer the same list, which holds the query and the words
+that are known beside it. Its mean over the items would change no order of items.
 
 Chosen here, by names of held-out emoji of both artists, with an aligner trained on the other emoji by Noto; recall@5 of images
 for a word and of words for an image:
@@ -50,21 +50,21 @@ LABELS_FILE = "samples.json"  # beside pictures: a list of {"file": ..., "label"
 MAX_LABEL = 300  # characters
 RECALL_AT = (1, 5)
 WAYS = ("text_to_image", "image_to_text")
-BATCH = 32  # images in memory at a time; chosen here: about a second of work on two cores
-_ALIGNED = 1024  # images aligned at a time
+BATCH = 32  # items in memory at a time; chosen here: about a second of work on two cores
+_ALIGNED = 1024  # items aligned at a time
 _LISTS = ("names", "labels", "seeds")
 _SMALLEST = 1e-38  # of probabilities, so that their logarithm is finite
 
 
 @dataclass(frozen=True, eq=False)
 class Gallery:
-    """Images that are searched, encoded.
+    """Items that are searched, encoded.
 
     Attributes:
-        names: of the n images.
+        names: of the n items.
         labels: what each shows, as text; empty where nobody knows.
         features: as the encoder gives them, float32 [n, D].
-        seeds: of each image's noise, from its pixels.
+        seeds: of each item's noise, from its content.
     """
 
     names: tuple[str, ...]
@@ -78,7 +78,7 @@ class Gallery:
         return word_list(filter(None, self.labels))
 
     def take(self, places: Sequence[int]) -> Gallery:
-        """Some of the images, in the order of their places."""
+        """Some of the items, in the order of their places."""
         names, labels = (tuple(part[place] for place in places) for part in (self.names, self.labels))
         return Gallery(names, labels, self.features[list(places)], tuple(self.seeds[place] for place in places))
 
@@ -89,12 +89,12 @@ def encode_gallery(
     workbench: Workbench,
     on_progress: Callable[[int, int], object] | None = None,
 ) -> tuple[Gallery, list[ImageFailure]]:
-    """Read and encode images, BATCH of them in memory at a time; one that cannot be read does not stop the others.
+    """Read and encode items, BATCH of them in memory at a time; one that cannot be read does not stop the others.
 
     Args:
         sources: (name, source) as `read_images` takes them.
         labels: what each shows, or "".
-        on_progress: told (images done, of how many) after each batch.
+        on_progress: told (items done, of how many) after each batch.
     Returns:
         Those that could be read, in their order, and the failures.
     """
@@ -128,7 +128,7 @@ class Hit:
     """An entry of a ranking.
 
     Attributes:
-        index: of the image or of the word.
+        index: of the item or of the word.
         score: cosine before the alignment, probability of the word after it.
     """
 
@@ -156,34 +156,34 @@ class Recall:
 
 @dataclass(frozen=True, eq=False)
 class SearchScores:
-    """Every image's score for every word.
+    """Every item's score for every word.
 
     Attributes:
         words: the common list of k words.
         before: cosines, float32 [n, k].
-        after: log p(word | image), float32 [n, k].
+        after: log p(word | item), float32 [n, k].
     """
 
     words: tuple[str, ...]
     before: np.ndarray
     after: np.ndarray
 
-    def images_for(self, word: int, top: int | None = None) -> tuple[list[Hit], list[Hit]]:
-        """Text-to-image retrieval: the images for a word, best first, before and after."""
+    def items_for(self, word: int, top: int | None = None) -> tuple[list[Hit], list[Hit]]:
+        """The items for a word, best first, before and after."""
         return _best(self.before[:, word], top), _best(np.exp(self.after[:, word]), top, self.after[:, word])
 
-    def words_for(self, image: int, top: int | None = None) -> tuple[list[Hit], list[Hit]]:
-        """Image-to-text retrieval: the words for an image, best first, before and after."""
-        return _best(self.before[image], top), _best(np.exp(self.after[image]), top, self.after[image])
+    def words_for(self, item: int, top: int | None = None) -> tuple[list[Hit], list[Hit]]:
+        """The words for an item, best first, before and after."""
+        return _best(self.before[item], top), _best(np.exp(self.after[item]), top, self.after[item])
 
     def recall(self, labels: Sequence[str], at: Sequence[int] = RECALL_AT) -> dict[str, Recall]:
         """recall@k both ways where the truth is known, by WAYS; empty where fewer than two labels are words of the list.
 
-        Text to image asks for every word that labels an image; an image without label is a wrong entry. Image to text asks
-        for every image whose label is in the list.
+        One way asks for every word that labels an item; an item without label is a wrong entry. The other asks for every
+        item whose label is in the list.
 
         Args:
-            labels: n texts, empty for an image that nobody knows the truth of.
+            labels: n texts, empty for an item that nobody knows the truth of.
         """
         from seda.evaluation.alignment import recall_of_scores
 
@@ -194,10 +194,10 @@ class SearchScores:
             return {}
         everything = np.arange(len(self.words))
 
-        def text_to_image(scores: np.ndarray, k: int) -> float:
+        def words_to_items(scores: np.ndarray, k: int) -> float:
             return recall_of_scores(scores.T[asked], asked, truth, k)
 
-        def image_to_text(scores: np.ndarray, k: int) -> float:
+        def items_to_words(scores: np.ndarray, k: int) -> float:
             return recall_of_scores(scores[known], truth[known], everything, k)
 
         def figures(way: Callable[[np.ndarray, int], float], queries: int, entries: int) -> Recall:
@@ -206,14 +206,14 @@ class SearchScores:
             return Recall(queries, entries, *parts)
 
         ways = (
-            figures(text_to_image, len(asked), len(labels)),
-            figures(image_to_text, int(known.sum()), len(everything)),
+            figures(words_to_items, len(asked), len(labels)),
+            figures(items_to_words, int(known.sum()), len(everything)),
         )
         return dict(zip(WAYS, ways, strict=True))
 
 
 def search_scores(gallery: Gallery, words: Sequence[str], workbench: Workbench) -> SearchScores:
-    """Score n images for k >= 2 words of one list.
+    """Score n items for k >= 2 words of one list.
 
     Raises:
         ShapeError: fewer than two words came.
@@ -258,11 +258,11 @@ def key_of(word: str) -> str:
     return unicodedata.normalize("NFC", " ".join(word.split()).casefold())
 
 
-def image_query(query: str) -> Path | None:
-    """The image file that a query names; None where it is words.
+def item_query(query: str) -> Path | None:
+    """The item's file that a query names; None where it is words.
 
     Raises:
-        DataError: it ends as an image file does, and there is none.
+        DataError: it ends as an item's file does, and there is none.
     """
     if Path(query).suffix.lower() not in SUFFIXES:
         return None
@@ -273,7 +273,7 @@ def image_query(query: str) -> Path | None:
 
 
 def read_labels(root: Path, files: Sequence[Path]) -> list[str]:
-    """What each image below a folder shows: as its samples.json says, else the sub-folder that it lies in, with spaces for
+    """What each item below a folder shows: as its samples.json says, else the sub-folder that it lies in, with spaces for
     underscores; "" where neither tells.
     """
     listed: dict[Path, Mapping[str, str]] = {}

@@ -21,7 +21,7 @@ from seda.search import (
     SearchScores,
     clean_query,
     encode_gallery,
-    image_query,
+    item_query,
     read_labels,
     search_scores,
     word_list,
@@ -56,7 +56,7 @@ def test_scores_are_cosines_of_scaled_features_and_the_aligners_answer(workbench
 def test_a_column_ranks_images_and_a_row_ranks_words(workbench, gallery):
     scores = search_scores(gallery, CLASSES, workbench)
     for word, name in enumerate(CLASSES):
-        before, after = scores.images_for(word)
+        before, after = scores.items_for(word)
         assert {gallery.labels[hit.index] for hit in after[:2]} == {name}
         assert [hit.score for hit in after] == sorted(np.exp(scores.after[:, word]).tolist(), reverse=True)
         assert [hit.score for hit in before] == sorted(scores.before[:, word].tolist(), reverse=True)
@@ -160,11 +160,11 @@ def test_queries(tmp_path):
     assert word_list(["Boot"], ["boot ", "bag"], ["BAG", "cap"]) == ("Boot", "bag", "cap")
     picture = tmp_path / "boot.png"
     picture.touch()
-    assert image_query(str(picture)) == picture
-    assert image_query("boot") is None and image_query(str(tmp_path)) is None
+    assert item_query(str(picture)) == picture
+    assert item_query("boot") is None and item_query(str(tmp_path)) is None
     for missing in (tmp_path / "none.jpg", Path("x" * 5000 + ".png")):
         with pytest.raises(DataError, match=r"does not exist|cannot be looked at"):
-            image_query(str(missing))
+            item_query(str(missing))
 
 
 def test_a_thousand_categories_and_a_query_are_no_problem(workbench, gallery):

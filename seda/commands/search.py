@@ -1,4 +1,4 @@
-"""search: images for words, or words for an image, before and after the alignment."""
+"""search: items for words, or words for an item, before and after the alignment."""
 
 from __future__ import annotations
 
@@ -48,16 +48,16 @@ def add(commands: Commands) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Rank images for the words of --query, or words where it is an image's path."""
+    """Rank items for the words of --query, or words where it is an item's path."""
     card = read_card(arguments.aligner)
     given = arguments.classes is not None or arguments.classes_file is not None
     known = class_texts(arguments).names if given else card.class_names
 
     from seda import search
 
-    image = search.image_query(arguments.query)
-    query = search.clean_query(arguments.query) if image is None else str(image)
-    sources = _sources(arguments.paths, query, image)
+    item = search.item_query(arguments.query)
+    query = search.clean_query(arguments.query) if item is None else str(item)
+    sources = _sources(arguments.paths, query, item)
     errors = {name: str(file) for name, (file, _) in sources.items() if isinstance(file, DataError)}
     readable = {name: (file, label) for name, (file, label) in sources.items() if not isinstance(file, DataError)}
     workbench = load_workbench(arguments)
@@ -66,16 +66,16 @@ def run(arguments: argparse.Namespace) -> int:
         lambda done, total: terminal.progress("encoded", done, total),
     )  # fmt: skip
     errors |= {failure.name: failure.message for failure in failures}
-    answered = bool(gallery.names) if image is None else query in gallery.names
-    words = search.word_list([query], known, gallery.known_labels) if image is None else tuple(known)
+    answered = bool(gallery.names) if item is None else query in gallery.names
+    words = search.word_list([query], known, gallery.known_labels) if item is None else tuple(known)
     terminal.say_all(workbench.notes_on(words))
     result: dict[str, Any] = {
-        "query": query, "direction": search.WAYS[0 if image is None else 1], "aligner": card.name, "words": len(words),
+        "query": query, "direction": search.WAYS[0 if item is None else 1], "aligner": card.name, "words": len(words),
         "before": [], "after": [], "recall": None, "errors": [{"path": name, "error": text} for name, text in errors.items()],
     }  # fmt: skip
     if answered:
         scores = search.search_scores(gallery, words, workbench)
-        position = None if image is None else gallery.names.index(query)
+        position = None if item is None else gallery.names.index(query)
         result |= _rankings(scores, gallery, words, position, arguments.top)
         result["recall"] = _recall(scores, gallery)
     if arguments.json:
@@ -85,12 +85,12 @@ def run(arguments: argparse.Namespace) -> int:
     return ANSWERED if answered else UNANSWERED
 
 
-def _sources(paths: Sequence[str], query: str, image: Path | None) -> Sources:
-    """What is searched: the query where it is an image, and the paths, or the samples where neither came."""
+def _sources(paths: Sequence[str], query: str, item: Path | None) -> Sources:
+    """What is searched: the query where it is an item, and the paths, or the samples where neither came."""
     from seda import search
 
-    sources: Sources = {} if image is None else {query: (image, search.read_labels(image.parent, [image])[0])}
-    for path in paths or ([str(search.SAMPLES)] if image is None else []):
+    sources: Sources = {} if item is None else {query: (item, search.read_labels(item.parent, [item])[0])}
+    for path in paths or ([str(search.SAMPLES)] if item is None else []):
         part = list(find_pictures([str(path)]))
         truth = search.read_labels(Path(os.path.expanduser(path)), [Path(name) for name, _ in part])
         sources |= {name: (file, label) for (name, file), label in zip(part, truth, strict=True)}
@@ -100,7 +100,7 @@ def _sources(paths: Sequence[str], query: str, image: Path | None) -> Sources:
 def _rankings(
     scores: SearchScores, gallery: Gallery, words: Sequence[str], position: int | None, top: int
 ) -> dict[str, list[dict[str, Any]]]:
-    """Before and after, best first: images for the first word, or words for the image at a position."""
+    """Before and after, best first: items for the first word, or words for the item at a position."""
     if position is not None:
         hits = scores.words_for(position, top)
         return {
@@ -112,7 +112,7 @@ def _rankings(
             {"path": gallery.names[hit.index], "score": round(hit.score, 6), "label": gallery.labels[hit.index] or None}
             for hit in ranked
         ]
-        for way, ranked in zip(("before", "after"), scores.images_for(0, top), strict=True)
+        for way, ranked in zip(("before", "after"), scores.items_for(0, top), strict=True)
     }
 
 

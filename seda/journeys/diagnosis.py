@@ -49,7 +49,7 @@ FEW_STEPS = 10  # of each stage, where many items travel; chosen here: ten thous
 MOST_LISTED = 100_000  # items that are in the JSON one by one, 400 bytes each; the table has all of them
 MOST_COSINES = 500_000  # numbers of the similarity matrix in the JSON, all its steps together; chosen here: 4 MB
 GRID_POINTS = 160  # of ridges
-LEAST_WIDTH = 0.01  # of a ridge, a cosine; chosen here: what two pictures of one thing differ by
+LEAST_WIDTH = 0.01  # of a ridge, a cosine; chosen here: what two items of one kind differ by
 CURVE_POINTS = 200
 LETTERS = {RIGHT: "r", WRONG: "w", UNDECIDED: "u"}  # of `Diagnosis.standing` in JSON
 

@@ -1,4 +1,4 @@
-"""Ghosts: an earlier run of the same pictures, drawn beside a journey, and what differs between the two."""
+"""Ghosts: an earlier run of the same items, drawn beside a journey, and what differs between the two."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from seda.journeys.journey import Ghost, Journey
 from seda.journeys.trajectory import Trajectory
 from seda.projection.words import fit_words
 
-SAME_FEATURES = 0.05  # of a feature's length: between bf16's rounding (.01) and any other picture
+SAME_FEATURES = 0.05  # of a feature's length: between bf16's rounding (.01) and any other item
 LISTED = 5  # class texts that a change names
 LENGTH = 40  # characters of a setting
 SETTINGS = {  # of a sampling, in the order of the screen
@@ -28,13 +28,13 @@ SETTINGS = {  # of a sampling, in the order of the screen
 
 
 def with_ghost(journey: Journey, earlier: Journey) -> Journey:
-    """The journey with an earlier run of the same pictures as its ghost.
+    """The journey with an earlier run of the same items as its ghost.
 
-    Pictures are matched by content. Only maps that both have, with identical reference positions, are shared: positions
+    Items are matched by content. Only maps that both have, with identical reference positions, are shared: positions
     on a refitted map, or on another aligner's, cannot be compared.
 
     Returns:
-        the journey itself where no picture is in both, or no map is shared. Where nothing was changed, the earlier
+        the journey itself where no item is in both, or no map is shared. Where nothing was changed, the earlier
         journey's ghost goes on, if it has one.
     """
     here, there = journey.trajectory, earlier.trajectory
@@ -98,9 +98,9 @@ def _with_same_ghost(journey: Journey, earlier: Journey, names: Sequence[str]) -
 
 
 def matching_items(here: Trajectory, there: Trajectory) -> tuple[np.ndarray, np.ndarray]:
-    """Indices [g] and [g] of the items that are the same picture, by the number of its noise and its features.
+    """Indices [g] and [g] of the items that are the same, by the number of its noise and its features.
 
-    A picture that came twice is matched twice where it did so in both.
+    An item that came twice is matched twice where it did so in both.
     """
     waiting: dict[int, list[int]] = {}
     for index, seed in enumerate(there.item_seeds.tolist()):

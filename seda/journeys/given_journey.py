@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 GRAPH_POINTS = 6_000  # that a map is fitted to; chosen here: the graph of more takes longer than the fit
 POOL_POINTS = 2_400  # among which the neighbours of a state are looked for, so that trust can be told
 LIMIT_REFERENCE = 20_000  # points that a map shows beside the paths
-FIT_COUNT = 400  # pictures whose number of steps a fit gets, see MapConfig.for_pictures; chosen here: 1,341 steps
+FIT_COUNT = 400  # items whose number of steps a fit gets, see MapConfig.for_pictures; chosen here: 1,341 steps
 
 # told (name of the map, steps done, of how many); return True to stop
 OnMap = Callable[[str, int, int], object]

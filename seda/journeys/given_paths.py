@@ -35,7 +35,7 @@ class GivenPaths:
         probabilities: float32 [n, k] of the texts, [n, 0] where nobody has answered.
         labels: int16 [n], the text that is right for each item, -1 where nobody knows; None without labels or texts.
         groups, group_names: int16 [n] and names, of labels where there are no texts.
-        thumbnails: n pictures as PNG, empty where there is none.
+        thumbnails: of the n items as PNG, empty where there is none.
         item_names: of the items.
         timesteps: int16 [s].
         reference: float32 [m, d], points that the maps show beside the paths.

@@ -66,7 +66,7 @@ class Neighbors:
 
 @dataclass(frozen=True, eq=False)
 class Ghost:
-    """An earlier run of the same pictures, to be compared with.
+    """An earlier run of the same items, to be compared with.
 
     Attributes:
         items: int32 [g], indices into this journey's items.
@@ -154,7 +154,7 @@ class SeedCloud:
 
 @dataclass(frozen=True, eq=False)
 class Journey:
-    """A trajectory with its maps and its pictures: all that a player, an export or a replay needs.
+    """A trajectory with its maps and its thumbnails: all that a player, an export or a replay needs.
 
     Attributes:
         trajectory: the paths in feature space.
@@ -162,7 +162,7 @@ class Journey:
         reference_labels: int16 [m], index of each reference point into the trajectory's center_names; -1 for another
             category than those.
         reference_total: how many reference points there are; m of them, evenly thinned, are on the maps.
-        thumbnails: n small pictures as PNG bytes.
+        thumbnails: of the n items, small pictures as PNG bytes.
         title: a line for the screen.
         note: a sentence on what to look at; may be empty.
         neighbors: the training pictures nearest to each state; None where they were not looked for.

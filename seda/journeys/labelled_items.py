@@ -28,7 +28,7 @@ class LabelledItems:
     """Items whose right word is known, encoded.
 
     Attributes:
-        names: paths of pictures, or rows of a file.
+        names: paths of files, or rows of a file.
         image_features: float32 [n, D].
         labels: int64 [n], index into class_names.
         class_names: k class texts.

@@ -35,13 +35,13 @@ def moved_labels(labels: np.ndarray | None, class_names: Sequence[str], new_name
     return match_labels(["" if label == UNKNOWN else class_names[label] for label in labels.tolist()], new_names)
 
 
-def picture_labels(
+def item_labels(
     files: Sequence[Path], source: str, class_names: Sequence[str]
 ) -> tuple[dict[Path, int], tuple[str, ...]]:
-    """What is known of pictures before they travel, however few of them are labelled.
+    """What is known of items before they travel, however few of them are labelled.
 
     Args:
-        files: of the pictures.
+        files: of the items.
         source: where their labels are, see `seda.data.truth.raw_labels`.
         class_names: what they are compared with.
     Returns:

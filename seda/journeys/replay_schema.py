@@ -78,7 +78,7 @@ LAYOUT = ArrayLayout(
         r"clouds\.\d+\.states\.(.+)": ("F", "*r s q"),
     },
     LIMITS,
-    # 64 pictures, 1,000 class texts and 200 steps are 25.8 million cosines
+    # 64 items, 1,000 class texts and 200 steps are 25.8 million cosines
     {("n", "s"): 100_000, ("n", "s", "d"): 40e6, ("n", "s", "k"): 26e6, ("n", "s", "c"): 26e6, ("n", "s", "t"): 3.2e6,
      ("k", "d"): 8.2e6, ("c", "d"): 8.2e6, ("n", "D"): 8.2e6},
     own=frozenset("qr"),

@@ -1,4 +1,4 @@
-"""Seed clouds: the ways that one picture takes under other noise."""
+"""Seed clouds: the ways that one item takes under other noise."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def seed_cloud(
 
     Args:
         journey: traced with the workbench's aligner and encoder.
-        item: index of the picture.
+        item: its index.
         workbench: aligner, encoder and maps.
         count: seeds, 1 to MAX_SEEDS.
         on_step: told of each denoising step; return True to stop.

@@ -189,7 +189,7 @@ def retrace(
     note: str = "",
     on_step: Callable[[StepEvent], object] | None = None,
 ) -> Journey:
-    """The journey's pictures again, from the features and thumbnails that it holds; arguments as for `trace_images`.
+    """The journey's items again, from the features and thumbnails that it holds; arguments as for `trace_images`.
 
     Its labels go to the class texts of the same words; where a word has gone, nobody knows any more.
 
@@ -223,14 +223,14 @@ def trace_features(
     note: str = "",
     on_step: Callable[[StepEvent], object] | None = None,
 ) -> Journey:
-    """Let features travel, of pictures that need not be there, and place them on every map.
+    """Let features travel, of items that need not be there, and place them on every map.
 
     Args:
         image_features: as the encoder gives them [n, D].
         class_text_features: as the encoder gives them [k, d].
         workbench: aligner and maps; its encoder is not asked.
         item_seeds: n numbers, of the items' noise.
-        thumbnails: n small pictures as PNG bytes.
+        thumbnails: of the n items, small pictures as PNG bytes.
         template: that the class texts were encoded in.
     Raises:
         SedaError: as `trace_images`.
@@ -480,7 +480,7 @@ def content_seed(item: NamedImage) -> int:
 
 
 def feature_seed(feature: np.ndarray) -> int:
-    """The same for a feature [D] whose picture is not at hand."""
+    """The same for a feature [D] whose item is not at hand."""
     return _number_of(np.ascontiguousarray(feature, np.float32).tobytes())
 
 

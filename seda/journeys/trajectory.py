@@ -8,7 +8,7 @@ State index s runs over all stages on one axis. Of SeDA's own two, with K denois
     1              the visual feature, noised                    stage 1 (semantic learner)
     2 .. K+1       after each denoising step; K+1 is near a category center: the hand-over
     K+2            the semantic feature, noised                  stage 2 (semantic translator)
-    K+3 .. 2K+2    after each denoising step; the last is at a class text, or where none is the picture's own
+    K+3 .. 2K+2    after each denoising step; the last is at a class text, or where none is the item's own
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Trajectory:
         class_probabilities: float32 [n, k], the answer, rows sum to 1; [n, 0] where nobody has answered.
         class_text_features: float32 [k, d], scaled units.
         class_centers: float32 [c, d], scaled units: all of the aligner's, or those that the paths came near.
-        image_features: float32 [n, D], as the encoder gave them: enough to trace the items again without their pictures.
+        image_features: float32 [n, D], as the encoder gave them: enough to trace the items again without their files.
         item_seeds: int64 [n], the number of each item's noise.
         item_names: n file or sample names.
         class_names: k class texts, as typed.
@@ -168,7 +168,7 @@ class Trajectory:
 
     @property
     def feature_norm(self) -> float:
-        """The length that all scaled features have, texts as well as pictures: the unit in which distances are told.
+        """The length that all scaled features have, texts as well as items: the unit in which distances are told.
 
         Without class texts the mean length of the last states.
         """

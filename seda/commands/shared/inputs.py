@@ -89,8 +89,8 @@ def known_labels(
     files = [file for _, file in found if isinstance(file, Path)]
     if source is None or not files:
         return None
-    from seda.journeys.labels import picture_labels
+    from seda.journeys.labels import item_labels
 
-    labels, notes = picture_labels(files, source, class_names)
+    labels, notes = item_labels(files, source, class_names)
     terminal.say_all(notes)
     return {str(file): label for file, label in labels.items()}

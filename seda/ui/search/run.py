@@ -69,7 +69,7 @@ def _find(
     words = word_list([typed] if picture is None else [], words, gallery.known_labels)
     report(0.9, f"Aligning with {len(words)} words")
     scores = search_scores(gallery, words, workbench)
-    before, after = scores.images_for(0, TOP) if picture is None else scores.words_for(picture, TOP)
+    before, after = scores.items_for(0, TOP) if picture is None else scores.words_for(picture, TOP)
     query = typed if picture is None else pictures.files[picture].name
     recall, notes = scores.recall(gallery.labels), workbench.notes_on(words)
     return Found(query, picture, pictures, scores, before, after, recall, state.aligner, notes)
