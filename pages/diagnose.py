@@ -1,4 +1,4 @@
-"""Diagnose: which labelled pictures go wrong, where on their way, and what would mend it."""
+"""Diagnose: which labelled items go wrong, where on their way, and what would mend it."""
 
 import streamlit as st
 

@@ -1,4 +1,4 @@
-"""Search: pictures for words and words for a picture, before the alignment and after it."""
+"""Search: items for words and words for an item, before the alignment and after it."""
 
 import streamlit as st
 

@@ -1,4 +1,4 @@
-"""Trajectories: pictures travel to words. Opens with a stored example; Run lets your own travel."""
+"""Trajectories: items travel to words. Opens with a stored example; Run lets your own travel."""
 
 import streamlit as st
 
@@ -9,7 +9,7 @@ from seda.ui.state import app_state
 from seda.ui.trajectories.address import open_address
 from seda.ui.trajectories.controls import side_panel
 from seda.ui.trajectories.examples import show_examples
-from seda.ui.trajectories.results import bring_into_view, show_details, show_messages, show_picture
+from seda.ui.trajectories.results import bring_into_view, show_details, show_journey, show_messages
 from seda.ui.trajectories.runs import answer_known, run_pending
 from seda.ui.trajectories.stored import show_first_example
 
@@ -30,12 +30,12 @@ show_messages(state)
 progress = st.container()
 if state.shown is not None:
     with errors_on_screen():
-        show_picture(state, state.shown)
-        PAGE_TURNS.go_last()  # other visitors' pictures before what stands below this one
+        show_journey(state, state.shown)
+        PAGE_TURNS.go_last()  # other visitors' journeys before what stands below this one
         show_details(state)
 drawing = st.container()
 with errors_on_screen():
     show_examples(state)
 bring_into_view(state)
-with drawing if state.draws else progress:  # last, because it computes: the picture before plays on below
+with drawing if state.draws else progress:  # last, because it computes: the journey before plays on below
     run_pending(state)

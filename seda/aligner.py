@@ -85,7 +85,7 @@ def package_versions() -> dict[str, str]:
 class Aligner(nn.Module):
     """SeDA: visual features to category centers (stage 1) and on to class texts (stage 2).
 
-    Shapes: n images, D width of image features, d width of text features and of the common space, c categories that
+    Shapes: n items, D width of image features, d width of text features and of the common space, c categories that
     the aligner was trained on, k class texts that a user chose.
     """
 
@@ -129,7 +129,7 @@ class Aligner(nn.Module):
             image_features: as the encoder gives them [n, D].
             class_text_features: as the encoder gives them [k, d]; any texts.
             sampling: how.
-            item_seeds: one number per image for its noise; 0 .. n-1 where None.
+            item_seeds: one number per item for its noise; 0 .. n-1 where None.
             on_step: told of each step; return True to stop (raises errors.Stopped).
             answer_only: whether stages that the answer does not look at are left standing still.
             keep_weights: see `Stage.run`.
@@ -201,7 +201,7 @@ def standing(features: Tensor) -> DenoisingPath:
 
 @dataclass(frozen=True)
 class Alignment:
-    """Both stages' runs for n images, as tensors on the aligner's device.
+    """Both stages' runs for n items, as tensors on the aligner's device.
 
     Attributes:
         visual: scaled visual features [n, d].
@@ -329,7 +329,7 @@ class PretrainedAligner:
         ]
 
     def _shown_centers(self, run: Alignment) -> list[int]:
-        """Indices of the category centers that belong to a picture of these paths: all, or those next to a hand-over.
+        """Indices of the category centers that belong to these paths: all, or those next to a hand-over.
 
         A thousand centers would cover the map, and say nothing.
         """

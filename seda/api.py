@@ -65,7 +65,7 @@ def trace(
     title: str = "",
     on_step: Callable[[StepEvent], object] | None = None,
 ) -> Journey:
-    """How pictures travel to class texts, by an aligner.
+    """How items travel to class texts, by an aligner.
 
     Args:
         images_or_features: a picture (of Pillow, a file's path or its bytes), a folder of pictures, a sequence of them; or features
@@ -76,7 +76,7 @@ def trace(
         template: put around each class text, "{}" stands for it; None for the aligner's own.
         labels: the right class text of each item, "" where nobody knows.
         item_names: of the items; file names where there are files.
-        thumbnails: of features, n pictures of Pillow or PNG bytes.
+        thumbnails: of features' items, n pictures of Pillow or PNG bytes.
         title: a line for the screen.
         on_step: told of each denoising step; return True to stop.
     Raises:
@@ -165,7 +165,7 @@ def journey(
 def compare(now: Journey, before: Journey) -> Journey:
     """A journey with another one of the same items laid under it, dashed: what they do otherwise, step by step.
 
-    Journeys of one aligner are matched by their pictures, others by the names of their items; maps of the latter are fitted anew, to both.
+    Journeys of one aligner are matched by their items' features, others by the names of their items; maps of the latter are fitted anew, to both.
 
     Raises:
         ConfigError: they have no item or no space in common.

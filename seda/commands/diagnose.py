@@ -1,4 +1,4 @@
-"""diagnose: which labelled pictures go wrong, in which part, and at which step."""
+"""diagnose: which labelled items go wrong, in which part, and at which step."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def _bar(text: str) -> float:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Encode the labelled pictures, let them travel, and say who has lost which."""
+    """Encode the labelled items, let them travel, and say who has lost which."""
     steps = arguments.steps or SamplingConfig.num_inference_steps
     sampling = sampling_config(argparse.Namespace(**{**vars(arguments), "steps": steps}))
     items, aligner = read_labelled(arguments)
@@ -109,12 +109,12 @@ def _write(folder: Path, items: LabelledItems, diagnosis: Diagnosis, summary: di
 
     from seda.export.csv import csv_text
     from seda.export.figures import FORMS, figure_file
-    from seda.export.report import diagnosis_report, picture_rows, step_table
+    from seda.export.report import diagnosis_report, item_rows, step_table
     from seda.figures.diagnosis import every_chart
 
     names, words = items.names, items.class_names
     # the byte order mark lets spreadsheets read accents as they were typed
-    table = csv_text(pd.DataFrame(picture_rows(diagnosis, names, words))).encode("utf-8-sig")
+    table = csv_text(pd.DataFrame(item_rows(diagnosis, names, words))).encode("utf-8-sig")
     write_bytes(folder / "pictures.csv", table)
     write_bytes(folder / "steps.parquet", step_table(diagnosis, names, words).to_parquet(index=False))
     write_json(folder / "diagnosis.json", summary)

@@ -1,4 +1,4 @@
-"""sweep: other wordings and settings on labelled pictures, in one table: what would mend it."""
+"""sweep: other wordings and settings on labelled items, in one table: what would mend it."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def add(commands: Commands) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Encode the labelled pictures once, and let them travel with each variant."""
+    """Encode the labelled items once, and let them travel with each variant."""
     sampling = sampling_config(arguments)
     kinds = split_names(arguments.over) or ()
     if unknown := [kind for kind in kinds if kind not in KINDS]:

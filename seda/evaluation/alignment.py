@@ -1,6 +1,6 @@
 """How two sets of features lie to each other: gaps, kernels, retrieval.
 
-A gap alone means nothing: moving every image onto the mean text closes it and destroys all information. Show recall or
+A gap alone means nothing: moving every item onto the mean text closes it and destroys all information. Show recall or
 accuracy beside it.
 """
 

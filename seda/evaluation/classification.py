@@ -92,7 +92,7 @@ def error_auroc(error_scores: np.ndarray, right: np.ndarray) -> float:
 def fit_temperature(scores: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
     """The temperature with the lowest negative log-likelihood of scores [n, k] at labels [n], and that value in nats.
 
-    A handful of images that are all answered right would ask for a temperature of zero. So the label gets (n + 1) / (n + 2)
+    A handful of items that are all answered right would ask for a temperature of zero. So the label gets (n + 1) / (n + 2)
     of the target and the other classes share the rest, as in Platt's calibration (Platt 1999, section 2.2).
     """
     scores = scores.astype(np.float64)

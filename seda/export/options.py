@@ -44,7 +44,7 @@ class ExportOptions:
         loop: whether what can play plays again and again.
         step: of a still picture, 0 to the last; None for the last.
         map: name of a map; empty for the first.
-        selection: pictures that are drawn in colour; none for all.
+        selection: items that are drawn in colour; none for all.
         stills: panels of a poster, one of STILLS.
     """
 
@@ -103,7 +103,7 @@ class ExportOptions:
     def check_journey(self, journey: Journey) -> None:
         """
         Raises:
-            ConfigError: a map, a step or a picture that the journey has not.
+            ConfigError: a map, a step or an item that the journey has not.
         """
         if self.map and self.map not in journey.maps:
             raise ConfigError(
@@ -117,7 +117,7 @@ class ExportOptions:
             )
         if any(not 0 <= item < items for item in self.selection):
             raise ConfigError(
-                f"The selection {self.selection!r:.60} names pictures that are not there; there are 0 to {items - 1}."
+                f"The selection {self.selection!r:.60} names items that are not there; there are 0 to {items - 1}."
             )
 
     @property

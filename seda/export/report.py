@@ -33,7 +33,7 @@ table { border-collapse: collapse; font-size: .9rem; } td, th { border-bottom: 1
 """
 
 
-def picture_rows(diagnosis: Diagnosis, names: Sequence[str], class_names: Sequence[str]) -> list[dict[str, Any]]:
+def item_rows(diagnosis: Diagnosis, names: Sequence[str], class_names: Sequence[str]) -> list[dict[str, Any]]:
     """One mapping an item: `Diagnosis.item_rows`, and the probability of each class text.
 
     Raises:

@@ -40,7 +40,7 @@ def style_indices(
     """Which style each class text and each category center takes.
 
     Centers take the first styles, so that clouds keep theirs whatever words are chosen; class texts with classes_first, for
-    an open vocabulary, whose centers are others for every picture. A class text that equals a center's name (case and outer blanks aside) shares its
+    an open vocabulary, whose centers are others for every item. A class text that equals a center's name (case and outer blanks aside) shares its
     style; the others take the next free ones, in order.
 
     Returns:

@@ -418,7 +418,7 @@ def _length(value: Any) -> int:
 
 
 def _thumbnails(pngs: Sequence[bytes]) -> list[str]:
-    """The pictures as data URLs; "" (a dot is drawn) where the bytes are no PNG or cannot be made small enough."""
+    """The thumbnails as data URLs; "" (a dot is drawn) where the bytes are no PNG or cannot be made small enough."""
     budget, room, urls = THUMBNAIL_BYTES // len(pngs), MADE_SMALLER, []
     for content in pngs:
         png = bare_png(content)

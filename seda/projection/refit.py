@@ -28,7 +28,7 @@ class RefitConfig(Config):
 
     Attributes:
         max_drift: the 95th percentile of the old points' moves, over the map's width, that may be reached; chosen here: a
-            twentieth is seen when two pictures are compared, and does not carry a cloud to another's place.
+            twentieth is seen when two journeys are compared, and does not carry a cloud to another's place.
         drift_weight: of the squared moves of old points, in percent of the map's width.
         steps: optimiser steps.
         path_weight: of straightness and jumps, relative to the first fit: its many paths are gone, a few new ones are here.

@@ -1,8 +1,8 @@
 """The plane of the words: a journey's own straight map, whose axes run through its class texts.
 
-Principal axes of everything pile the words up in the middle: what the pictures differ in most has little to do with them.
+Principal axes of everything pile the words up in the middle: what the items differ in most has little to do with them.
 Principal axes of the words alone spread them as widely as a straight map can, so how near a state has come to each word can be
-read off; what the pictures differ in besides stays hidden. The fit depends on the class texts (and, where they are too few, on
+read off; what the items differ in besides stays hidden. The fit depends on the class texts (and, where they are too few, on
 centers and image features), so a ghost or other seeds can be placed on it at any time.
 """
 

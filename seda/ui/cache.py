@@ -28,14 +28,14 @@ from seda.shipped import ASSETS
 from seda.storage import read_json
 from seda.ui.pictures import ReadPicture, picture_strip
 from seda.ui.serving.visitor import aligner_folder
-from seda.ui.state import PictureFile
+from seda.ui.state import NamedFile
 
 if TYPE_CHECKING:
     from seda.encoders import Encoder
     from seda.encoders.openclip_list import OpenClipInfo
     from seda.journeys.tracing import Workbench
 
-STRIP = 5  # pictures that stand for an example
+STRIP = 5  # items that stand for an example
 MODELS = 2  # aligners, and encoders, that are kept: two visitors may look through different ones in turns
 JOURNEYS = ASSETS / "journeys"
 LESSON = JOURNEYS.parent / "lesson" / "photos.safetensors"
@@ -45,14 +45,14 @@ _were_loaded = threading.Event()
 
 @dataclass(frozen=True)
 class Sample:
-    """A picture that ships with the program.
+    """An item that ships with the program.
 
     Attributes:
         key: folder and file name.
         name: for the screen.
         label: what it shows; may be empty.
         source: where it is from and under which licence.
-        path: of the picture.
+        path: of its file.
     """
 
     key: str
@@ -78,7 +78,7 @@ def example(name: str) -> Journey:
 
 
 def lesson() -> Journey:
-    """The journey that the lesson is told with: that of the first example, and other seeds of one of its pictures.
+    """The journey that the lesson is told with: that of the first example, and other seeds of one of its items.
 
     Raises:
         FileFormatError: the file is damaged.
@@ -92,7 +92,7 @@ def _example(path: str, changed: int) -> Journey:
 
 
 def example_strip(name: str) -> tuple[str, tuple[str, ...]]:
-    """A few of a stored example's own pictures side by side, as a data URL, and their names.
+    """A few of a stored example's own items side by side, as a data URL, and their names.
 
     Raises:
         FileFormatError: the file is damaged.
@@ -114,7 +114,7 @@ def read_replay(content: bytes, name: str) -> Journey:
     """A replay that a visitor opened.
 
     Raises:
-        FileFormatError: the file is damaged, of another kind or of another version, or does not make a picture.
+        FileFormatError: the file is damaged, of another kind or of another version, or does not make a journey that can be shown.
     """
     journey = Journey.from_bytes(content, name)
     try:
@@ -151,7 +151,7 @@ def _card(folder: str, changed: int) -> AlignerCard:
 
 @st.cache_resource(max_entries=1, show_spinner=False)
 def samples() -> tuple[Sample, ...]:
-    """Every picture below assets/samples that a samples.json lists, or that lies in a folder without one."""
+    """Every item below assets/samples that a samples.json lists, or that lies in a folder without one."""
     found = []
     for folder in sorted({path.parent for path in SAMPLES.glob("**/*") if path.suffix.lower() in SUFFIXES}):
         listed = folder / "samples.json"
@@ -174,19 +174,19 @@ def _sample(folder: Path, entry: dict[str, str]) -> Sample:
 @st.cache_resource(max_entries=256, show_spinner=False)
 def sample_thumbnail(path: Path) -> str:
     """A sample in small, as a data URL; see `seda.ui.pictures`."""
-    return ReadPicture.of(PictureFile(path.name, path.read_bytes())).thumbnail
+    return ReadPicture.of(NamedFile(path.name, path.read_bytes())).thumbnail
 
 
-def sample_files(keys: Collection[str]) -> tuple[PictureFile, ...]:
+def sample_files(keys: Collection[str]) -> tuple[NamedFile, ...]:
     """The samples of these keys, in their own order."""
-    return tuple(PictureFile(sample.name, sample.path.read_bytes()) for sample in samples() if sample.key in keys)
+    return tuple(NamedFile(sample.name, sample.path.read_bytes()) for sample in samples() if sample.key in keys)
 
 
-def example_files(name: str) -> tuple[PictureFile, ...]:
+def example_files(name: str) -> tuple[NamedFile, ...]:
     """The samples that a stored example was traced from, in its order; empty where not all of them are samples."""
     files = {sample.path.stem.replace("-", " "): sample.path for sample in samples()}
     paths = [files.get(item) for item in example(name).trajectory.item_names]
-    return tuple(PictureFile(path.name, path.read_bytes()) for path in paths if path) if all(paths) else ()
+    return tuple(NamedFile(path.name, path.read_bytes()) for path in paths if path) if all(paths) else ()
 
 
 def device() -> str:

@@ -47,7 +47,7 @@ def show_notes(notes: Iterable[str]) -> None:
 
 
 def show_failures(failures: Sequence[ImageFailure]) -> None:
-    """One line a picture that could not be read."""
+    """One line an item that could not be read."""
     if not failures:
         return
     if len(failures) == 1:

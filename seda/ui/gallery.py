@@ -10,7 +10,7 @@ from seda.ui import cache
 from seda.ui.cache import Sample
 from seda.ui.errors import plain
 from seda.ui.state import AppState, begin_widget, set_widget
-from seda.ui.uploads import MAX_PICTURES
+from seda.ui.uploads import MAX_ITEMS
 
 SAMPLES_AT_FIRST = 12
 PHOTOS = "photos"
@@ -51,15 +51,15 @@ def choose_samples(state: AppState) -> None:
     state.samples = tuple(sample.key for sample in available if sample.key in ticked)
     hidden = len(ticked - {sample.key for sample in shown})
     chosen = f"{len(ticked)} of {len(available)} chosen" + (f", {hidden} of other kinds" if hidden else "")
-    count.caption(chosen + (f"; at most {MAX_PICTURES} travel at once" if len(ticked) > MAX_PICTURES else ""))
+    count.caption(chosen + (f"; at most {MAX_ITEMS} travel at once" if len(ticked) > MAX_ITEMS else ""))
 
 
 def _tick(state: AppState, kind: str, everything: bool) -> None:
-    """Tick all samples of a kind, as far as MAX_PICTURES go, or none of them; those of other kinds stay."""
+    """Tick all samples of a kind, as far as MAX_ITEMS go, or none of them; those of other kinds stay."""
     chosen = state.samples or ()
     others = [sample.key for sample in cache.samples() if sample.key in chosen and kind_of(sample) != kind]
     own = [sample.key for sample in cache.samples() if kind_of(sample) == kind]
-    ticked = own[: max(MAX_PICTURES - len(others), 0)] if everything else []
+    ticked = own[: max(MAX_ITEMS - len(others), 0)] if everything else []
     for key in own:
         set_widget(f"trajectories.sample.{key}", key in ticked)
     state.samples = (*others, *ticked)

@@ -15,7 +15,7 @@ from PIL import Image, ImageOps
 
 from seda.errors import ImageError
 from seda.images import read_image
-from seda.ui.state import PictureFile
+from seda.ui.state import NamedFile
 
 THUMBNAIL = 112  # px; shown at half of it
 REDUCED = 512  # px of the shorter side; chosen here: no common encoder looks at more
@@ -37,14 +37,14 @@ class ReadPicture:
         problem, remedy: why it cannot be read, and what to do; "" where it can.
     """
 
-    file: PictureFile
+    file: NamedFile
     thumbnail: str = field(default="", repr=False)
     reduced: bytes = field(default=b"", repr=False)
     problem: str = ""
     remedy: str = ""
 
     @classmethod
-    def of(cls, file: PictureFile, *, reduce: bool = False) -> ReadPicture:
+    def of(cls, file: NamedFile, *, reduce: bool = False) -> ReadPicture:
         """Read an upload, and make it small; with `reduce` for a second look too, which takes a fiftieth of a photo's first."""
         try:
             small = read_image(file.content, file.name)

@@ -30,18 +30,18 @@ if TYPE_CHECKING:
 _KEY = "seda.state"
 PLAYER_KEY = "trajectories.player"
 
-# Where the side panel takes pictures from, as the visitor reads it.
+# Where the side panel takes items from, as the visitor reads it.
 ON_SCREEN, UPLOAD, SAMPLES = "On screen", "Upload", "Samples"
 
-MAX_VISITED = 8  # pictures
+MAX_VISITED = 8  # journeys
 VISITED_BYTES = (
-    10_000_000  # of all their paths; chosen here: four pictures of 12 items. Sessions outlive their visitors
+    10_000_000  # of all their paths; chosen here: four journeys of 12 items. Sessions outlive their visitors
 )
 
 
 @dataclass(frozen=True)
-class PictureFile:
-    """A picture as it came, not yet read."""
+class NamedFile:
+    """A file as it came, not yet read: an item's, or one of paths."""
 
     name: str
     content: bytes = field(repr=False)
@@ -57,8 +57,8 @@ class TraceRequest:
     """What Run was pressed with, or what a link asks for.
 
     Attributes:
-        pictures: one or more; or a journey, whose pictures are traced again from its stored features.
-        source: where the pictures come from.
+        items: one or more; or a journey, whose items are traced again from its stored features.
+        source: where the items come from.
         class_text: as typed.
         template: around each class text; empty for the aligner's own.
         aligner: name or folder.
@@ -67,7 +67,7 @@ class TraceRequest:
         refused: what else of a link could not be used, in a few words each.
     """
 
-    pictures: tuple[PictureFile, ...] | Journey
+    items: tuple[NamedFile, ...] | Journey
     source: Source
     class_text: str
     template: str
@@ -78,8 +78,8 @@ class TraceRequest:
 
     @property
     def count(self) -> int:
-        """Of the pictures."""
-        return len(self.pictures.thumbnails if isinstance(self.pictures, Journey) else self.pictures)
+        """Of the items."""
+        return len(self.items.thumbnails if isinstance(self.items, Journey) else self.items)
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,9 +100,9 @@ class SeedRequest:
     """What "Repeat with other seeds" was pressed with.
 
     Attributes:
-        shown: whose pictures are repeated.
+        shown: whose items are repeated.
         items: which of them.
-        count: seeds a picture.
+        count: seeds an item.
         aligner: name or folder.
     """
 
@@ -120,7 +120,7 @@ class PathsRequest:
         file: as it came.
     """
 
-    file: PictureFile
+    file: NamedFile
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,16 +187,16 @@ class Shown:
     Attributes:
         journey: the paths.
         origin: "example", "run" or "replay".
-        source: where its pictures come from.
+        source: where its items come from.
         aligner: name or folder that it was traced with; empty when only the journey knows.
-        failures: pictures that could not be read; the others went on.
+        failures: items that could not be read; the others went on.
         notes: sentences on what was changed in the input.
         device: torch's name of where it was computed; empty when it came from a file.
         seconds: how long the run took; 0 when it came from a file.
         seeds_took: how long repeating with other seeds took, and where; empty when that was not asked for.
         start: where the player starts, paused; None to let it play.
-        before: the picture before, ready to be laid over this one; None where none can be compared.
-        originals: the pictures as they came, in the journey's order, for drawings larger than a screen; empty where there are none.
+        before: the journey before, ready to be laid over this one; None where none can be compared.
+        originals: the items as they came, in the journey's order, for drawings larger than a screen; empty where there are none.
     """
 
     journey: Journey
@@ -210,11 +210,11 @@ class Shown:
     seeds_took: str = ""
     start: PlayerState | None = None
     before: Ghost | None = None
-    originals: tuple[PictureFile, ...] = ()
+    originals: tuple[NamedFile, ...] = ()
 
     @property
     def compared(self) -> Shown:
-        """The same with the picture before as its ghost."""
+        """The same with the journey before as its ghost."""
         return replace(self, journey=replace(self.journey, ghost=self.before))
 
     @property
@@ -235,8 +235,8 @@ class AppState:
     Attributes:
         key: of the session, where visitors stand in line.
         framed: whether the app's frame has been drawn.
-        pictures_from: ON_SCREEN, UPLOAD or SAMPLES.
-        uploads: pictures that were uploaded; they outlive the page that they were uploaded on.
+        items_from: ON_SCREEN, UPLOAD or SAMPLES.
+        uploads: items that were uploaded; they outlive the page that they were uploaded on.
         upload_ids: Streamlit's names of the files that were taken out of its uploaders.
         upload_round: how often the uploaders began anew.
         upload_notes: sentences on the files that came last.
@@ -246,17 +246,17 @@ class AppState:
         template: as typed; empty for the aligner's own.
         aligner: name of the chosen aligner.
         sampling: the chosen settings.
-        seeds: how many, when selected pictures are repeated with other seeds.
+        seeds: how many, when selected items are repeated with other seeds.
         pending: a run that was asked for and is not finished; a rerun from elsewhere starts it again.
         shown: the last result; None until something is on the screen.
         view: where its player stands; None until it has come to rest.
         problem: the last run's error.
         stopped: whether the last run was stopped.
         opened: whether the address was read; from then on it is only written.
-        kept_address: parameters of a link whose own pictures are missing: the address stays until something else is shown.
-        written: the address as this side last knew it, without the player's part; None before the first picture.
+        kept_address: parameters of a link whose own items are missing: the address stays until something else is shown.
+        written: the address as this side last knew it, without the player's part; None before the first journey.
         written_at: when it was last written, in seconds of a clock that only grows.
-        raised: how often the picture was to be brought into view.
+        raised: how often the journey was to be brought into view.
         taking: what was chosen for a picture or a film to take away.
         taken: the one that was drawn last; None before, and once another journey is shown.
         not_drawn: why the last one was not.
@@ -265,8 +265,8 @@ class AppState:
 
     key: str = field(default_factory=lambda: secrets.token_hex(8))
     framed: bool = False
-    pictures_from: str = ON_SCREEN
-    uploads: tuple[PictureFile, ...] = ()
+    items_from: str = ON_SCREEN
+    uploads: tuple[NamedFile, ...] = ()
     upload_ids: frozenset[str] = frozenset()
     upload_round: int = 0
     upload_notes: tuple[str, ...] = ()
@@ -305,7 +305,7 @@ class AppState:
     def remember(self, address: str) -> None:
         """Keep what is shown for a return to its address: the latest MAX_VISITED in VISITED_BYTES, the one before in any case.
 
-        A phone's picture is gone when it leaves the screen.
+        A phone's item is gone when it leaves the screen.
         """
         self.visited.pop(address, None)
         if self.shown is not None and self.shown.source.kind != ROOM:

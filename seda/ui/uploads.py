@@ -1,4 +1,4 @@
-"""Uploads of this session: what came is told at once, and each picture is shown and can be taken away again."""
+"""Uploads of this session: what came is told at once, and each item is shown and can be taken away again."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from seda.ui.errors import plain
 from seda.ui.pictures import ReadPicture, one_by_one
 from seda.ui.serving.refusals import log_refusal
 from seda.ui.serving.uploaded import show_lost
-from seda.ui.state import AppState, PictureFile, begin_widget
+from seda.ui.state import AppState, NamedFile, begin_widget
 from seda.ui.texts import UPLOADS_STAY
 
 if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 SUFFIXES = ["png", "jpg", "jpeg", "webp", "gif", "bmp", "tif", "tiff"]
-MAX_PICTURES = 64  # at once; chosen here: more thumbnails than that hide each other on the map
+MAX_ITEMS = 64  # at once; chosen here: more thumbnails than that hide each other on the map
 MAX_TOTAL_BYTES = 256 * 2**20  # of all uploads of a visitor; chosen here: 64 phone photos
-MANY = 20  # pictures; more scroll within their box
+MANY = 20  # items; more scroll within their box
 _LISTED = 3  # names in a sentence
 
 
-def check_size(pictures: Iterable[PictureFile]) -> None:
+def check_size(files: Iterable[NamedFile]) -> None:
     """
     Raises:
         ImageError: too many MB together.
     """
-    if (total := sum(len(picture.content) for picture in pictures)) > MAX_TOTAL_BYTES:
+    if (total := sum(len(file.content) for file in files)) > MAX_TOTAL_BYTES:
         raise ImageError(
             f"The pictures have {total / 2**20:.0f} MB together; at most {MAX_TOTAL_BYTES // 2**20} MB are allowed.",
             remedy="Remove some of them, or save them smaller.",
@@ -39,7 +39,7 @@ def check_size(pictures: Iterable[PictureFile]) -> None:
 
 
 def choose_uploads(state: AppState, page: str) -> None:
-    """Upload pictures, see them, and take some or all away again."""
+    """Upload items, see them, and take some or all away again."""
     folder = st.toggle(
         "A whole folder", key=begin_widget(f"{page}.folder", False),
         help="Takes all pictures of a folder and of the folders in it.",
@@ -65,22 +65,22 @@ def _take(state: AppState, files: Sequence[UploadedFile]) -> bool:
     if not new:
         return False
     state.upload_ids |= {file.file_id for file in new}
-    taken, known = list(state.uploads), {picture.sha256 for picture in state.uploads}
-    total = sum(len(picture.content) for picture in taken)
+    taken, known = list(state.uploads), {item.sha256 for item in state.uploads}
+    total = sum(len(item.content) for item in taken)
     twice: list[str] = []
     over = heavy = 0
     for file in new:
-        picture = PictureFile(_name(file.name), file.getvalue())
-        if picture.sha256 in known:
-            twice.append(picture.name)
-        elif len(taken) >= MAX_PICTURES:
+        item = NamedFile(_name(file.name), file.getvalue())
+        if item.sha256 in known:
+            twice.append(item.name)
+        elif len(taken) >= MAX_ITEMS:
             over += 1
-        elif total + len(picture.content) > MAX_TOTAL_BYTES:
+        elif total + len(item.content) > MAX_TOTAL_BYTES:
             heavy += 1
         else:
-            taken.append(picture)
-            known.add(picture.sha256)
-            total += len(picture.content)
+            taken.append(item)
+            known.add(item.sha256)
+            total += len(item.content)
     state.uploads = tuple(taken)
     state.upload_notes = tuple(filter(None, (_over(over), _heavy(heavy), _twice(twice), _folders(new))))
     if over or heavy:
@@ -95,9 +95,7 @@ def _name(path: str) -> str:
 
 def _over(count: int) -> str:
     left = "1 more was left out" if count == 1 else f"{count} more were left out"
-    return (
-        f"At most {MAX_PICTURES} pictures travel at once. The first {MAX_PICTURES} are kept, {left}." if count else ""
-    )
+    return f"At most {MAX_ITEMS} pictures travel at once. The first {MAX_ITEMS} are kept, {left}." if count else ""
 
 
 def _heavy(count: int) -> str:
@@ -113,7 +111,7 @@ def _twice(names: Sequence[str]) -> str:
 
 
 def _folders(files: Sequence[UploadedFile]) -> str:
-    """Which folders in a folder pictures came from."""
+    """Which folders in a folder items came from."""
     inner = [str(PurePosixPath(_name(file.name)).parent) for file in files if "/" in _name(file.name)]
     if not inner:
         return ""
@@ -133,36 +131,36 @@ def _show(state: AppState, page: str) -> None:
         st.container(height=236 if len(read) > MANY else "content", border=False, key=f"{page}.tiles"),
         st.container(horizontal=True, gap="xsmall"),
     ):
-        for place, picture in enumerate(read):
+        for place, item in enumerate(read):
             with st.container(width=48, gap=None, key=f"{page}.tile.{place}"):
-                st.html(picture.html)
+                st.html(item.html)
                 st.button(
-                    f"Remove {plain(picture.file.name)}", icon=":material/close:", type="tertiary",
-                    key=f"{page}.remove.{place}", on_click=_remove, args=(state, picture.file),
+                    f"Remove {plain(item.file.name)}", icon=":material/close:", type="tertiary",
+                    key=f"{page}.remove.{place}", on_click=_remove, args=(state, item.file),
                 )  # fmt: skip
-    for picture in read:
-        if picture.problem:
-            st.caption(f":material/broken_image: {plain(picture.problem)}")
+    for item in read:
+        if item.problem:
+            st.caption(f":material/broken_image: {plain(item.problem)}")
 
 
 def read_uploads(state: AppState) -> list[ReadPicture]:
     """The uploads as they can be shown, each read once; what is gone is forgotten."""
-    missing = [picture for picture in state.uploads if picture.sha256 not in state.read_uploads]
+    missing = [file for file in state.uploads if file.sha256 not in state.read_uploads]
     found = dict(state.read_uploads)
     if missing:
         bar = st.progress(0.0, "Looking at the pictures")
-        for done, picture in enumerate(one_by_one(ReadPicture.of, missing), start=1):
-            found[picture.file.sha256] = picture
-            if picture.problem:
+        for done, item in enumerate(one_by_one(ReadPicture.of, missing), start=1):
+            found[item.file.sha256] = item
+            if item.problem:
                 log_refusal("picture", "ImageError")
             bar.progress(done / len(missing), plain(f"Looking at the pictures: {done} of {len(missing)}"))
         bar.empty()
-    state.read_uploads = {picture.sha256: found[picture.sha256] for picture in state.uploads}
-    return [state.read_uploads[picture.sha256] for picture in state.uploads]
+    state.read_uploads = {file.sha256: found[file.sha256] for file in state.uploads}
+    return [state.read_uploads[file.sha256] for file in state.uploads]
 
 
-def _remove(state: AppState, picture: PictureFile) -> None:
-    state.uploads = tuple(other for other in state.uploads if other is not picture)
+def _remove(state: AppState, file: NamedFile) -> None:
+    state.uploads = tuple(other for other in state.uploads if other is not file)
     state.upload_notes = ()
 
 

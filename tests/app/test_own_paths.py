@@ -73,8 +73,8 @@ def test_what_is_no_path_is_said_and_the_picture_stays(open_app):
 def test_a_request_is_in_line_as_others(open_app):
     app = open_app()
     state = state_of(app)
-    from seda.ui.state import PictureFile
+    from seda.ui.state import NamedFile
 
-    state.ask(PathsRequest(PictureFile("x.npz", npz(states=RNG.normal(size=(2, 3, 2))))))
+    state.ask(PathsRequest(NamedFile("x.npz", npz(states=RNG.normal(size=(2, 3, 2))))))
     app.run()
     assert not app.exception and state_of(app).shown.journey.title == "x"

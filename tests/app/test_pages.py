@@ -341,7 +341,7 @@ def test_pictures_of_another_encoder_are_looked_at_anew_or_asked_for(open_app):
     keys = tuple(sample.key for sample in cache.samples())[:2]
     request = TraceRequest(journey, Source(SAMPLES, keys), "a, b", "", "other", SamplingConfig())
     assert _seen_anew(request, same) is request
-    assert [file.name for file in _seen_anew(request, other).pictures] == [s.name for s in cache.samples()[:2]]
+    assert [file.name for file in _seen_anew(request, other).items] == [s.name for s in cache.samples()[:2]]
     with pytest.raises(FingerprintError, match="Choose the pictures again"):
         _seen_anew(replace(request, source=Source("example", ("01-shapes",))), other)
 

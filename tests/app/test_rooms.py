@@ -213,7 +213,7 @@ def test_a_room_holds_so_many_pictures(room, clock, monkeypatch):
 
 def test_pictures_have_a_size_and_a_rate(room, clock, monkeypatch):
     with pytest.raises(LimitError, match=r"2\.0 MB"):
-        room.send("a", bytes(rooms.PICTURE_BYTES + 1), PREVIEW, "cat, dog")
+        room.send("a", bytes(rooms.ITEM_BYTES + 1), PREVIEW, "cat, dog")
     with pytest.raises(LimitError, match="9,999"):
         send(room, "a", "x" * 9_999)
     assert room.waiting == ()

@@ -24,7 +24,7 @@ from seda.ui.gallery import first_kind, kind_of
 from seda.ui.search.choose import EXAMPLES
 from seda.ui.search.state import PICTURE, SearchState
 from seda.ui.state import UPLOAD
-from seda.ui.uploads import MAX_PICTURES
+from seda.ui.uploads import MAX_ITEMS
 from tests.app.conftest import press, said, state_of, type_classes
 from tests.app.conftest import upload as send
 from tests.tiny import CLASSES, picture
@@ -85,8 +85,8 @@ def test_words_find_pictures_twice(open_search):
     for word in ("red square", "green disc"):
         ask(app, word)
         found = search_of(app).found
-        assert found.query == word and len(found.pictures.files) == 6
-        assert {found.pictures.labels[hit.index] for hit in found.after[:2]} == {word}
+        assert found.query == word and len(found.items.files) == 6
+        assert {found.items.labels[hit.index] for hit in found.after[:2]} == {word}
         shown = said(app, "markdown") + said(app, "caption")
         assert "Before alignment" in shown and "After alignment" in shown and "Picture to words, R@1" in shown
         assert f"“{word}” among 6 pictures" in said(app, "subheader")
@@ -107,8 +107,8 @@ def test_a_picture_finds_words_twice(open_search):
     for place in (0, 5):
         press(app, f"search.pick.{place}")
         found = search_of(app).found
-        assert found.scores.words == CLASSES and found.query == found.pictures.files[place].name
-        assert CLASSES[found.after[0].index] == found.pictures.labels[place]
+        assert found.scores.words == CLASSES and found.query == found.items.files[place].name
+        assert CLASSES[found.after[0].index] == found.items.labels[place]
     assert "3 words for" in said(app, "subheader")
 
 
@@ -139,7 +139,7 @@ def test_uploads_with_bad_files_among_them_and_forgetting(open_search, tmp_path)
     app = upload(open_search(), *files)
     assert said(app, "warning").count("left out") == 1 and "These pictures are searched." in said(app, "caption")
     found = search_of(ask(app, "red square")).found
-    assert [file.name for file in found.pictures.files] == ["mine.png", "other.png"]
+    assert [file.name for file in found.items.files] == ["mine.png", "other.png"]
     assert found.after[0].index == 0 and found.recall == {}
     assert said(app, "warning").count("left out") == 1 and "[bad](x).png" in said(app, "warning")
     assert "No recall is shown" in said(app, "caption")
@@ -152,7 +152,7 @@ def test_uploads_with_bad_files_among_them_and_forgetting(open_search, tmp_path)
     assert [file.name for file in state_of(app).uploads] == ["mine.png", "other.png"]
     press(app, "search.forget")
     assert state_of(app).uploads == () and search_of(app).found is None
-    assert search_of(app).pictures.get(UPLOAD) is None and UPLOAD not in search_of(app).galleries
+    assert search_of(app).items.get(UPLOAD) is None and UPLOAD not in search_of(app).galleries
     assert "Upload pictures above" in said(app, "info")
 
 
@@ -178,7 +178,7 @@ def test_the_uploads_of_the_trajectories_page_are_those_of_this_page(open_app, t
     assert "gone when this one ends" in said(app, "caption")
     app = choose(app.switch_page(PAGE).run(), "search.place", UPLOAD)
     ask(app, "blue stripes")
-    assert [file.name for file in search_of(app).found.pictures.files] == ["mine.png"]
+    assert [file.name for file in search_of(app).found.items.files] == ["mine.png"]
 
 
 def test_two_sessions_do_not_see_each_others_uploads(open_search, tmp_path):
@@ -208,7 +208,7 @@ def test_kinds_of_samples_are_searched_together_or_alone(open_search, shipped_sa
     assert len(kinds.value) == 1
     kinds.set_value(["photos", "emoji"]).run()
     choose(app, "search.direction", PICTURE)
-    names = {file.name for file in search_of(app).pictures["Samples"].files}
+    names = {file.name for file in search_of(app).items["Samples"].files}
     assert {"cat", "cow, Noto", "cow, Twemoji"} <= names and "coat 6" not in names
     app.button_group(key="search.kinds").set_value([]).run()
     assert "Choose a kind of samples" in said(app, "info")
@@ -232,7 +232,7 @@ def test_kinds_of_samples_on_the_trajectories_page(open_app, shipped_samples):
     for kind in ("emoji", "photos", "fashion-mnist"):
         app.button_group(key="trajectories.kind").set_value(kind).run()
         press(app, "trajectories.samples.all")
-        assert len(state_of(app).samples) <= MAX_PICTURES
+        assert len(state_of(app).samples) <= MAX_ITEMS
     for kind in ("emoji", "photos", "fashion-mnist"):
         app.button_group(key="trajectories.kind").set_value(kind).run()
         press(app, "trajectories.samples.none")
@@ -262,7 +262,7 @@ def test_nothing_of_an_upload_is_written_or_cached(open_search, tmp_path, monkey
     with opened_for_writing() as opened:
         cached = cached_values()
         ask(upload(app, ("secret.png", content)), "red square")
-        assert [file.name for file in search_of(app).found.pictures.files] == ["secret.png"]
+        assert [file.name for file in search_of(app).found.items.files] == ["secret.png"]
         choose(app, "search.direction", PICTURE)
         press(app, "search.pick.0")
         app.switch_page("pages/trajectories.py").run()

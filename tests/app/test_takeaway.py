@@ -15,7 +15,7 @@ from seda.export.options import ExportOptions
 from seda.images import ImageFailure
 from seda.ui.serving.rules import Limits
 from seda.ui.serving.shared_runs import Traced
-from seda.ui.state import UPLOAD, DrawRequest, PictureFile, TraceRequest
+from seda.ui.state import UPLOAD, DrawRequest, NamedFile, TraceRequest
 from seda.ui.trajectories import runs
 from seda.ui.trajectories.links import Source
 from seda.ui.trajectories.player import PlayerState
@@ -74,19 +74,19 @@ def test_what_goes_on_paper_has_the_pictures_as_they_came(open_app):
     shown = state_of(open_app()).shown
     large = io.BytesIO()
     Image.new("RGB", (900, 600), "red").save(large, "PNG")
-    own = replace(shown, origin="run", originals=(PictureFile("red.png", large.getvalue()),) * 3)
+    own = replace(shown, origin="run", originals=(NamedFile("red.png", large.getvalue()),) * 3)
     printed = runs._printed(own)
     assert {Image.open(io.BytesIO(png)).size for png in printed.thumbnails} == {(448, 299)}
     assert printed.trajectory is shown.journey.trajectory
     assert runs._printed(replace(own, originals=())) is shown.journey  # a run of features: as small as they are
-    broken = replace(own, originals=(*own.originals[1:], PictureFile("no.png", b"no")))
+    broken = replace(own, originals=(*own.originals[1:], NamedFile("no.png", b"no")))
     assert runs._printed(broken) is shown.journey
 
 
 def test_the_files_of_a_run_stay_with_its_journey(open_app):
     shown = state_of(open_app()).shown
     count = len(shown.journey.thumbnails)
-    files = tuple(PictureFile(f"{place}.png", bytes([place])) for place in range(count + 1))
+    files = tuple(NamedFile(f"{place}.png", bytes([place])) for place in range(count + 1))
     request = TraceRequest(files, Source(UPLOAD), "a, b", "", "", SamplingConfig())
     traced = Traced(shown.journey, (ImageFailure("3.png", "broken"),), 1.0)
     kept = runs._originals(request, traced, None)

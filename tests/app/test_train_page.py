@@ -154,7 +154,7 @@ def test_a_few_uploads_become_an_aligner_and_go_to_the_picture(open_train, small
     assert not list((small / "cache").rglob("*.safetensors"))  # nothing of uploads among what is shared
     state = state_of(app)
     assert state.aligner == "shapes" and state.class_text == ", ".join(CLASSES[:2])
-    assert state.pictures_from == UPLOAD and len(state.uploads) == 7
+    assert state.items_from == UPLOAD and len(state.uploads) == 7
     app.switch_page("pages/trajectories.py").run()
     assert said(app, "error") == "" and state.shown.aligner == "shapes"
     assert len(state.shown.journey.trajectory.item_names) == 7

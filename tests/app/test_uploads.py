@@ -9,7 +9,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from seda.ui import uploads
-from seda.ui.uploads import MAX_PICTURES
+from seda.ui.uploads import MAX_ITEMS
 from tests.app.conftest import press, said, state_of, upload
 
 
@@ -37,18 +37,18 @@ def tiles(app: AppTest) -> list[str]:
 
 
 def test_the_65th_picture_is_told_when_it_comes(app):
-    upload(app, files(range(MAX_PICTURES)))
-    assert len(tiles(app)) == MAX_PICTURES and f"{MAX_PICTURES} pictures" in said(app, "caption")
+    upload(app, files(range(MAX_ITEMS)))
+    assert len(tiles(app)) == MAX_ITEMS and f"{MAX_ITEMS} pictures" in said(app, "caption")
     assert said(app, "info") == ""
-    upload(app, files(range(MAX_PICTURES + 2)))
-    assert f"The first {MAX_PICTURES} are kept, 2 more were left out." in said(app, "info")
-    assert names(app) == [f"{shade:03}.png" for shade in range(MAX_PICTURES)]
+    upload(app, files(range(MAX_ITEMS + 2)))
+    assert f"The first {MAX_ITEMS} are kept, 2 more were left out." in said(app, "info")
+    assert names(app) == [f"{shade:03}.png" for shade in range(MAX_ITEMS)]
     app.run()
     assert "2 more were left out" in said(app, "info")  # until something else comes
     press(app, "trajectories.remove.3")
-    assert said(app, "info") == "" and len(names(app)) == MAX_PICTURES - 1 and "003.png" not in names(app)
+    assert said(app, "info") == "" and len(names(app)) == MAX_ITEMS - 1 and "003.png" not in names(app)
     press(app)
-    assert said(app, "error") == "" and len(state_of(app).shown.journey.thumbnails) == MAX_PICTURES - 1
+    assert said(app, "error") == "" and len(state_of(app).shown.journey.thumbnails) == MAX_ITEMS - 1
 
 
 def test_too_many_megabytes_are_told_when_they_come(app, monkeypatch):

@@ -14,7 +14,7 @@ import pytest
 from seda.errors import ConfigError
 from seda.evaluation.sentences import percent
 from seda.export.csv import FORMULA_STARTS, csv_text
-from seda.export.report import diagnosis_report, picture_rows, step_table
+from seda.export.report import diagnosis_report, item_rows, step_table
 from seda.figures.diagnosis import PLACES
 from seda.journeys import diagnosis
 from tests.diagnosed import EDGES, HOSTILE, Toy, toy_diagnosis
@@ -118,7 +118,7 @@ def rows_of(table: pd.DataFrame) -> list[dict[str, str]]:
 def test_names_are_no_formulas_in_the_tables():
     toy = toy_diagnosis(class_names=HOSTILE)
     names = [f"{FORMULA_STARTS[at % len(FORMULA_STARTS)]}1+{at}.png" for at in range(len(toy.names))]
-    pictures = rows_of(pd.DataFrame(picture_rows(toy.diagnosis, names, HOSTILE)))
+    pictures = rows_of(pd.DataFrame(item_rows(toy.diagnosis, names, HOSTILE)))
     steps = rows_of(step_table(toy.diagnosis, names, HOSTILE))
     assert len(pictures) == len(names) and len(steps) == len(names) * toy.trajectory.states.shape[1]
     for row in (*pictures, *steps):
@@ -131,13 +131,13 @@ def test_names_are_no_formulas_in_the_tables():
 
 def test_rows_of_pictures_hold_the_json_and_all_probabilities():
     toy = toy_diagnosis("asked")
-    rows, words = picture_rows(toy.diagnosis, toy.names, toy.trajectory.class_names), toy.trajectory.class_names
+    rows, words = item_rows(toy.diagnosis, toy.names, toy.trajectory.class_names), toy.trajectory.class_names
     for item, (row, listed) in enumerate(zip(rows, toy.summary["items"], strict=True)):
         assert {name: row[name] for name in listed} == listed
         assert [row[f"p {word}"] for word in words] == pytest.approx(toy.trajectory.class_probabilities[item], abs=1e-6)
         assert row["probability"] == row[f"p {row['answer']}"]
     with pytest.raises(ConfigError, match="Two class texts are the same"):
-        picture_rows(toy.diagnosis, toy.names, ["coat", "coat", "bag", "dress"])
+        item_rows(toy.diagnosis, toy.names, ["coat", "coat", "bag", "dress"])
 
 
 def test_the_table_of_steps_is_that_of_the_summary(monkeypatch):

@@ -85,7 +85,7 @@ def feature_file(dataset: str) -> str:
 def known_labels(
     found: Sequence[tuple[str, Path | DataError]], source: str | None, class_names: Sequence[str]
 ) -> dict[str, int] | None:
-    """By picture the class text that --labels calls right; said before anything travels."""
+    """By file the class text that --labels calls right; said before anything travels."""
     files = [file for _, file in found if isinstance(file, Path)]
     if source is None or not files:
         return None

@@ -30,7 +30,7 @@ BATCH = 64  # pictures that are in memory at a time
 
 
 def add_labelled(parser: argparse.ArgumentParser) -> None:
-    """Pictures or features, what says which word is right, and what answers; see `read_labelled`."""
+    """Items or features, what says which word is right, and what answers; see `read_labelled`."""
     parser.add_argument(
         "paths", nargs="+", metavar="PATH", help="an image, a folder of images, or features:FILE, see docs/feature-files.md"
     )  # fmt: skip

@@ -12,7 +12,7 @@ class Sheet:
     Attributes:
         width, height: of the sheet, px of a page: letters have 13 to 20 of them.
         map: name of a map; empty for the first.
-        selection: pictures that are drawn in colour; none for all.
+        selection: items that are drawn in colour; none for all.
         captions: title, step and legend around the picture.
         panels: still pictures side by side; 0 for one picture that fills the sheet.
         insets: px above and below that the map leaves free.

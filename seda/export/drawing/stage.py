@@ -29,8 +29,8 @@ from seda.picture_bounds import bare_png
 from seda.player.files import PAPER, player_script, player_style
 from seda.player.payload import MAX_THUMBNAIL_SIDE, player_payload
 
-MOST_DECODED = 100_000_000  # pixels of all pictures; chosen here: 256 of 600 x 600
-LONGEST = 60  # seconds that one picture may be laid out; chosen here: 64 pictures over 20,000 points take one
+MOST_DECODED = 100_000_000  # pixels of all thumbnails; chosen here: 256 of 600 x 600
+LONGEST = 60  # seconds that one frame may be laid out; chosen here: 64 items over 20,000 points take one
 MOST_MEMORY = 2**30  # bytes of the script; chosen here: they take a tenth of it
 MOST_ROUNDS = 40  # of measuring: each asks for what the answers of the one before led to
 
@@ -51,7 +51,7 @@ class Stage:
 
     def __init__(self, journey: Journey, sheet: Sheet, measure: Measure) -> None:
         self.pictures, sizes = _pictures(journey.thumbnails)
-        # Pictures go another way, neighbours are not drawn.
+        # Thumbnails go another way, neighbours are not drawn.
         payload = player_payload(replace(journey, neighbors=None, thumbnails=(b"",) * len(journey.thumbnails)))
         items = [
             {**item, "thumbnail": name if (name := _source(i)) in sizes else ""}

@@ -10,7 +10,7 @@ from seda.errors import SedaError
 from seda.evaluation.sentences import percent
 from seda.journeys.comparing import Comparison, NamedDiagnosis, compare
 from seda.ui.diagnose.state import Diagnosed, DiagnoseState
-from seda.ui.diagnose.tables import with_pictures
+from seda.ui.diagnose.tables import with_thumbnails
 from seda.ui.errors import errors_on_screen, plain
 from seda.ui.trajectories.player import PlayerState, show_player
 
@@ -57,7 +57,7 @@ def _named(found: Diagnosed) -> NamedDiagnosis:
 
 
 def _show_players(own: DiagnoseState, runs: list[Diagnosed]) -> None:
-    """One step and one selection for all of them, by the names of the pictures."""
+    """One step and one selection for all of them, by the names of the items."""
     last = max(run.journey.trajectory.states.shape[1] for run in runs) - 1
     names = list(dict.fromkeys(name for run in runs for name in run.journey.trajectory.item_names))
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -88,7 +88,7 @@ def _show_changes(place: int, before: Diagnosed, after: Diagnosed, comparison: C
         f"{100 * low:+.1f} to {100 * high:+.1f} (paired bootstrap). {lost} went wrong, {won} came right, {other} changed to another wrong "
         f"word; an exact McNemar test has p = {p:.3g}."
     )
-    rows = with_pictures(after, comparison.second[comparison.order()], told["items"])
+    rows = with_thumbnails(after, comparison.second[comparison.order()], told["items"])
     st.dataframe(
         rows, hide_index=True, key=f"diagnose.changes.{place}", height=min(38 + 35 * len(rows), 420),
         column_config={

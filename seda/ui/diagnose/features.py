@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 FILE_KEY = "diagnose.features"
 ALIGNER_KEY = "diagnose.aligner"
 MOST_ROWS = 100_000  # that are diagnosed on the page; chosen here: some minutes on two cores, see tests/benchmarks/diagnosing.py
-MOST_SHOWN = 64  # rows in the player, as many as pictures in a run
+MOST_SHOWN = 64  # rows in the player, as many as items in a run
 STEPS = (5, 10, 25, 50)  # of each stage
 TILE = 48  # px
 NONE_YET = (

@@ -1,4 +1,4 @@
-"""The page Diagnose: which pictures go wrong, at which step, in which stage, and what would mend it."""
+"""The page Diagnose: which items go wrong, at which step, in which stage, and what would mend it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from seda.ui.diagnose.features import choose_features, show_choice
 from seda.ui.diagnose.run import OTHER_SEEDS, ask_pending, diagnose_shown
 from seda.ui.diagnose.state import FEATURES, ON_SCREEN, Diagnosed, DiagnoseState, Question, diagnose_state
 from seda.ui.diagnose.sweep import show_sweep
-from seda.ui.diagnose.tables import with_pictures
+from seda.ui.diagnose.tables import with_thumbnails
 from seda.ui.diagnose.truth import choose_truth
 from seda.ui.errors import errors_on_screen, plain, show_error, show_notes
 from seda.ui.state import AppState, Shown, TraceRequest, begin_widget
@@ -31,7 +31,7 @@ from seda.ui.trajectories.runs import run_pending
 
 PLAYER_KEY = "diagnose.player"
 PLAYER_HEIGHT = 420
-MANY = 1_000  # pictures, of which a bin of ten holds enough; chosen here
+MANY = 1_000  # items, of which a bin of ten holds enough; chosen here
 PLACES = {
     "features": ("At the image features", "Of the nearest labelled pictures most are of the right class."),
     "categories": ("At the hand-over", "The nearest mean of a labelled class is the right one, where stage 1 ends."),
@@ -105,11 +105,11 @@ def _of_screen(state: AppState, own: DiagnoseState) -> None:
         if (
             own.labels_before is not None and own.labels_before[0] is trajectory
         ):  # what this page put there holds no longer
-            _label_picture(state, shown, own.labels_before[1])
+            _label_shown(state, shown, own.labels_before[1])
         raise
     if own.labels_before is None or own.labels_before[0] is not trajectory:
         own.labels_before = trajectory, shown.journey.labels
-    _label_picture(state, shown, found.journey.labels)
+    _label_shown(state, shown, found.journey.labels)
     _show_verdicts(found)
     progress = _show_asking(own, found)
     _show_player(own, found)
@@ -118,8 +118,8 @@ def _of_screen(state: AppState, own: DiagnoseState) -> None:
         ask_pending(state, own, shown)
 
 
-def _label_picture(state: AppState, shown: Shown, labels: np.ndarray | None) -> None:
-    """What is right is on the picture of the page Trajectories too, and in its files."""
+def _label_shown(state: AppState, shown: Shown, labels: np.ndarray | None) -> None:
+    """What is right is on the journey of the page Trajectories too, and in its files."""
     before = shown.journey.labels
     same = before is labels or (before is not None and labels is not None and np.array_equal(before, labels))
     if not same:
@@ -188,7 +188,7 @@ def _show_player(own: DiagnoseState, found: Diagnosed) -> None:
 def _show_parts(own: DiagnoseState, found: Diagnosed) -> None:
     """One of the parts at a time: a fragment, so that a look at another leaves the player alone."""
     parts: dict[str, Callable[[DiagnoseState, Diagnosed], None]] = {
-        "Pictures": _show_pictures, "When": _show_when, "Confused": _show_confused, "The gap": _show_gap, "How sure": _show_sure,
+        "Pictures": _show_items, "When": _show_when, "Confused": _show_confused, "The gap": _show_gap, "How sure": _show_sure,
         "What would mend it": show_sweep, "Compare": show_comparison, "Take away": _show_files,
     }  # fmt: skip
     own.part = st.segmented_control(
@@ -198,10 +198,10 @@ def _show_parts(own: DiagnoseState, found: Diagnosed) -> None:
         parts[own.part](own, found)
 
 
-def _show_pictures(own: DiagnoseState, found: Diagnosed) -> None:
+def _show_items(own: DiagnoseState, found: Diagnosed) -> None:
     rows = found.summary["items"]
     order = found.summary["when"]["order"]
-    table = with_pictures(found, order, (rows[item] for item in order))
+    table = with_thumbnails(found, order, (rows[item] for item in order))
     chosen = st.dataframe(
         table, hide_index=True, key="diagnose.pictures", on_select="rerun", selection_mode="multi-row", height=420,
         column_order=[*([""] if found.labelled is None else []), "file", "truth", "answer", "probability", "right", "lost_by", "path_lost_by", "features", "categories", "end",
@@ -375,9 +375,9 @@ def everything(own: DiagnoseState, found: Diagnosed) -> dict[str, Any]:
 
 
 def _full_rows(found: Diagnosed) -> list[dict[str, Any]]:
-    from seda.export.report import picture_rows
+    from seda.export.report import item_rows
 
-    return picture_rows(found.diagnosis, found.names, found.journey.trajectory.class_names)
+    return item_rows(found.diagnosis, found.names, found.journey.trajectory.class_names)
 
 
 def _points(event: Any) -> list[tuple[int, int]]:

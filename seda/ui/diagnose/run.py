@@ -35,10 +35,10 @@ OTHER_SEEDS = (
 
 
 def diagnose_shown(own: DiagnoseState, shown: Shown, truth: Truth) -> Diagnosed:
-    """The diagnosis of what is on the screen, made anew where pictures or labels are others.
+    """The diagnosis of what is on the screen, made anew where items or labels are others.
 
     Raises:
-        DataError: fewer than two pictures are labelled with one of the words.
+        DataError: fewer than two items are labelled with one of the words.
     """
     found = own.found
     if (

@@ -61,15 +61,15 @@ class Diagnosed:
     """A diagnosis of what is on the screen, or of a file of features.
 
     Attributes:
-        journey: of all pictures, or of some rows of a file, with their labels.
-        truth: of all pictures.
+        journey: of all items, or of some rows of a file, with their labels.
+        truth: of all items.
         items: int [n], those that are labelled, by their place in the journey; -1 for a row that is not in it.
         diagnosis: of these.
         summary: its JSON, of which everything on the page is drawn.
         asked: whether the aligner was asked for other phrasings; and how often paths were walked again.
         seeds: see `asked`.
         label: what was run, for a comparison.
-        labelled: all rows of a file; None of pictures.
+        labelled: all rows of a file; None of uploads and samples.
         aligner: that they travelled with, by name or folder.
         why: which rows the journey is of, in a few words.
     """
@@ -127,7 +127,7 @@ class DiagnoseState:
         run: how it was to travel last.
         source: SAMPLES, FOLDERS, NAMES or TABLE; None until it was looked for what fits.
         table: name and content of an uploaded table.
-        labels_before: the labels that a picture of the page Trajectories had before it was labelled here, with its paths.
+        labels_before: the labels that a journey of the page Trajectories had before it was labelled here, with its paths.
         by_hand: labels that were typed, by item name; they come before all others.
         founds: the diagnosis of each that was diagnosed, by ON_SCREEN and FEATURES.
         kept: those that another is compared with, the latest last.

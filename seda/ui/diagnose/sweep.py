@@ -1,4 +1,4 @@
-"""What would mend it: other wordings and settings on the labelled pictures, half of them choosing, half judging."""
+"""What would mend it: other wordings and settings on the labelled items, half of them choosing, half judging."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows of the page's tables, with their pictures where there are some."""
+"""Rows of the page's tables, with their items' thumbnails where there are some."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from seda.images import png_url
 from seda.ui.diagnose.state import Diagnosed
 
 
-def with_pictures(found: Diagnosed, items: Iterable[int], rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
-    """Rows of the JSON, each with its item's picture in a column without a name; rows of a file of features have none.
+def with_thumbnails(found: Diagnosed, items: Iterable[int], rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """Rows of the JSON, each with its item's thumbnail in a column without a name; rows of a file of features have none.
 
     Args:
         items: places of the rows' items among the labelled ones.

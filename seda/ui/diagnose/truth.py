@@ -1,4 +1,4 @@
-"""What is right for each picture on the screen: from its folder, its name, the samples' labels, a table, or by hand."""
+"""What is right for each item on the screen: from its folder, its name, the samples' labels, a table, or by hand."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ _HELP = (
 
 
 def choose_truth(own: DiagnoseState, names: Sequence[str], class_names: Sequence[str]) -> Truth:
-    """The controls, and what they say of the pictures.
+    """The controls, and what they say of the items.
 
     Raises:
-        DataError: the table cannot be read, or fewer than two words are the label of a picture.
+        DataError: the table cannot be read, or fewer than two words are the label of an item.
     """
     known: dict[str, list[str]] = {}
     if own.source is None:
@@ -64,7 +64,7 @@ def labels_from(own: DiagnoseState, names: Sequence[str], notes: list[str]) -> l
     Args:
         notes: sentences on what could not be used are added.
     Raises:
-        DataError: the table cannot be read, or names none of the pictures.
+        DataError: the table cannot be read, or names none of the items.
     """
     if own.source == SAMPLES:
         return sample_labels(names)
@@ -94,7 +94,7 @@ def _by_source(names: Sequence[str]) -> dict[str, list[str]]:
 
 
 def _fitting(labels: Mapping[str, Sequence[str]], class_names: Sequence[str]) -> str:
-    """The source that labels the most pictures with words of the list."""
+    """The source that labels the most items with words of the list."""
     words = {plain_label(name) for name in class_names}
     fits = {source: sum(plain_label(label) in words for label in found) for source, found in labels.items()}
     best = max(fits, key=lambda source: fits[source])
@@ -118,12 +118,12 @@ def _upload_table(own: DiagnoseState) -> None:
 def _edit(own: DiagnoseState, names: Sequence[str], labels: Sequence[str], class_names: Sequence[str]) -> None:
     """A table in which each label can be changed by hand."""
     known = {plain_label(name): name for name in class_names}
-    shown = pd.DataFrame({"picture": list(names), "right": [known.get(plain_label(label)) for label in labels]})
+    shown = pd.DataFrame({"item": list(names), "right": [known.get(plain_label(label)) for label in labels]})
     with st.expander("Change labels by hand", icon=":material/edit:"):
         edited = st.data_editor(
-            shown, hide_index=True, height=260, key="diagnose.editor", disabled=["picture"],
+            shown, hide_index=True, height=260, key="diagnose.editor", disabled=["item"],
             column_config={
-                "picture": st.column_config.TextColumn("Picture"),
+                "item": st.column_config.TextColumn("Picture"),
                 "right": st.column_config.SelectboxColumn("Right word", options=list(class_names)),
             },
         )  # fmt: skip

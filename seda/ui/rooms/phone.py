@@ -66,7 +66,7 @@ class PhoneState:
         photo: that file's picture; None where it could not be read.
         problem: why not, or why it could not be sent.
         question: number of the question that `item` belongs to.
-        item: the picture that is bet on.
+        item: the one that is bet on.
         missed: how often the address held no room.
     """
 
@@ -262,7 +262,7 @@ def _bet(room: Room, who: str, phone: PhoneState, question: Question) -> None:
     asked = question.items[item]
     with st.container(border=True, key="phone.bets"):
         st.markdown(f"**Where will it land?** {item + 1:d} of {count:d}")
-        st.html(f'<img class="seda-phone-bet" src="{html.escape(asked.picture)}" alt="{html.escape(asked.name)}">')
+        st.html(f'<img class="seda-phone-bet" src="{html.escape(asked.thumbnail)}" alt="{html.escape(asked.name)}">')
         with st.container(key="phone.choices"):
             for word, text in enumerate(question.words):
                 st.button(
@@ -296,7 +296,7 @@ def _turn(phone: PhoneState, item: int) -> None:
 
 
 def _place(room: Room, who: str, phone: PhoneState, question: Question, item: int, word: int) -> None:
-    """Bet, and go to the next picture without a bet."""
+    """Bet, and go to the next item without a bet."""
     try:
         room.bet(who, question.number, item, word)
     except RoomError:  # over meanwhile, which the page says next
@@ -314,7 +314,7 @@ def _revealed(room: Room, question: Question, bets: dict[int, int]) -> None:
             mine = f"you: {question.words[bets[item]]}; " if item in bets else ""
             with st.container(horizontal=True, vertical_alignment="center"):
                 st.html(
-                    f'<img src="{html.escape(asked.picture)}" alt="{html.escape(asked.name)}" style="height:3rem;border-radius:.4rem">',
+                    f'<img src="{html.escape(asked.thumbnail)}" alt="{html.escape(asked.name)}" style="height:3rem;border-radius:.4rem">',
                     width="content",
                 )
                 st.caption(plain(f"{mine}all: {tally(question, words)}"), width="stretch")

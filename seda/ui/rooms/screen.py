@@ -16,7 +16,7 @@ from seda.ui.serving.refusals import log_refusal
 from seda.ui.serving.rooms import MOST_ASKED, MOST_WORDS, ROOMS, Asked, Question, Room, Sent
 from seda.ui.serving.rules import MAY_OPEN_ROOMS, rules
 from seda.ui.serving.visitor import own_home
-from seda.ui.state import AppState, PictureFile, Shown, TraceRequest, begin_widget, read_widget
+from seda.ui.state import AppState, NamedFile, Shown, TraceRequest, begin_widget, read_widget
 from seda.ui.trajectories.links import ROOM, Source, read_template
 from seda.ui.trajectories.player import PlayerState
 from seda.ui.trajectories.stored import show_first_example
@@ -34,10 +34,10 @@ class ScreenState:
 
     Attributes:
         room: open, or was until just now; None without one.
-        travels: the picture that was let in and has not arrived.
+        travels: the item that was let in and has not arrived.
         request: its run.
         inviting: whether the large code is to be shown.
-        told: number of the latest picture that was announced: the side panel may be folded.
+        told: number of the latest item that was announced: the side panel may be folded.
         problem: why no room could be opened.
     """
 
@@ -105,14 +105,14 @@ def _panel(state: AppState, screen: ScreenState, room: Room) -> None:
 
 
 def _words(state: AppState) -> str:
-    """That phones begin with: those of the side panel, else of the picture."""
+    """That phones begin with: those of the side panel, else of the journey."""
     if state.class_text is not None or state.shown is None:
         return state.class_text or ""
     return ", ".join(state.shown.journey.trajectory.class_names)
 
 
 def _on_screen(state: AppState, room: Room) -> int | None:
-    """The number of the room's picture that is on the screen."""
+    """The number of the room's item that is on the screen."""
     shown = state.shown
     if shown is None or shown.source.kind != ROOM or shown.source.names[:1] != (room.code,):
         return None
@@ -120,7 +120,7 @@ def _on_screen(state: AppState, room: Room) -> int | None:
 
 
 def _follow(state: AppState, screen: ScreenState, room: Room) -> None:
-    """Tell the room, and so the phones, what has become of a picture."""
+    """Tell the room, and so the phones, what has become of an item."""
     number = _on_screen(state, room)
     if screen.travels is not None and state.pending is not screen.request:
         if number != screen.travels.number:
@@ -171,7 +171,7 @@ def _invite(room: Room) -> None:
 
 
 def _close(state: AppState, screen: ScreenState, room: Room) -> None:
-    """End the room; a picture of it leaves the screen."""
+    """End the room; an item of it leaves the screen."""
     room.close()
     if screen.request is not None and state.pending is screen.request:
         state.stop()
@@ -182,7 +182,7 @@ def _close(state: AppState, screen: ScreenState, room: Room) -> None:
         show_first_example(state)
 
 
-# ------------------------------------------------------------------------------------------------ pictures
+# ------------------------------------------------------------------------------------------------ items
 
 
 def _waiting(state: AppState, screen: ScreenState, room: Room) -> None:
@@ -192,8 +192,8 @@ def _waiting(state: AppState, screen: ScreenState, room: Room) -> None:
         st.toast("A picture waits in the side panel.", icon=":material/smartphone:")
     for sent in waiting:
         busy = state.pending is not None
-        picture, told = st.columns([2, 3], gap="small", vertical_alignment="center")
-        with picture:
+        preview, told = st.columns([2, 3], gap="small", vertical_alignment="center")
+        with preview:
             st.html(f'<img class="seda-sent" src="{html.escape(sent.preview)}" alt="{html.escape(sent.name)}">')
         with told.container(gap=None):
             st.caption(plain(sent.words[:80]))
@@ -217,7 +217,7 @@ def _let_in(state: AppState, screen: ScreenState, room: Room, sent: Sent) -> Non
         taken = room.let_in(sent.number)
         screen.travels = taken
         screen.request = TraceRequest(
-            (PictureFile(taken.name, taken.content),), Source(ROOM, (room.code, str(taken.number))), taken.words,
+            (NamedFile(taken.name, taken.content),), Source(ROOM, (room.code, str(taken.number))), taken.words,
             template, state.aligner, state.sampling,
         )  # fmt: skip
         state.ask(screen.request)
@@ -272,7 +272,7 @@ def _bets(state: AppState, room: Room) -> None:
 
 
 def hides_answers(shown: Shown) -> bool:
-    """Whether phones are asked where the pictures on the screen will land, so that nothing there may tell it."""
+    """Whether phones are asked where the items on the screen will land, so that nothing there may tell it."""
     room = screen_state().room
     question = None if room is None or room.is_closed else room.question
     return question is not None and not question.revealed and question.words == shown.journey.trajectory.class_names
@@ -301,7 +301,7 @@ def _offer_question(state: AppState, room: Room) -> None:
 
 
 def _items(state: AppState, shown: Shown) -> list[Asked]:
-    """The selected pictures, else all."""
+    """The selected items, else all."""
     journey = shown.journey
     chosen = state.view.selection if state.view and state.view.selection else range(len(journey.thumbnails))
     return [

@@ -6,9 +6,9 @@ import streamlit as st
 
 from seda.ui import cache
 from seda.ui.gallery import first_kind, kind_name, sample_kinds
-from seda.ui.search.pictures import forget_gone, pictures_to_search, show_gallery
+from seda.ui.search.items import forget_gone, items_to_search, show_gallery
 from seda.ui.search.run import THE_WORDS, run_search
-from seda.ui.search.state import PICTURE, WORDS, SearchState
+from seda.ui.search.state import TO_WORDS, WORDS, SearchState
 from seda.ui.state import SAMPLES, UPLOAD, AppState, begin_widget, set_widget
 from seda.ui.trajectories.controls import choose_aligner
 from seda.ui.uploads import choose_uploads
@@ -20,7 +20,7 @@ def choose(state: AppState, search: SearchState) -> None:
     """Controls; a button searches, and what it found lies in the state."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         search.direction = st.segmented_control(
-            "Search", [WORDS, PICTURE], required=True, key=begin_widget("search.direction", search.direction)
+            "Search", [WORDS, TO_WORDS], required=True, key=begin_widget("search.direction", search.direction)
         ) or search.direction  # fmt: skip
         search.place = st.segmented_control(
             "Among", [SAMPLES, UPLOAD], required=True, key=begin_widget("search.place", search.place),
@@ -31,7 +31,7 @@ def choose(state: AppState, search: SearchState) -> None:
     if search.place == UPLOAD:
         choose_uploads(state, "search")
     forget_gone(state, search)
-    asked = _ask_for_words(search) if search.direction == WORDS else _ask_for_picture(state, search)
+    asked = _ask_for_words(search) if search.direction == WORDS else _ask_for_item(state, search)
     with st.expander("Aligner and words compared", icon=":material/tune:"):
         choose_aligner(state, "search.aligner")
         search.words = st.text_area(
@@ -76,11 +76,11 @@ def _ask_for_words(search: SearchState) -> int | None:
     return THE_WORDS if asked else None
 
 
-def _ask_for_picture(state: AppState, search: SearchState) -> int | None:
-    """The place of the picture that was asked for."""
-    pictures = pictures_to_search(state, search)
-    if pictures is None:
+def _ask_for_item(state: AppState, search: SearchState) -> int | None:
+    """The place of the item that was asked for."""
+    items = items_to_search(state, search)
+    if items is None:
         return None
     st.caption("Press the name of a picture to search the words for it.")
     with st.container(height=230, key="search.gallery"):
-        return show_gallery(pictures, can_ask=True)
+        return show_gallery(items, can_ask=True)

@@ -9,32 +9,32 @@ import streamlit as st
 from seda.evaluation.sentences import fine_percent, percent, quoted, statistic
 from seda.search import Hit, key_of
 from seda.ui.errors import plain, show_error, show_failures, show_notes
-from seda.ui.search.pictures import pictures_to_search, show_gallery
+from seda.ui.search.items import items_to_search, show_gallery
 from seda.ui.search.state import THUMBNAIL, WORDS, Found, SearchState
 from seda.ui.state import AppState
 from seda.ui.texts import SEARCH_AFTER, SEARCH_BEFORE
 
 
 def show_found(state: AppState, search: SearchState) -> None:
-    """The error of the last search, or both rankings and the recall; before the first one, the pictures themselves."""
+    """The error of the last search, or both rankings and the recall; before the first one, the items themselves."""
     found, shown = search.found, None
     if search.problem is not None:
         show_error(search.problem)
     elif found is None and search.direction == WORDS:
-        shown = pictures_to_search(state, search)
-    if search.place in search.pictures:
-        show_failures(search.pictures[search.place].failures)
+        shown = items_to_search(state, search)
+    if search.place in search.items:
+        show_failures(search.items[search.place].failures)
     if shown is not None:
         st.caption("These pictures are searched." if len(shown.files) > 1 else "This picture is searched.")
         show_gallery(shown, can_ask=False)
     if found is None:
         return
-    n, k = len(found.pictures.files), len(found.scores.words)
-    if found.picture is None:
+    n, k = len(found.items.files), len(found.scores.words)
+    if found.item is None:
         st.subheader(f"{plain(quoted(found.query))} among {n} pictures", anchor=False)
     else:
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.image(found.pictures.thumbnails[found.picture], width=72, alt=found.query)
+            st.image(found.items.thumbnails[found.item], width=72, alt=found.query)
             st.subheader(f"{k} words for {plain(quoted(found.query))}", anchor=False)
     show_notes(found.notes)
     columns = st.columns(2, gap="large")
@@ -45,27 +45,27 @@ def show_found(state: AppState, search: SearchState) -> None:
         with column.container(border=True):
             st.markdown(f"**{title}**")
             st.caption(about)
-            if found.picture is None:
-                _show_pictures(found, hits, score)
+            if found.item is None:
+                _show_items(found, hits, score)
             else:
                 _show_words(found, hits, score)
     show_recall(found)
 
 
-def _show_pictures(found: Found, hits: Sequence[Hit], score: Callable[[float], str]) -> None:
-    labelled = key_of(found.query) in {key_of(label) for label in found.pictures.labels if label}
+def _show_items(found: Found, hits: Sequence[Hit], score: Callable[[float], str]) -> None:
+    labelled = key_of(found.query) in {key_of(label) for label in found.items.labels if label}
     with st.container(horizontal=True, gap="small"):
         for rank, hit in enumerate(hits, start=1):
-            name, label = found.pictures.files[hit.index].name, found.pictures.labels[hit.index]
+            name, label = found.items.files[hit.index].name, found.items.labels[hit.index]
             right = labelled and key_of(label) == key_of(found.query)
             with st.container(width=THUMBNAIL, gap=None):
-                st.image(found.pictures.thumbnails[hit.index], width=THUMBNAIL, alt=name)
+                st.image(found.items.thumbnails[hit.index], width=THUMBNAIL, alt=name)
                 mark = " :green[:material/check_circle:]" if right else ""
                 st.caption(f"**{rank}.** {score(hit.score)}{mark}  \n{plain(name)}")
 
 
 def _show_words(found: Found, hits: Sequence[Hit], score: Callable[[float], str]) -> None:
-    label = "" if found.picture is None else found.pictures.labels[found.picture]
+    label = "" if found.item is None else found.items.labels[found.item]
     rows = []
     for rank, hit in enumerate(hits, start=1):
         word = found.scores.words[hit.index]
@@ -94,6 +94,6 @@ def show_recall(found: Found) -> None:
     st.markdown("\n".join(["| | | | | |", "|---|---:|---:|---:|---:|", heading, *rows]))
     st.caption(
         f"Share of queries with a right answer among the first k. Words to pictures asks for every label among the "
-        f"{len(found.pictures.files)} pictures, picture to words for every labelled picture among the {len(found.scores.words)} "
+        f"{len(found.items.files)} pictures, picture to words for every labelled picture among the {len(found.scores.words)} "
         f"words. Aligner {plain(found.aligner)}."
     )

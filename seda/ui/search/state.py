@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING
 from seda.errors import SedaError
 from seda.images import ImageFailure
 from seda.search import Hit, Recall, SearchScores
-from seda.ui.state import SAMPLES, PictureFile, begin_widget, read_widget
+from seda.ui.state import SAMPLES, NamedFile, begin_widget, read_widget
 
 if TYPE_CHECKING:
     from seda.search import Gallery
 
-WORDS, PICTURE = "Words to pictures", "Picture to words"
+WORDS, TO_WORDS = "Words to pictures", "Picture to words"
 THUMBNAIL = 112  # px on the screen; twice as many are sent
 _KEY = "search.state"
 
 
 @dataclass(frozen=True, eq=False)
-class Pictures:
-    """Pictures that can be searched, as thumbnails; those that could not be read are among the failures.
+class SearchedItems:
+    """Items that can be searched, as thumbnails; those that could not be read are among the failures.
 
     Attributes:
         key: fingerprint of the contents.
@@ -32,7 +32,7 @@ class Pictures:
     """
 
     key: str
-    files: tuple[PictureFile, ...]
+    files: tuple[NamedFile, ...]
     labels: tuple[str, ...]
     thumbnails: tuple[str, ...]
     failures: tuple[ImageFailure, ...]
@@ -43,19 +43,19 @@ class Found:
     """What a search found.
 
     Attributes:
-        query: the words; for a picture its name.
-        picture: place of the picture that was asked for; None for words.
-        pictures: those that were searched.
-        scores: of the pictures for the words.
-        before, after: the rankings' first entries, of pictures or of words.
+        query: the words; for an item its name.
+        item: place of the item that was asked for; None for words.
+        items: those that were searched.
+        scores: of the items for the words.
+        before, after: the rankings' first entries, of items or of words.
         recall: as `SearchScores.recall`.
         aligner: name or folder.
         notes: on words that the encoder cannot read.
     """
 
     query: str
-    picture: int | None
-    pictures: Pictures
+    item: int | None
+    items: SearchedItems
     scores: SearchScores
     before: Sequence[Hit]
     after: Sequence[Hit]
@@ -69,13 +69,13 @@ class SearchState:
     """What a visitor has chosen and been shown on this page; in the session, never in a cache.
 
     Attributes:
-        direction: WORDS or PICTURE.
+        direction: WORDS or TO_WORDS.
         place: SAMPLES or UPLOAD.
         kinds: of the samples; None until they are first looked at.
         query: as typed.
-        words: to rank for a picture, as typed; empty for the aligner's and the labels.
-        pictures: those of the place that was last looked at, by place.
-        galleries: the same encoded, by place: the fingerprints of pictures and encoder, and the features.
+        words: to rank for an item, as typed; empty for the aligner's and the labels.
+        items: those of the place that was last looked at, by place.
+        galleries: the same encoded, by place: the fingerprints of items and encoder, and the features.
         found: the last result.
         problem: the last search's error.
     """
@@ -85,7 +85,7 @@ class SearchState:
     kinds: tuple[str, ...] | None = None
     query: str = ""
     words: str = ""
-    pictures: dict[str, Pictures] = field(default_factory=dict)
+    items: dict[str, SearchedItems] = field(default_factory=dict)
     galleries: dict[str, tuple[tuple[str, str], Gallery]] = field(default_factory=dict)
     found: Found | None = None
     problem: SedaError | None = None

@@ -1,6 +1,6 @@
-"""Rooms: phones that send pictures to one big screen, and bet where pictures land.
+"""Rooms: phones that send items to one big screen, and bet where items land.
 
-A room is open as long as its screen looks after it. Everything is in memory and goes with the room; a picture goes before that when
+A room is open as long as its screen looks after it. Everything is in memory and goes with the room; an item goes before that when
 it is turned down, and when it has left the screen. Nothing here knows Streamlit.
 
     screen    ROOMS.open(), room.look(), room.waiting, room.let_in(), room.arrived(), room.ask(), room.counts(), room.reveal(), room.close()
@@ -28,19 +28,19 @@ CODE_LENGTH = 5  # 4 million codes
 # Chosen here, for a class room
 MOST_ROOMS = 16
 MOST_PHONES = 400  # of a room
-MOST_WAITING = 12  # pictures of a room
-PICTURE_BYTES = 2 * 2**20  # of a picture as it waits
+MOST_WAITING = 12  # items of a room
+ITEM_BYTES = 2 * 2**20  # of an item as it waits
 WORDS_LENGTH = 2_000  # characters
-A_MINUTE = 6  # pictures of one phone
-ROOM_A_MINUTE = 60  # pictures of all
+A_MINUTE = 6  # items of one phone
+ROOM_A_MINUTE = 60  # items of all
 SCREEN_GONE = 180.0  # seconds without a look of the screen: longer than a run takes, or a tab in the background sleeps
 IDLE = 45 * 60.0  # seconds in which no phone and nobody at the screen did anything
 SWEEP = 30.0  # seconds between two looks for rooms that are over
-MOST_ASKED, MOST_WORDS = 16, 24  # pictures and words that are bet on: more are not found on a phone
+MOST_ASKED, MOST_WORDS = 16, 24  # items and words that are bet on: more are not found on a phone
 
 
 class State(Enum):
-    """Where a picture is."""
+    """Where an item is."""
 
     WAITING = "waiting"
     TRAVELS = "travels"
@@ -52,7 +52,7 @@ class State(Enum):
 
 @dataclass(frozen=True)
 class Sent:
-    """A picture that a phone has sent.
+    """An item that a phone has sent.
 
     Attributes:
         number: in its room, from 1.
@@ -80,24 +80,24 @@ class Sent:
 
 @dataclass(frozen=True)
 class Asked:
-    """A picture that is bet on.
+    """An item that is bet on.
 
     Attributes:
         name: of it.
-        picture: data URL of a small one.
+        thumbnail: data URL of a small one.
     """
 
     name: str
-    picture: str = field(repr=False)
+    thumbnail: str = field(repr=False)
 
 
 @dataclass(frozen=True)
 class Question:
-    """Where will each picture land?
+    """Where will each item land?
 
     Attributes:
         number: of the question in its room, from 1.
-        items: the pictures.
+        items: that are bet on.
         words: where they may land.
         revealed: whether bets are over.
     """
@@ -113,9 +113,9 @@ class Counts:
     """Bets.
 
     Attributes:
-        phones: that have bet on any picture.
-        bets: on each picture.
-        words: of each picture, bets on each word; None before the reveal, so that nobody follows the others.
+        phones: that have bet on any item.
+        bets: on each item.
+        words: of each item, bets on each word; None before the reveal, so that nobody follows the others.
     """
 
     phones: int
@@ -147,8 +147,8 @@ class Room:
         self._rate = Rate(clock)
         self._question: Question | None = None
         self._asked = 0
-        self._bets: dict[tuple[str, int], int] = {}  # word by phone and picture
-        self._journey: tuple[int, Journey] | None = None  # on the screen, and whose picture it is of
+        self._bets: dict[tuple[str, int], int] = {}  # word by phone and item
+        self._journey: tuple[int, Journey] | None = None  # on the screen, and whose item it is of
 
     # -------------------------------------------------------------------------------------------- life
 
@@ -190,7 +190,7 @@ class Room:
     def _touch(self) -> None:
         self._touched = self._clock()
 
-    # -------------------------------------------------------------------------------------------- pictures
+    # ----------------------------------------------------------------------------------------------- items
 
     @property
     def words(self) -> str:
@@ -212,23 +212,23 @@ class Room:
             self._phones.add(phone)
 
     def send(self, phone: str, content: bytes, preview: str, words: str) -> Sent:
-        """Leave a picture, which waits until the screen lets it in.
+        """Leave an item, which waits until the screen lets it in.
 
         Args:
             phone: which one.
-            content: a picture's file that was read and written anew.
+            content: an item's file that was read and written anew.
             preview: data URL of a small one.
             words: as typed, checked.
         Raises:
-            RoomError: the room is closed, too many pictures wait, or one of this phone does.
+            RoomError: the room is closed, too many items wait, or one of this phone does.
             LimitError: too large, or too many within a minute.
         """
         with self._open():
             self.join(phone)
-            if len(content) > PICTURE_BYTES or len(preview) > PICTURE_BYTES or len(words) > WORDS_LENGTH:
+            if len(content) > ITEM_BYTES or len(preview) > ITEM_BYTES or len(words) > WORDS_LENGTH:
                 raise LimitError(
                     f"The picture has {len(content) / 2**20:.1f} MB, the words {len(words):,} characters; a room takes "
-                    f"{PICTURE_BYTES // 2**20} MB and {WORDS_LENGTH:,} characters.",
+                    f"{ITEM_BYTES // 2**20} MB and {WORDS_LENGTH:,} characters.",
                     remedy="Send a smaller picture or fewer words.",
                 )
             last = self.sent_by(phone)
@@ -247,12 +247,12 @@ class Room:
 
     @property
     def waiting(self) -> tuple[Sent, ...]:
-        """Pictures that are to be let in, in their order."""
+        """Items that are to be let in, in their order."""
         return self._in(State.WAITING)
 
     @property
     def travelling(self) -> tuple[Sent, ...]:
-        """Pictures that were let in and are not on the screen yet."""
+        """Items that were let in and are not on the screen yet."""
         return self._in(State.TRAVELS)
 
     def _in(self, state: State) -> tuple[Sent, ...]:
@@ -260,12 +260,12 @@ class Room:
             return tuple(sent for sent in self._sent.values() if sent.state is state)
 
     def sent_by(self, phone: str) -> Sent | None:
-        """A phone's latest picture."""
+        """A phone's latest item."""
         with self._open():
             return next((sent for sent in reversed(self._sent.values()) if sent.phone == phone), None)
 
     def let_in(self, number: int) -> Sent:
-        """Let a picture travel; it is given away here.
+        """Let an item travel; it is given away here.
 
         Raises:
             RoomError: it does not wait (any longer).
@@ -276,7 +276,7 @@ class Room:
             return sent
 
     def turn_down(self, number: int) -> None:
-        """Forget a picture.
+        """Forget an item.
 
         Raises:
             RoomError: it does not wait (any longer).
@@ -292,19 +292,19 @@ class Room:
         return sent
 
     def arrived(self, number: int, journey: Journey) -> None:
-        """A picture is on the screen; the one before has left it."""
+        """An item is on the screen; the one before has left it."""
         with self._open():
             self.left()
             self._journey = number, journey
             self._say(number, State.SHOWN)
 
     def failed(self, number: int, why: str) -> None:
-        """A picture did not come to the screen."""
+        """An item did not come to the screen."""
         with self._open():
             self._say(number, State.FAILED, why)
 
     def left(self) -> None:
-        """No picture of the room is on the screen (any longer)."""
+        """No item of the room is on the screen (any longer)."""
         with self._open():
             if self._journey is not None:
                 self._say(self._journey[0], State.LEFT)
@@ -317,17 +317,17 @@ class Room:
 
     @property
     def shown(self) -> tuple[int, Journey] | None:
-        """The picture of the room that is on the screen: its number and its journey, for whoever takes it home."""
+        """The item of the room that is on the screen: its number and its journey, for whoever takes it home."""
         with self._open():
             return self._journey
 
     # -------------------------------------------------------------------------------------------- bets
 
     def ask(self, items: Sequence[Asked], words: Sequence[str]) -> Question:
-        """Ask where each picture will land; bets on what was asked before are gone.
+        """Ask where each item will land; bets on what was asked before are gone.
 
         Raises:
-            RoomError: the room is closed, or there are too many pictures or words for a phone.
+            RoomError: the room is closed, or there are too many items or words for a phone.
         """
         with self._open():
             if not 1 <= len(items) <= MOST_ASKED or not 2 <= len(words) <= MOST_WORDS:
@@ -349,12 +349,12 @@ class Room:
             return self._question
 
     def bet(self, phone: str, question: int, item: int, word: int) -> None:
-        """Bet on a word for a picture, or change one's mind.
+        """Bet on a word for an item, or change one's mind.
 
         Args:
             question: its number, as the phone saw it.
         Raises:
-            RoomError: bets are over, something else is asked now, or there is no such picture or word.
+            RoomError: bets are over, something else is asked now, or there is no such item or word.
         """
         with self._open():
             self.join(phone)
@@ -367,7 +367,7 @@ class Room:
             self._touch()
 
     def bets_of(self, phone: str) -> dict[int, int]:
-        """A phone's own: word by picture."""
+        """A phone's own: word by item."""
         with self._open():
             return {item: word for (who, item), word in self._bets.items() if who == phone}
 

@@ -56,7 +56,7 @@ class Limits(Schema):
         runs_at_once: computed beside each other; the others stand in line.
         waiting: places in that line.
         run_seconds: after which a run is given up.
-        cells: pictures x words x steps of a run; the largest picture of the samples has 65,000.
+        cells: items x words x steps of a run; the largest of the samples has 65,000.
         link_cells: of a run that a link starts by itself.
         drawn_pixels: of a picture that is taken away; A3 at 300 dpi has 17.4 million.
         upload_files, upload_mb: that a session holds, in all uploaders together, and where no uploader is on the page.

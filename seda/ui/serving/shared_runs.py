@@ -1,4 +1,4 @@
-"""Runs of pictures that ship with the program, kept for whoever asks for the same: thirty phones on one link compute once.
+"""Runs of items that ship with the program, kept for whoever asks for the same: thirty phones on one link compute once.
 
 Who asks while another visitor is at the same waits for that result. What visitors bring themselves is never kept here. A run is a pure function of what its key names, so that nobody sees by it
 anything but what an own run would have shown.
@@ -27,7 +27,7 @@ class Traced:
 
     Attributes:
         journey: the paths.
-        failures: pictures that could not be read.
+        failures: items that could not be read.
         seconds: that it took.
         notes: sentences on the words.
     """

@@ -5,9 +5,9 @@
     GET  /_seda/stand/list            examples by name, with title and words, and whether pictures are taken
     GET  /_seda/stand/journey/NAME    an example as the player's payload
     POST /_seda/stand/replay          a replay file, as the player's payload
-    POST /_seda/stand/run?words=...   a picture, on its way to words, as the player's payload
+    POST /_seda/stand/run?words=...   an item, on its way to words, as the player's payload
 
-A picture is in memory for as long as it travels, and nowhere afterwards. The page is no Streamlit page: a session of that ends with its
+An item is in memory for as long as it travels, and nowhere afterwards. The page is no Streamlit page: a session of that ends with its
 connection, and this one goes on for days, also without one.
 """
 
@@ -150,7 +150,7 @@ def _refused(why: str, status: int) -> JSONResponse:
 
 
 def _traced(content: bytes, words: str, limits: Limits | None) -> bytes:
-    """A picture on its way to words, by the default aligner.
+    """An item on its way to words, by the default aligner.
 
     Raises:
         SedaError: the picture or the words cannot be used, or too much is asked for.

@@ -18,13 +18,13 @@ from seda.ui.aligner.card import show_metrics
 from seda.ui.errors import plain, show_failures
 from seda.ui.gallery import SAMPLES_AT_FIRST, first_kind, kind_of
 from seda.ui.serving.visitor import own_home
-from seda.ui.state import SAMPLES, UPLOAD, AppState, PictureFile, TraceRequest, app_state, begin_widget
+from seda.ui.state import SAMPLES, UPLOAD, AppState, NamedFile, TraceRequest, app_state, begin_widget
 from seda.ui.train.runs import show_history
 from seda.ui.train.state import Finished, TrainRequest, TrainState
 from seda.ui.trajectories import links
 from seda.ui.trajectories.controls import renew_panel
 from seda.ui.trajectories.links import Source
-from seda.ui.uploads import MAX_PICTURES
+from seda.ui.uploads import MAX_ITEMS
 
 TRAJECTORIES = "pages/trajectories.py"
 
@@ -195,15 +195,15 @@ def _to_the_picture(state: AppState, train: TrainState, finished: Finished) -> N
     state.use_aligner(card.name)
     state.template, state.class_text = "", ", ".join(card.first_classes)
     if uploads is not None:
-        state.uploads = tuple(PictureFile(*file) for file in uploads.files[:MAX_PICTURES])
-        state.pictures_from, pictures, source = UPLOAD, state.uploads, Source(links.UPLOADS)
+        state.uploads = tuple(NamedFile(*file) for file in uploads.files[:MAX_ITEMS])
+        state.items_from, items, source = UPLOAD, state.uploads, Source(links.UPLOADS)
     else:
         of_its_kind = (sample.key for sample in cache.samples() if kind_of(sample) == first_kind(card))
         state.samples = tuple(of_its_kind)[:SAMPLES_AT_FIRST]
-        state.pictures_from, pictures = SAMPLES, cache.sample_files(state.samples)
+        state.items_from, items = SAMPLES, cache.sample_files(state.samples)
         source = Source(links.SAMPLES, state.samples)
-    if pictures:
-        state.ask(TraceRequest(pictures, source, state.class_text, "", state.aligner, state.sampling))
+    if items:
+        state.ask(TraceRequest(items, source, state.class_text, "", state.aligner, state.sampling))
     renew_panel(state)
     st.switch_page(TRAJECTORIES)
 

@@ -18,7 +18,7 @@ from seda.ui.gallery import kind_of
 from seda.ui.pictures import ReadPicture, one_by_one
 from seda.ui.serving.rules import MAY_DOWNLOAD, MAY_NAME_PATHS, rules
 from seda.ui.serving.uploaded import show_lost
-from seda.ui.state import PictureFile, begin_widget, read_widget, set_widget
+from seda.ui.state import NamedFile, begin_widget, read_widget, set_widget
 from seda.ui.train.state import FOLDER, ClassDraft, TrainState
 from seda.ui.uploads import SUFFIXES, check_size
 
@@ -145,7 +145,7 @@ def example_classes() -> list[tuple[str, list[Sample]]]:
 def _fill_in(train: TrainState) -> None:
     train.classes = []
     for label, samples in example_classes():
-        files = (PictureFile(sample.name, sample.path.read_bytes()) for sample in samples)
+        files = (NamedFile(sample.name, sample.path.read_bytes()) for sample in samples)
         train.add_class(label, tuple(map(_read, files)))
 
 
@@ -175,14 +175,14 @@ def _choose_class(train: TrainState, draft: ClassDraft, number: int) -> None:
         f"Pictures of class {number}", type=SUFFIXES, accept_multiple_files=True, key=key, label_visibility="collapsed"
     )
     show_lost(key)
-    _take(draft, [PictureFile(file.name, file.getvalue()) for file in files or ()])
+    _take(draft, [NamedFile(file.name, file.getvalue()) for file in files or ()])
     _show_class(draft)
 
 
 _read = partial(ReadPicture.of, reduce=True)
 
 
-def _take(draft: ClassDraft, files: Sequence[PictureFile]) -> None:
+def _take(draft: ClassDraft, files: Sequence[NamedFile]) -> None:
     """Look at what is new."""
     if tuple(files) != tuple(picture.file for picture in draft.uploaded):
         known = {(picture.file.name, picture.file.content): picture for picture in draft.uploaded}

@@ -106,12 +106,12 @@ def _open(state: AppState, params: Mapping[str, str]) -> None:
         return
     take_over(state, link.settings)
     if link.source.kind in links.PRIVATE:
-        state.pictures_from = UPLOAD if link.source.kind == links.UPLOADS else ON_SCREEN
+        state.items_from = UPLOAD if link.source.kind == links.UPLOADS else ON_SCREEN
         show_first_example(state, (_PRIVATE[link.source.kind], *_sentences(link)))
         state.kept_address = params
         return
     if link.source.kind == links.SAMPLES:
-        state.pictures_from, state.samples = SAMPLES, link.source.names
+        state.items_from, state.samples = SAMPLES, link.source.names
     request = _request(link)
     settings = link.settings
     cells = request.count * len(settings.class_names) * settings.sampling.num_inference_steps

@@ -1,4 +1,4 @@
-"""The side panel of the trajectories page: which pictures travel to which words, and how. Values go into AppState as they are
+"""The side panel of the trajectories page: which items travel to which words, and how. Values go into AppState as they are
 chosen."""
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from seda.ui.state import (
     SAMPLES,
     UPLOAD,
     AppState,
+    NamedFile,
     PathsRequest,
-    PictureFile,
     TraceRequest,
     begin_widget,
     drop_widget,
@@ -38,9 +38,9 @@ from seda.ui.trajectories import links
 from seda.ui.trajectories.links import LIMITS, Source
 from seda.ui.trajectories.player import PlayerState
 from seda.ui.trajectories.stored import show_example, show_replay
-from seda.ui.uploads import MAX_PICTURES, check_size, choose_uploads
+from seda.ui.uploads import MAX_ITEMS, check_size, choose_uploads
 
-THUMBNAILS = 16  # of the pictures on the screen; chosen here: two rows
+THUMBNAILS = 16  # of the items on the screen; chosen here: two rows
 
 REPLAY_KEY = "trajectories.replay"
 CLASSES_KEY = "trajectories.classes"
@@ -56,7 +56,7 @@ PRESETS = {
 def side_panel(state: AppState) -> None:
     """Draw all controls; pressing Run leaves a request in the state."""
     st.subheader("Pictures", anchor=False)
-    _pictures(state)
+    _choose_items(state)
     st.subheader(
         "Words", anchor=False,
         help="Two or more words or short descriptions, separated by commas or line ends. Each picture travels toward these.",
@@ -71,21 +71,21 @@ def side_panel(state: AppState) -> None:
     _replays(state)
 
 
-def _pictures(state: AppState) -> None:
-    state.pictures_from = st.segmented_control(
+def _choose_items(state: AppState) -> None:
+    state.items_from = st.segmented_control(
         "Pictures", [ON_SCREEN, UPLOAD, SAMPLES], required=True, label_visibility="collapsed", width="stretch",
-        key=begin_widget("trajectories.source", state.pictures_from),
-    ) or state.pictures_from  # fmt: skip
-    if state.pictures_from == SAMPLES:
+        key=begin_widget("trajectories.source", state.items_from),
+    ) or state.items_from  # fmt: skip
+    if state.items_from == SAMPLES:
         choose_samples(state)
-    elif state.pictures_from == UPLOAD:
+    elif state.items_from == UPLOAD:
         choose_uploads(state, "trajectories")
     else:
         _on_screen(state)
 
 
 def _on_screen(state: AppState) -> None:
-    coming = state.pending.pictures if isinstance(state.pending, TraceRequest) else None  # of a link
+    coming = state.pending.items if isinstance(state.pending, TraceRequest) else None  # of a link
     journey = coming if state.shown is None else state.shown.journey
     if not isinstance(journey, Journey):
         st.caption("Nothing is on the screen yet.")
@@ -95,8 +95,8 @@ def _on_screen(state: AppState) -> None:
         return
     there = [(name, png) for name, png in zip(journey.trajectory.item_names, journey.thumbnails, strict=True) if png]
     with st.container(horizontal=True, gap=None, key="trajectories.thumbnails"):
-        for name, picture in there[:THUMBNAILS]:
-            st.image(png_url(picture), width=30, alt=name)  # a file would be gone when the next run comes quickly
+        for name, png in there[:THUMBNAILS]:
+            st.image(png_url(png), width=30, alt=name)  # a file would be gone when the next run comes quickly
         if more := len(journey.thumbnails) - len(there[:THUMBNAILS]):
             st.caption(f"and {more} more" if there else f"{more} rows of features")
     st.caption("They travel again when you change a word and press Run.")
@@ -220,7 +220,7 @@ def renew_panel(state: AppState) -> None:
     """Let the controls start again from the state; only before they are drawn in a run, as in callbacks."""
     sampling = state.sampling
     for name, value in {
-        "source": state.pictures_from,
+        "source": state.items_from,
         "classes": state.class_text,
         "aligner": state.aligner,
         "template": state.template,
@@ -238,39 +238,39 @@ def renew_panel(state: AppState) -> None:
 def _ask(state: AppState) -> None:
     """Leave a request in the state, or say what it lacks."""
     try:
-        pictures, source = _chosen_pictures(state)
+        items, source = _chosen_items(state)
         template = links.read_template(state.template) if state.template.strip() else ""
         parse_class_texts(state.class_text or "")
-        state.ask(TraceRequest(pictures, source, state.class_text or "", template, state.aligner, state.sampling))
+        state.ask(TraceRequest(items, source, state.class_text or "", template, state.aligner, state.sampling))
         state.raised += 1
     except SedaError as error:
         state.problem = error
 
 
-def _chosen_pictures(state: AppState) -> tuple[tuple[PictureFile, ...] | Journey, Source]:
-    if state.pictures_from == ON_SCREEN and state.shown is not None:
+def _chosen_items(state: AppState) -> tuple[tuple[NamedFile, ...] | Journey, Source]:
+    if state.items_from == ON_SCREEN and state.shown is not None:
         return state.shown.journey, state.shown.source
-    if state.pictures_from == SAMPLES:
-        pictures, source = cache.sample_files(state.samples or ()), Source(links.SAMPLES, state.samples or ())
+    if state.items_from == SAMPLES:
+        items, source = cache.sample_files(state.samples or ()), Source(links.SAMPLES, state.samples or ())
     else:
-        pictures, source = state.uploads, Source(links.UPLOADS)
-    check_pictures(pictures)
-    return pictures, source
+        items, source = state.uploads, Source(links.UPLOADS)
+    check_items(items)
+    return items, source
 
 
-def check_pictures(pictures: tuple[PictureFile, ...]) -> None:
+def check_items(items: tuple[NamedFile, ...]) -> None:
     """
     Raises:
         ImageError: none are chosen, too many, or too many MB.
     """
-    if not pictures:
-        raise ImageError("No picture is chosen.", remedy=f"Upload 1 to {MAX_PICTURES} pictures, or use the samples.")
-    if len(pictures) > MAX_PICTURES:
+    if not items:
+        raise ImageError("No picture is chosen.", remedy=f"Upload 1 to {MAX_ITEMS} pictures, or use the samples.")
+    if len(items) > MAX_ITEMS:
         raise ImageError(
-            f"{len(pictures)} pictures are chosen; at most {MAX_PICTURES} are taken at once.",
+            f"{len(items)} pictures are chosen; at most {MAX_ITEMS} are taken at once.",
             remedy="Remove some of them.",
         )
-    check_size(pictures)
+    check_size(items)
 
 
 def _replays(state: AppState) -> None:
@@ -318,7 +318,7 @@ def _open_replay(state: AppState) -> None:
     file = files[0]
     try:
         if not is_replay(file.getvalue(), file.name):
-            state.ask(PathsRequest(PictureFile(file.name, file.getvalue())))
+            state.ask(PathsRequest(NamedFile(file.name, file.getvalue())))
             state.raised += 1
             return
         show_replay(state, file.getvalue(), file.name)

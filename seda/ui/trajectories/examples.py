@@ -1,4 +1,4 @@
-"""The stored examples as cards: a few of the example's own pictures, its title, and what to look at."""
+"""The stored examples as cards: a few of the example's own items, its title, and what to look at."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
     pictures    example=NAME, or samples=KEY,KEY, or pictures=uploads | replay | room; without any, the first example's
     settings    aligner, classes (joined by commas), template, denoiser, sampler, steps, strength, guidance, eta, seed
-    view        map, step, selected (numbers of pictures, from 0), stills=1, present=1
+    view        map, step, selected (numbers of items, from 0), stills=1, present=1
 
 Only what differs from where a visitor starts is written. Everything in a link is untrusted: what cannot be used is named
 and left at its default, and nothing raises.
@@ -23,10 +23,10 @@ from seda.ui.trajectories.player import PlayerState
 
 MAX_LINK = 6_000  # characters; chosen here: mail programs and chats pass that on whole
 MAX_TEXT = 200  # characters of a template or of an aligner's name
-MAX_LISTED = 64  # samples of a link, and pictures that it selects
+MAX_LISTED = 64  # samples of a link, and items that it selects
 
 EXAMPLE, SAMPLES, UPLOADS, REPLAY, ROOM = "example", "samples", "uploads", "replay", "room"
-PRIVATE = (UPLOADS, REPLAY, ROOM)  # their pictures stay with the visitor who brought them
+PRIVATE = (UPLOADS, REPLAY, ROOM)  # their items stay with the visitor who brought them
 
 SAMPLING = {  # name in a link: field of SamplingConfig
     "denoiser": "denoiser",
@@ -50,11 +50,11 @@ VIEW = ("map", "step", "selected", *SWITCHES)
 
 @dataclass(frozen=True)
 class Source:
-    """Where pictures come from.
+    """Where items come from.
 
     Attributes:
         kind: EXAMPLE, SAMPLES, UPLOADS, REPLAY or ROOM (a phone).
-        names: the example's name, the samples' keys, or the room's code and the picture's number there.
+        names: the example's name, the samples' keys, or the room's code and the item's number there.
     """
 
     kind: str
@@ -63,7 +63,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Settings:
-    """What pictures are traced with.
+    """What items are traced with.
 
     Attributes:
         aligner: name or folder.
@@ -100,7 +100,7 @@ class Link:
     """A link that was read.
 
     Attributes:
-        source: of the pictures.
+        source: of the items.
         settings: complete.
         as_stored: whether it shows a stored example as it is.
         view: parameters of the player's view, not yet checked: that needs the journey.

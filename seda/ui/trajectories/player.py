@@ -62,7 +62,7 @@ def show_player(
         start: state to show instead of playing from the start, for instance from a link. It is applied when it
             changes, so a page may also steer the player with it; what the player itself reported is not applied again.
         on_next: what the key n does, for instance another journey in its place.
-        asking: whether others are asked where the pictures land, so that nothing may tell it; when it ends, it plays.
+        asking: whether others are asked where the items land, so that nothing may tell it; when it ends, it plays.
         lesson: the scene of the lesson that it begins with, from 1; 0 without a lesson.
         present: whether it begins before an audience; `start` says so too, with all else.
         above: px of the window that the page takes for itself.

@@ -24,7 +24,7 @@ from seda.ui.trajectories.takeaway import show_takeaway
 
 PLAYER_HEIGHT = 580  # px; chosen here: fits a 720 px window below Streamlit's header
 SEEDS = (4, 8, 16, 32, 64)  # of a cloud, its own among them
-MOST_REPEATED = 4  # pictures that are repeated at once; chosen here: more clouds than that hide each other
+MOST_REPEATED = 4  # items that are repeated at once; chosen here: more clouds than that hide each other
 
 _ORIGINS = {
     "example": ("Stored example", ":material/bookmark:"),
@@ -56,15 +56,15 @@ def bring_into_view(state: AppState) -> None:
         st.html(_INTO_VIEW.format(state.raised), unsafe_allow_javascript=True)
 
 
-def show_picture(state: AppState, shown: Shown) -> None:
-    """The player, and below it where the picture comes from and what can be done with it."""
+def show_journey(state: AppState, shown: Shown) -> None:
+    """The player, and below it where the journey comes from and what can be done with it."""
     if read_widget(PLAYER_KEY) is None:  # drawn anew, as after a look at another page
         state.hold_view()
-    _picture(state, shown)
+    _journey(state, shown)
 
 
 @st.fragment
-def _picture(state: AppState, shown: Shown) -> None:
+def _journey(state: AppState, shown: Shown) -> None:
     """A fragment, so that the player's reports do not interrupt a run."""
     if (
         state.shown is not None and state.shown.journey is not shown.journey
@@ -92,7 +92,7 @@ def _picture(state: AppState, shown: Shown) -> None:
 
 
 def _about(shown: Shown) -> str:
-    """What the picture is compared with, or shows; its title is the player's own."""
+    """What the journey is compared with, or shows; its title is the player's own."""
     ghost = shown.journey.ghost
     if ghost is not None:
         return f"Dashed: the picture before. What is different now: {plain('; '.join(ghost.changes))}"
@@ -105,7 +105,7 @@ def _about(shown: Shown) -> str:
 
 
 def _comparison(state: AppState, shown: Shown) -> None:
-    """The offer to lay the picture before over this one, or to take it away."""
+    """The offer to lay the journey before over this one, or to take it away."""
     if shown.journey.ghost is not None:
         if st.button(
             "Remove the comparison", icon=":material/close:", key="trajectories.uncompare",
@@ -123,7 +123,7 @@ def _comparison(state: AppState, shown: Shown) -> None:
 
 
 def _seeds(state: AppState, shown: Shown) -> None:
-    """The offer to repeat the selected pictures."""
+    """The offer to repeat the selected items."""
     selected, refitted = state.view.selection if state.view else (), bool(_drifts(shown))
     with st.container(horizontal=True, width="content", gap="xsmall"):
         asked = st.button(
@@ -157,7 +157,7 @@ def _refitting(state: AppState, shown: Shown) -> None:
 
 
 def show_details(state: AppState) -> None:
-    """How the picture was made, folded away, and its files, made when they are asked for."""
+    """How the journey was made, folded away, and its files, made when they are asked for."""
     shown = state.shown
     if shown is None:
         return
@@ -181,7 +181,7 @@ def _content(form: ExportFormat, journey: Journey) -> bytes:
 
 
 def _settings_line(shown: Shown) -> str:
-    """How the picture was made, in one line."""
+    """How the journey was made, in one line."""
     trajectory = shown.journey.trajectory
     settings, sampling = trajectory.settings, trajectory.settings.sampling
     drawn: dict[str, Any] = {}

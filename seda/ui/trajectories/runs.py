@@ -31,8 +31,8 @@ from seda.ui.serving.turns import PAGE_TURNS
 from seda.ui.state import (
     AppState,
     DrawRequest,
+    NamedFile,
     PathsRequest,
-    PictureFile,
     RefitRequest,
     Request,
     SeedRequest,
@@ -80,7 +80,7 @@ def run_pending(state: AppState) -> None:
 
 
 def answer_known(state: AppState) -> None:
-    """Do what the state is asked for where another visitor had the same: without a place in line, and before the picture's part of the
+    """Do what the state is asked for where another visitor had the same: without a place in line, and before the journey's part of the
     page is drawn, so that it is drawn once. Where nothing is on the screen yet, wait for it, too."""
     note = st.empty()  # always there: what follows has to keep its place
     if state.pending is None:
@@ -117,7 +117,7 @@ def _is_answered(request: Request, who: str, tell: Callable[[], object]) -> bool
 
 
 def _asked(request: Request) -> Hashable | None:
-    """What visitors who wait for the same run have in common, known without torch; None where pictures are a visitor's own."""
+    """What visitors who wait for the same run have in common, known without torch; None where items are a visitor's own."""
     if not isinstance(request, TraceRequest) or request.source.kind in PRIVATE:
         return None
     return request.source, request.class_text, request.template, request.aligner, request.sampling
@@ -164,24 +164,24 @@ def within_time(report: Report) -> Report:
         if limits is not None and time.monotonic() - started > limits.run_seconds:
             raise LimitError(
                 f"This run took longer than the {limits.run_seconds} s that a run may take on this server.",
-                remedy="Take fewer pictures, words or steps.",
+                remedy="Take fewer items, words or steps.",
             )
         report(share, text)
 
     return timed
 
 
-def check_cells(pictures: int, words: int, steps: int) -> None:
+def check_cells(items: int, words: int, steps: int) -> None:
     """
     Raises:
         LimitError: more than a run may have on this server.
     """
     limits = rules().limits
-    if limits is not None and pictures * words * steps > limits.cells:
+    if limits is not None and items * words * steps > limits.cells:
         raise LimitError(
-            f"{pictures} pictures x {words} words x {steps} steps are {pictures * words * steps:,}; a run on this server may have "
+            f"{items} items x {words} words x {steps} steps are {items * words * steps:,}; a run on this server may have "
             f"{limits.cells:,}.",
-            remedy="Take fewer pictures, words or steps.",
+            remedy="Take fewer items, words or steps.",
         )
 
 
@@ -227,7 +227,7 @@ def _drawn(request: DrawRequest, report: Report) -> Taken:
 
 
 def _printed(shown: Shown) -> Journey:
-    """The journey with pictures that are large enough for paper, where all of them are at hand."""
+    """The journey with thumbnails that are large enough for paper, where all of them are at hand."""
     files = shown.originals or (cache.example_files(shown.source.names[0]) if shown.origin == "example" else ())
     images, failures = read_images((file.name, file.content) for file in files)
     if not images or failures:
@@ -290,18 +290,18 @@ def _trace(request: TraceRequest, earlier: Shown | None, report: Report) -> Show
     )
 
 
-def _originals(request: TraceRequest, traced: Traced, earlier: Shown | None) -> tuple[PictureFile, ...]:
-    """The files of a run's pictures, in its order; empty where they are not at hand."""
-    if isinstance(request.pictures, Journey):
+def _originals(request: TraceRequest, traced: Traced, earlier: Shown | None) -> tuple[NamedFile, ...]:
+    """The files of a run's items, in its order; empty where they are not at hand."""
+    if isinstance(request.items, Journey):
         same = earlier is not None and earlier.journey.trajectory.item_names == traced.journey.trajectory.item_names
         return earlier.originals if earlier is not None and same else ()
     unread = {failure.name for failure in traced.failures}
-    files = tuple(picture for picture in request.pictures if picture.name not in unread)
+    files = tuple(file for file in request.items if file.name not in unread)
     return files if len(files) == len(traced.journey.thumbnails) else ()
 
 
 def _shared_key(request: Request) -> Hashable | None:
-    """What a run of shipped pictures is a function of; None where they are a visitor's own, or something cannot be read."""
+    """What a run of shipped items is a function of; None where they are a visitor's own, or something cannot be read."""
     if not isinstance(request, TraceRequest) or request.source.kind in PRIVATE:
         return None
     try:
@@ -313,19 +313,19 @@ def _shared_key(request: Request) -> Hashable | None:
 
 
 def _traced(request: TraceRequest, class_names: Sequence[str], report: Report) -> Traced:
-    images, failures = _images(request, report)  # before the models: a wrong file is said at once
+    items, failures = _read_items(request, report)  # before the models: a wrong file is said at once
     workbench = _workbench(request.aligner, 0.05, report)
     if (anew := _seen_anew(request, workbench)) is not request:
         request = anew
-        images, failures = _images(request, report)
+        items, failures = _read_items(request, report)
     from seda.journeys.tracing import retrace, trace_images
 
     started = time.perf_counter()
-    earlier_paths = request.pictures if isinstance(request.pictures, Journey) else None
-    count = len(images) if earlier_paths is None else request.count
-    looking = f"Looking at {_pictures(count)}. " if earlier_paths is None else ""
+    earlier_paths = request.items if isinstance(request.items, Journey) else None
+    count = len(items) if earlier_paths is None else request.count
+    looking = f"Looking at {_counted(count)}. " if earlier_paths is None else ""
     report(0.1, f"{looking}Reading {len(class_names)} words")
-    start_run = partial(trace_images, images) if earlier_paths is None else partial(retrace, earlier_paths)
+    start_run = partial(trace_images, items) if earlier_paths is None else partial(retrace, earlier_paths)
     journey = start_run(
         class_names,
         workbench,
@@ -339,7 +339,7 @@ def _traced(request: TraceRequest, class_names: Sequence[str], report: Report) -
 
 
 def _before(journey: Journey, earlier: Shown, workbench: Workbench) -> Ghost | None:
-    """What a journey can be compared with: the picture before it; that one's own, where nothing was changed."""
+    """What a journey can be compared with: the journey before it; that one's own, where nothing was changed."""
     from seda.journeys.ghosts import with_ghost
     from seda.journeys.tracing import on_own_maps
 
@@ -350,18 +350,18 @@ def _before(journey: Journey, earlier: Shown, workbench: Workbench) -> Ghost | N
 
 
 def _seen_anew(request: TraceRequest, workbench: Workbench) -> TraceRequest:
-    """The request with the pictures themselves, where the features on the screen are those of another encoder.
+    """The request with the items themselves, where the features on the screen are those of another encoder.
 
     Raises:
-        FingerprintError: the pictures are no longer there.
+        FingerprintError: the items are no longer there.
     """
-    if not isinstance(request.pictures, Journey):
+    if not isinstance(request.items, Journey):
         return request
-    made_with = request.pictures.trajectory.settings
+    made_with = request.items.trajectory.settings
     if made_with.encoder_fingerprint == workbench.encoder.fingerprint:
         return request
     if request.source.kind == SAMPLES and (files := cache.sample_files(request.source.names)):
-        return replace(request, pictures=files)
+        return replace(request, items=files)
     raise FingerprintError(
         f"The aligner {request.aligner!r} looks at pictures with the encoder {workbench.encoder.name!r}; these were looked at "
         f"with {made_with.encoder!r:.60}.",
@@ -369,18 +369,18 @@ def _seen_anew(request: TraceRequest, workbench: Workbench) -> TraceRequest:
     )
 
 
-def _images(request: TraceRequest, report: Report) -> tuple[list[NamedImage], tuple[ImageFailure, ...]]:
-    """The pictures of a request, read; none where a journey holds their features."""
-    if isinstance(request.pictures, Journey):
+def _read_items(request: TraceRequest, report: Report) -> tuple[list[NamedImage], tuple[ImageFailure, ...]]:
+    """The items of a request, read; none where a journey holds their features."""
+    if isinstance(request.items, Journey):
         return [], ()
-    report(0.0, f"Opening {_pictures(len(request.pictures))}")
-    images, failures = read_images((picture.name, picture.content) for picture in request.pictures)
-    if not images:
+    report(0.0, f"Opening {_counted(len(request.items))}")
+    items, failures = read_images((file.name, file.content) for file in request.items)
+    if not items:
         raise ImageError(
             "None of the pictures could be read. " + " ".join(failure.message for failure in failures[:3]),
             remedy="Choose other pictures.",
         )
-    return images, tuple(failures)
+    return items, tuple(failures)
 
 
 def _refit(request: RefitRequest, report: Report) -> Shown:
@@ -420,15 +420,15 @@ def _repeat(request: SeedRequest, report: Report) -> Shown:
     return replace(
         request.shown,
         journey=journey,
-        seeds_took=f"{request.count} seeds for {_pictures(total)} took {seconds:.1f} s on {cache.device()}",
+        seeds_took=f"{request.count} seeds for {_counted(total)} took {seconds:.1f} s on {cache.device()}",
     )
 
 
-def _title(pictures: int, texts: int) -> str:
-    return f"{_pictures(pictures)} on the way to {texts} words"
+def _title(items: int, texts: int) -> str:
+    return f"{_counted(items)} on the way to {texts} words"
 
 
-def _pictures(count: int) -> str:
+def _counted(count: int) -> str:
     return "1 picture" if count == 1 else f"{count} pictures"
 
 

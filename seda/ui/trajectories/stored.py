@@ -44,7 +44,7 @@ def show_replay(state: AppState, content: bytes, name: str) -> None:
     """The same with a file of the visitor's own.
 
     Raises:
-        FileFormatError: the file is damaged, of another kind or of another version, or does not make a picture.
+        FileFormatError: the file is damaged, of another kind or of another version, or does not make a journey that can be shown.
         StorageError: the disk is full.
     """
     show_with_choices(state, Shown(cache.read_replay(content, name), "replay", Source(REPLAY)))
@@ -69,7 +69,7 @@ def show_with_choices(state: AppState, shown: Shown) -> None:
     """Put it on the screen, and how it was made into the choices."""
     state.show(shown)
     state.pending = None  # a run that was asked for before would replace it
-    state.pictures_from = ON_SCREEN
+    state.items_from = ON_SCREEN
     take_over(state, shown.settings)
 
 
