@@ -4,7 +4,7 @@ import { TAU } from "./numbers.js";
 import { blend, css } from "./drawing.js";
 import { drawnColor } from "./item_color.js";
 
-/** The earlier run of the same pictures, dashed; a hollow ring marks where it is now. */
+/** The earlier run of the same items, dashed; a hollow ring marks where it is now. */
 export class GhostPainter {
   /** @param {MapPainter} painter */
   constructor(painter) {

@@ -69,7 +69,7 @@ export class Theme {
     return rgb;
   }
 
-  /** How many times larger pictures and stars are than on a page: less than letters, they have to find room. */
+  /** How many times larger heads and stars are than on a page: less than letters, they have to find room. */
   get marks() {
     return Math.sqrt(this.type);
   }

@@ -1,4 +1,4 @@
-// Where pictures lie around the mark that they gather at, and how those on the way make room for one another. Pure geometry.
+// Where heads lie around the mark that they gather at, and how those on the way make room for one another. Pure geometry.
 
 import { clamp, TAU } from "./numbers.js";
 
@@ -6,13 +6,13 @@ import { clamp, TAU } from "./numbers.js";
 /** @typedef {Point & {ring: number, turn: number}} RingPlace  its distance from the mark, and its angle from where the fan begins */
 /**
  * Places around one mark.
- * @typedef {{radius: number, places: Point[], mark: Point, extent: number}} Berth  radius of its pictures; extent: how far they reach from the mark
+ * @typedef {{radius: number, places: Point[], mark: Point, extent: number}} Berth  radius of its heads; extent: how far they reach from the mark
  */
 
-/** The bound: no picture is drawn further from its true point than so many radii of a picture. */
+/** The bound: no head is drawn further from its true point than so many radii of a head. */
 export const REACH = 1.5;
 
-const CROWD = 13; // pictures at one mark that may cover it: its name says which it is
+const CROWD = 13; // heads at one mark that may cover it: its name says which it is
 const SHRINK = 0.94; // of the radius, until all find a place
 const NEARER_BY = 2; // px by which a place is nearer to its own mark than to any other; a fifth of their gap where that is less
 
@@ -63,14 +63,14 @@ function ringPlaces(mark, radius, reach, core, toward, even) {
 }
 
 /**
- * Places for the pictures of one mark: the largest circles that fit around it, within reach, inside the frame, and each nearer
- * to this mark than to any other. What else there is (other marks, pictures of other marks) is kept off while that is possible.
+ * Places for the heads of one mark: the largest circles that fit around it, within reach, inside the frame, and each nearer
+ * to this mark than to any other. What else there is (other marks, heads of other marks) is kept off while that is possible.
  *
  * @param {Point} mark @param {number} count
  * @param {{radius: number, reach: number, least: number, core: number, others: Point[], taken: Disc[], frame: Frame,
  *   toward?: number, rows?: boolean}} room  toward: where the
- *   first picture lies, else on the open side; rows: marks stand below one another and have little room to the sides
- * @returns {Berth} as many places as pictures, in order along the fan
+ *   first head lies, else on the open side; rows: marks stand below one another and have little room to the sides
+ * @returns {Berth} as many places as heads, in order along the fan
  */
 export function berth(mark, count, { radius, reach, least, core, others, taken, frame, toward, rows = false }) {
   const near = others.filter((other) => Math.hypot(other.x - mark.x, other.y - mark.y) < 3 * reach + core);
@@ -93,7 +93,7 @@ export function berth(mark, count, { radius, reach, least, core, others, taken, 
       if (found.length >= count) return finished(mark, r, found.slice(0, count));
     }
   }
-  // Very many pictures, or marks that lie close together: as small as it takes, and at last on the mark itself.
+  // Very many heads, or marks that lie close together: as small as it takes, and at last on the mark itself.
   for (let r = least; r > 0.4; r *= SHRINK) {
     const found = ringPlaces(mark, r, reach, 0, side, false).filter(inCell);
     if (found.length >= count) return finished(mark, Math.max(r, least / 2), found.slice(0, count));
@@ -110,7 +110,7 @@ function finished(mark, radius, found) {
 const ROUNDS = 6, MANY = 300, UNRELAXED = 600; // more items than that get one round, or none: at that number nothing can be kept apart
 
 /**
- * Pictures on the way: each moves off its true point by at most `bound` of its radius, so that fewer cover one another. A bounded
+ * Heads on the way: each moves off its true point by at most `bound` of its radius, so that fewer cover one another. A bounded
  * force relaxation (collision forces as in d3-force) that starts anew from the true points: what comes out depends on them alone,
  * and moves as smoothly as they do.
  *

@@ -1,4 +1,4 @@
-// The items themselves: round pictures, each at its true point up to a stated bound.
+// The items as they are drawn: round heads, each at its true point up to a stated bound.
 
 import { clamp, mix, TAU } from "./numbers.js";
 import { blend, css, symbolPath } from "./drawing.js";
@@ -10,11 +10,11 @@ import { missedBy } from "./truth.js";
 import { paintWrong } from "./truth_mark.js";
 import { brush } from "./dom.js";
 
-const CROWDED = 24; // items; with more, pictures travel smaller and gather in mosaics with a count
-const CROSS = 5; // px of the mark of a wrong answer, from its middle, where the picture has room for it
-const COUNTED = 4; // pictures at one mark from which on a crowded map says how many they are
+const CROWDED = 24; // items; with more, heads travel smaller and gather in mosaics with a count
+const CROSS = 5; // px of the mark of a wrong answer, from its middle, where the head has room for it
+const COUNTED = 4; // items at one mark from which on a crowded map says how many they are
 
-/** @typedef {HTMLCanvasElement & {radius: number, reach: number}} HeadSprite  of its picture, and half of its side, px of the page */
+/** @typedef {HTMLCanvasElement & {radius: number, reach: number}} HeadSprite  of its disc, and half of its side, px of the page */
 
 /** @type {Gathered} before a view has come */
 const NOWHERE = { berths: new Map(), of: [] };
@@ -36,7 +36,7 @@ export class Heads {
     /** @type {(HTMLImageElement|null)[]} */ this.images = [];
     /** @type {Gathered} */ this.words = NOWHERE;
     /** @type {Gathered} */ this.categories = NOWHERE;
-    /** @type {Disc[]} where pictures rest that gather at no word */ this.alone = [];
+    /** @type {Disc[]} where items rest that gather at no word */ this.alone = [];
   }
 
   get player() {
@@ -73,12 +73,12 @@ export class Heads {
     return clamp(room / (17 + count * 0.55), view.small ? 5 : 11, 25) * zoomed;
   }
 
-  /** Radius of a whole picture: what bounds are stated in. */
+  /** Radius of a whole head: what bounds are stated in. */
   get headRadius() {
     return this.#radiusAmong(Math.min(this.journey.items.length, CROWDED));
   }
 
-  /** Radius of a picture on its way: the more there are, the smaller. */
+  /** Radius of a head on its way: the more there are, the smaller. */
   get travelRadius() {
     if (!this.crowded) return this.headRadius;
     return clamp((this.headRadius * 1.9 * CROWDED) / (CROWDED + this.journey.items.length), this.player.view.small ? 3 : 6, this.headRadius);
@@ -101,7 +101,7 @@ export class Heads {
   // ---- where they lie
 
   /**
-   * Give each picture its place at the word that its path ends at, and at the category that it is handed over at. Called
+   * Give each item its place at the word that its path ends at, and at the category that it is handed over at. Called
    * when the view has changed; the places do not depend on the step, so a step looks the same however it was reached.
    */
   assignPlaces() {
@@ -119,7 +119,7 @@ export class Heads {
   }
 
   /**
-   * @param {Spot[]} marks @param {number} state that their pictures are at @param {number} core what a mark itself takes
+   * @param {Spot[]} marks @param {number} state that their items are at @param {number} core what a mark itself takes
    * @param {number[]} [goals] by item the one mark that it may gather at, -1 for none
    * @returns {Gathered}
    */
@@ -130,7 +130,7 @@ export class Heads {
     const ends = items.map((_, item) => this.painter.scene.paths.pointAt(item, state));
     return gatherAt(ends, items.map(surenessOf), marks, {
       radius, core, goals, least: view.small ? 2.5 : 4, timeline: view.map.timeline,
-      // Among many, a picture that has arrived is a little larger than on its way, wherever it is.
+      // Among many, a head that has arrived is a little larger than on its way, wherever it is.
       own: this.crowded ? Math.min(radius, this.travelRadius * 1.3) : radius,
       frame: { left: 3, right: view.width - 3, top: view.insets.top - 4, bottom: view.height - view.insets.bottom + 2 },
     });
@@ -141,7 +141,7 @@ export class Heads {
     const { handOver, last, centers } = this.journey;
     return {
       words: this.words, categories: this.categories, radius: this.headRadius, travel: this.travelRadius, last,
-      handOver: centers.length ? handOver : -Infinity, // without categories a picture belongs to its word from the start
+      handOver: centers.length ? handOver : -Infinity, // without categories an item belongs to its word from the start
     };
   }
 
@@ -201,7 +201,7 @@ export class Heads {
   }
 
   /**
-   * A picture where the pointer holds it.
+   * A head where the pointer holds it.
    * @param {CanvasRenderingContext2D} ctx @param {number} item @param {Point} at
    */
   drawAt(ctx, item, { x, y }) {
@@ -210,7 +210,7 @@ export class Heads {
   }
 
   /**
-   * How many pictures have arrived at each mark, where they are too many to be counted at a glance.
+   * How many items have arrived at each mark, where they are too many to be counted at a glance.
    * @param {CanvasRenderingContext2D} ctx @param {Point[]} points @param {number} position
    */
   drawCounts(ctx, points, position) {
@@ -237,7 +237,7 @@ export class Heads {
   }
 
   /**
-   * How many pictures are at each mark's places.
+   * How many items are at each mark's places.
    * @param {Point[]} points @param {number} position @returns {Map<Berth, number>}
    */
   #arrived(points, position) {
@@ -264,7 +264,7 @@ export class Heads {
   }
 
   /**
-   * A head drawn once, at the size of a whole picture: round, with a ring and the class shape.
+   * A head drawn once, at its whole size: round, with a ring and the class shape.
    * @param {number} item
    */
   #headSprite(item) {
@@ -282,7 +282,7 @@ export class Heads {
       ctx.scale(scale, scale);
       ctx.translate(sprite.reach, sprite.reach);
       ctx.globalAlpha = vivid ? 1 : 0.4;
-      this.#paintPicture(ctx, item, sprite.radius, vivid, chosen);
+      this.#paintHead(ctx, item, sprite.radius, vivid, chosen);
       if (wrong) this.#paintCross(ctx, item, sprite.radius);
       this.sprites.set(key, sprite);
     }
@@ -290,7 +290,7 @@ export class Heads {
   }
 
   /**
-   * The mark of a wrong answer at the upper right. It belongs to its picture and goes below others with it; where a picture becomes small
+   * The mark of a wrong answer at the upper right. It belongs to its head and goes below others with it; where a head becomes small
    * it takes more of it, and lies further in.
    * @param {CanvasRenderingContext2D} ctx @param {number} item @param {number} radius
    */
@@ -306,7 +306,7 @@ export class Heads {
   }
 
   /** @param {CanvasRenderingContext2D} ctx @param {number} item @param {number} radius @param {boolean} vivid @param {boolean} chosen */
-  #paintPicture(ctx, item, radius, vivid, chosen) {
+  #paintHead(ctx, item, radius, vivid, chosen) {
     const { theme } = this.player;
     const one = answerOf(this.journey, item), end = endOf(this.journey, item);
     const color = itemColor(this.player, this.journey, item);
@@ -332,7 +332,7 @@ export class Heads {
       );
     }
     ctx.restore();
-    const fine = clamp(radius / 18, 0.55, 1); // a small picture has a thin ring
+    const fine = clamp(radius / 18, 0.55, 1); // a small head has a thin ring
     // A path that ends at another word than the answer says so: half of the ring is that word's, or of no word's colour.
     const halves = end === one || !vivid || this.player.hidesAnswers ? [color] : [color, itemColor(this.player, this.journey, item, end)];
     ctx.lineWidth = (chosen ? 4 : 2.6) * fine;

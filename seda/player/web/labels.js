@@ -16,7 +16,7 @@ const DIRECTIONS = 12;
 const ANNEAL_ROUNDS = 240; // of the annealing, for each name that has rivals
 const HOT = 30, COLD = 0.3; // its temperatures, in the unit of COSTS
 // What a place costs: by px^2 that are covered, or once.
-const COSTS = { name: 3, picture: 1.6, mark: 2.2, category: 0.7, path: 2.5, distance: 0.16, beside: 0, above: 3, diagonal: 2, astray: 45 };
+const COSTS = { name: 3, head: 1.6, mark: 2.2, category: 0.7, path: 2.5, distance: 0.16, beside: 0, above: 3, diagonal: 2, astray: 45 };
 const COVERED = 14; // px^2: less is a touch
 
 /** @param {Box} a @param {Box} b */
@@ -80,21 +80,21 @@ function candidates({ x, y, gap, width, height }, frame) {
  * "An empirical study of algorithms for point-feature label placement"). Deterministic: a function of what is given.
  *
  * @param {Name[]} names
- * @param {{pictures: Disc[], marks: Disc[],
+ * @param {{heads: Disc[], marks: Disc[],
  *   categories: Disc[], paths: Point[], boxes: Box[], frame: Frame}} around
- *   what a name had better not cover: pictures where they end, words' marks, categories' marks and pictures on their way there,
+ *   what a name had better not cover: heads where they end, words' marks, categories' marks and heads on their way there,
  *   points of paths, other things on the map
  * @returns {(Place|null)[]} null for a name that is not written
  */
-export function placeNames(names, { pictures, marks, categories, paths, boxes, frame }) {
+export function placeNames(names, { heads, marks, categories, paths, boxes, frame }) {
   const places = names.map((name) => {
     const found = candidates(name, frame);
     const far = name.gap + FARTHEST + Math.max(name.width, name.height);
     /** @template {Point & {radius?: number}} Thing @param {Thing[]} things */
     const near = (things) => things.filter(({ x, y, radius = 0 }) => Math.abs(x - name.x) < far + radius && Math.abs(y - name.y) < far + radius);
-    const [closePictures, closeMarks, closeCategories] = [pictures, marks, categories].map(near), closePaths = near(paths);
+    const [closeHeads, closeMarks, closeCategories] = [heads, marks, categories].map(near), closePaths = near(paths);
     for (const place of found) {
-      for (const one of closePictures) place.cost += COSTS.picture * covers(one, place.box);
+      for (const one of closeHeads) place.cost += COSTS.head * covers(one, place.box);
       for (const one of closeMarks) place.cost += COSTS.mark * covers(one, place.box);
       // A name that is nearer to another mark than to its own would be read as that one's.
       const own = away(name, place.box);
@@ -136,14 +136,14 @@ export function placeNames(names, { pictures, marks, categories, paths, boxes, f
       });
     }
   }
-  return thinned(names, places, choice, { pictures, marks });
+  return thinned(names, places, choice, { heads, marks });
 }
 
 /**
  * Names that are not firm make room for the others; of two firm ones on one another the later is left out (hover tells it).
- * @param {Name[]} names @param {Place[][]} places @param {number[]} choice @param {{pictures: Disc[], marks: Disc[]}} what
+ * @param {Name[]} names @param {Place[][]} places @param {number[]} choice @param {{heads: Disc[], marks: Disc[]}} what
  */
-function thinned(names, places, choice, { pictures, marks }) {
+function thinned(names, places, choice, { heads, marks }) {
   const written = names.map((_, i) => (choice[i] < 0 ? null : places[i][choice[i]]));
   const order = [...names.keys()].sort((a, b) => Number(names[b].firm) - Number(names[a].firm) || a - b);
   /** @type {Box[]} */ const kept = [];
@@ -151,7 +151,7 @@ function thinned(names, places, choice, { pictures, marks }) {
     const place = written[i];
     if (!place) continue;
     const onNames = kept.some((box) => overlap(box, place.box) > COVERED * (names[i].firm ? 4 : 1));
-    const onThings = !names[i].firm && [...pictures, ...marks].some((one) => covers(one, place.box) > COVERED);
+    const onThings = !names[i].firm && [...heads, ...marks].some((one) => covers(one, place.box) > COVERED);
     if (onNames || onThings || (!names[i].firm && place.far)) written[i] = null;
     else kept.push(place.box);
   }

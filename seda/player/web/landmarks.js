@@ -8,7 +8,7 @@ import { covers, fitText, isRightToLeft, placeNames, spreadLabels, wrap } from "
 
 const FIRM = 40; // class texts whose names are all written; of more, those that find room
 const PATH_SAMPLES = 160; // points of paths that names had better not lie on
-const HIDDEN = 60, TOUCHED = 6; // px^2 of a name under a picture: faded wholly, not at all
+const HIDDEN = 60, TOUCHED = 6; // px^2 of a name under a head: faded wholly, not at all
 const FADED = 0.16;
 const ZOOM = { width: 46, height: 146 }; // px that the zoom buttons take of the lower right corner
 
@@ -228,7 +228,7 @@ export class Landmarks {
         x: point.x, y: point.y, gap: (word === undefined ? 0.7 : 1) * this.starRadius * point.size, width, height, firm,
       })),
       {
-        pictures: [...circles(heads.words), ...heads.alone], marks: [...stars, ...column], categories: [...circles(heads.categories), ...diamonds], paths: this.#pathPoints(),
+        heads: [...circles(heads.words), ...heads.alone], marks: [...stars, ...column], categories: [...circles(heads.categories), ...diamonds], paths: this.#pathPoints(),
         boxes: view.small ? [] : [[view.width - ZOOM.width, view.height - ZOOM.height, view.width, view.height]],
         // on a timeline below the names of the stages
         frame: { left: 4, top: Math.max(4, view.insets.top + (view.map.timeline ? 22 * this.player.theme.type : -8)), right: view.width - 4, bottom: view.height - view.insets.bottom + 4 },
@@ -241,14 +241,14 @@ export class Landmarks {
   }
 
   /**
-   * On a timeline the words stand in a column at the right edge, each at its star's height, behind its pictures.
+   * On a timeline the words stand in a column at the right edge, each at its star's height, behind its heads.
    * @param {Measured[]} names
    */
   #column(names) {
     if (!names.length) return [];
     const { view } = this.player;
     const { words: { berths }, alone } = this.painter.heads;
-    // Behind the pictures of the words: none lies on a name.
+    // Behind the heads of the words: none lies on a name.
     const behind = [...berths.values()].flatMap(({ mark, radius, places }) => places.map(({ x }) => x + radius - mark.x));
     const extent = Math.max(this.starRadius, ...behind, ...alone.map(({ x, radius }) => x + radius - names[0].point.x));
     const rows = names.map((name) => ({ name, y: name.point.y })).sort((a, b) => a.y - b.y);
@@ -324,14 +324,14 @@ export class Landmarks {
   }
 
   /**
-   * All names, those under a picture faded: names give way to pictures.
-   * @param {Disc[]} pictures
-   * @param {CanvasRenderingContext2D} ctx @param {Disc[]} pictures @param {number} strength
+   * All names, those under a head faded: names give way to heads.
+   * @param {Disc[]} heads
+   * @param {CanvasRenderingContext2D} ctx @param {Disc[]} heads @param {number} strength
    */
-  drawNames(ctx, pictures, strength) {
+  drawNames(ctx, heads, strength) {
     for (const name of this.names) {
       const { place, sprite } = name;
-      const area = pictures.reduce((sum, one) => sum + covers(one, place.box), 0);
+      const area = heads.reduce((sum, one) => sum + covers(one, place.box), 0);
       name.covered = area;
       ctx.globalAlpha = strength * mix(1, FADED, clamp((area - TOUCHED) / (HIDDEN - TOUCHED), 0, 1));
       if (place.far) this.#drawLeader(ctx, name);

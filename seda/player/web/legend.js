@@ -61,7 +61,7 @@ export class Legend {
   }
 
   /**
-   * The whole name, and which pictures end at it.
+   * The whole name, and which items end at it.
    * @param {number} index @param {Element} anchor
    */
   #tell(index, anchor) {

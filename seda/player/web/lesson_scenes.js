@@ -5,7 +5,7 @@ import { numberText } from "./numbers.js";
 /**
  * @typedef {{question: string, options: string[], right: number, why: string}} Question
  * @typedef {{step?: number, play?: [number, number], item?: number, all?: boolean, trust?: boolean, curves?: boolean, seeds?: boolean,
- *   follow?: boolean, lights?: import("./lights.js").LightName[]}} Setting  play: from a step to a step; all: no picture is selected
+ *   follow?: boolean, lights?: import("./lights.js").LightName[]}} Setting  play: from a step to a step; all: no item is selected
  * @typedef {{key: string, title: string, there: (journey: Journey) => boolean, say: (journey: Journey) => string,
  *   set: (journey: Journey) => Setting, ask: (journey: Journey) => Question|null, live?: "state"|"center"|"word"|"gap"|"weights"|"decided"|"trust",
  *   formula?: boolean}} Scene
@@ -17,7 +17,7 @@ const wholePercent = (share) => `${Math.round(100 * share)} %`;
 const quote = (name) => `“${name}”`;
 
 /**
- * The picture that most scenes follow: of those that go straight to their answer the surest.
+ * The item that most scenes follow: of those that go straight to their answer the surest.
  * @param {Journey} journey
  */
 export function clearest({ items }) {
@@ -26,7 +26,7 @@ export function clearest({ items }) {
 }
 
 /**
- * The picture that goes wrong, or is least sure: none of the words fits, then an end elsewhere, then the least margin.
+ * The item that goes wrong, or is least sure: none of the words fits, then an end elsewhere, then the least margin.
  * @param {Journey} journey
  */
 export function doubtful({ items }) {

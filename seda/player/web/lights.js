@@ -5,7 +5,7 @@ import { css } from "./drawing.js";
 
 /** @typedef {"state"|"noise"|"weights"|"gap"} LightName */
 
-const RING = 5; // px between a picture and the ring around it
+const RING = 5; // px between a head and the ring around it
 
 /** Lights of one item, and of all together. */
 export class Lights {
@@ -49,7 +49,7 @@ export class Lights {
   }
 
   /**
-   * A line from the middle of all pictures to the middle of all words, as the map has them.
+   * A line from the middle of all items to the middle of all words, as the map has them.
    * @param {CanvasRenderingContext2D} ctx @param {number} position
    */
   #drawGap(ctx, position) {
@@ -80,7 +80,7 @@ export class Lights {
   }
 
   /**
-   * How much each candidate weighs: the area of a disc around it, and a line to the picture.
+   * How much each candidate weighs: the area of a disc around it, and a line to the item.
    * @param {CanvasRenderingContext2D} ctx @param {number} step
    */
   #drawWeights(ctx, step) {

@@ -246,7 +246,7 @@ export class Neighbors {
  */
 const corners = ({ handOvers, last }) => [0, 1, ...handOvers.flatMap((step) => [step, step + 1]), last];
 
-/** An earlier run of the same pictures, item by item. */
+/** An earlier run of the same items, item by item. */
 export class Ghost {
   /** @param {GhostPart} part @param {Journey} journey */
   constructor(part, journey) {
@@ -356,9 +356,9 @@ export class Journey {
       items: this.items.length, states: this.stateCount, centers: this.centers.length, texts: this.classes.length,
     });
     this.maps = payload.maps.map((map) => new MapData(map, this));
-    /** Equal for journeys of the same pictures, and of the same paths. */
-    this.pictures = JSON.stringify(this.items.map(({ name, thumbnail }) => [name, thumbnail.length]));
-    this.travelled = [this.pictures, JSON.stringify(this.timesteps), similarities.data].join(" ");
+    /** Equal for journeys of the same items, and of the same paths. */
+    this.itemsKey = JSON.stringify(this.items.map(({ name, thumbnail }) => [name, thumbnail.length]));
+    this.travelled = [this.itemsKey, JSON.stringify(this.timesteps), similarities.data].join(" ");
   }
 
   /**
@@ -456,7 +456,7 @@ export class Journey {
     return `${term} · ${step === 0 ? "clean" : `t = ${this.timesteps[step]}`}`;
   }
 
-  /** Step from which on half of the pictures have decided for their word. */
+  /** Step from which on half of the items have decided for their word. */
   get decided() {
     const steps = this.items.map(({ commitment }) => commitment).sort((a, b) => a - b);
     return steps[Math.floor(steps.length / 2)];

@@ -1,4 +1,4 @@
-// Which mark each picture gathers at, and where it is drawn on its way there. Pure geometry.
+// Which mark each item gathers at, and where it is drawn on its way there. Pure geometry.
 
 import { clamp, mix } from "./numbers.js";
 import { berth, bounded, closeness, REACH, relax } from "./gather.js";
@@ -6,11 +6,11 @@ import { berth, bounded, closeness, REACH, relax } from "./gather.js";
 /** @typedef {{berths: Map<number, Berth>, of: ({mark: number, place: number}|null)[]}} Gathered  by mark, and by item */
 /**
  * @typedef {{words: Gathered, categories: Gathered, radius: number, travel: number, handOver: number, last: number}} Way  where
- *   pictures gather; radius of a whole picture, and of one on its way; states
+ *   items gather; radius of a whole head, and of one on its way; states
  */
 
-const ON_THE_WAY = 0.9; // radii that pictures on the way may give way by
-const TURN_OVER = 1.5; // states after the hand-over until a picture belongs to its word rather than to its category
+const ON_THE_WAY = 0.9; // radii that items on the way may give way by
+const TURN_OVER = 1.5; // states after the hand-over until an item belongs to its word rather than to its category
 
 /**
  * How much larger a head is drawn by its depth on a solid map.
@@ -19,11 +19,11 @@ const TURN_OVER = 1.5; // states after the hand-over until a picture belongs to 
 export const headScale = (point) => clamp(point.size, 0.7, 1.3);
 
 /**
- * Give each picture its place at the mark that its path leads to, or to its own if goals are given; one whose path leads to no mark has none. The large groups
- * choose first; within a group the surest picture is the first.
+ * Give each item its place at the mark that its path leads to, or to its own if goals are given; one whose path leads to no mark has none. The large groups
+ * choose first; within a group the surest item is the first.
  * @param {Point[]} ends of the paths, by item @param {number[]} sureness by item @param {Spot[]} marks
  * @param {{radius: number, own: number, least: number, core: number, frame: Frame, timeline: boolean, goals?: number[]}} room  radius of a whole
- *   picture, and of one that has arrived; the least that it is made; what a mark itself takes; on a timeline fans open to the right;
+ *   head, and of one that has arrived; the least that it is made; what a mark itself takes; on a timeline fans open to the right;
  *   goals: by item the one mark that it may gather at, -1 for none
  * @returns {Gathered}
  */
@@ -60,7 +60,7 @@ export function gatherAt(ends, sureness, marks, { radius, own, least, core, fram
 }
 
 /**
- * How much a picture belongs to its category's place and to its word's, 0 to 1 each.
+ * How much an item belongs to its category's place and to its word's, 0 to 1 each.
  * @param {number} item @param {Point} point @param {number} position @param {Way} way
  */
 export function belonging(item, point, position, { words, categories, radius, handOver, last }) {

@@ -14,7 +14,7 @@ import { Player } from "./player_state.js";
  *   report?: (state: ViewState & {fingerprint: string}) => void, next?: () => void, lesson?: number, present?: boolean, asking?: boolean, kiosk?: boolean, among?: boolean}} Options  height: the least, px; above: px of the window that
  *   the page itself takes; start: what is shown first; address: whether the page's address tells what is shown; next: shows the next
  *   example; lesson: the scene to begin with, from 1; present: whether it begins before an audience; asking: whether others are
- *   asked where pictures land, so that nothing may tell it; kiosk: whether
+ *   asked where items land, so that nothing may tell it; kiosk: whether
  *   there is no way out of the presentation; among: whether it stands among other things, whose keys are not its own
  */
 /** @typedef {HTMLElement & {sedaPlayer?: Player}} Host  an element that keeps its player */

@@ -92,7 +92,7 @@ export class Player {
   // ---- content
 
   /**
-   * Show a journey. Another one plays from its beginning; the same pictures keep their selection, and the same paths (with a
+   * Show a journey. Another one plays from its beginning; the same items keep their selection, and the same paths (with a
    * ghost more, or refitted maps) everything.
    * @param {Payload} payload
    */
@@ -100,17 +100,17 @@ export class Player {
     /** @type {Journey|undefined} */ const before = this.journey;
     /** @type {Clock|undefined} */ const clock = this.clock;
     const journey = new Journey(payload);
-    const samePictures = before?.pictures === journey.pictures, samePaths = before?.travelled === journey.travelled;
+    const sameItems = before?.itemsKey === journey.itemsKey, samePaths = before?.travelled === journey.travelled;
     const wanted = before?.maps[this.mapIndex].name;
     const { speed, loop, position, playing } = clock ?? { speed: 1, loop: false, position: 0, playing: false };
     const views = new Map(this.views.map((view) => [view.map.name, view]));
     this.journey = journey;
-    this.views = journey.maps.map((map) => new View(map, samePictures ? views.get(map.name) : undefined));
+    this.views = journey.maps.map((map) => new View(map, sameItems ? views.get(map.name) : undefined));
     this.mapIndex = Math.max(0, journey.maps.findIndex((map) => map.name === wanted));
     this.morph = this.camera.goal = this.glide = null;
     this.clock = new Clock(journey.last, journey.handOvers);
     Object.assign(this.clock, { speed, loop });
-    if (!samePictures) this.selection.clear();
+    if (!sameItems) this.selection.clear();
     if (!samePaths) this.highlight = null;
     this.hovered = this.lastStep = -1;
     this.status.reported = "";
@@ -203,7 +203,7 @@ export class Player {
   }
 
   toggleLasso() {
-    if (this.hidesAnswers && !this.lassoing) return; // pictures are dragged to words
+    if (this.hidesAnswers && !this.lassoing) return; // items are dragged to words
     this.lassoing = !this.lassoing;
     this.parts.lasso.setAttribute("aria-pressed", String(this.lassoing));
     this.root.classList.toggle("is-lassoing", this.lassoing);
@@ -226,7 +226,7 @@ export class Player {
     this.status.settle();
   }
 
-  /** Whether nothing may tell where a picture ends. */
+  /** Whether nothing may tell where an item ends. */
   get hidesAnswers() {
     return this.prediction.hides;
   }

@@ -1,4 +1,4 @@
-// Predict, then reveal: answers are hidden, who looks on bets on a word for each picture, and then it plays.
+// Predict, then reveal: answers are hidden, who looks on bets on a word for each item, and then it plays.
 
 import { TAU } from "./numbers.js";
 import { css } from "./drawing.js";
@@ -6,7 +6,7 @@ import { el } from "./dom.js";
 import { surprising } from "./story.js";
 import { missedBy } from "./truth.js";
 
-const DROP_REACH = 36; // px around a star, within which a picture is dropped on it
+const DROP_REACH = 36; // px around a star, within which an item is dropped on it
 const MOST_TOLD = 5; // sentences of the path that surprised most
 
 /** @typedef {"off"|"asking"|"playing"|"scored"} GameStage */
@@ -20,11 +20,11 @@ export class Prediction {
     /** @type {Map<number, number>} word by item */ this.bets = new Map();
     /** The item that is asked for. */ this.item = 0;
     /** Whether bets are placed elsewhere, on phones; here answers are only hidden. */ this.elsewhere = false;
-    /** @type {{item: number, at: Point}|null} the picture that is drawn along */ this.dragged = null;
+    /** @type {{item: number, at: Point}|null} the item that is drawn along */ this.dragged = null;
     this.element = el("section", { class: "sp-predict", "aria-label": "Predict", "data-testid": "predict", hidden: true });
   }
 
-  /** Whether nothing may tell where a picture ends. */
+  /** Whether nothing may tell where an item ends. */
   get hides() {
     return this.stage === "asking";
   }
@@ -102,7 +102,7 @@ export class Prediction {
   }
 
   /**
-   * A word for a picture; the next one without a bet is asked for.
+   * A word for an item; the next one without a bet is asked for.
    * @param {number} item @param {number} word
    */
   bet(item, word) {
@@ -165,7 +165,7 @@ export class Prediction {
     ];
   }
 
-  /** The picture whose answer was least expected, told by its path. */
+  /** The item whose answer was least expected, told by its path. */
   #surprise() {
     const item = surprising(this.player.journey, this.bets);
     if (item < 0) return [];
@@ -180,7 +180,7 @@ export class Prediction {
   // ---- on the map
 
   /**
-   * A picture that is drawn along by the pointer; -1 ends it.
+   * An item that is drawn along by the pointer; -1 ends it.
    * @param {number} item @param {Point} at
    */
   drag(item, at) {
@@ -189,7 +189,7 @@ export class Prediction {
   }
 
   /**
-   * Let go of a picture: at a star it is a bet, elsewhere it is the one that is asked for.
+   * Let go of an item: at a star it is a bet, elsewhere it is the one that is asked for.
    * @param {number} item @param {Point} at
    */
   drop(item, at) {
@@ -203,7 +203,7 @@ export class Prediction {
   }
 
   /**
-   * Bets as dashed lines from the pictures to their words, while they may still change.
+   * Bets as dashed lines from the items to their words, while they may still change.
    * @param {CanvasRenderingContext2D} ctx
    */
   drawBets(ctx) {

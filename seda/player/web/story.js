@@ -56,7 +56,7 @@ export function arrivals({ items, classes, wording }) {
 }
 
 /**
- * Of the bets that were not the answer, the one on the picture whose answer is the surest; -1 where all were.
+ * Of the bets that were not the answer, the one on the item whose answer is the surest; -1 where all were.
  * @param {Journey} journey @param {Map<number, number>} bets
  */
 export function surprising({ items }, bets) {

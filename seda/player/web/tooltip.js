@@ -8,7 +8,7 @@ import { missedBy } from "./truth.js";
 
 /** @type {Object<number, string>} */
 const FLAG_WORDS = { 1: "The map exaggerates the last step: the features hardly moved.", [-1]: "The map hides the last step: the features jumped." };
-const MOST_THUMBNAILS = 40; // of the pictures at a word
+const MOST_THUMBNAILS = 40; // of the items at a word
 
 export class Tooltip {
   /** @param {Player} player */
@@ -48,7 +48,7 @@ export class Tooltip {
   }
 
   /**
-   * The pictures whose path ends at a word, the surest first.
+   * The items whose path ends at a word, the surest first.
    * @param {number} word
    */
   #arrivals(word) {

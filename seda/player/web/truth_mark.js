@@ -7,7 +7,7 @@ import { brush } from "./dom.js";
 const RED = [229, 38, 31]; // with a quarter of the ink it is read on light and on dark paper
 
 /**
- * A cross in a red disc. No class has a slanted cross, and nothing else lies at a picture's upper edge.
+ * A cross in a red disc. No class has a slanted cross, and nothing else lies at a head's upper edge.
  * @param {CanvasRenderingContext2D} ctx @param {Theme} theme @param {number} x @param {number} y @param {number} radius
  */
 export function paintWrong(ctx, theme, x, y, radius) {

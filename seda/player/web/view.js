@@ -48,7 +48,7 @@ export class View {
     this.width = width;
     this.height = height;
     this.insets = insets;
-    // Room for pictures and labels around the outermost points.
+    // Room for heads and labels around the outermost points.
     const padX = clamp(width * 0.1, this.small ? 18 : 34, 96), padY = clamp((height - insets.top - insets.bottom) * 0.07, this.small ? 12 : 22, 48);
     const box = { left: padX, right: width - padX, top: insets.top + padY, bottom: height - insets.bottom - padY };
     if (this.map.timeline) this.fit = this.#timelineFit(box);
@@ -66,7 +66,7 @@ export class View {
     return this.map.timeline ? this.map.rowShare * (this.map.bounds.high[1] - this.map.bounds.low[1]) * this.fit.scale[1] * this.zoom : Infinity;
   }
 
-  /** Room for the words at a timeline's right edge, beside their pictures; px. */
+  /** Room for the words at a timeline's right edge, beside their heads; px. */
   get labelRoom() {
     return Math.max(48, this.width - this.toX(1) - 54);
   }

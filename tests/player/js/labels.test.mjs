@@ -12,7 +12,7 @@ import { present, standIn } from "./stand_in.mjs";
 
 const frame = { left: 0, top: 0, right: 600, bottom: 400 };
 /** @type {Around} */
-const nothing = { pictures: [], marks: [], categories: [], paths: [], boxes: [], frame };
+const nothing = { heads: [], marks: [], categories: [], paths: [], boxes: [], frame };
 /** @param {number} x @param {number} y @param {Partial<Name>} [more] @returns {Name} */
 const name = (x, y, more = {}) => ({ x, y, gap: 10, width: 60, height: 20, firm: true, ...more });
 /** @param {Box} a @param {Box} b */
@@ -38,8 +38,8 @@ test("it stands on the side where no picture lies, where nothing else lies, and 
     return { box, side };
   };
   const left = { box: LEFT, side: -1 }, right = { box: RIGHT, side: 1 };
-  assert.deepEqual(where({ pictures: [{ x: 245, y: 150, radius: 20 }] }), left);
-  assert.deepEqual(where({ pictures: [{ x: 155, y: 150, radius: 20 }] }), right);
+  assert.deepEqual(where({ heads: [{ x: 245, y: 150, radius: 20 }] }), left);
+  assert.deepEqual(where({ heads: [{ x: 155, y: 150, radius: 20 }] }), right);
   assert.deepEqual(where({ boxes: [[215, 100, 300, 200]] }), left);
   assert.deepEqual(where({ boxes: [[100, 100, 185, 200]] }), right);
   assert.deepEqual(where({ frame: { ...frame, right: 240 } }), left);
@@ -61,9 +61,9 @@ test("it is nearer to its own mark than to another", () => {
 });
 
 test("a name that need not be written is left out where everything is covered", () => {
-  const pictures = [{ x: 200, y: 150, radius: 150 }];
-  assert.equal(place(name(200, 150, { firm: false }), { pictures }), null);
-  assert.notEqual(place(name(200, 150, { firm: true }), { pictures }), null);
+  const heads = [{ x: 200, y: 150, radius: 150 }];
+  assert.equal(place(name(200, 150, { firm: false }), { heads }), null);
+  assert.notEqual(place(name(200, 150, { firm: true }), { heads }), null);
 });
 
 test("of two names at one mark both find a place, and neither lies on the other", () => {
@@ -86,9 +86,9 @@ for (const seed of [1, 2, 3, 4, 5, 6]) {
   const random = numbers(seed);
   const spot = () => ({ x: 20 + 560 * random(), y: 20 + 360 * random() });
   const marks = Array.from({ length: 18 }, () => ({ ...spot(), radius: 8 }));
-  const pictures = Array.from({ length: 25 }, () => ({ ...spot(), radius: 12 + 8 * random() }));
+  const heads = Array.from({ length: 25 }, () => ({ ...spot(), radius: 12 + 8 * random() }));
   const names = marks.map(({ x, y }, i) => name(x, y, { width: 40 + 80 * random(), firm: i < 8 }));
-  const around = { ...nothing, marks, pictures };
+  const around = { ...nothing, marks, heads };
 
   test(`among many things (${seed}): inside the frame, off one another, and the weaker names off pictures and marks`, () => {
     const places = placeNames(names, around);
@@ -105,7 +105,7 @@ for (const seed of [1, 2, 3, 4, 5, 6]) {
       }
       if (names[i].firm) return;
       assert.ok(!place.far, "only a firm name is set off");
-      for (const thing of [...pictures, ...marks]) assert.ok(covers(thing, place.box) <= 14, `${i} lies on a thing`);
+      for (const thing of [...heads, ...marks]) assert.ok(covers(thing, place.box) <= 14, `${i} lies on a thing`);
     });
   });
 
