@@ -22,7 +22,7 @@ from seda.search import SAMPLES
 from seda.ui import cache
 from seda.ui.gallery import first_kind, kind_of
 from seda.ui.search.choose import EXAMPLES
-from seda.ui.search.state import PICTURE, SearchState
+from seda.ui.search.state import TO_WORDS, SearchState
 from seda.ui.state import UPLOAD
 from seda.ui.uploads import MAX_ITEMS
 from tests.app.conftest import press, said, state_of, type_classes
@@ -103,7 +103,7 @@ def test_the_result_survives_another_page(open_search):
 
 
 def test_a_picture_finds_words_twice(open_search):
-    app = choose(open_search(), "search.direction", PICTURE)
+    app = choose(open_search(), "search.direction", TO_WORDS)
     for place in (0, 5):
         press(app, f"search.pick.{place}")
         found = search_of(app).found
@@ -144,7 +144,7 @@ def test_uploads_with_bad_files_among_them_and_forgetting(open_search, tmp_path)
     assert said(app, "warning").count("left out") == 1 and "[bad](x).png" in said(app, "warning")
     assert "No recall is shown" in said(app, "caption")
     assert "never written to disk, never shown to another session" in said(app, "caption")
-    choose(app, "search.direction", PICTURE)
+    choose(app, "search.direction", TO_WORDS)
     press(app, "search.pick.1")
     assert said(app, "warning").count("left out") == 1
     assert CLASSES[search_of(app).found.after[0].index] == "green disc"
@@ -207,7 +207,7 @@ def test_kinds_of_samples_are_searched_together_or_alone(open_search, shipped_sa
     kinds = app.button_group(key="search.kinds")
     assert len(kinds.value) == 1
     kinds.set_value(["photos", "emoji"]).run()
-    choose(app, "search.direction", PICTURE)
+    choose(app, "search.direction", TO_WORDS)
     names = {file.name for file in search_of(app).items["Samples"].files}
     assert {"cat", "cow, Noto", "cow, Twemoji"} <= names and "coat 6" not in names
     app.button_group(key="search.kinds").set_value([]).run()
@@ -263,7 +263,7 @@ def test_nothing_of_an_upload_is_written_or_cached(open_search, tmp_path, monkey
         cached = cached_values()
         ask(upload(app, ("secret.png", content)), "red square")
         assert [file.name for file in search_of(app).found.items.files] == ["secret.png"]
-        choose(app, "search.direction", PICTURE)
+        choose(app, "search.direction", TO_WORDS)
         press(app, "search.pick.0")
         app.switch_page("pages/trajectories.py").run()
         app.segmented_control(key="trajectories.source").set_value(UPLOAD).run()

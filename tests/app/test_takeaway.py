@@ -91,7 +91,7 @@ def test_the_files_of_a_run_stay_with_its_journey(open_app):
     traced = Traced(shown.journey, (ImageFailure("3.png", "broken"),), 1.0)
     kept = runs._originals(request, traced, None)
     assert [file.name for file in kept] == [f"{place}.png" for place in range(count + 1) if place != 3]
-    again = replace(request, pictures=shown.journey)
+    again = replace(request, items=shown.journey)
     assert runs._originals(again, traced, replace(shown, originals=kept)) == kept
     assert runs._originals(again, traced, None) == ()
     assert runs._originals(request, replace(traced, failures=()), None) == ()  # they do not fit
