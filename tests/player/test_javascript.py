@@ -1,4 +1,5 @@
-"""The player's modules: their types and those of their tests hold, and what is computed without a page is computed rightly (tests/player/js)."""
+"""The player's modules: their types, those of their tests and of the canvases of exports hold, and what is computed without a page is
+computed rightly (tests/player/js)."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ import playwright
 import pytest
 
 TESTS = Path(__file__).parent / "js"
+DRAWING = Path(__file__).parents[2] / "seda" / "export" / "drawing"
 
 
 def find_node() -> str:
@@ -22,14 +24,15 @@ def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*map(str, command)], capture_output=True, text=True, encoding="utf-8", timeout=300)
 
 
-def test_the_types_hold():
+@pytest.mark.parametrize("project", [TESTS, DRAWING], ids=["player", "export"])  # TESTS checks the player's modules too
+def test_the_types_hold(project: Path):
     checker = shutil.which("tsc")
     if checker is None:
         reason = "no TypeScript on the PATH (install Debian's node-typescript)"
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)
-    found = run(checker, "--project", TESTS)  # with the modules, by their own settings
+    found = run(checker, "--project", project)
     assert (found.stdout + found.stderr).strip() == "" and found.returncode == 0
 
 
