@@ -98,8 +98,8 @@ def trace(
             item_seeds=[feature_seed(feature) for feature in features], thumbnails=given.thumbnails, template=own, title=title, on_step=on_step,
         )  # fmt: skip
     else:
-        images = _images(images_or_features, item_names)
-        made = trace_images(images, texts.names, workbench, how, template=template, title=title, on_step=on_step)
+        items = _items(images_or_features, item_names)
+        made = trace_images(items, texts.names, workbench, how, template=template, title=title, on_step=on_step)
     if labels is None:
         return made
     if len(labels) != len(made.thumbnails):
@@ -255,7 +255,7 @@ def _is_array(given: Any) -> bool:
     return hasattr(given, "detach") or isinstance(given, np.ndarray)
 
 
-def _images(given: Any, item_names: Sequence[str] | None) -> list[NamedImage]:
+def _items(given: Any, item_names: Sequence[str] | None) -> list[NamedImage]:
     found: list[NamedImage] = []
     for one in given if isinstance(given, list | tuple) else [given]:
         if isinstance(one, str | Path):

@@ -105,7 +105,7 @@ def encode_gallery(
         batch = range(first, min(first + BATCH, len(sources)))
         read = [read_images([sources[place]]) for place in batch]
         failures += [failure for _, failed in read for failure in failed]
-        chosen = [(item, labels[place]) for place, (images, _) in zip(batch, read, strict=True) for item in images]
+        chosen = [(item, labels[place]) for place, (items, _) in zip(batch, read, strict=True) for item in items]
         if chosen:
             parts.append(_encode(chosen, workbench))
         if on_progress is not None:
@@ -117,10 +117,10 @@ def encode_gallery(
 def _encode(chosen: Sequence[tuple[NamedImage, str]], workbench: Workbench) -> Gallery:
     from seda.journeys.tracing import content_seed
 
-    images = [item for item, _ in chosen]
-    features = workbench.encoder.encode_images([item.image for item in images])
+    items = [item for item, _ in chosen]
+    features = workbench.encoder.encode_images([item.image for item in items])
     names, labels = (tuple(part) for part in zip(*((item.name, label) for item, label in chosen), strict=True))
-    return Gallery(names, labels, features, tuple(content_seed(item) for item in images))
+    return Gallery(names, labels, features, tuple(content_seed(item) for item in items))
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""classify: class probabilities of images."""
+"""classify: class probabilities of items."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 
 from seda.commands.shared import terminal
 from seda.commands.shared.exit_status import ANSWERED, UNANSWERED
-from seda.commands.shared.inputs import class_texts, find_pictures, known_labels, read_pictures
+from seda.commands.shared.inputs import class_texts, find_items, known_labels, read_items
 from seda.commands.shared.loading import load_workbench
 from seda.commands.shared.options import Commands, add_inputs, add_json
 from seda.config import SamplingConfig
 
-BATCH = 64  # pictures that are in memory at a time
+BATCH = 64  # items that are in memory at a time
 SHOWN = 3  # classes a line of the human output
 
 
@@ -31,9 +31,9 @@ def add(commands: Commands) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Answer for every picture that the paths name, in their order, BATCH pictures at a time."""
+    """Answer for every item that the paths name, in their order, BATCH items at a time."""
     names = class_texts(arguments).names
-    found = list(find_pictures(arguments.paths))
+    found = list(find_items(arguments.paths))
     labels = known_labels(found, arguments.labels, names)
     workbench = load_workbench(arguments)
 
@@ -46,15 +46,15 @@ def run(arguments: argparse.Namespace) -> int:
     hints: dict[str, str] = {}  # where none of the class texts fits
     for first in range(0, len(found), BATCH):
         part = found[first : first + BATCH]
-        images, failures = read_pictures(part)
+        items, failures = read_items(part)
         rows: dict[str, list[dict[str, Any]]] = {}
-        if images:
-            features = encoder.encode_images([item.image for item in images])
-            seeds = [content_seed(item) for item in images]
+        if items:
+            features = encoder.encode_images([item.image for item in items])
+            seeds = [content_seed(item) for item in items]
             aligned = aligner.aligner.align(features, texts, SamplingConfig(), item_seeds=seeds, answer_only=True)
-            answered = zip(images, aligned.class_probabilities.tolist(), strict=True)
+            answered = zip(items, aligned.class_probabilities.tolist(), strict=True)
             rows = {item.name: _best_first(names, row) for item, row in answered}
-            hints |= {item.name: hint for item, hint in zip(images, aligner.hints(aligned), strict=True) if hint}
+            hints |= {item.name: hint for item, hint in zip(items, aligner.hints(aligned), strict=True) if hint}
         errors = {failure.name: failure.message for failure in failures}
         answers += [
             {"path": path, "classes": rows.get(path, []), "looks_like": hints.get(path), "error": errors.get(path)}

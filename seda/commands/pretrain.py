@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from seda.class_texts import parse_class_texts
 from seda.commands.shared import terminal
 from seda.commands.shared.exit_status import ANSWERED, GOES_ON
-from seda.commands.shared.inputs import find_pictures, read_pictures, read_texts, say_left_out
+from seda.commands.shared.inputs import find_items, read_items, read_texts, say_left_out
 from seda.commands.shared.loading import choose_device, load_encoder
 from seda.commands.shared.options import Commands, add_device, seed
 from seda.config import DENOISERS, TrainingConfig
@@ -93,7 +93,7 @@ def _pretrain_from_words(arguments: argparse.Namespace) -> PretrainedAligner:
     parsed, pictures = parse_class_texts(words, at_least=0), None
     terminal.say_all(parsed.notes)
     if arguments.pictures is not None:
-        images, failures = read_pictures(find_pictures([str(arguments.pictures)]))
+        images, failures = read_items(find_items([str(arguments.pictures)]))
         say_left_out(failures)
         pictures = [item.image for item in images]
 

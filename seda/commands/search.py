@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from seda.card import read_card
 from seda.commands.shared import terminal
 from seda.commands.shared.exit_status import ANSWERED, UNANSWERED
-from seda.commands.shared.inputs import class_texts, find_pictures
+from seda.commands.shared.inputs import class_texts, find_items
 from seda.commands.shared.loading import load_workbench
 from seda.commands.shared.options import Commands, add_aligner, add_classes, add_device, add_json, positive
 from seda.errors import DataError
@@ -91,7 +91,7 @@ def _sources(paths: Sequence[str], query: str, item: Path | None) -> Sources:
 
     sources: Sources = {} if item is None else {query: (item, search.read_labels(item.parent, [item])[0])}
     for path in paths or ([str(search.SAMPLES)] if item is None else []):
-        part = list(find_pictures([str(path)]))
+        part = list(find_items([str(path)]))
         truth = search.read_labels(Path(os.path.expanduser(path)), [Path(name) for name, _ in part])
         sources |= {name: (file, label) for (name, file), label in zip(part, truth, strict=True)}
     return sources

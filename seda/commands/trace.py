@@ -1,4 +1,4 @@
-"""trace: write how images travel to their class texts."""
+"""trace: write how items travel to their class texts."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from seda.commands.shared.exit_status import ANSWERED, UNANSWERED
 from seda.commands.shared.inputs import (
     class_texts,
     feature_file,
-    find_pictures,
+    find_items,
     known_labels,
-    read_pictures,
+    read_items,
     say_left_out,
 )
 from seda.commands.shared.loading import load_workbench
@@ -49,17 +49,17 @@ def add(commands: Commands) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Trace the pictures that can be read and write them in the form of --out's suffix."""
+    """Trace the items that can be read and write them in the form of --out's suffix."""
     options = export_options(arguments)
     if any(feature_file(path) for path in arguments.paths):
         return _trace_features(arguments, options)
     names = class_texts(arguments).names
     sampling = sampling_config(arguments)
-    found = list(find_pictures(arguments.paths))
+    found = list(find_items(arguments.paths))
     labels = known_labels(found, arguments.labels, names)
-    images, failures = read_pictures(found)
+    items, failures = read_items(found)
     say_left_out(failures)
-    if not images:
+    if not items:
         terminal.say("error: no image could be read.")
         return UNANSWERED
     workbench = load_workbench(arguments)
@@ -67,16 +67,16 @@ def run(arguments: argparse.Namespace) -> int:
 
     from seda.journeys.tracing import trace_images
 
-    order = [item.name for item in images]
-    images = [NamedImage(readable(Path(item.name).name), item.image) for item in images]  # folders are not shared
+    order = [item.name for item in items]
+    items = [NamedImage(readable(Path(item.name).name), item.image) for item in items]  # folders are not shared
     journey = trace_images(
-        images, names, workbench, sampling, template=arguments.template, title=f"{len(images)} images on their way to {len(names)} class texts",
+        items, names, workbench, sampling, template=arguments.template, title=f"{len(items)} images on their way to {len(names)} class texts",
         on_step=lambda event: terminal.progress(f"stage {event.stage}", event.done, event.total),
     )  # fmt: skip
     if labels is not None:
         journey = replace(journey, labels=np.array([labels[name] for name in order], np.int16))
-    if export_format(arguments.out).drawn:  # what is printed needs more of a picture than a screen
-        journey = replace(journey, thumbnails=tuple(thumbnail_png(item.image, PRINTED) for item in images))
+    if export_format(arguments.out).drawn:  # what is printed needs larger thumbnails than a screen
+        journey = replace(journey, thumbnails=tuple(thumbnail_png(item.image, PRINTED) for item in items))
     take(journey, arguments, options)
     return ANSWERED
 

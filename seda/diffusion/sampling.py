@@ -56,7 +56,7 @@ def item_generators(item_seeds: Sequence[int], stage: int, seed: int) -> list[to
     """One CPU generator per item, so that an item's noise depends neither on its batch nor on its place in it.
 
     Args:
-        item_seeds: one number per item, for instance from the image's content.
+        item_seeds: one number per item, for instance from the item's content.
         stage: 1 or 2; the stages have noise of their own.
         seed: of the whole run.
     """

@@ -1,4 +1,4 @@
-"""From pictures and words to a journey: the one path that pages, command line and exports share."""
+"""From items and words to a journey: the one path that pages, command line and exports share."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def bare_workbench(aligner: PretrainedAligner) -> Workbench:
 
 
 def trace_images(
-    images: Sequence[NamedImage],
+    items: Sequence[NamedImage],
     class_names: Sequence[str],
     workbench: Workbench,
     sampling: SamplingConfig,
@@ -149,10 +149,10 @@ def trace_images(
     note: str = "",
     on_step: Callable[[StepEvent], object] | None = None,
 ) -> Journey:
-    """Encode pictures and class texts, run both stages, place every state on every map.
+    """Encode items and class texts, run both stages, place every state on every map.
 
     Args:
-        images: one or more.
+        items: one or more, as pictures.
         class_names: two or more, as a user typed them (seda.class_texts).
         workbench: aligner, encoder and maps.
         sampling: how.
@@ -166,16 +166,16 @@ def trace_images(
     template = workbench.aligner.card.template if template is None else template
     texts = workbench.encode_class_texts(class_names, template)  # first: a wrong template is said at once
     trajectory = workbench.aligner.trace(
-        workbench.encoder.encode_images([item.image for item in images]),
+        workbench.encoder.encode_images([item.image for item in items]),
         texts,
-        [item.name for item in images],
+        [item.name for item in items],
         class_names,
         sampling,
-        item_seeds=[content_seed(item) for item in images],
+        item_seeds=[content_seed(item) for item in items],
         template=template,
         on_step=on_step,
     )
-    return _journey(trajectory, tuple(thumbnail_png(item.image) for item in images), workbench, title, note)
+    return _journey(trajectory, tuple(thumbnail_png(item.image) for item in items), workbench, title, note)
 
 
 def retrace(

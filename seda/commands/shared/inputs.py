@@ -1,4 +1,4 @@
-"""What a call names: class texts, pictures, and files of features."""
+"""What a call names: class texts, items, and files of features."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ def read_texts(file: Path) -> str:
         ) from error
 
 
-def find_pictures(paths: Iterable[str]) -> Iterator[tuple[str, Path | DataError]]:
-    """Every picture that the paths name, or why there is none."""
+def find_items(paths: Iterable[str]) -> Iterator[tuple[str, Path | DataError]]:
+    """Every item that the paths name, or why there is none."""
     for path in paths:
         try:
             yield from ((str(file), file) for file in find_images(path))
@@ -63,16 +63,16 @@ def find_pictures(paths: Iterable[str]) -> Iterator[tuple[str, Path | DataError]
             yield path, error
 
 
-def read_pictures(found: Iterable[tuple[str, Path | DataError]]) -> tuple[list[NamedImage], list[ImageFailure]]:
-    """The pictures that find_pictures() found, and why others are left out, missing ones first."""
+def read_items(found: Iterable[tuple[str, Path | DataError]]) -> tuple[list[NamedImage], list[ImageFailure]]:
+    """The items that find_items() found, and why others are left out, missing ones first."""
     found = list(found)
     missing = [ImageFailure(name, str(error)) for name, error in found if isinstance(error, DataError)]
-    images, failures = read_images((name, path) for name, path in found if isinstance(path, Path))
-    return images, missing + failures
+    items, failures = read_images((name, path) for name, path in found if isinstance(path, Path))
+    return items, missing + failures
 
 
 def say_left_out(failures: Sequence[ImageFailure]) -> None:
-    """A line for each picture that is left out."""
+    """A line for each item that is left out."""
     terminal.say_all(f"left out: {failure.message}" for failure in failures)
 
 

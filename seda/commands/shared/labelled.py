@@ -1,4 +1,4 @@
-"""Labelled pictures, or a file of labelled features, with an aligner: what diagnose and sweep begin with."""
+"""Labelled items, or a file of labelled features, with an aligner: what diagnose and sweep begin with."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from seda.card import read_card
 from seda.class_texts import unread_notes
 from seda.commands.shared import terminal
-from seda.commands.shared.inputs import class_texts, feature_file, find_pictures, read_pictures, say_left_out
+from seda.commands.shared.inputs import class_texts, feature_file, find_items, read_items, say_left_out
 from seda.commands.shared.loading import choose_device, load_encoder
 from seda.commands.shared.options import add_aligner, add_classes, add_device
 from seda.data.truth import FOLDERS, UNLABELLED, Truth, raw_labels, truth_of
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from seda.aligner import PretrainedAligner
     from seda.encoders.base import Encoder
 
-BATCH = 64  # pictures that are in memory at a time
+BATCH = 64  # items that are in memory at a time
 
 
 def add_labelled(parser: argparse.ArgumentParser) -> None:
@@ -49,10 +49,10 @@ def add_labelled(parser: argparse.ArgumentParser) -> None:
 
 
 def read_labelled(arguments: argparse.Namespace) -> tuple[LabelledItems | None, PretrainedAligner]:
-    """What the options of `add_labelled` name, encoded; None where no labelled picture could be read, which is said.
+    """What the options of `add_labelled` name, encoded; None where no labelled item could be read, which is said.
 
     Raises:
-        ConfigError: pictures and features came together.
+        ConfigError: files of items and of features came together.
         SedaError: labels, class texts, features or aligner cannot be used.
     """
     files = [file for path in arguments.paths if (file := feature_file(path))]
@@ -63,7 +63,7 @@ def read_labelled(arguments: argparse.Namespace) -> tuple[LabelledItems | None, 
         )
     read_card(arguments.aligner)  # a wrong name is said before torch is imported
 
-    return _read_features(files[0], arguments) if files else _read_labelled_pictures(arguments)
+    return _read_features(files[0], arguments) if files else _read_labelled_items(arguments)
 
 
 def _given_names(arguments: argparse.Namespace) -> tuple[str, ...]:
@@ -71,12 +71,12 @@ def _given_names(arguments: argparse.Namespace) -> tuple[str, ...]:
     return class_texts(arguments).names if given else ()
 
 
-def _read_labelled_pictures(arguments: argparse.Namespace) -> tuple[LabelledItems | None, PretrainedAligner]:
-    found = list(find_pictures(arguments.paths))
+def _read_labelled_items(arguments: argparse.Namespace) -> tuple[LabelledItems | None, PretrainedAligner]:
+    found = list(find_items(arguments.paths))
     files = [file for _, file in found if isinstance(file, Path)]
     truth = truth_of(raw_labels(files, arguments.labels, on_note=terminal.say), _given_names(arguments))
     terminal.say_all(truth.notes)
-    say_left_out(read_pictures((name, file) for name, file in found if not isinstance(file, Path))[1])
+    say_left_out(read_items((name, file) for name, file in found if not isinstance(file, Path))[1])
 
     import torch
 
@@ -89,11 +89,11 @@ def _read_labelled_pictures(arguments: argparse.Namespace) -> tuple[LabelledItem
     aligner.check_encoder(encoder.name, encoder.fingerprint)
     terminal.say_all(unread_notes(encoder.unread_texts(truth.class_names)))
     names, labels, features, seeds = [], [], [], []
-    for images, right in _batches(files, truth):
-        features.append(encoder.encode_images([item.image for item in images]).cpu())
-        names += [item.name for item in images]
-        labels += [right[item.name] for item in images]
-        seeds += [content_seed(NamedImage(item.name, item.image)) for item in images]
+    for part, right in _batches(files, truth):
+        features.append(encoder.encode_images([item.image for item in part]).cpu())
+        names += [item.name for item in part]
+        labels += [right[item.name] for item in part]
+        seeds += [content_seed(NamedImage(item.name, item.image)) for item in part]
     if not features:
         terminal.say("error: no labelled image could be read.")
         return None, aligner
@@ -104,14 +104,14 @@ def _read_labelled_pictures(arguments: argparse.Namespace) -> tuple[LabelledItem
 
 
 def _batches(files: Sequence[Path], truth: Truth) -> Iterable[tuple[list[NamedImage], dict[str, int]]]:
-    """Labelled pictures that can be read, BATCH at a time, with their labels by name."""
+    """Labelled items that can be read, BATCH at a time, with their labels by name."""
     wanted = [(str(file), file, label) for file, label in zip(files, truth.labels, strict=True) if label != UNLABELLED]
     for first in range(0, len(wanted), BATCH):
         part = wanted[first : first + BATCH]
-        images, failures = read_pictures((name, file) for name, file, _ in part)
+        items, failures = read_items((name, file) for name, file, _ in part)
         say_left_out(failures)
-        if images:
-            yield images, {name: label for name, _, label in part}
+        if items:
+            yield items, {name: label for name, _, label in part}
         terminal.progress("looked at", min(first + BATCH, len(wanted)), len(wanted))
 
 

@@ -19,7 +19,7 @@ Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # w
 
 
 def add_inputs(parser: argparse.ArgumentParser, more: str = "") -> None:
-    """Images, class texts, and what answers with what; `more` says what else a path may be."""
+    """Items, class texts, and what answers with what; `more` says what else a path may be."""
     parser.add_argument("paths", nargs="+", metavar="PATH", help=f"an image, or a folder of images{more}")
     add_classes(parser, "class texts")
     add_aligner(parser)

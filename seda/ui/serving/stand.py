@@ -153,12 +153,12 @@ def _traced(content: bytes, words: str, limits: Limits | None) -> bytes:
     """An item on its way to words, by the default aligner.
 
     Raises:
-        SedaError: the picture or the words cannot be used, or too much is asked for.
+        SedaError: the item or the words cannot be used, or too much is asked for.
     """
     texts = parse_class_texts(words)
     if limits is not None and len(texts.names) * STEPS > limits.link_cells:
         raise LimitError(f"{len(texts.names)} words are more than a stand takes.", remedy="Take fewer words.")
-    images = [NamedImage(NAME, picture_of(content))]
+    items = [NamedImage(NAME, picture_of(content))]
     started = time.monotonic()
 
     def on_step(event: StepEvent) -> None:
@@ -170,7 +170,7 @@ def _traced(content: bytes, words: str, limits: Limits | None) -> bytes:
 
         workbench = cache.workbench(DEFAULT_ALIGNER)
         journey = trace_images(
-            images,
+            items,
             texts.names,
             workbench,
             SamplingConfig(num_inference_steps=STEPS),

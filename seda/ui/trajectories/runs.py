@@ -229,10 +229,10 @@ def _drawn(request: DrawRequest, report: Report) -> Taken:
 def _printed(shown: Shown) -> Journey:
     """The journey with thumbnails that are large enough for paper, where all of them are at hand."""
     files = shown.originals or (cache.example_files(shown.source.names[0]) if shown.origin == "example" else ())
-    images, failures = read_images((file.name, file.content) for file in files)
-    if not images or failures:
+    items, failures = read_images((file.name, file.content) for file in files)
+    if not items or failures:
         return shown.journey
-    return replace(shown.journey, thumbnails=tuple(thumbnail_png(item.image, PRINTED) for item in images))
+    return replace(shown.journey, thumbnails=tuple(thumbnail_png(item.image, PRINTED) for item in items))
 
 
 def check_pixels(options: ExportOptions) -> None:
