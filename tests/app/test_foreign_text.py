@@ -66,7 +66,7 @@ KNOWN = {
     "ui/theme.py: _STYLE.substitute(on_light=ON_PRIMARY['light'], on_dark=ON_PRIMARY['dark'], "
     "accent_light=st.get_option('theme.light.primaryColor'), accent_dark=st.get_option('theme.dark.primaryColor'), "
     "caption=CAPTION_OPACITY, smallest=SMALLEST)": "the operator's colours",
-    "ui/uploads.py: picture.html": "escaped where it is made",
+    "ui/uploads.py: item.html": "escaped where it is made",
     "ui/gallery.py: sample.name": "of the samples that come with the program",
     "search/results.py: f'**{rank}.** {score(hit.score)}{mark}  \\n{plain(name)}'": "a score is a number as text",
 }
