@@ -95,15 +95,27 @@ def fill_template(template: str, names: Sequence[str]) -> list[str]:
     return [template.replace("{}", name) for name in names]  # not format(): names and template may hold other braces
 
 
-def unread_notes(unread: Sequence[str]) -> tuple[str, ...]:
-    """For the texts that an encoder cannot read (`Encoder.unread_texts`): a sentence for the user, or none."""
+def unread_notes(unread: Sequence[str], languages: Sequence[str] = ("English",)) -> tuple[str, ...]:
+    """For the texts that an encoder cannot read (`Encoder.unread_texts`): a sentence for the user, or none.
+
+    Args:
+        unread: those texts.
+        languages: that the encoder reads.
+    """
     if not unread:
         return ()
     them = "it" if len(unread) == 1 else "them"
+    read = and_listed(languages)
+    words = f"{read} words" if len(languages) == 1 else "words of these languages"
     return (
-        f"The text encoder reads English and cannot make sense of {_listed(unread)}. What is shown for {them} means little: use "
-        "English words.",
+        f"The text encoder reads {read} and cannot make sense of {_listed(unread)}. What is shown for {them} means little: use "
+        f"{words}.",
     )
+
+
+def and_listed(names: Sequence[str]) -> str:
+    """Names as a sentence lists them: "A, B and C"."""
+    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
 
 
 def quoted(text: str) -> str:

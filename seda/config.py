@@ -227,6 +227,10 @@ class ModelConfig(Config):
         words: distinct words that the categories are known by in an open vocabulary, see
             `seda.models.word_posterior`; 0 where a user's class texts are expected to be like the trained ones.
         words_per_category: of them, at most.
+        word_sharing: how far a word that covers many categories is held back when they are shared out, 0 to 1, see
+            `SemanticTranslator.carry_over`.
+        pair_width: hidden width of the map from pictures to texts that is learned from pairs, see
+            `seda.models.word_posterior`; 0 where there is none.
         unit_features: whether features of both modalities are brought to length 1 first, as encoders that were trained on
             cosines want it.
         zero_shot: whether stage 1's belief also holds the encoder's own comparison of pictures with class texts, for encoders
@@ -253,6 +257,8 @@ class ModelConfig(Config):
     bank: bool = True
     words: int = 0
     words_per_category: int = 12
+    word_sharing: float = 1.0
+    pair_width: int = 0
     unit_features: bool = False
     zero_shot: bool = False
     path: str = "conditional"
@@ -276,6 +282,8 @@ class ModelConfig(Config):
         check_range("dropout", self.dropout, 0.0, 0.95)
         check_range("words", self.words, 0, 1_000_000)
         check_range("words_per_category", self.words_per_category, 1, 10_000)
+        check_range("word_sharing", self.word_sharing, 0.0, 1.0)
+        check_range("pair_width", self.pair_width, 0, 16_384)
         check_range("one_step_width", self.one_step_width, 1, 16_384)
         check_range("denoiser_width", self.denoiser_width, 1, 4096)
         check_range("denoiser_heads", self.denoiser_heads, 1, 64)

@@ -25,10 +25,9 @@ from seda.training.fit import TrainingSet, fit_aligner
 from seda.training.open_vocabulary import (
     ENCODER,
     OpenMaterial,
-    closed_forms,
     denoising_pairs,
     open_config,
-    settle_weights,
+    settled_closed_forms,
 )
 from seda.training.phrases import class_phrasings
 
@@ -201,8 +200,7 @@ def _open(
 ) -> Trained:
     """Held-out names of both artists' emoji, and photographs by their descriptions."""
     material = OpenMaterial.encoded(encoder(ENCODER), data_dir, report)
-    aligner = closed_forms(material.vocabulary, material.words, material.pairs, config.denoiser)
-    settle_weights(aligner, material.pairs[:2], material.pairs[2], material.photos, material.groups)
+    aligner, _ = settled_closed_forms(material, config)
     pairs = denoising_pairs(aligner, material, config)
     if not _kept(folder, aligner):
         train_denoisers(aligner, pairs, config, checkpoint_dir=folder, on_progress=report)

@@ -13,6 +13,7 @@ from seda.commands.shared.inputs import find_items, read_items, read_texts, say_
 from seda.commands.shared.loading import choose_device, load_encoder
 from seda.commands.shared.options import Commands, add_device, seed
 from seda.config import DENOISERS, TrainingConfig
+from seda.encoders.families import OPEN_VOCABULARY as ENCODER
 from seda.errors import ConfigError
 from seda.storage import check_target
 
@@ -31,7 +32,7 @@ def add(commands: Commands) -> None:
         help="fitted to the encoder's categories and to drawings; of an encoder such as CLIP to words alone",
     )  # fmt: skip
     parser.add_argument(
-        "--encoder", default="bundled:whole", help="bundled:whole (the default) or a model of open_clip, see `list`"
+        "--encoder", default=ENCODER, help="%(default)s (the default) or a model of open_clip, see `list`"
     )
     parser.add_argument(
         "--words", metavar="A,B|@FILE",
@@ -42,10 +43,10 @@ def add(commands: Commands) -> None:
         help="unlabelled pictures like yours, which measure the modality gap; with open_clip; default: the samples",
     )  # fmt: skip
     parser.add_argument("--out", required=True, metavar="DIR", type=Path, help="folder of the new aligner")
-    parser.add_argument("--data-dir", metavar="DIR", type=Path, help="where the emoji packages are; with bundled:whole")
+    parser.add_argument("--data-dir", metavar="DIR", type=Path, help="where the emoji packages are; with multilingual")
     parser.add_argument(
         "--denoiser", choices=DENOISERS,
-        help="what shall walk the paths; with bundled:whole; default: learned, which takes some ten minutes",
+        help="what shall walk the paths; with multilingual; default: learned, which takes some ten minutes",
     )  # fmt: skip
     parser.add_argument("--seed", type=seed, default=TrainingConfig.seed, help="of its training; default %(default)s")
     add_device(parser)
@@ -54,10 +55,8 @@ def add(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Make the aligner that its encoder allows, and print its figures and folder."""
     check_target(arguments.out, folder=True)
-    if arguments.encoder == "bundled:whole":
-        trained = _pretrain_on_drawings(arguments)
-    else:
-        trained = _pretrain_from_words(arguments)
+    on_drawings = arguments.encoder == ENCODER
+    trained = _pretrain_on_drawings(arguments) if on_drawings else _pretrain_from_words(arguments)
     for name, value in trained.card.metrics.items():
         if isinstance(value, float):
             print(f"{name}: {value:.4f}")
@@ -72,7 +71,7 @@ def _pretrain_on_drawings(arguments: argparse.Namespace) -> PretrainedAligner:
             remedy="Add --encoder open_clip:MODEL/PRETRAINED, or leave them out.",
         )
 
-    from seda.training.open_vocabulary import ENCODER, open_config, pretrain_open_vocabulary
+    from seda.training.open_vocabulary import open_config, pretrain_open_vocabulary
 
     encoder = load_encoder(ENCODER, choose_device(arguments))
     config = open_config(arguments.seed, arguments.denoiser or "learned")

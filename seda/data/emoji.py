@@ -103,7 +103,7 @@ class Emoji:
         if len(classes) < 2:
             raise DataError(
                 f"{self._folder} has {len(classes)} sub-categories of {MIN_NAMES} emoji; at least 2 are needed.",
-                remedy=_ways_on(data_dir),
+                remedy=npm_install(data_dir, *EMOJI_PACKAGES),
             )
         self.class_names = tuple(classes)
         self._splits: dict[str, list[tuple[_Emoji, int]]] = {"train": [], "test": []}
@@ -137,7 +137,8 @@ class Emoji:
                 yield read_image(path, path.name)
             except ImageError as error:
                 raise DataError(
-                    f"The package in {self._folder} is incomplete: {error.message}", remedy=_ways_on(self._data_dir)
+                    f"The package in {self._folder} is incomplete: {error.message}",
+                    remedy=npm_install(self._data_dir, *EMOJI_PACKAGES),
                 ) from error
 
     def image_texts(self, split: str, indices: Sequence[int] | np.ndarray) -> tuple[str, ...]:
@@ -165,7 +166,7 @@ class Emoji:
             except OSError as error:
                 raise DataError(
                     f"The package in {self._folder} is incomplete: {Path(error.filename or '').name} cannot be read.",
-                    remedy=_ways_on(self._data_dir),
+                    remedy=npm_install(self._data_dir, *EMOJI_PACKAGES),
                 ) from error
             prints[split] = fingerprint(
                 {"data": "emoji", "split": split, "images": rows, "class_names": self.class_names}
@@ -175,29 +176,39 @@ class Emoji:
 
 def find_package(artist: str, data_dir: Path | str | None = None) -> Path | None:
     """The folder of an artist's package: in data_dir or its node_modules, else in the usual places. None: nowhere."""
+    return find_npm(_package(artist), "emoji.json", data_dir)
+
+
+def find_npm(package: str, file: str, data_dir: Path | str | None = None) -> Path | None:
+    """The folder of an npm package that holds a file; places as for `find_package`."""
     if data_dir is not None:
         roots = [Path(data_dir)]
     else:
         roots = [Path(os.environ["SEDA_DATA"])] if os.environ.get("SEDA_DATA") else []
         roots += [cache_dir() / "data", Path()]
-    places = [root / below / _package(artist) for root in roots for below in ("", "node_modules")]
-    return next((place for place in places if (place / "emoji.json").is_file()), None)
+    places = [root / below / package for root in roots for below in ("", "node_modules")]
+    return next((place for place in places if (place / file).exists()), None)
 
 
 def missing_package(artist: str, data_dir: Path | str | None = None) -> DataError:
     """What to say where an artist's package is not found."""
     where = "" if data_dir is None else f" in {data_dir}"
-    return DataError(f"The npm package {_package(artist)} is not there{where}.", remedy=_ways_on(data_dir))
+    return DataError(
+        f"The npm package {_package(artist)} is not there{where}.", remedy=npm_install(data_dir, *EMOJI_PACKAGES)
+    )
 
 
 def _package(artist: str) -> str:
     return f"emoji-datasource-{artist}"
 
 
-def _ways_on(data_dir: Path | str | None) -> str:
+EMOJI_PACKAGES = tuple(f"{_package(artist)}@{PACKAGE_VERSION}" for artist in ARTISTS)
+
+
+def npm_install(data_dir: Path | str | None, *packages: str) -> str:
+    """How to put npm packages where `find_npm` looks."""
     folder = cache_dir() / "data" if data_dir is None else data_dir
-    packages = " ".join(f"{_package(artist)}@{PACKAGE_VERSION}" for artist in ARTISTS)
-    return f"Run: npm install --prefix {folder} {packages}"
+    return f"Run: npm install --prefix {folder} {' '.join(packages)}"
 
 
 def _read(folder: Path) -> list[_Emoji]:

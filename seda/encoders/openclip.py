@@ -154,6 +154,7 @@ class OpenClipEncoder:
 
     Attributes:
         batch_size: images or texts at a time.
+        languages: see `Encoder`; most of open_clip's models learned English, and no model says which.
         logit_scale, logit_bias: see `PairedEncoder`.
         preprocessing: size, mean, std, interpolation and resize mode of pictures.
         preprocessing_fingerprint: 16 hexadecimal digits over these and over what the tokenizer makes of some texts.
@@ -168,6 +169,8 @@ class OpenClipEncoder:
             the network is needed and not there.
         Stopped: on_progress asked for it; what is there of a download is kept.
     """
+
+    languages: tuple[str, ...] = ("English",)
 
     def __init__(self, name: str, device: str = "cpu", *, on_progress: Progress | None = None) -> None:
         checkpoint = find_checkpoint(OpenClipName.parse(name), on_progress)

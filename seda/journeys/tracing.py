@@ -113,7 +113,7 @@ class Workbench:
 
     def notes_on(self, class_names: Sequence[str]) -> tuple[str, ...]:
         """Sentences for the user on class texts that the encoder cannot read; none where it reads all."""
-        return unread_notes(self.encoder.unread_texts(class_names))
+        return unread_notes(self.encoder.unread_texts(class_names), self.encoder.languages)
 
 
 def load_workbench(aligner: str | Path, device: str = "", encoder: Encoder | None = None) -> Workbench:

@@ -6,21 +6,45 @@ import torch
 from torch import Tensor, nn
 
 READINGS = ("shared out", "mean text", "from centers", "from pairs")
+LEARNED = "learned from pairs"
 # of a kind in a category's text, by each step up to it. Chosen on photographs: .3 to .7 came out alike
 STEP_WEIGHT = 0.5
 FLOOR = 1e-6  # of a probability, so that its logarithm is finite
 
 
+class PairMap(nn.Module):
+    """Pictures to texts, learned by contrast: the text of a picture shall lie nearer to its place than other pictures' texts.
+
+    m(v) = A v + W_2 gelu(W_1 v + b_1) + b_2. One linear map can turn and stretch; this one can tell apart what has to be told
+    apart, and forgets what the squared error of a ridge map would spend itself on.
+
+    Shapes: n images, D width of their scaled features, h hidden width, d width of text features.
+    """
+
+    def __init__(self, condition_dim: int, dim: int, width: int) -> None:
+        super().__init__()
+        self.straight = nn.Linear(condition_dim, dim)
+        self.hidden = nn.Linear(condition_dim, width)
+        self.out = nn.Linear(width, dim)
+
+    def forward(self, condition: Tensor, dropout: float = 0.0) -> Tensor:
+        """Places [n, d] of scaled image features [n, D]; `dropout` is of the curved part's inputs, in training."""
+        dropped = nn.functional.dropout(condition, dropout) if dropout else condition
+        hidden = nn.functional.gelu(self.hidden(dropped))
+        return self.straight(condition) + self.out(nn.functional.dropout(hidden, dropout) if dropout else hidden)
+
+
 class WordPosterior(nn.Module):
-    """Four readings of a picture, none of them learned by gradient, pooled with weights w:
+    """Four readings of a picture in closed form, and a learned one where there are many pairs, pooled with weights w:
 
         log p(k | v) = w_0 log sum_c p(c | v) q(c | k) / sum_k' q(c | k')     shared out: stage 1's belief, by likeness
                      + w_1 cos( sum_c p(c | v) t_c, t_k )                     mean text: ConSE
                      + w_2 cos( A v, t_k )                                    from centers: ridge from category centers
-                     + w_3 cos( B v, t_k ) + constant                         from pairs: ridge from pictures with names
+                     + w_3 cos( B v, t_k )                                    from pairs: ridge from pictures with names
+                     + w_4 cos( m(v), t_k ) + constant                        learned from pairs: `PairMap`
 
     The first two know what a classifier of c categories knows, and carry it over to words by how words are like each other;
-    the last two know only directions in the image features. They err differently, which is what pooling is good for. The
+    the others know only directions in the image features. They err differently, which is what pooling is good for. The
     weights are chosen by likelihood on held-out pairs.
 
     Texts are scaled, so cosines are between centred text features. Where text features had length 1 before they were centred, their
@@ -43,8 +67,9 @@ class WordPosterior(nn.Module):
     least_fit: Tensor
 
     def __init__(
-        self, condition_dim: int, dim: int, class_count: int, words: int, per_category: int, unit_texts: bool = False
-    ) -> None:
+        self, condition_dim: int, dim: int, class_count: int, words: int, per_category: int, unit_texts: bool = False,
+        pair_width: int = 0,
+    ) -> None:  # fmt: skip
         super().__init__()
         # of texts of length 1, which is then taken from them
         self.register_buffer("text_mean", torch.zeros(dim) if unit_texts else None)
@@ -53,7 +78,8 @@ class WordPosterior(nn.Module):
         self.register_buffer("steps", torch.zeros(class_count, per_category, dtype=torch.int64))
         self.register_buffer("maps", torch.zeros(2, condition_dim, dim))
         self.register_buffer("map_bias", torch.zeros(2, dim))
-        self.register_buffer("weights", torch.ones(len(READINGS)))
+        self.pair_map = PairMap(condition_dim, dim, pair_width) if pair_width else None
+        self.register_buffer("weights", torch.ones(len(READINGS) + (pair_width > 0)))
         self.register_buffer("least_fit", torch.zeros(()))  # of the best text of a list, for the list to fit
 
     @property
@@ -73,7 +99,7 @@ class WordPosterior(nn.Module):
         return torch.stack([cosines[:, column] for column in self.members.T]).amax(0)
 
     def readings(self, condition: Tensor, belief: Tensor, shared: Tensor, texts: Tensor) -> Tensor:
-        """The four readings [n, k, 4]; `forward` is their weighted sum, normalised.
+        """The r readings [n, k, r], 4 or 5; `forward` is their weighted sum, normalised.
 
         Args:
             condition: scaled image features [n, D].
@@ -84,8 +110,10 @@ class WordPosterior(nn.Module):
         normalize = nn.functional.normalize
         unit = self._as_they_were(normalize(texts, dim=1))
         cosines = [normalize(belief.exp() @ self.category_texts, dim=1) @ unit.T]
-        for weight, bias in zip(self.maps, self.map_bias, strict=True):
-            cosines.append(normalize(condition @ weight + bias, dim=1) @ unit.T)
+        places = [condition @ weight + bias for weight, bias in zip(self.maps, self.map_bias, strict=True)]
+        if self.pair_map is not None:
+            places.append(self.pair_map(condition))
+        cosines += [normalize(place, dim=1) @ unit.T for place in places]
         return torch.stack([shared.clamp_min(FLOOR_LOG), *cosines], dim=2)
 
     def _as_they_were(self, directions: Tensor) -> Tensor:

@@ -35,12 +35,13 @@ class SemanticTranslator(Stage):
 
     def __init__(self, config: ModelConfig, class_count: int, phrasings: int) -> None:
         super().__init__(config, condition_dim=config.image_dim + config.dim)
-        self.feature_norm = config.feature_norm
+        self.feature_norm, self.word_sharing = config.feature_norm, config.word_sharing
         self.word_posterior: WordPosterior | None = None
         if config.words:
             self.word_posterior = WordPosterior(
-                config.image_dim, config.dim, class_count, config.words, config.words_per_category, config.unit_features
-            )
+                config.image_dim, config.dim, class_count, config.words, config.words_per_category, config.unit_features,
+                config.pair_width,
+            )  # fmt: skip
         else:
             self.register_buffer("category_texts", torch.zeros(class_count, phrasings, config.dim))  # scaled, [c, p, d]
         self.log_nearness = nn.Parameter(torch.tensor(math.log(NEARNESS)))
@@ -53,10 +54,13 @@ class SemanticTranslator(Stage):
     def carry_over(self, belief: Tensor, class_texts: Tensor) -> Tensor:
         """Stage 1's log p(category | v) [n, c] as log probabilities [n, k] of class texts [k, d].
 
-        p(k | v) = sum_c p(c | v) q(c | k) / sum_k' q(c | k'),    q(c | k) = softmax_c( nearness cos(t_k, t_c) )
+        p(k | v) = sum_c p(c | v) q(c | k) / sum_k' q(c | k'),    q(c | k) = e_kc / (sum_c' e_kc')^g,
+                                                                  e_kc = exp( nearness cos(t_k, t_c) )
 
         with t_c the category's phrasing next to t_k: a category's probability is shared out among the texts that are like
-        it, to those most like it where none is.
+        it, to those most like it where none is. g is the configuration's `word_sharing`: with 1 a word that covers 200
+        categories has no more to give away than one that covers a single one, and loses even its own to a word that is a
+        little like them; with less it keeps what it covers.
         """
         if self.word_posterior is None:
             normalize = nn.functional.normalize
@@ -64,8 +68,8 @@ class SemanticTranslator(Stage):
             cosines = cosines.amax(2)  # [k, c]
         else:
             cosines = self.word_posterior.likeness(class_texts)
-        likeness = (self.log_nearness.exp() * cosines).log_softmax(1)  # [k, c]
-        shares = likeness.softmax(0)
+        likeness = self.log_nearness.exp() * cosines  # [k, c]
+        shares = (likeness - self.word_sharing * likeness.logsumexp(1, keepdim=True)).softmax(0)
         return (belief.exp() @ shares.T).clamp_min(FLOOR).log()
 
     def belief(self, visual_condition: Tensor, belief: Tensor, class_texts: Tensor) -> Tensor:

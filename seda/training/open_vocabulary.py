@@ -21,16 +21,27 @@ from seda.aligner import Aligner, PretrainedAligner, ReferenceFeatures, package_
 from seda.card import CROSSFIT_WEIGHTS, EVALUATION, VALIDATION, AlignerCard
 from seda.config import ModelConfig, TrainingConfig
 from seda.data.base import ImageDataset
+from seda.data.emoji import ARTISTS
 from seda.data.feature_set import FeatureSet
 from seda.data.features import encode_split, feature_file_name
-from seda.data.named_pictures import OTHER, clip_art, emoji_things, photographs
+from seda.data.named_pictures import (
+    OTHER,
+    clip_art,
+    emoji_people,
+    emoji_things,
+    fluent_emoji,
+    game_drawings,
+    photographs,
+)
 from seda.data.wordnet import WORDS_PER_CATEGORY, CategoryWord, WordNet, imagenet_words
 from seda.encoders.base import Encoder, HeadedEncoder, has_head
+from seda.encoders.families import OPEN_VOCABULARY as ENCODER
 from seda.errors import EncoderError
 from seda.journeys.reference_pictures import ReferencePictures
 from seda.projection.fit import MapConfig
 from seda.training.checkpoint import drop_checkpoints
 from seda.training.denoisers import FOLDS, train_denoisers
+from seda.training.pair_map import CategoryFeatures, learn_pair_map
 from seda.training.pairs import OpenPairs
 from seda.training.recipe import Progress, finish_with_maps, save_for_maps
 from seda.training.word_closed_forms import (
@@ -50,14 +61,16 @@ from seda.training.word_closed_forms import (
     word_posterior_of,
 )
 
-ENCODER = "bundled:whole"
 # Chosen on held-out names and on the photographs' first half; halves and doubles came out alike
-NEARNESS = 7.0
+NEARNESS, WORD_SHARING = 10.0, 0.7
+PAIR_WIDTH = 512
 CENTERS_PENALTY, PAIRS_PENALTY = 1.0, 1.0  # of the ridges, in units of the features' mean squared length
 NAME_FOLDS = 5
 DENOISER_STEPS = 1500  # chosen here: from 1,000 on the loss on held-out names falls by less than .001 in 250
 HELD_OUT_NAMES = 0.1  # share of the drawings' names that the denoisers are chosen by
 SPREAD = 0.7  # of features around a center, as a share of the deviation of all drawings; chosen here
+NAMED = 3  # of the sets of drawings, emoji of things by three artists
+SHOWN = 4  # of them have licences under which small copies may lie beside the maps without a word
 REFERENCE_COUNT, FIT_PATHS, SCORED_PATHS = 600, 160, 60
 
 
@@ -87,9 +100,9 @@ class OpenMaterial:
     """All that the open vocabulary is made of and judged by, as features.
 
     Attributes:
-        encoder: bundled:whole.
-        drawn: data sets of named drawings: two artists' emoji, and clip art; pairs are their training features.
-        tests: of the emoji, with names that are in no training features.
+        encoder: multilingual.
+        drawn: data sets of named drawings, the first NAMED of the same names; pairs are their training features.
+        tests: of the first two, with names that are in no training features.
         judged: photographs; photos the half that chooses the pool's weights, other_photos the other half.
         vocabulary: the encoder's categories; words [A, d] the features of its texts.
         groups: text features [g, d] of the photographs' groups.
@@ -117,8 +130,10 @@ class OpenMaterial:
         if encoder.name != ENCODER or not has_head(encoder):
             raise EncoderError(f"The open vocabulary is made for {ENCODER!r}; {encoder.name!r} came.")
         wordnet = WordNet()
-        drawn: list[ImageDataset] = [emoji_things(artist, data_dir) for artist in ("google", "twitter")]
-        drawn.append(clip_art(wordnet.words.__contains__))
+        drawn: list[ImageDataset] = [emoji_things(artist, data_dir) for artist in ARTISTS]
+        drawn += [fluent_emoji("things", data_dir), clip_art(wordnet.words.__contains__)]
+        drawn += [emoji_people(artist, data_dir) for artist in ARTISTS]
+        drawn += [fluent_emoji("people", data_dir), game_drawings()]
         judged = photographs()
 
         def features(dataset: ImageDataset, split: str) -> FeatureSet:
@@ -126,7 +141,7 @@ class OpenMaterial:
             return encode_split(dataset, split, encoder, seed=None, on_progress=lambda i, n: report(about, i, n, ""))
 
         pairs = [features(dataset, "train") for dataset in drawn]
-        photos, tests = features(judged, "train"), [features(dataset, "test") for dataset in drawn[:2]]
+        photos, tests = features(judged, "train"), [features(dataset, "test") for dataset in drawn[: len(ARTISTS)]]
         other_photos = features(judged, "test")
         report("encoding words", 0, 1, "")
         vocabulary = imagenet_vocabulary(encoder, wordnet)
@@ -152,7 +167,7 @@ def pretrain_open_vocabulary(
     """Fit the aligner, train its denoisers, fit its maps, and save all. A call after a stop goes on where it was.
 
     Args:
-        encoder: bundled:whole.
+        encoder: multilingual.
         out_dir: folder of the new aligner.
         data_dir: where the emoji packages are.
         config: which denoisers, and how they are trained; the learned ones where None.
@@ -167,16 +182,9 @@ def pretrain_open_vocabulary(
     report, out_dir = on_progress or (lambda *_: None), Path(out_dir)
     material = OpenMaterial.encoded(encoder, data_dir, report)
     pairs, photos = material.pairs, material.photos
-    report("fitting", 0, 2, "")
-    aligner = closed_forms(material.vocabulary, material.words, pairs, config.denoiser)
-    report("fitting", 1, 2, "")
-    crossfit = copy.deepcopy(aligner)
-    settle_weights(crossfit, pairs[:2], pairs[2], material.other_photos, material.groups)
-    metrics: dict[str, Any] = {
-        **settle_weights(aligner, pairs[:2], pairs[2], photos, material.groups),
-        CROSSFIT_WEIGHTS: word_posterior_of(crossfit).weights.tolist(),
-    }
-    report("fitting", 2, 2, "")
+    report("fitting", 0, 1, "")
+    aligner, metrics = settled_closed_forms(material, config)
+    report("fitting", 1, 1, "")
     metrics |= train_denoisers(
         aligner, denoising_pairs(aligner, material, config), config, checkpoint_dir=out_dir, on_progress=report
     )
@@ -188,6 +196,18 @@ def pretrain_open_vocabulary(
     finished = finish_with_maps(pretrained, card, out_dir, map_config, report)
     drop_checkpoints(out_dir)
     return finished
+
+
+def settled_closed_forms(material: OpenMaterial, config: TrainingConfig) -> tuple[Aligner, dict[str, Any]]:
+    """`closed_forms` whose pool's weights are chosen, and figures for the card, among them the weights that the photographs'
+    other half chose."""
+    vocabulary, pairs = material.vocabulary, material.pairs
+    aligner = closed_forms(vocabulary, material.words, pairs, config.denoiser, config.seed)
+    held = unseen_names(aligner, vocabulary, pairs[:NAMED], pairs[NAMED:], config.seed)
+    crossfit = copy.deepcopy(aligner)
+    settle_weights(crossfit, held, material.other_photos, material.groups)
+    metrics = settle_weights(aligner, held, material.photos, material.groups)
+    return aligner, {**metrics, CROSSFIT_WEIGHTS: word_posterior_of(crossfit).weights.tolist()}
 
 
 def _card(
@@ -217,7 +237,9 @@ def _card(
             "split": "train",
             "count": sum(map(len, pairs)),
             "fingerprint": [part.data_fingerprint for part in (*pairs, photos)],
-            EVALUATION: {dataset.name: _file_name(encoder, dataset, "test") for dataset in (judged, *drawn[:2])},
+            EVALUATION: {
+                dataset.name: _file_name(encoder, dataset, "test") for dataset in (judged, *drawn[: len(ARTISTS)])
+            },
             VALIDATION: {judged.name: _file_name(encoder, judged, "train")},
         },
         metrics=metrics,
@@ -249,7 +271,7 @@ def imagenet_vocabulary(encoder: HeadedEncoder, wordnet: WordNet) -> Vocabulary:
 
 
 def closed_forms(
-    vocabulary: Vocabulary, words: Tensor, pairs: Sequence[FeatureSet], denoiser: str = "closed-form"
+    vocabulary: Vocabulary, words: Tensor, pairs: Sequence[FeatureSet], denoiser: str = "closed-form", seed: int = 0
 ) -> Aligner:
     """An aligner whose stages hold the closed forms; the pool's weights are still all one, and its denoisers untrained.
 
@@ -257,13 +279,15 @@ def closed_forms(
         vocabulary: c categories.
         words: features [A, d] of `vocabulary.texts`.
         pairs: pictures with texts of their own, to fit to.
+        denoiser: see `ModelConfig`.
+        seed: of what is learned from the pairs.
     """
     drawn = torch.from_numpy(np.concatenate([part.image_features for part in pairs]))
     own = torch.from_numpy(np.concatenate([part.image_text_features for part in pairs]))
     centers = head_centers(vocabulary.head_weight, drawn)
     model = ModelConfig(
         dim=words.shape[1], image_dim=drawn.shape[1], words=len(words), words_per_category=WORDS_PER_CATEGORY,
-        denoiser=denoiser, **MODEL,
+        word_sharing=WORD_SHARING, pair_width=PAIR_WIDTH, denoiser=denoiser, **MODEL,
     )  # fmt: skip
     aligner = untrained_aligner(model, len(vocabulary.names))
     place = {text: index for index, text in enumerate(vocabulary.texts)}
@@ -290,8 +314,28 @@ def closed_forms(
     from_pairs = ridge(aligner.condition_scaler(drawn), own - aligner.text_scaler.mean, PAIRS_PENALTY)
     for index, (weight, bias) in enumerate((from_centers, from_pairs)):
         posterior.maps[index], posterior.map_bias[index] = weight, bias
+    condition, texts = aligner.condition_scaler(drawn), aligner.text_scaler(own)
+    posterior.pair_map = learn_pair_map(
+        condition, texts, _categories(aligner, condition, centers), PAIR_WIDTH, seed=seed
+    )
     round_to_half(aligner)
     return aligner
+
+
+def _categories(aligner: Aligner, condition: Tensor, centers: Tensor) -> CategoryFeatures:
+    """Features around centers [c, D] that spread as those of drawings [n, D] do."""
+    posterior = word_posterior_of(aligner)
+    return CategoryFeatures(
+        aligner.condition_scaler(centers), SPREAD * spread_of(condition), posterior.words, posterior.members
+    )
+
+
+def spread_of(features: Tensor) -> Tensor:
+    """A matrix [D, D] that turns standard normal draws into deviations like those of features [n, D]."""
+    centred = features - features.mean(0)
+    covariance = centred.T @ centred / (len(features) - 1)
+    floor = 1e-4 * covariance.diag().mean() * torch.eye(len(covariance))  # dead activations have no variance
+    return torch.linalg.cholesky(covariance + floor)
 
 
 def denoising_pairs(aligner: Aligner, material: OpenMaterial, config: TrainingConfig) -> OpenPairs:
@@ -303,9 +347,6 @@ def denoising_pairs(aligner: Aligner, material: OpenMaterial, config: TrainingCo
     distinct, name = torch.unique(own, dim=0, return_inverse=True)
     order = torch.randperm(len(distinct), generator=torch.Generator().manual_seed(config.seed))
     out = order[name] < HELD_OUT_NAMES * len(distinct)  # all drawings of a name, whoever drew them
-    centred = features - features.mean(0)
-    covariance = centred.T @ centred / (len(features) - 1)
-    floor = 1e-4 * covariance.diag().mean() * torch.eye(len(covariance))  # dead activations have no variance
     # every word of a category alike, as a list may hold "flower" as well as "daisy"; what fills a row is no word
     weights = torch.ones(posterior.members.shape)
     weights[:, 1:] *= posterior.members[:, 1:] != posterior.members[:, :-1]
@@ -313,7 +354,7 @@ def denoising_pairs(aligner: Aligner, material: OpenMaterial, config: TrainingCo
         aligner, condition, aligner.image_scaler(features), own, belief_of(aligner, condition).exp(),
         order[name] % FOLDS,
         torch.nonzero(~out).flatten(), torch.nonzero(out).flatten(), head_centers(material.vocabulary.head_weight, features),
-        SPREAD * torch.linalg.cholesky(covariance + floor), posterior.words, posterior.members,
+        SPREAD * spread_of(features), posterior.words, posterior.members,
         weights / weights.sum(1, keepdim=True), config.listed_share,
     )  # fmt: skip
 
@@ -330,23 +371,20 @@ def head_centers(weight: Tensor, features: Tensor) -> Tensor:
     return (mean + ((weight - weight.mean(0)).double() @ covariance).float()).clamp_min(0)
 
 
-def settle_weights(
-    aligner: Aligner, named: Sequence[FeatureSet], more: FeatureSet, photos: FeatureSet, groups: Tensor
-) -> dict[str, float]:
+def settle_weights(aligner: Aligner, names: Sequence[Held], photos: FeatureSet, groups: Tensor) -> dict[str, float]:
     """Choose the pool's weights by likelihood on what was not fitted to, in place.
 
-    On names: each fold's pictures are read by a map that was fitted without their names. On photographs: by their groups
-    and among all their descriptions. Each of the three lists counts alike.
+    On names, see `unseen_names`. On photographs: by their groups and among all their descriptions. Each of the three counts
+    alike.
 
     Args:
-        named: pictures of the same names by several artists, all in one order.
-        more: pairs that every fold's map is fitted to as well.
+        names: drawings that are read by maps which were made without their names.
         photos: with texts of their own; labels below len(groups) have a group.
         groups: text features [g, d].
     Returns:
         negative log-likelihoods in nats, for the card.
     """
-    held = [*_unseen_names(aligner, named, more), *_photo_lists(aligner, photos, groups)]
+    held = [*names, *_photo_lists(aligner, photos, groups)]
     readings = [readings_of(aligner, one) for one in held]
     weights = most_likely_weights(held, readings)
     word_posterior_of(aligner).weights.copy_(weights)
@@ -375,31 +413,39 @@ def _settle_least_fit(aligner: Aligner, held: Held) -> dict[str, float]:
     return set_least_fit(aligner, right, wrong)
 
 
-def _unseen_names(aligner: Aligner, named: Sequence[FeatureSet], more: FeatureSet) -> list[Held]:
-    """Each artist's pictures of one fold of names, among all names."""
-    mean = aligner.text_scaler.mean
-    own = torch.from_numpy(named[0].image_text_features)
-    texts, label = aligner.text_scaler(own).unique(dim=0, return_inverse=True)
-    fold = torch.randperm(len(texts), generator=torch.Generator().manual_seed(0))[label] % NAME_FOLDS
-    features = [torch.from_numpy(part.image_features) for part in named]
-    conditions = [aligner.condition_scaler(part) for part in features]
-    other = aligner.condition_scaler(torch.from_numpy(more.image_features))
-    other_own = torch.from_numpy(more.image_text_features) - mean
+def unseen_names(
+    aligner: Aligner, vocabulary: Vocabulary, named: Sequence[FeatureSet], more: Sequence[FeatureSet], seed: int = 0
+) -> list[Held]:
+    """Each artist's pictures of one fold of names, among all names, beside maps that were made without these names.
+
+    Args:
+        vocabulary: the categories.
+        named: sets of drawings of the same names.
+        more: sets of others, which the maps are fitted to as well where their names are in other folds.
+        seed: of what is learned, as for the final map.
+    """
     posterior = word_posterior_of(aligner)
+    sets = [*named, *more]
+    features = torch.from_numpy(np.concatenate([part.image_features for part in sets]))
+    own = torch.from_numpy(np.concatenate([part.image_text_features for part in sets]))
+    condition, scaled = aligner.condition_scaler(features), aligner.text_scaler(own)
+    names, name = scaled.unique(dim=0, return_inverse=True)
+    fold = torch.randperm(len(names), generator=torch.Generator().manual_seed(0))[name] % NAME_FOLDS
+    owner = torch.repeat_interleave(torch.arange(len(sets)), torch.tensor([len(part) for part in sets]))
+    listed, label = name[owner < len(named)].unique(return_inverse=True)
+    label = torch.cat([label, label.new_full((len(name) - len(label),), -1)])
+    categories = _categories(aligner, condition, head_centers(vocabulary.head_weight, features))
     from_centers = posterior.maps[0], posterior.map_bias[0]
     found = []
     for index in range(NAME_FOLDS):
-        inside, out = fold != index, fold == index
-        fitted = ridge(
-            torch.cat([*(condition[inside] for condition in conditions), other]),
-            torch.cat([*(own[inside] - mean for _ in conditions), other_own]),
-            PAIRS_PENALTY,
-        )
+        inside = fold != index
+        fitted = ridge(condition[inside], own[inside] - aligner.text_scaler.mean, PAIRS_PENALTY)
         weights, biases = (torch.stack(part) for part in zip(from_centers, fitted, strict=True))
-        share, maps = 1 / NAME_FOLDS / len(named), (weights, biases)
-        for condition in conditions:
-            belief = belief_of(aligner, condition[out])
-            found.append(Held(condition[out], belief, texts, label[out], share, maps))
+        learned = learn_pair_map(condition[inside], scaled[inside], categories, PAIR_WIDTH, seed=seed)
+        for artist in range(len(named)):
+            rows = torch.nonzero(~inside & (owner == artist)).flatten()
+            belief, share = belief_of(aligner, condition[rows]), 1 / NAME_FOLDS / len(named)
+            found.append(Held(condition[rows], belief, names[listed], label[rows], share, (weights, biases), learned))
     return found
 
 
@@ -421,7 +467,7 @@ def _reference(
 
     Paths are those of drawings and of photographs, which the maps are to show.
     """
-    drawn = torch.from_numpy(np.concatenate([part.image_features for part in pairs]))
+    drawn = torch.from_numpy(np.concatenate([part.image_features for part in pairs[:SHOWN]]))
     generator = torch.Generator().manual_seed(0)
     cloud = torch.randperm(len(drawn), generator=generator)[:REFERENCE_COUNT].sort().values
     paths = torch.randperm(len(drawn), generator=generator)[: FIT_PATHS // 2]

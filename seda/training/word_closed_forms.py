@@ -11,7 +11,7 @@ from torch import Tensor
 
 from seda.aligner import Aligner
 from seda.config import ModelConfig
-from seda.models.word_posterior import WordPosterior
+from seda.models.word_posterior import PairMap, WordPosterior
 
 
 class _Sizes(TypedDict):
@@ -28,7 +28,7 @@ WRONGLY_REFUSED = 0.1  # chosen here: a warning that cries wolf is not read
 # What the screen begins with
 SUGGESTED: tuple[str, ...] = ("cat", "dog", "bird", "insect", "flower", "fruit", "food or drink", "vehicle", "person")
 SUGGESTED += ("building", "musical instrument", "landscape")
-FIRST_WEIGHTS = (1.0, 2.0, 3.0, 8.0)  # of the readings, where the search begins
+FIRST_WEIGHTS = (1.0, 2.0, 3.0, 8.0, 8.0)  # of the readings, where the search begins
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +42,7 @@ class Held:
         labels: the right text of each picture [n].
         weight: in the mean over lists.
         maps: fitted without these pictures; None for the final ones.
+        pair_map: learned without them; None for the final one.
     """
 
     condition: Tensor
@@ -50,6 +51,7 @@ class Held:
     labels: Tensor
     weight: float
     maps: tuple[Tensor, Tensor] | None = None
+    pair_map: PairMap | None = None
 
 
 def untrained_aligner(model: ModelConfig, class_count: int) -> Aligner:
@@ -94,23 +96,25 @@ def ridge(x: Tensor, y: Tensor, penalty: float) -> tuple[Tensor, Tensor]:
 
 @torch.no_grad()
 def readings_of(aligner: Aligner, held: Held) -> Tensor:
-    """The word posterior's readings [n, k, 4] of held-out pictures."""
+    """The word posterior's readings [n, k, r] of held-out pictures."""
     posterior = word_posterior_of(aligner)
-    kept = posterior.maps, posterior.map_bias
+    kept = posterior.maps, posterior.map_bias, posterior.pair_map
     if held.maps is not None:
         posterior.maps, posterior.map_bias = held.maps
+    if held.pair_map is not None:
+        posterior.pair_map = held.pair_map
     shared = aligner.translator.carry_over(held.belief, held.texts)
     found = posterior.readings(held.condition, held.belief, shared, held.texts)
-    posterior.maps, posterior.map_bias = kept
+    posterior.maps, posterior.map_bias, posterior.pair_map = kept
     return found
 
 
 def most_likely_weights(held: Sequence[Held], readings: Sequence[Tensor], *, signed: bool = True) -> Tensor:
-    """The pool's weights [4] of the largest likelihood on held-out pictures, by their readings [n, k, 4] of each list.
+    """The pool's weights [r] of the largest likelihood on held-out pictures, by their readings [n, k, r] of each list.
 
     Without `signed` none is negative.
     """
-    first = torch.tensor(FIRST_WEIGHTS)
+    first = torch.tensor(FIRST_WEIGHTS[: readings[0].shape[2]])
     free = (first if signed else first.sqrt()).requires_grad_()
     optimizer = torch.optim.LBFGS([free], max_iter=100, line_search_fn="strong_wolfe")
 

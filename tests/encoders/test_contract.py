@@ -21,9 +21,10 @@ from tests.local_clip import LAYOUT, drawn, random_weights, write_model
 # How to ask for each family without a network, given an empty folder; a new family has its line here.
 OFFLINE: dict[str, Callable[[Path], list[str]]] = {
     "bundled": lambda folder: ["bundled", "bundled:whole"],
+    "multilingual": lambda folder: ["multilingual"],
     "open_clip": lambda folder: [f"open_clip:local-dir:{write_model(folder / 'clip', LAYOUT, random_weights(LAYOUT))}"],
 }
-UNIT_TEXTS = {"bundled"}  # families whose texts have length 1
+UNIT_TEXTS = {"bundled", "multilingual"}  # families whose texts have length 1
 WORDS = ["a red circle", "cat", "", "the quick brown fox jumps over the lazy dog " * 8, "猫"]
 SIZES = [(64, 64), (200, 40), (31, 90), (1, 1), (300, 300)]
 CLOSE = {"atol": 1e-4, "rtol": 1e-3}

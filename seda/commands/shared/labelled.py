@@ -87,7 +87,7 @@ def _read_labelled_items(arguments: argparse.Namespace) -> tuple[LabelledItems |
     aligner = load_aligner(arguments.aligner, device)
     encoder = load_encoder(aligner.card.encoder, device)
     aligner.check_encoder(encoder.name, encoder.fingerprint)
-    terminal.say_all(unread_notes(encoder.unread_texts(truth.class_names)))
+    terminal.say_all(unread_notes(encoder.unread_texts(truth.class_names), encoder.languages))
     names, labels, features, seeds = [], [], [], []
     for part, right in _batches(files, truth):
         features.append(encoder.encode_images([item.image for item in part]).cpu())

@@ -8,8 +8,9 @@ from dataclasses import replace
 
 import streamlit as st
 
-from seda.class_texts import parse_class_texts
+from seda.class_texts import and_listed, parse_class_texts
 from seda.config import DENOISERS, PATH_FAMILIES, SAMPLERS, ModelConfig, SamplingConfig
+from seda.encoders.families import FAMILIES, languages_of
 from seda.errors import ImageError, SedaError
 from seda.images import png_url
 from seda.journeys.journey import Journey
@@ -49,6 +50,7 @@ DENOISER_KEY, GUIDANCE_KEY = "trajectories.denoiser", "trajectories.guidance"
 PRESETS = {
     "Footwear or not": ("footwear", "clothing", "bag"),
     "Warm or light": ("warm winter clothes", "light summer clothes", "shoes", "a bag"),
+    "One word, many languages": ("dog", "Hund", "chien", "собака", "狗", "cat", "Katze", "chat", "кошка", "猫"),
     "Anything": ("animal", "vehicle", "building", "food", "plant", "person", "clothes", "furniture"),
 }
 
@@ -59,7 +61,8 @@ def side_panel(state: AppState) -> None:
     _choose_items(state)
     st.subheader(
         "Words", anchor=False,
-        help="Two or more words or short descriptions, separated by commas or line ends. Each picture travels toward these.",
+        help="Two or more words or short descriptions, separated by commas or line ends. Each picture travels toward these. "
+        + _languages(state),
     )  # fmt: skip
     _class_texts(state)
     with st.expander("How the path is drawn", icon=":material/tune:"):
@@ -100,6 +103,16 @@ def _on_screen(state: AppState) -> None:
         if more := len(journey.thumbnails) - len(there[:THUMBNAILS]):
             st.caption(f"and {more} more" if there else f"{more} rows of features")
     st.caption("They travel again when you change a word and press Run.")
+
+
+def _languages(state: AppState) -> str:
+    """Which languages the aligner's encoder reads, as a sentence; "" where nobody has told us."""
+    card = cache.card_or_none(state.aligner)
+    if card is None or card.encoder.partition(":")[0] not in FAMILIES:
+        return ""
+    languages = languages_of(card.encoder)
+    mixed = ", which may be mixed" if len(languages) > 1 else ""
+    return f"They are read in {and_listed(languages)}{mixed}."
 
 
 def _class_texts(state: AppState) -> None:
