@@ -34,6 +34,7 @@ from seda.data.datasets import ImageDataset, load_dataset  # noqa: E402
 from seda.data.features import SHIPPED, encode_split, feature_file_name, find_features  # noqa: E402
 from seda.encoders import load_encoder  # noqa: E402
 from seda.encoders.base import Encoder  # noqa: E402
+from seda.encoders.families import OPEN_VOCABULARY  # noqa: E402
 from seda.images import NamedImage, read_image  # noqa: E402
 from seda.journeys.seed_clouds import seed_cloud, with_cloud  # noqa: E402
 from seda.journeys.tracing import Workbench, trace_images  # noqa: E402
@@ -119,6 +120,11 @@ class Story:
 
 
 TWICE = ("cow", "lady-beetle", "hibiscus", "watermelon", "steam-locomotive", "door")
+LANGUAGE_WORDS = (
+    *("dog", "Hund", "chien", "собака", "狗"),
+    *("cat", "Katze", "chat", "кошка", "猫"),
+    *("bee", "Biene", "abeille", "пчела", "蜜蜂"),
+)
 STORIES = (
     Story(
         "01-photos",
@@ -165,6 +171,14 @@ STORIES = (
             f"photos/{name}" for name in ("astronaut", "man-with-a-camera", "rocket", "coins", "flower", "paintbrushes")
         ),
     ),
+    Story(
+        "07-languages",
+        "One thing, many languages",
+        "Dog, Hund, chien, собака and 狗 lie side by side, and so do the names of the cat and of the bee: the text encoder learned what "
+        "they share. A path has to choose one of five names of the same thing, and chance decides which.",
+        ("photos/cat", "photos/kitten", "photos/dogs", "photos/honey-bee", "emoji/lady-beetle-noto", "photos/raccoon"),
+        LANGUAGE_WORDS,
+    ),
 )
 LESSON = ("01-photos", "honey bee", 16)  # the story, the picture that is repeated, and how often
 STORY_STEPS = 16  # a stage; chosen here: smooth to watch, and half the file of 25
@@ -189,7 +203,7 @@ def build_stories(workbench: Workbench, samples: Path, journeys: Path) -> None:
 
 
 def build_open_vocabulary() -> None:
-    aligner, encoder = load_aligner("open-vocabulary"), load_encoder("bundled:whole")
+    aligner, encoder = load_aligner("open-vocabulary"), load_encoder(OPEN_VOCABULARY)
     for part in (EVALUATION, VALIDATION):
         for name, file in aligner.card.data[part].items():
             features = find_features(file)
@@ -215,7 +229,7 @@ def build_fashion_mnist() -> None:
 
 def build_all_journeys() -> None:
     journeys, folder = ASSETS / "journeys", ASSETS / "samples" / "fashion-mnist"
-    for name, encoder in (("open-vocabulary", "bundled:whole"), ("fashion-mnist", "bundled")):
+    for name, encoder in (("open-vocabulary", OPEN_VOCABULARY), ("fashion-mnist", "bundled")):
         aligner = load_aligner(name)
         workbench = Workbench(aligner, load_encoder(encoder), load_maps(aligner.folder))
         if name == "fashion-mnist":

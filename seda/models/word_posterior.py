@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from seda.models.list_fit import Background, likeness_of, list_fit
+
 READINGS = ("shared out", "mean text", "from centers", "from pairs")
 LEARNED = "learned from pairs"
 # of a kind in a category's text, by each step up to it. Chosen on photographs: .3 to .7 came out alike
@@ -80,6 +82,7 @@ class WordPosterior(nn.Module):
         self.register_buffer("map_bias", torch.zeros(2, dim))
         self.pair_map = PairMap(condition_dim, dim, pair_width) if pair_width else None
         self.register_buffer("weights", torch.ones(len(READINGS) + (pair_width > 0)))
+        self._background: Background | None = None
         self.register_buffer("least_fit", torch.zeros(()))  # of the best text of a list, for the list to fit
 
     @property
@@ -95,8 +98,7 @@ class WordPosterior(nn.Module):
     def likeness(self, texts: Tensor) -> Tensor:
         """Cosine [k, c] of each text [k, d] to the word of each category that is most like it."""
         cosines = nn.functional.normalize(texts, dim=1) @ nn.functional.normalize(self.words, dim=1).T  # [k, A]
-        # a word at a time: [k, c, P] would be large for a long list
-        return torch.stack([cosines[:, column] for column in self.members.T]).amax(0)
+        return likeness_of(cosines, self.members)
 
     def readings(self, condition: Tensor, belief: Tensor, shared: Tensor, texts: Tensor) -> Tensor:
         """The r readings [n, k, r], 4 or 5; `forward` is their weighted sum, normalised.
@@ -107,14 +109,17 @@ class WordPosterior(nn.Module):
             shared: the belief shared out among the texts, log probabilities [n, k].
             texts: scaled [k, d].
         """
-        normalize = nn.functional.normalize
-        unit = self._as_they_were(normalize(texts, dim=1))
-        cosines = [normalize(belief.exp() @ self.category_texts, dim=1) @ unit.T]
-        places = [condition @ weight + bias for weight, bias in zip(self.maps, self.map_bias, strict=True)]
+        unit = self._as_they_were(nn.functional.normalize(texts, dim=1))
+        places = self.directions(condition, belief)  # [n, r - 1, d]
+        return torch.cat([shared.clamp_min(FLOOR_LOG).unsqueeze(2), (places @ unit.T).transpose(1, 2)], dim=2)
+
+    def directions(self, condition: Tensor, belief: Tensor) -> Tensor:
+        """Where all readings but the first place the pictures, of length 1 [n, r - 1, d]; arguments as for `readings`."""
+        places = [belief.exp() @ self.category_texts]
+        places += [condition @ weight + bias for weight, bias in zip(self.maps, self.map_bias, strict=True)]
         if self.pair_map is not None:
             places.append(self.pair_map(condition))
-        cosines += [normalize(place, dim=1) @ unit.T for place in places]
-        return torch.stack([shared.clamp_min(FLOOR_LOG), *cosines], dim=2)
+        return nn.functional.normalize(torch.stack(places, dim=1), dim=2)
 
     def _as_they_were(self, directions: Tensor) -> Tensor:
         """Centred texts by their directions [k, d]: of length 1, or of that which makes them 1 long with the mean again."""
@@ -127,17 +132,23 @@ class WordPosterior(nn.Module):
         """Log probabilities [n, k]; arguments as for `readings`."""
         return (self.readings(condition, belief, shared, texts) @ self.weights).log_softmax(-1)
 
-    def fit(self, condition: Tensor, belief: Tensor, nearness: Tensor, texts: Tensor) -> Tensor:
-        """How well the best of the texts fits each picture [n]: against the names of all categories, in nats.
+    def fit(self, condition: Tensor, belief: Tensor, nearness: Tensor, shared: Tensor, texts: Tensor) -> Tensor:
+        """How well the best of the texts fits each picture [n], in nats; below `least_fit` none of them is what it shows.
 
-        A list must not look better for being short, so nothing is shared out among its texts here: the first reading is
-        log sum_c p(c | v) q(c | k) / max_c q(c | k). By the maximum a word that covers many categories, as "animal" does, is
-        judged like one that covers a single one. Below `least_fit` none of the texts is what the picture shows.
+        Where a map was learned from pairs, by all words of the categories, see `seda.models.list_fit`. Else against the names of
+        all categories. A list must not look better for being short, so nothing is shared out among its texts there: the first
+        reading is log sum_c p(c | v) q(c | k) / max_c q(c | k). By the maximum a word that covers many categories, as "animal"
+        does, is judged like one that covers a single one.
 
         Args:
             nearness: see `SemanticTranslator.carry_over`.
-            condition, belief, texts: as for `readings`.
+            condition, belief, shared, texts: as for `readings`.
         """
+        if self.pair_map is not None:
+            pooled = self(condition, belief, shared, texts)
+            return list_fit(
+                self._known_background(), belief, self.directions(condition, belief), self.weights, texts, pooled
+            )
 
         def scores(texts: Tensor) -> Tensor:
             scaled = nearness * self.likeness(texts)  # [k, c]
@@ -146,6 +157,12 @@ class WordPosterior(nn.Module):
 
         names = self.words[self.members[:, 0]]
         return scores(texts).amax(1) - scores(names).logsumexp(1)
+
+    def _known_background(self) -> Background:
+        """Made once: it takes half a second, and no list changes it."""
+        if self._background is None or self._background.words.device != self.words.device:
+            self._background = Background.of(self.words, self.members)
+        return self._background
 
 
 FLOOR_LOG = float(torch.tensor(FLOOR).log())

@@ -84,7 +84,10 @@ class SemanticTranslator(Stage):
         posterior = self.word_posterior
         if posterior is None:
             return None
-        return posterior.fit(visual_condition, belief, self.log_nearness.exp(), class_texts) - posterior.least_fit
+        shared = self.carry_over(belief, class_texts)
+        return (
+            posterior.fit(visual_condition, belief, self.log_nearness.exp(), shared, class_texts) - posterior.least_fit
+        )
 
     def candidates(
         self,

@@ -69,6 +69,8 @@ NAME_FOLDS = 5
 DENOISER_STEPS = 1500  # chosen here: from 1,000 on the loss on held-out names falls by less than .001 in 250
 HELD_OUT_NAMES = 0.1  # share of the drawings' names that the denoisers are chosen by
 SPREAD = 0.7  # of features around a center, as a share of the deviation of all drawings; chosen here
+WRONGLY_REFUSED = 0.05  # chosen here: a warning that cries wolf is not read
+SHORT_LISTS = 40  # of random groups, beside the list of all, for the threshold of "none of these"
 NAMED = 3  # of the sets of drawings, emoji of things by three artists
 SHOWN = 4  # of them have licences under which small copies may lie beside the maps without a word
 REFERENCE_COUNT, FIT_PATHS, SCORED_PATHS = 600, 160, 60
@@ -399,18 +401,31 @@ def settle_weights(aligner: Aligner, names: Sequence[Held], photos: FeatureSet, 
 
 
 def _settle_least_fit(aligner: Aligner, held: Held) -> dict[str, float]:
-    """See `set_least_fit`: a photograph beside all groups, and the same one beside all groups but its own."""
+    """See `set_least_fit`: photographs beside all groups, and beside all but their own; and beside shorter lists of groups, with
+    their own and without."""
+    right, wrong = zip(*(list_fits(aligner, held, lists) for lists in lists_of(len(held.texts))), strict=True)
+    return set_least_fit(aligner, right, wrong, WRONGLY_REFUSED)
 
-    def fit(rows: Tensor, texts: Tensor) -> Tensor:
-        return fit_of(aligner, held.condition[rows], held.belief[rows], texts)
 
-    everything, count = torch.arange(len(held.labels)), len(held.texts)
-    right = fit(everything, held.texts)
-    wrong = torch.empty_like(right)
-    for label in held.labels.unique():
-        rows = torch.nonzero(held.labels == label).flatten()
-        wrong[rows] = fit(rows, held.texts[torch.arange(count) != label])
-    return set_least_fit(aligner, right, wrong)
+def lists_of(count: int) -> list[list[Tensor]]:
+    """Two kinds of lists of groups, as indices: all, each of which is also left out once, and SHORT_LISTS random short ones."""
+    generator, everything = torch.Generator().manual_seed(0), torch.arange(count)
+    whole = [everything, *(everything[everything != left_out] for left_out in range(count))]
+    lengths = torch.randint(min(3, count - 1), min(9, count), (SHORT_LISTS,), generator=generator).tolist()
+    return [whole, [torch.randperm(count, generator=generator)[:length] for length in lengths]]
+
+
+def list_fits(aligner: Aligner, held: Held, lists: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """Fits of every picture beside lists with its text [n], and beside lists without it [m]; of the first list, which holds all,
+    only the former come, and of a list that lacks one text only the latter."""
+    right, wrong = [], []
+    for chosen in lists:
+        there, all_but_one = torch.isin(held.labels, chosen), len(chosen) == len(held.texts) - 1
+        fits = fit_of(aligner, held.condition, held.belief, held.texts[chosen])
+        wrong.append(fits[~there])
+        if not all_but_one:
+            right.append(fits[there])
+    return torch.cat(right), torch.cat(wrong)
 
 
 def unseen_names(

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from seda.models.word_posterior import PairMap
 
-STEPS, BATCH = 800, 256
+STEPS, BATCH = 500, 256
 CENTER_SHARE = 0.35  # of a batch: features drawn around the categories' centers, which photographs taught
 SHARPNESS = 12.0  # of the softmax over a batch, 1 / temperature
 DROPOUT, LEARNING_RATE, WEIGHT_DECAY = 0.3, 1e-3, 0.05

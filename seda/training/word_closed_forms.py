@@ -145,22 +145,29 @@ def losses_of(weights: Tensor, held: Sequence[Held], readings: Sequence[Tensor])
 @torch.no_grad()
 def fit_of(aligner: Aligner, condition: Tensor, belief: Tensor, texts: Tensor) -> Tensor:
     """How well the best of the texts fits each picture [n], see `WordPosterior.fit`."""
-    return word_posterior_of(aligner).fit(condition, belief, aligner.translator.log_nearness.exp(), texts)
+    shared = aligner.translator.carry_over(belief, texts)
+    return word_posterior_of(aligner).fit(condition, belief, aligner.translator.log_nearness.exp(), shared, texts)
 
 
-def set_least_fit(aligner: Aligner, right: Tensor, wrong: Tensor) -> dict[str, float]:
-    """Set the fit below which "none of these" is said, so that WRONGLY_REFUSED are refused wrongly.
+def set_least_fit(
+    aligner: Aligner, right: Sequence[Tensor], wrong: Sequence[Tensor], refused: float = WRONGLY_REFUSED
+) -> dict[str, float]:
+    """Set the fit below which "none of these" is said, so that a share of the right is refused; kinds of lists count alike.
 
     Args:
-        right: fits [n] of pictures beside lists with their text, which should be accepted.
-        wrong: fits [m] of pictures beside lists without it, which should be refused.
+        right: for each kind of lists fits [n] of pictures beside lists with their text, which should be accepted.
+        wrong: the same beside lists without it, which should be refused.
+        refused: that share.
     Returns:
         the shares of both errors, for the card.
     """
-    least = float(right.quantile(WRONGLY_REFUSED).half())
+    least = float(torch.stack([part.quantile(refused) for part in right]).mean().half())
     word_posterior_of(aligner).least_fit.fill_(least)
-    refused, accepted = (right < least).float().mean(), (wrong >= least).float().mean()
-    return {"validation_wrongly_refused": float(refused), "validation_wrongly_accepted": float(accepted)}
+    errors = (
+        ("validation_wrongly_refused", [(part < least).float().mean() for part in right]),
+        ("validation_wrongly_accepted", [(part >= least).float().mean() for part in wrong]),
+    )
+    return {name: float(torch.stack(shares).mean()) for name, shares in errors}
 
 
 def round_to_half(aligner: Aligner) -> None:

@@ -297,11 +297,12 @@ def settle_weights(aligner: Aligner, material: Material, seed: int = 0) -> dict[
         word_posterior_of(made).weights.copy_(weights)
         round_to_half(made)
     fits = [part for fold, one in zip(folds, held, strict=True) for part in _fits(fold.aligner, one)]
+    own_list, other_list = (torch.cat(part) for part in zip(*fits, strict=True))
     right = torch.cat([(read @ weights).argmax(1) == one.labels for read, one in zip(readings, held, strict=True)])
     return {
         "held_out_words_nll": float(np.mean(losses_of(weights, held, readings))),
         "held_out_words_top1": float(right.float().mean()),
-        **set_least_fit(aligner, *(torch.cat(part) for part in zip(*fits, strict=True))),
+        **set_least_fit(aligner, [own_list], [other_list]),
     }
 
 

@@ -52,10 +52,10 @@ anywhere**. Numbers in this program are measured with this program.
   shared covariance, and a ridge regression; for encoders such as CLIP also their own comparison with the class texts) speak first, answers averaged; a small network may add what images that it was
   not trained on confirm. Stage 2 carries this belief over to your words by how near they lie to the categories' own.
 - **Any words.** The aligner *open-vocabulary* has 1,000 categories, those of the image encoder's own classifier, known by their
-  names, synonyms and kinds ("retriever", "dog", "mammal"). Its belief about your words pools four readings, none of them
-  trained by gradient: the categories' belief shared out among your words, the mean text of the categories, and two linear maps
-  to text, one from the categories' centers, one from drawings with names. Its centers on the map are only those that the
-  paths came near. Its answer is closed form throughout; its learned denoisers were trained on the drawings with their names and
+  names, synonyms and kinds ("retriever", "dog", "mammal"). Its belief about your words pools five readings: the categories' belief
+  shared out among your words, the mean text of the categories, two linear maps to text, one from the categories' centers and one
+  from drawings with names, and a small map learned from both by contrast. Its centers on the map are only those that the
+  paths came near. Its answer takes no steps; its learned denoisers were trained on the drawings with their names and
   around the categories' centers.
 - **None of these.** Where your best word fits a picture clearly worse than names of categories do, the card says so, and which
   category the picture looks like most. The threshold refuses one in ten photographs wrongly (on those it was chosen by).
@@ -122,10 +122,10 @@ control ever refits them, except the button that says so.
 
 LIMITS = """
 ### What it cannot do
-- The aligner *open-vocabulary* knows what 1,000 categories and 2,759 drawings look like. A person is no category:
-  people, faces and what they do are guessed from things around them. Of photographs in twelve everyday groups it gets
-  four of five right; among 355 descriptions three of ten. "None of these" is missed for a quarter of the pictures whose word is not on the list. Words are read as English; an emoji or a Chinese character is
-  unknown to the text encoder, and all unknown words are the same to it; the page then says so.
+- The aligner *open-vocabulary* knows what 1,000 categories and 5,335 drawings look like. A person is no category:
+  people, faces and what they do are guessed from drawings and from things around them. Of photographs in twelve everyday groups it gets
+  four of five right; among 355 descriptions three of ten. "None of these" is missed for a quarter of the pictures whose word is not on the list. Words are read in 15 languages,
+  which may be mixed. Words of others mean little to the text encoder, and all emoji are the same to it; the page says so where letters show it.
 - The aligner *fashion-mnist* has seen small grey pictures of clothes. Its answers for a photo of your cat mean little.
 - A single step already holds all class information when each class has one goal: the answer is read there, and many
   steps do not make it better. What they give is the spread of texts, see *What steps are for*.
