@@ -40,7 +40,7 @@ WORDS_ALONE = "words_alone"
 SAMPLE_PICTURES, OWN_PICTURES = "the program's samples, unlabelled", "the user's own pictures, unlabelled"
 # keys of its metrics: rows of `seda.benchmark.open_vocabulary`; and the pool's weights as the pictures that are evaluated on would
 # have chosen them, with which alone those are named that the aligner's own weights were chosen by
-NAMING, CROSSFIT_WEIGHTS = "naming", "crossfit_weights"
+NAMING, CROSSFIT_WEIGHTS, CROSSFIT_LEAST_FIT = "naming", "crossfit_weights", "crossfit_least_fit"
 
 
 @dataclass(frozen=True)

@@ -13,14 +13,15 @@ import torch
 from seda.aligner import PretrainedAligner
 from seda.baselines.base import ClassTextFeatures, NamedHead
 from seda.baselines.zero_shot import FittedConse
-from seda.card import CROSSFIT_WEIGHTS, EVALUATION, VALIDATION
+from seda.card import CROSSFIT_LEAST_FIT, CROSSFIT_WEIGHTS, EVALUATION, VALIDATION
 from seda.config import SamplingConfig
 from seda.data.feature_set import FeatureSet
 from seda.data.features import find_features
-from seda.data.named_pictures import OTHER
+from seda.data.named_pictures import OTHER, STAMP_GROUPS, STAMP_GROUPS_IN
 from seda.encoders.base import Encoder, has_head
 from seda.errors import DataError
 from seda.evaluation.alignment import recall_of_scores
+from seda.training.open_vocabulary import list_fits, lists_of, photo_lists
 from seda.training.word_closed_forms import word_posterior_of
 
 # image features [n, D] and text features [k, d] to scores [n, k]
@@ -59,6 +60,7 @@ class NamingTask:
         image_features: float32 [n, D].
         texts: float32 [k, d], as the encoder gives them.
         labels: the right text of each picture [n].
+        translated: whether the texts are those of another task in another language.
         chosen_by: bool [n], whether the aligner's weights were chosen by the picture; it is named with those that the
             others chose, so that no picture is named by what it chose itself.
     """
@@ -68,6 +70,28 @@ class NamingTask:
     texts: np.ndarray
     labels: np.ndarray
     chosen_by: np.ndarray
+    translated: bool = False
+
+
+@dataclass(frozen=True)
+class Refusals:
+    """How often "none of these" is said of photographs that neither the threshold nor the pool's weights were chosen by.
+
+    Attributes:
+        lists: which words stand beside a photograph.
+        right, wrong: how many photographs beside lists with their group, and without.
+        right_refused, wrong_refused: shares of them that are refused.
+    """
+
+    lists: str
+    right: int
+    wrong: int
+    right_refused: float
+    wrong_refused: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """For the command's JSON."""
+        return asdict(self)
 
 
 def naming_tasks(aligner: PretrainedAligner, encoder: Encoder) -> list[NamingTask]:
@@ -99,6 +123,11 @@ def naming_tasks(aligner: PretrainedAligner, encoder: Encoder) -> list[NamingTas
         inside = labels < len(groups)
         texts = encoder.encode_texts(groups).numpy()
         tasks.append(NamingTask(f"{name}, groups", features[inside], texts, labels[inside], chosen_by[inside]))
+        for language, words in STAMP_GROUPS_IN.items() if tuple(groups) == tuple(STAMP_GROUPS.values()) else ():
+            if language in encoder.languages:
+                texts = encoder.encode_texts(words).numpy()
+                task = f"{name}, groups in {language}"
+                tasks.append(NamingTask(task, features[inside], texts, labels[inside], chosen_by[inside], True))
     return tasks
 
 
@@ -111,16 +140,56 @@ def name_pictures(aligner: PretrainedAligner, encoder: Encoder, *, ends: int = 0
         DataError: the features are not there.
         FingerprintError: the encoder is not the aligner's.
     """
-    baselines = _baselines(aligner, encoder)
-    if ends:
-        baselines = {f"mean of {ends} ends": partial(_mean_end, aligner, ends), **baselines}
+    usual = _baselines(aligner, encoder)
     rows = []
     for task in naming_tasks(aligner, encoder):
         places = np.arange(len(task.texts))
+        walked: dict[str, Scores] = (
+            {f"mean of {ends} ends": partial(_mean_end, aligner, ends)} if ends and not task.translated else {}
+        )
+        baselines = {**walked, **usual}
         named = {method: scores(task.image_features, task.texts) for method, scores in baselines.items()}
         for method, found in {"seda": _named(aligner, task), **named}.items():
             first, ten = (recall_of_scores(found, task.labels, places, k) for k in (1, min(10, len(places))))
             rows.append(Naming(task.name, method, len(task.labels), len(places), first, ten))
+    return rows
+
+
+def refusals(aligner: PretrainedAligner, encoder: Encoder) -> list[Refusals]:
+    """Of the photographs, beside all groups and beside short lists; each half is judged by what the other half chose.
+
+    Raises:
+        DataError: the features are not there.
+        FingerprintError: the encoder is not the aligner's.
+    """
+    aligner.check_encoder(encoder.name, encoder.fingerprint)
+    data = aligner.card.data
+    (name,) = data[VALIDATION]
+    groups = encoder.encode_texts(tuple(STAMP_GROUPS.values()))
+    judged = {
+        str(data[EVALUATION][name]): None,
+        str(data[VALIDATION][name]): {key: aligner.card.metrics[key] for key in (CROSSFIT_WEIGHTS, CROSSFIT_LEAST_FIT)},
+    }
+    found: dict[int, list[tuple[np.ndarray, np.ndarray]]] = {}
+    kinds = lists_of(len(groups))
+    for file, settings in judged.items():
+        held, _ = photo_lists(aligner.aligner, _features(name, file), groups)
+        posterior = word_posterior_of(aligner.aligner)
+        own = posterior.weights, posterior.least_fit
+        if settings is not None:
+            posterior.weights, posterior.least_fit = (torch.tensor(value).to(own[0]) for value in settings.values())
+        try:
+            for kind, lists in enumerate(kinds):
+                right, wrong = (
+                    (part < posterior.least_fit).numpy() for part in list_fits(aligner.aligner, held, lists)
+                )
+                found.setdefault(kind, []).append((right, wrong))
+        finally:
+            posterior.weights, posterior.least_fit = own
+    rows = []
+    for kind, words in enumerate((f"all {len(groups)} groups, or all but its own", "3 to 8 random groups")):
+        right, wrong = (np.concatenate(part) for part in zip(*found[kind], strict=True))
+        rows.append(Refusals(words, len(right), len(wrong), float(right.mean()), float(wrong.mean())))
     return rows
 
 

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seda.card import EVALUATION, WORDS_ALONE, AlignerCard, read_card
+from seda.card import CROSSFIT_LEAST_FIT, EVALUATION, WORDS_ALONE, AlignerCard, read_card
 from seda.commands.shared import terminal
 from seda.commands.shared.exit_status import ANSWERED
 from seda.commands.shared.inputs import feature_file, say_left_out
@@ -166,12 +166,23 @@ def _own_dataset(card: AlignerCard) -> str:
 
 def _evaluate_naming(aligner: PretrainedAligner, device: str, as_json: bool, ends: int) -> int:
     """Of an open vocabulary: every method on pictures that nothing was fitted to."""
-    from seda.benchmark.open_vocabulary import name_pictures
+    from seda.benchmark.open_vocabulary import name_pictures, refusals
 
-    rows = [row.to_dict() for row in name_pictures(aligner, load_encoder(aligner.card.encoder, device), ends=ends)]
+    encoder = load_encoder(aligner.card.encoder, device)
+    rows = [row.to_dict() for row in name_pictures(aligner, encoder, ends=ends)]
+    refused = (
+        [row.to_dict() for row in refusals(aligner, encoder)] if CROSSFIT_LEAST_FIT in aligner.card.metrics else []
+    )
     if as_json:
-        terminal.print_json(rows)
-    else:
-        shown = [[f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in row.values()] for row in rows]
-        terminal.print_table([("task", "method", "pictures", "texts", "recall@1", "recall@10"), *shown])
+        terminal.print_json({"naming": rows, "none_of_these": refused})
+        return ANSWERED
+
+    def shown(rows: list[dict[str, Any]]) -> list[list[str]]:
+        return [[f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in row.values()] for row in rows]
+
+    terminal.print_table([("task", "method", "pictures", "texts", "recall@1", "recall@10"), *shown(rows)])
+    if refused:
+        print()
+        heading = ("none of these, beside", "with the right word", "without", "right refused", "wrong refused")
+        terminal.print_table([heading, *shown(refused)])
     return ANSWERED

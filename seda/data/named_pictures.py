@@ -65,6 +65,19 @@ STAMP_GROUPS = {
     "clothes": "clothing",
 }
 OTHER = "something else"
+# the same words in other languages, in the same order: what a translation costs is measured by them, nothing is fitted to them
+_IN = {
+    "German": "Säugetier, Vogel, Insekt, Fisch, Obst, Gemüse, Blume, Baum, Fahrzeug, Musikinstrument, "
+    "Werkzeug, Kleidung",
+    "French": "mammifère, oiseau, insecte, poisson, fruit, légume, fleur, arbre, véhicule, "
+    "instrument de musique, outil, vêtement",
+    "Spanish": "mamífero, pájaro, insecto, pez, fruta, verdura, flor, árbol, vehículo, "
+    "instrumento musical, herramienta, ropa",
+    "Russian": "млекопитающее, птица, насекомое, рыба, фрукт, овощ, цветок, дерево, "
+    "транспортное средство, музыкальный инструмент, инструмент, одежда",
+    "Chinese": "哺乳动物, 鸟, 昆虫, 鱼, 水果, 蔬菜, 花, 树, 车辆, 乐器, 工具, 衣服",
+}
+STAMP_GROUPS_IN = {language: tuple(words.split(", ")) for language, words in _IN.items()}
 # drawings, and signs whose sense is not in what they show
 NO_PHOTOGRAPHS = ("symbols", "seasonal")
 

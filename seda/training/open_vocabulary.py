@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from seda.aligner import Aligner, PretrainedAligner, ReferenceFeatures, package_versions
-from seda.card import CROSSFIT_WEIGHTS, EVALUATION, VALIDATION, AlignerCard
+from seda.card import CROSSFIT_LEAST_FIT, CROSSFIT_WEIGHTS, EVALUATION, VALIDATION, AlignerCard
 from seda.config import ModelConfig, TrainingConfig
 from seda.data.base import ImageDataset
 from seda.data.emoji import ARTISTS
@@ -201,15 +201,18 @@ def pretrain_open_vocabulary(
 
 
 def settled_closed_forms(material: OpenMaterial, config: TrainingConfig) -> tuple[Aligner, dict[str, Any]]:
-    """`closed_forms` whose pool's weights are chosen, and figures for the card, among them the weights that the photographs'
-    other half chose."""
+    """`closed_forms` whose pool's weights are chosen, and figures for the card, among them the weights and the least fit that the
+    photographs' other half chose."""
     vocabulary, pairs = material.vocabulary, material.pairs
     aligner = closed_forms(vocabulary, material.words, pairs, config.denoiser, config.seed)
     held = unseen_names(aligner, vocabulary, pairs[:NAMED], pairs[NAMED:], config.seed)
     crossfit = copy.deepcopy(aligner)
     settle_weights(crossfit, held, material.other_photos, material.groups)
     metrics = settle_weights(aligner, held, material.photos, material.groups)
-    return aligner, {**metrics, CROSSFIT_WEIGHTS: word_posterior_of(crossfit).weights.tolist()}
+    other = word_posterior_of(crossfit)
+    return aligner, {
+        **metrics, CROSSFIT_WEIGHTS: other.weights.tolist(), CROSSFIT_LEAST_FIT: float(other.least_fit)
+    }  # fmt: skip
 
 
 def _card(
@@ -386,7 +389,7 @@ def settle_weights(aligner: Aligner, names: Sequence[Held], photos: FeatureSet, 
     Returns:
         negative log-likelihoods in nats, for the card.
     """
-    held = [*names, *_photo_lists(aligner, photos, groups)]
+    held = [*names, *photo_lists(aligner, photos, groups)]
     readings = [readings_of(aligner, one) for one in held]
     weights = most_likely_weights(held, readings)
     word_posterior_of(aligner).weights.copy_(weights)
@@ -464,7 +467,7 @@ def unseen_names(
     return found
 
 
-def _photo_lists(aligner: Aligner, photos: FeatureSet, groups: Tensor) -> list[Held]:
+def photo_lists(aligner: Aligner, photos: FeatureSet, groups: Tensor) -> list[Held]:
     condition = aligner.condition_scaler(torch.from_numpy(photos.image_features))
     belief, labels = belief_of(aligner, condition), torch.from_numpy(photos.labels)
     texts, own = aligner.text_scaler(torch.from_numpy(photos.image_text_features)).unique(dim=0, return_inverse=True)
