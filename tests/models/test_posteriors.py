@@ -95,7 +95,7 @@ def test_readings_and_their_pool(posterior):
 
 
 def test_a_list_fits_as_well_as_its_best_text_does_against_the_names_of_all_categories(posterior):
-    condition, belief, _, texts = asked()
+    condition, belief, shared, texts = asked()
     words = posterior.words.numpy()
 
     def scores(rows):
@@ -108,7 +108,7 @@ def test_a_list_fits_as_well_as_its_best_text_does_against_the_names_of_all_cate
 
     names = words[[members[0] for members in MEMBERS]]
     expected = scores(texts.numpy()).max(1) - np.log(np.exp(scores(names)).sum(1))
-    found = posterior.fit(condition, belief, torch.tensor(NEARNESS), texts)
+    found = posterior.fit(condition, belief, torch.tensor(NEARNESS), shared, texts)
     np.testing.assert_allclose(found, expected, rtol=1e-8)
     shorter = posterior.fit(condition, belief, torch.tensor(NEARNESS), texts[:3])
     assert (shorter <= found + 1e-12).all()  # a list does not look better for being short
@@ -136,3 +136,20 @@ def test_the_read_outs_of_a_picture_are_pooled_as_log_probabilities(read_outs):
 def test_a_constant_on_all_logits_of_a_read_out_changes_nothing():
     logits = random(2, 5, 4)
     torch.testing.assert_close(pooled(logits + torch.tensor([3.0, -8.0])[:, None, None], 1.0), pooled(logits, 1.0))
+
+
+def test_a_map_learned_from_pairs_is_one_more_reading():
+    learned = WordPosterior(WIDTH, DIM, len(MEMBERS), WORDS, 4, pair_width=5).double()
+    assert learned.weights.shape == (5,)
+    condition, belief, shared, texts = asked()
+    found = learned.readings(condition, belief, shared, texts)
+    place, pair_map = condition.numpy(), learned.pair_map
+    linear = [
+        part.detach().numpy()
+        for layer in (pair_map.straight, pair_map.hidden, pair_map.out)
+        for part in layer.parameters()
+    ]
+    hidden = place @ linear[2].T + linear[3]
+    curved = torch.nn.functional.gelu(torch.from_numpy(hidden)).numpy() @ linear[4].T + linear[5]
+    expected = unit(place @ linear[0].T + linear[1] + curved) @ unit(texts.numpy()).T
+    np.testing.assert_allclose(found[:, :, 4].detach(), expected, atol=1e-9)

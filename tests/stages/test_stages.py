@@ -25,14 +25,16 @@ def translator():
     return made
 
 
-def test_a_belief_is_shared_out_among_the_texts_that_are_like_a_category(translator):
+@pytest.mark.parametrize("sharing", [1.0, 0.6])
+def test_a_belief_is_shared_out_among_the_texts_that_are_like_a_category(translator, sharing):
+    translator.word_sharing = sharing
     belief, texts = random(4, CATEGORIES, seed=1).log_softmax(1), random(5, 8, seed=2)
     nearness = float(translator.log_nearness.exp().detach())
     q = np.empty((5, CATEGORIES))
     for k, text in enumerate(texts):
         for c in range(CATEGORIES):  # by the phrasing that is next to it
             q[k, c] = max(float(torch.cosine_similarity(text, one, dim=0)) for one in translator.category_texts[c])
-        q[k] = np.exp(nearness * q[k]) / np.exp(nearness * q[k]).sum()
+        q[k] = np.exp(nearness * q[k]) / np.exp(nearness * q[k]).sum() ** sharing
     expected = np.exp(belief.numpy()) @ (q / q.sum(0)).T
     found = translator.carry_over(belief, texts).exp().detach().numpy()
     np.testing.assert_allclose(found, np.maximum(expected, FLOOR), rtol=1e-3, atol=1e-6)
