@@ -110,7 +110,7 @@ def test_a_list_fits_as_well_as_its_best_text_does_against_the_names_of_all_cate
     expected = scores(texts.numpy()).max(1) - np.log(np.exp(scores(names)).sum(1))
     found = posterior.fit(condition, belief, torch.tensor(NEARNESS), shared, texts)
     np.testing.assert_allclose(found, expected, rtol=1e-8)
-    shorter = posterior.fit(condition, belief, torch.tensor(NEARNESS), texts[:3])
+    shorter = posterior.fit(condition, belief, torch.tensor(NEARNESS), shared[:, :3], texts[:3])
     assert (shorter <= found + 1e-12).all()  # a list does not look better for being short
 
 
