@@ -38,4 +38,4 @@ def test_encoders_in_use_pass_over_damaged_cards(aligner_dir, tmp_path, monkeypa
     monkeypatch.setenv("SEDA_ALIGNERS", str(tmp_path))
     shutil.copytree(aligner_dir, tmp_path / "mine")
     (tmp_path / "mine" / CARD_FILE).write_text("{")
-    assert encoders_in_use(map(find_aligner, list_aligners())) == {"bundled", "bundled:whole"}
+    assert encoders_in_use(map(find_aligner, list_aligners())) == {"bundled", "multilingual"}

@@ -16,6 +16,13 @@ from seda.errors import DataError
 
 USUAL_PLACES = (Path("/usr/share/wordnet"),)
 MAX_STEPS = 9  # up from a category; beyond lie "whole", "object" and "entity", which say nothing
+# What a category's photographs show beside it, by what it is a kind of: whoever wears a thing is in most pictures of it, and WordNet
+# knows what a cup is made for only by other words. Found on photographs of people that nothing else was chosen by.
+ALSO_SHOWN = {
+    "person": ("clothing", "body armor", "spectacles"),
+    "tableware": ("drinking vessel", "bowl", "pitcher", "teapot", "spoon"),
+    "household item": ("furniture", "home appliance", "kitchen utensil", "kitchen appliance"),
+}
 WORDS_PER_CATEGORY = 12  # chosen here: of a category's synonyms and kinds, nearest first; few have more
 
 
@@ -107,19 +114,23 @@ class CategoryWord:
 
 
 def imagenet_words(names: Sequence[str], wordnet: WordNet) -> list[list[CategoryWord]]:
-    """For each ImageNet category its name, synonyms and kinds, at most WORDS_PER_CATEGORY, nearest first.
+    """For each ImageNet category its name, synonyms and kinds, nearest first, and what it is ALSO_SHOWN with, at most
+    WORDS_PER_CATEGORY.
 
     Args:
         names: of the 1,000 categories, in the usual order, such as open_clip's IMAGENET_CLASSNAMES.
     """
     found = []
     for name, offset in zip(names, _imagenet_offsets(), strict=True):
-        words = {name.lower(): 0}
-        for synset, steps in wordnet.kinds(offset):
+        words, kinds = {name.lower(): 0}, wordnet.kinds(offset)
+        lemmas = {lemma.lower() for synset, _ in kinds for lemma in synset.lemmas}
+        also = [CategoryWord(word, MAX_STEPS) for word, above in ALSO_SHOWN.items() if lemmas.intersection(above)]
+        for synset, steps in kinds:
             # a kind's most usual word says enough; the category's own synonyms all count
             for lemma in synset.lemmas if steps == 0 else synset.lemmas[:1]:
                 words.setdefault(lemma.lower(), steps)
-        found.append([CategoryWord(*word) for word in list(words.items())[:WORDS_PER_CATEGORY]])
+        also = [word for word in also if word.text not in words]
+        found.append([*(CategoryWord(*word) for word in list(words.items())[: WORDS_PER_CATEGORY - len(also)]), *also])
     return found
 
 
