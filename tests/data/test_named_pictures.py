@@ -5,7 +5,17 @@ import pytest
 from PIL import Image
 
 from seda.data.features import encode_split
-from seda.data.named_pictures import OTHER, clip_art, emoji_things, photographs
+from seda.data.named_pictures import (
+    OTHER,
+    STAMP_GROUPS,
+    STAMP_GROUPS_IN,
+    clip_art,
+    emoji_people,
+    emoji_things,
+    fluent_emoji,
+    game_drawings,
+    photographs,
+)
 from seda.errors import DataError
 
 
@@ -15,13 +25,14 @@ def emoji(tmp_path):
     entries = [
         {
             "name": f"THING {number}", "image": f"{number:x}.png", "subcategory": ["tool", "animal-bird"][number % 2],
-            "category": "Objects", "has_img_google": True, "has_img_twitter": True,
+            "category": "Objects", "has_img_google": True, "has_img_twitter": True, "unified": f"1F{number:02X}-FE0F",
         }
         for number in range(40)
     ]  # fmt: skip
     entries += [
         {**entries[0], "name": "FACE", "category": "Smileys & Emotion"},
         {**entries[1], "has_img_twitter": False},
+        {**entries[2], "name": "MAN WITH HAT", "category": "People & Body", "subcategory": "person"},
     ]
     for artist in ("google", "twitter"):
         pictures = tmp_path / f"emoji-datasource-{artist}" / "img" / artist / "64"
@@ -42,6 +53,60 @@ def test_emoji_of_things_have_names_in_one_split_for_both_artists(emoji):
     assert google.class_names == ("animal bird", "tool")
     assert google.fingerprint("train") != google.fingerprint("test")
     assert next(iter(google.images("test", [0]))).size == (64, 64)
+
+
+def test_emoji_of_people_are_all_learned_from(emoji):
+    people = emoji_people("google", emoji)
+    assert people.name == "people:google" and people.count("test") == 0
+    assert people.image_texts("train", [0]) == ("man with hat",) and people.class_names == ("person",)
+
+
+def test_a_third_artist_has_the_names_and_the_splits_of_the_others(emoji):
+    with pytest.raises(DataError, match="fluent-emoji-3d") as caught:
+        fluent_emoji("things", emoji)
+    assert "npm install" in (caught.value.remedy or "")
+    pictures = emoji / "@lobehub" / "fluent-emoji-3d" / "assets"
+    pictures.mkdir(parents=True)
+    for number in range(
+        0, 40, 2
+    ):  # half of them were drawn; names of files lack the sign that asks for a picture, or have it
+        Image.new("RGBA", (32, 32), (number, 0, 0, 255)).save(
+            pictures / f"1f{number:02x}{'-fe0f' * (number % 4 == 0)}.webp"
+        )
+    fluent, google = fluent_emoji("things", emoji), emoji_things("google", emoji)
+    for split in ("train", "test"):
+        names = fluent.image_texts(split, range(fluent.count(split)))
+        assert set(names) <= set(google.image_texts(split, range(google.count(split))))
+    assert fluent.count("train") + fluent.count("test") == 20
+    (drawn,) = fluent.images("train", [0])
+    number = int(fluent.image_texts("train", [0])[0].split()[1])
+    assert abs(np.asarray(drawn)[0, 0, 0].astype(int) - number) <= 2
+    assert fluent_emoji("people", emoji).image_texts("train", [0]) == ("man with hat",)
+
+
+def test_drawings_of_a_game_are_called_by_their_files(tmp_path):
+    for path in ("food/ice_cream.jpg", "people/baby.jpg", "actions/clap.jpg"):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        Image.new("RGB", (8, 8)).save(tmp_path / path)
+    found = game_drawings(tmp_path)
+    assert found.image_texts("train", range(found.count("train"))) == ("ice cream", "baby")
+    assert found.class_names == ("food", "people")
+    with pytest.raises(DataError, match="apt-get install pysiogame"):
+        game_drawings(tmp_path / "nothing")
+
+
+def test_only_the_drawings_of_people_themselves_are_taken(tmp_path):
+    for path in ("people/sad_girl.png", "people/stickmen/girl.png"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 8)).save(tmp_path / path)
+    found = clip_art({"sad", "girl"}.__contains__, tmp_path)
+    assert found.image_texts("train", range(found.count("train"))) == ("sad girl",)
+
+
+def test_groups_have_a_word_in_each_language():
+    assert set(STAMP_GROUPS_IN) == {"German", "French", "Spanish", "Russian", "Chinese"}
+    for words in STAMP_GROUPS_IN.values():
+        assert len(set(words)) == len(words) == len(STAMP_GROUPS)
 
 
 def test_a_missing_package_names_the_command(tmp_path):

@@ -37,6 +37,16 @@ def test_a_category_has_its_name_its_synonyms_and_its_kinds(nouns, monkeypatch):
     ]
 
 
+def test_a_category_is_known_by_what_it_is_shown_with(nouns, monkeypatch):
+    monkeypatch.setattr(wordnet, "_imagenet_offsets", lambda: ["00000003"])
+    monkeypatch.setattr(wordnet, "ALSO_SHOWN", {"person": ("dog",), "house": ("cat",), "entity": ("dog",)})
+    monkeypatch.setattr(wordnet, "WORDS_PER_CATEGORY", 4)
+    (words,) = imagenet_words(["Golden Retriever"], nouns)
+    # the widest kinds make room; a word that is there already is not there twice
+    assert [word.text for word in words] == ["golden retriever", "retriever", "gun dog", "person"]
+    assert words[-1].steps == wordnet.MAX_STEPS
+
+
 def test_senses_of_a_word_come_in_the_order_of_use(nouns, tmp_path):
     assert nouns.senses("DOMESTIC dog") == ["00000002"] and nouns.senses("wug") == []
     index = tmp_path / "index.noun"
