@@ -181,7 +181,7 @@ def refusals(aligner: PretrainedAligner, encoder: Encoder) -> list[Refusals]:
         try:
             for kind, lists in enumerate(kinds):
                 right, wrong = (
-                    (part < posterior.least_fit).numpy() for part in list_fits(aligner.aligner, held, lists)
+                    (part < posterior.least_fit).cpu().numpy() for part in list_fits(aligner.aligner, held, lists)
                 )
                 found.setdefault(kind, []).append((right, wrong))
         finally:
@@ -207,7 +207,9 @@ def _features(name: str, file: str) -> FeatureSet:
     found = find_features(file)
     if found is None or found.image_text_features is None:
         raise DataError(
-            f"The features of {name} are not there ({file}).", remedy="Restore assets/features from the repository."
+            f"The features of {name} are not there ({file}).",
+            remedy="Restore assets/features from the repository; for an aligner of your own run `python -m seda pretrain` again, which "
+            "keeps them in the cache.",
         )
     return found
 

@@ -120,6 +120,11 @@ class NamedPictures:
         self._folder, self._remedy = folder, remedy
         self._splits = {split: [one for one in pictures if one.split == split] for split in SPLITS}
 
+    def kept(self, keep: Callable[[NamedPicture], bool]) -> NamedPictures:
+        """The same collection with a part of its pictures."""
+        pictures = [picture for part in self._splits.values() for picture in part if keep(picture)]
+        return NamedPictures(self.name, self.source, self._folder, self.class_names, pictures, self._remedy)
+
     def fingerprint(self, split: str) -> str:
         check_split(split)
         return self._fingerprints[split]
@@ -189,10 +194,13 @@ def fluent_emoji(kind: str = "things", data_dir: Path | str | None = None) -> Na
     Raises:
         DataError: a package is missing or damaged.
     """
+    if kind not in KINDS:
+        raise DataError(f"There are no emoji of {kind!r:.40}; allowed are {' and '.join(KINDS)}.")
     named, folder = _package_of("google", data_dir), find_npm(FLUENT, "assets", data_dir)
     remedy = npm_install(data_dir, f"{FLUENT}@{FLUENT_VERSION}")
     if folder is None:
-        raise DataError(f"The npm package {FLUENT} is not there.", remedy=remedy)
+        where = "" if data_dir is None else f" in {data_dir}"
+        raise DataError(f"The npm package {FLUENT} is not there{where}.", remedy=remedy)
     drawn = {path.stem.replace("-fe0f", ""): path.name for path in (folder / "assets").glob("*.webp")}
     pictures, groups = _entries(
         named, KINDS[kind], lambda entry: drawn.get(entry["unified"].lower().replace("-fe0f", ""))
@@ -250,6 +258,21 @@ def _entries(
 def _split(entry: Mapping[str, Any]) -> str:
     unseen = entry["category"] in THINGS and digest(entry["name"].lower()) % UNSEEN_SHARE == 0
     return "test" if unseen else "train"
+
+
+def without_names(pictures: NamedPictures, names: Sequence[str]) -> NamedPictures:
+    """The same collection without what is called by one of these names, in singular or plural, among other words or alone."""
+    held_out = [_singular(name) for name in names]
+
+    def is_held_out(text: str) -> bool:
+        words = f" {_singular(text)} "
+        return any(f" {name} " in words for name in held_out)
+
+    return pictures.kept(lambda picture: not is_held_out(picture.text))
+
+
+def _singular(text: str) -> str:
+    return " ".join(word.removesuffix("s") for word in re.findall(r"\w+", text.lower()))
 
 
 def clip_art(is_word: Callable[[str], bool], folder: Path | str | None = None) -> NamedPictures:

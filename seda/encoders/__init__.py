@@ -46,7 +46,7 @@ def load_encoder(name: str, device: str = "cpu", *, on_progress: OnProgress = No
     """The encoder of that name.
 
     Args:
-        name: "bundled", "bundled:whole", "open_clip:MODEL/PRETRAINED", "open_clip:MODEL@FILE",
+        name: "bundled", "bundled:whole", "multilingual", "open_clip:MODEL/PRETRAINED", "open_clip:MODEL@FILE",
             "open_clip:MODEL/PRETRAINED@FILE" for a local copy of published weights, used with their own preprocessing,
             "open_clip:local-dir:DIR" or "open_clip:hf-hub:ORG/REPO".
         device: a torch device, such as "cpu" or "cuda". Features come back on the CPU all the same.
@@ -54,8 +54,8 @@ def load_encoder(name: str, device: str = "cpu", *, on_progress: OnProgress = No
     Raises:
         EncoderError: the name is not known.
         ConfigError: the device is not known or not there.
-        WeightsError: the weights are missing, cannot be reached, or are not the expected ones. The bundled encoder
-            finds this out when it first encodes.
+        WeightsError: the weights are missing, cannot be reached, or are not the expected ones. Those that come with
+            the program find this out when they first encode.
         Stopped: on_progress asked for it; the next call goes on with the download.
     """
     name = name.strip()

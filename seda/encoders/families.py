@@ -101,9 +101,9 @@ def looks_of(name: str) -> str:
 
 
 def languages_of(name: str) -> tuple[str, ...]:
-    """That an encoder reads, see `Encoder`, before it is loaded."""
+    """That an encoder reads, see `Encoder`, before it is loaded; none where nobody has told us."""
     form = _form_of(name)
-    return form.languages if form else ("English",)
+    return form.languages if form else ()
 
 
 def _form_of(name: str) -> EncoderForm | None:

@@ -32,7 +32,18 @@ TEXT_FILES = {
     "resources/sp.model": "994fcc2e8ad0fe2c802b68fa0de9f058403f2b1656c2d33b6a94146b0c5925e9",
 }
 
-SCRIPTS = ("LATIN", "CYRILLIC", "ARABIC", "CJK", "HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA", "HANGUL", "THAI")
+SCRIPTS = (
+    "LATIN",
+    "CYRILLIC",
+    "ARABIC",
+    "CJK",
+    "IDEOGRAPHIC",
+    "HIRAGANA",
+    "KATAKANA",
+    "KATAKANA-HIRAGANA",
+    "HANGUL",
+    "THAI",
+)
 # letters beside a to z of LANGUAGES that are written in Latin or Cyrillic letters; one of another language says that
 # the word is in one that the model did not learn, as far as letters can
 LATIN = frozenset("àâæçèéêëîïôœùûüÿäößáíñóúìòãõąćęłńśźżğışĳ")
@@ -81,7 +92,10 @@ class MultilingualEncoder(EfficientNetImages):
         """
         if len(texts) == 0:
             return torch.empty(0, self.text_dim)
-        features = np.asarray(self._text_model.encode(list(texts)), np.float32)
+        with (
+            self._text_lock
+        ):  # it loads itself at the first call, and numpy's threads are limited for the whole process
+            features = np.asarray(self._text_model.encode(list(texts)), np.float32)
         return torch.from_numpy(features / np.linalg.norm(features, axis=1, keepdims=True))
 
     def unread_texts(self, texts: Sequence[str]) -> list[str]:
@@ -104,18 +118,20 @@ class MultilingualEncoder(EfficientNetImages):
 
 
 def _is_read(text: str) -> bool:
-    letters = [letter for letter in unicodedata.normalize("NFC", text.lower()) if letter.isalpha()]
+    letters = [
+        letter for letter in unicodedata.normalize("NFKC", text).lower() if letter.isalpha()
+    ]  # as the model reads it
     if not letters:
         return all(
             sign.isascii() or not unicodedata.category(sign).startswith("S") for sign in text
         )  # emoji are symbols
-    return all(_is_known(letter) for letter in letters)
-
-
-def _is_known(letter: str) -> bool:
-    script = unicodedata.name(letter, "").partition(" ")[0]
-    if script not in SCRIPTS:
+    scripts = [unicodedata.name(letter, "").partition(" ")[0] for letter in letters]
+    if 2 * sum(script not in SCRIPTS for script in scripts) >= len(letters):  # one Greek letter in a term does no harm
         return False
+    return all(_is_known(letter, script) for letter, script in zip(letters, scripts, strict=True))
+
+
+def _is_known(letter: str, script: str) -> bool:
     if script == "LATIN":
         return letter.isascii() or letter in LATIN
     return script != "CYRILLIC" or letter in CYRILLIC

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-# Chosen on the photographs of docs/open-vocabulary.md, in ranges that came out alike; the weights that they go with are chosen by
-# likelihood, and the threshold on one half
+# Chosen on both halves of the photographs of docs/open-vocabulary.md, in ranges that came out alike: what is measured on these is a
+# little too good by that. The weights that they go with are chosen by likelihood, and the threshold, on one half
 STEEPNESS, ENOUGH = 20.0, 0.7  # a word covers a category where its likeness exceeds ENOUGH
 KNOWN, LEAST_KNOWN = (
     0.6,
@@ -42,7 +42,7 @@ class Background:
     def of(cls, words: Tensor, members: Tensor) -> Background:
         """From scaled words [A, d] and the words of each category [c, P]."""
         unit = torch.nn.functional.normalize(words, dim=1)
-        below = torch.zeros(len(words), len(members), device=words.device)
+        below = words.new_zeros(len(words), len(members))
         for column in members.T:
             below[column, torch.arange(len(members), device=words.device)] = 1
         covers = torch.sigmoid(STEEPNESS * (likeness_of(unit @ unit.T, members) - ENOUGH))
@@ -62,7 +62,7 @@ def list_fit(
     covers, and of how near it lies to w. A listed text that the categories' words say little of has its cosines divided by the
     largest of them, so that its next of kin count as explained. Then
 
-        fit = log( sum_w p(w | v) r(w) + e^BEST max_k p(k | v) ) - log sum_w p(w | v) (1 - r(w))
+        fit = log( sum_w p(w | v) r(w) + e^BEST max_k p(k | v) ) - log sum_w p(w | v) (1 - r(w))    p(k | v) ~ exp S(k)
               - LENGTH logit( mean_w r(w) )       a long or wide list covers much of anything
               + LEAD min( lead, MOST_LEAD )       of the best listed word over the next that means something else
 
@@ -106,4 +106,8 @@ def _lead(pooled: Tensor, unit: Tensor, cover: Tensor) -> Tensor:
 
 def likeness_of(cosines: Tensor, members: Tensor) -> Tensor:
     """The largest [k, c] of each category's words, of cosines [k, A]; a word at a time, as [k, c, P] would be large."""
-    return torch.stack([cosines[:, column] for column in members.T]).amax(0)
+    first, *others = members.T
+    found = cosines[:, first]
+    for column in others:
+        torch.maximum(found, cosines[:, column], out=found)
+    return found

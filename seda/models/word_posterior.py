@@ -82,7 +82,7 @@ class WordPosterior(nn.Module):
         self.register_buffer("map_bias", torch.zeros(2, dim))
         self.pair_map = PairMap(condition_dim, dim, pair_width) if pair_width else None
         self.register_buffer("weights", torch.ones(len(READINGS) + (pair_width > 0)))
-        self._background: Background | None = None
+        self._background: tuple[object, Background] | None = None
         self.register_buffer("least_fit", torch.zeros(()))  # of the best text of a list, for the list to fit
 
     @property
@@ -159,10 +159,15 @@ class WordPosterior(nn.Module):
         return scores(texts).amax(1) - scores(names).logsumexp(1)
 
     def _known_background(self) -> Background:
-        """Made once: it takes half a second, and no list changes it."""
-        if self._background is None or self._background.words.device != self.words.device:
-            self._background = Background.of(self.words, self.members)
-        return self._background
+        """Made once: it takes half a second, and no list changes it; again where words were written or moved."""
+        made_of = (
+            self.words.device,
+            self.words.dtype,
+            *((part.data_ptr(), part._version) for part in (self.words, self.members)),
+        )
+        if self._background is None or self._background[0] != made_of:
+            self._background = made_of, Background.of(self.words, self.members)
+        return self._background[1]
 
 
 FLOOR_LOG = float(torch.tensor(FLOOR).log())

@@ -1,8 +1,8 @@
 """The open-vocabulary aligner: any photo, any words, fitted without a photo.
 
-Material: the encoder's ImageNet head with names from open_clip and words from WordNet; emoji of two artists and
-Openclipart, each picture with its name. Photographs choose four weights and are never fitted to. The answer needs no
-gradient step; the denoisers that walk the paths are trained on the same drawings and around the same categories.
+Material: the encoder's ImageNet head with names from open_clip and words from WordNet; emoji of three artists, Openclipart and a
+game's drawings, each picture with its name. Photographs choose five weights and a threshold and are never fitted to. One reading of
+the answer is a small learned map; the denoisers that walk the paths are trained on the same drawings and around the same categories.
 """
 
 from __future__ import annotations
@@ -32,16 +32,18 @@ from seda.data.named_pictures import (
     fluent_emoji,
     game_drawings,
     photographs,
+    without_names,
 )
 from seda.data.wordnet import WORDS_PER_CATEGORY, CategoryWord, WordNet, imagenet_words
 from seda.encoders.base import Encoder, HeadedEncoder, has_head
 from seda.encoders.families import OPEN_VOCABULARY as ENCODER
 from seda.errors import EncoderError
 from seda.journeys.reference_pictures import ReferencePictures
+from seda.models.word_posterior import WordPosterior
 from seda.projection.fit import MapConfig
 from seda.training.checkpoint import drop_checkpoints
 from seda.training.denoisers import FOLDS, train_denoisers
-from seda.training.pair_map import CategoryFeatures, learn_pair_map
+from seda.training.pair_map import SAME, CategoryFeatures, learn_pair_map
 from seda.training.pairs import OpenPairs
 from seda.training.recipe import Progress, finish_with_maps, save_for_maps
 from seda.training.word_closed_forms import (
@@ -69,7 +71,7 @@ NAME_FOLDS = 5
 DENOISER_STEPS = 1500  # chosen here: from 1,000 on the loss on held-out names falls by less than .001 in 250
 HELD_OUT_NAMES = 0.1  # share of the drawings' names that the denoisers are chosen by
 SPREAD = 0.7  # of features around a center, as a share of the deviation of all drawings; chosen here
-WRONGLY_REFUSED = 0.05  # chosen here: a warning that cries wolf is not read
+REFUSED_OF_RIGHT = 0.05  # chosen here: a warning that cries wolf is not read
 SHORT_LISTS = 40  # of random groups, beside the list of all, for the threshold of "none of these"
 NAMED = 3  # of the sets of drawings, emoji of things by three artists
 SHOWN = 4  # of them have licences under which small copies may lie beside the maps without a word
@@ -132,10 +134,11 @@ class OpenMaterial:
         if encoder.name != ENCODER or not has_head(encoder):
             raise EncoderError(f"The open vocabulary is made for {ENCODER!r}; {encoder.name!r} came.")
         wordnet = WordNet()
-        drawn: list[ImageDataset] = [emoji_things(artist, data_dir) for artist in ARTISTS]
-        drawn += [fluent_emoji("things", data_dir), clip_art(wordnet.words.__contains__)]
-        drawn += [emoji_people(artist, data_dir) for artist in ARTISTS]
-        drawn += [fluent_emoji("people", data_dir), game_drawings()]
+        named = [*(emoji_things(artist, data_dir) for artist in ARTISTS), fluent_emoji("things", data_dir)]
+        more = [clip_art(wordnet.words.__contains__), *(emoji_people(artist, data_dir) for artist in ARTISTS)]
+        more += [fluent_emoji("people", data_dir), game_drawings()]
+        unseen = named[0].image_texts("test", range(named[0].count("test")))
+        drawn: list[ImageDataset] = [*named, *(without_names(one, unseen) for one in more)]
         judged = photographs()
 
         def features(dataset: ImageDataset, split: str) -> FeatureSet:
@@ -331,8 +334,17 @@ def _categories(aligner: Aligner, condition: Tensor, centers: Tensor) -> Categor
     """Features around centers [c, D] that spread as those of drawings [n, D] do."""
     posterior = word_posterior_of(aligner)
     return CategoryFeatures(
-        aligner.condition_scaler(centers), SPREAD * spread_of(condition), posterior.words, posterior.members
-    )
+        aligner.condition_scaler(centers), SPREAD * spread_of(condition), posterior.words, posterior.members,
+        word_weights(posterior),
+    )  # fmt: skip
+
+
+def word_weights(posterior: WordPosterior) -> Tensor:
+    """What a word of a category is drawn by [c, P]: all alike, as a list may hold "flower" as well as "daisy"; what fills a row is
+    no word."""
+    weights = torch.ones(posterior.members.shape)
+    weights[:, 1:] *= posterior.members[:, 1:] != posterior.members[:, :-1]
+    return weights / weights.sum(1, keepdim=True)
 
 
 def spread_of(features: Tensor) -> Tensor:
@@ -349,19 +361,26 @@ def denoising_pairs(aligner: Aligner, material: OpenMaterial, config: TrainingCo
     features = torch.from_numpy(np.concatenate([part.image_features for part in pairs]))
     own = aligner.text_scaler(torch.from_numpy(np.concatenate([part.image_text_features for part in pairs])))
     condition, posterior = aligner.condition_scaler(features), word_posterior_of(aligner)
-    distinct, name = torch.unique(own, dim=0, return_inverse=True)
+    distinct, name = distinct_texts(own)
     order = torch.randperm(len(distinct), generator=torch.Generator().manual_seed(config.seed))
     out = order[name] < HELD_OUT_NAMES * len(distinct)  # all drawings of a name, whoever drew them
-    # every word of a category alike, as a list may hold "flower" as well as "daisy"; what fills a row is no word
-    weights = torch.ones(posterior.members.shape)
-    weights[:, 1:] *= posterior.members[:, 1:] != posterior.members[:, :-1]
     return OpenPairs(
         aligner, condition, aligner.image_scaler(features), own, belief_of(aligner, condition).exp(),
         order[name] % FOLDS,
         torch.nonzero(~out).flatten(), torch.nonzero(out).flatten(), head_centers(material.vocabulary.head_weight, features),
         SPREAD * spread_of(features), posterior.words, posterior.members,
-        weights / weights.sum(1, keepdim=True), config.listed_share,
+        word_weights(posterior), config.listed_share,
     )  # fmt: skip
+
+
+def distinct_texts(texts: Tensor) -> tuple[Tensor, Tensor]:
+    """Of text features [n, d] those that differ [k, d], and which of them each is [n].
+
+    The same words may differ in the last bit, as a text's features depend a little on what was encoded with it.
+    """
+    directions = torch.nn.functional.normalize(texts, dim=1)
+    places, index = (directions @ directions.T > SAME).float().argmax(1).unique(return_inverse=True)
+    return texts[places], index
 
 
 def head_centers(weight: Tensor, features: Tensor) -> Tensor:
@@ -406,27 +425,41 @@ def settle_weights(aligner: Aligner, names: Sequence[Held], photos: FeatureSet, 
 def _settle_least_fit(aligner: Aligner, held: Held) -> dict[str, float]:
     """See `set_least_fit`: photographs beside all groups, and beside all but their own; and beside shorter lists of groups, with
     their own and without."""
-    right, wrong = zip(*(list_fits(aligner, held, lists) for lists in lists_of(len(held.texts))), strict=True)
-    return set_least_fit(aligner, right, wrong, WRONGLY_REFUSED)
+    kinds = lists_of(len(held.texts))
+    right, wrong = zip(*(list_fits(aligner, held, lists) for lists in kinds), strict=True)
+    return set_least_fit(aligner, right, wrong, REFUSED_OF_RIGHT)
 
 
-def lists_of(count: int) -> list[list[Tensor]]:
-    """Two kinds of lists of groups, as indices: all, each of which is also left out once, and SHORT_LISTS random short ones."""
+@dataclass(frozen=True, eq=False)
+class WordList:
+    """Some of a number of texts.
+
+    Attributes:
+        chosen: which, int64 [k].
+        for_right: whether pictures whose text is on it are judged by it, as well as those whose is not.
+    """
+
+    chosen: Tensor
+    for_right: bool = True
+
+
+def lists_of(count: int) -> list[list[WordList]]:
+    """Two kinds of lists of so many texts, two or more: all of them, and all but one; and SHORT_LISTS random short ones."""
     generator, everything = torch.Generator().manual_seed(0), torch.arange(count)
-    whole = [everything, *(everything[everything != left_out] for left_out in range(count))]
+    whole = [WordList(everything), *(WordList(everything[everything != left_out], False) for left_out in range(count))]
     lengths = torch.randint(min(3, count - 1), min(9, count), (SHORT_LISTS,), generator=generator).tolist()
-    return [whole, [torch.randperm(count, generator=generator)[:length] for length in lengths]]
+    return [whole, [WordList(torch.randperm(count, generator=generator)[:length]) for length in lengths]]
 
 
-def list_fits(aligner: Aligner, held: Held, lists: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-    """Fits of every picture beside lists with its text [n], and beside lists without it [m]; of the first list, which holds all,
-    only the former come, and of a list that lacks one text only the latter."""
+def list_fits(aligner: Aligner, held: Held, lists: Sequence[WordList]) -> tuple[Tensor, Tensor]:
+    """Fits of every picture beside each list with its text [n], and beside each without it [m]."""
     right, wrong = [], []
-    for chosen in lists:
-        there, all_but_one = torch.isin(held.labels, chosen), len(chosen) == len(held.texts) - 1
+    for one in lists:
+        chosen = one.chosen.to(held.labels.device)
+        there = torch.isin(held.labels, chosen)
         fits = fit_of(aligner, held.condition, held.belief, held.texts[chosen])
         wrong.append(fits[~there])
-        if not all_but_one:
+        if one.for_right:
             right.append(fits[there])
     return torch.cat(right), torch.cat(wrong)
 
@@ -447,7 +480,7 @@ def unseen_names(
     features = torch.from_numpy(np.concatenate([part.image_features for part in sets]))
     own = torch.from_numpy(np.concatenate([part.image_text_features for part in sets]))
     condition, scaled = aligner.condition_scaler(features), aligner.text_scaler(own)
-    names, name = scaled.unique(dim=0, return_inverse=True)
+    names, name = distinct_texts(scaled)
     fold = torch.randperm(len(names), generator=torch.Generator().manual_seed(0))[name] % NAME_FOLDS
     owner = torch.repeat_interleave(torch.arange(len(sets)), torch.tensor([len(part) for part in sets]))
     listed, label = name[owner < len(named)].unique(return_inverse=True)
@@ -468,9 +501,13 @@ def unseen_names(
 
 
 def photo_lists(aligner: Aligner, photos: FeatureSet, groups: Tensor) -> list[Held]:
-    condition = aligner.condition_scaler(torch.from_numpy(photos.image_features))
-    belief, labels = belief_of(aligner, condition), torch.from_numpy(photos.labels)
-    texts, own = aligner.text_scaler(torch.from_numpy(photos.image_text_features)).unique(dim=0, return_inverse=True)
+    features, labels, own_texts = (
+        torch.from_numpy(part).to(aligner.device)
+        for part in (photos.image_features, photos.labels, photos.image_text_features)
+    )
+    condition, groups = aligner.condition_scaler(features), groups.to(aligner.device)
+    belief = belief_of(aligner, condition)
+    texts, own = aligner.text_scaler(own_texts).unique(dim=0, return_inverse=True)
     grouped = labels < len(groups)
     return [
         Held(condition[grouped], belief[grouped], aligner.text_scaler(groups), labels[grouped], 1.0),

@@ -25,18 +25,20 @@ class CategoryFeatures:
         spread: [D, D], from standard normal draws to deviations.
         words: scaled text features [A, d].
         members: the words of each category [c, P], index into words.
+        weights: what these are drawn by [c, P].
     """
 
     centers: Tensor
     spread: Tensor
     words: Tensor
     members: Tensor
+    weights: Tensor
 
     def draw(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Features [count, D] around centers, and of each a word of its category [count, d]."""
         category = torch.randint(len(self.centers), (count,), generator=generator)
         noise = torch.randn(count, self.centers.shape[1], generator=generator)
-        word = torch.randint(self.members.shape[1], (count,), generator=generator)
+        word = torch.multinomial(self.weights[category], 1, generator=generator)[:, 0]
         return self.centers[category] + noise @ self.spread.T, self.words[self.members[category, word]]
 
 

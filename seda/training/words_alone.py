@@ -413,7 +413,7 @@ def _paired(encoder: Encoder) -> PairedEncoder:
     raise EncoderError(
         f"The encoder {encoder.name!r:.80} came, whose pictures ({encoder.image_dim} numbers) and texts ({encoder.text_dim}) lie "
         "in two spaces: words cannot stand in for its pictures.",
-        remedy="Use a model of open_clip, such as open_clip:ViT-B-32/laion2b_s34b_b79k, or train on pictures.",
+        remedy="Use a model of open_clip, such as open_clip:ViT-B-32/laion2b_s34b_b79k, or multilingual, which knows pictures of its own.",
     )
 
 

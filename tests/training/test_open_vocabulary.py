@@ -130,7 +130,9 @@ def test_the_learned_map_is_the_same_with_the_same_seed_and_tells_things_apart(f
     texts = aligner.text_scaler(torch.from_numpy(features.image_text_features))
     posterior = aligner.translator.word_posterior
     centers = aligner.condition_scaler(torch.from_numpy(np.abs(2 * LOOKS[:8] + 3)).float())
-    categories = CategoryFeatures(centers, 0.1 * torch.eye(IMAGE), posterior.words, posterior.members)
+    categories = CategoryFeatures(
+        centers, 0.1 * torch.eye(IMAGE), posterior.words, posterior.members, torch.ones(posterior.members.shape)
+    )
     before = torch.get_rng_state()
     first, again, other = (learn_pair_map(condition, texts, categories, 16, seed=seed, steps=200) for seed in (0, 0, 1))
     assert torch.equal(torch.get_rng_state(), before)

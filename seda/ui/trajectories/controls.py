@@ -10,7 +10,7 @@ import streamlit as st
 
 from seda.class_texts import and_listed, parse_class_texts
 from seda.config import DENOISERS, PATH_FAMILIES, SAMPLERS, ModelConfig, SamplingConfig
-from seda.encoders.families import FAMILIES, languages_of
+from seda.encoders.families import languages_of
 from seda.errors import ImageError, SedaError
 from seda.images import png_url
 from seda.journeys.journey import Journey
@@ -50,9 +50,10 @@ DENOISER_KEY, GUIDANCE_KEY = "trajectories.denoiser", "trajectories.guidance"
 PRESETS = {
     "Footwear or not": ("footwear", "clothing", "bag"),
     "Warm or light": ("warm winter clothes", "light summer clothes", "shoes", "a bag"),
-    "One word, many languages": ("dog", "Hund", "chien", "собака", "狗", "cat", "Katze", "chat", "кошка", "猫"),
     "Anything": ("animal", "vehicle", "building", "food", "plant", "person", "clothes", "furniture"),
 }
+
+MIXED = {"One word, many languages": ("dog", "Hund", "chien", "собака", "狗", "cat", "Katze", "chat", "кошка", "猫")}
 
 
 def side_panel(state: AppState) -> None:
@@ -108,9 +109,9 @@ def _on_screen(state: AppState) -> None:
 def _languages(state: AppState) -> str:
     """Which languages the aligner's encoder reads, as a sentence; "" where nobody has told us."""
     card = cache.card_or_none(state.aligner)
-    if card is None or card.encoder.partition(":")[0] not in FAMILIES:
+    languages = () if card is None else languages_of(card.encoder)
+    if not languages:
         return ""
-    languages = languages_of(card.encoder)
     mixed = ", which may be mixed" if len(languages) > 1 else ""
     return f"They are read in {and_listed(languages)}{mixed}."
 
@@ -124,7 +125,8 @@ def _class_texts(state: AppState) -> None:
         placeholder="cat, dog, a photo of a bicycle",
     )  # fmt: skip
     own = {} if card is None else {f"The first {len(card.first_classes)}": card.first_classes}
-    presets = {label: ", ".join(texts) for label, texts in (own | PRESETS).items()}
+    mixed = MIXED if card is not None and len(languages_of(card.encoder)) > 1 else {}
+    presets = {label: ", ".join(texts) for label, texts in (own | PRESETS | mixed).items()}
     st.pills(
         "Presets", list(presets), key=PRESETS_KEY, label_visibility="collapsed", on_change=_use_preset,
         args=(state, presets),
