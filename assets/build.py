@@ -129,26 +129,28 @@ STORIES = (
     Story(
         "01-photos",
         "Photographs find everyday words",
-        "No photograph was trained on. A ring of two colours: this path ends at another word than the answer, as the bee's does; other "
-        "random starts end elsewhere. The raccoon has no word of its own here, and its card says so.",
+        "No photograph was trained on. A ring of two colours: this path ends at another word than the answer, as the "
+        "dandelions' does; other random starts end elsewhere. The raccoon has no word here; its path ends away from all of "
+        "them.",
         (
             *("photos/cat", "photos/dogs", "photos/honey-bee", "photos/dandelions", "photos/citrus-fruits"),
-            *("photos/cup-of-coffee", "photos/drum", "photos/pagoda", "photos/mountain", "photos/raccoon"),
+            *("photos/cup-of-coffee", "photos/kitten", "photos/pagoda", "photos/mountain", "photos/raccoon"),
         ),
     ),
     Story(
         "02-two-artists",
         "The same six things, drawn by two artists",
-        "No drawing of these was trained on. Each path is one draw of what the picture may be called: select one whose ring has two "
-        "colours and ask for other random starts.",
+        "No drawing of these was trained on. Each path is one draw of what the picture may be called. Where a card says "
+        "that perhaps none of the words fits, the image encoder has no category like it; the answer is right all the same.",
         tuple(f"emoji/{name}-{artist}" for name in TWICE for artist in ("noto", "twemoji")),
         tuple(name.replace("-", " ") for name in TWICE),
     ),
     Story(
         "03-none-of-these",
         "A cat, a wolf, my grandmother's sofa",
-        "A card with a question mark shows a picture that none of the three fits, and what it looks like. Its path ends at one of "
-        "the three all the same: the network has learned that lists nearly always hold the right word.",
+        "A question mark: none of the three words fits, and what the picture looks like. Its path ends at one of them all "
+        "the same, as lists nearly always held the right word in training. The dogs and the raccoon look enough like a cat "
+        "to pass.",
         tuple(
             f"photos/{name}" for name in ("cat", "kitten", "dogs", "raccoon", "honey-bee", "mountain", "cup-of-coffee")
         ),
@@ -180,7 +182,7 @@ STORIES = (
         LANGUAGE_WORDS,
     ),
 )
-LESSON = ("01-photos", "honey bee", 16)  # the story, the picture that is repeated, and how often
+LESSON = ("01-photos", "dandelions", 16)  # the story, the picture that is repeated, and how often
 STORY_STEPS = 16  # a stage; chosen here: smooth to watch, and half the file of 25
 
 

@@ -315,6 +315,7 @@ class PretrainedAligner:
                 vocabulary="open" if self.card.model.words else "",
                 center_indices=tuple(shown) if self.card.model.words else (),
                 hints=() if run.fit is None else tuple(self.hints(run)),
+                fits=() if run.fit is None else tuple(round(fit, 3) for fit in run.fit.tolist()),
             ),
             **_weights_of(run, shown),
         )

@@ -13,9 +13,10 @@ from torch import Tensor, nn
 from seda.aligner import WEIGHTS_FILE, Aligner, PretrainedAligner, load_aligner
 from seda.benchmark import open_vocabulary, speed
 from seda.benchmark.evaluate import evaluate_aligner
-from seda.benchmark.open_vocabulary import NamingTask, name_pictures
+from seda.benchmark.open_vocabulary import NamingTask, name_pictures, refusals
 from seda.config import ModelConfig, SamplingConfig
 from seda.data.feature_set import FeatureSet
+from seda.data.named_pictures import STAMP_GROUPS
 from seda.diffusion import sampling as denoising
 from seda.encoders.bundled import BundledEncoder
 from seda.encoders.openclip import OpenClipEncoder
@@ -394,6 +395,20 @@ def test_pictures_are_named_as_on_the_cpu_by_the_aligner_and_beside_it(twins, mo
     assert {"seda", "ridge from pairs"} < {row.method for row in found}
     assert len(scores) == 4 * len(found)  # of each method on both devices, for recall@1 and @10
     assert_same(scores[: len(scores) // 2], scores[len(scores) // 2 :])
+
+
+@only_open
+def test_none_of_these_is_said_as_often_as_on_the_cpu(twins, monkeypatch):
+    images, width = twins.here.aligner.reference.fit_images, twins.here.aligner.reference.texts.shape[-1]
+    rng, count = np.random.default_rng(0), 4 * len(images)
+    photos = FeatureSet(
+        images.repeat(4, 1).numpy(), np.arange(count) % len(STAMP_GROUPS),
+        tuple(STAMP_GROUPS.values()), "test", "e" * 16, "d" * 16, rng.normal(size=(count, width)).astype(np.float32),
+    )  # fmt: skip
+    monkeypatch.setattr(open_vocabulary, "find_features", lambda *_: photos)
+    found, expected = (refusals(one.aligner, one.encoder) for one in twins.both)
+    assert_same(found, expected)
+    assert [row.right for row in found] == [row.right for row in expected] and found[0].right == 2 * count
 
 
 def test_an_aligner_is_saved_from_there_as_from_here(twins, tmp_path):

@@ -12,6 +12,20 @@ if TYPE_CHECKING:
     from PIL.Image import Image
     from torch import Tensor
 
+# of the multilingual universal sentence encoder, whose authors name Chinese twice, by its scripts
+LANGUAGES: tuple[str, ...] = (
+    "English",
+    "Arabic",
+    "Chinese",
+    "Dutch",
+    "French",
+    "German",
+    "Italian",
+    "Japanese",
+    "Korean",
+)
+LANGUAGES += ("Polish", "Portuguese", "Russian", "Spanish", "Thai", "Turkish")
+
 
 class TextEncoder(Protocol):
     """What reads texts alone, such as the texts of a feature file: those of `Encoder`'s members that this takes."""

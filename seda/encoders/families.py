@@ -10,24 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeGuard
 
-from seda.encoders.base import Encoder, PairedEncoder
+from seda.encoders.base import LANGUAGES, Encoder, PairedEncoder
 from seda.errors import WeightsError
 from seda.storage import local_path
 
 OPEN_VOCABULARY = "multilingual"  # the encoder of the aligner of that name
-# of the multilingual universal sentence encoder, whose authors name Chinese twice, by its scripts
-LANGUAGES: tuple[str, ...] = (
-    "English",
-    "Arabic",
-    "Chinese",
-    "Dutch",
-    "French",
-    "German",
-    "Italian",
-    "Japanese",
-    "Korean",
-)
-LANGUAGES += ("Polish", "Portuguese", "Russian", "Spanish", "Thai", "Turkish")
 
 OnProgress = Callable[[int, int], object] | None
 

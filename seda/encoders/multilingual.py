@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from seda.encoders.base import LANGUAGES
 from seda.encoders.efficientnet import CROP, LITE2, MEAN, STD, WHOLE, EfficientNetImages, check_sha256, package_folder
-from seda.encoders.families import LANGUAGES
 from seda.storage import fingerprint
 
 if TYPE_CHECKING:

@@ -154,8 +154,7 @@ class OpenClipEncoder:
 
     Attributes:
         batch_size: images or texts at a time.
-        languages: see `Encoder`; most of open_clip's models learned English, and no model says which.
-        logit_scale, logit_bias: see `PairedEncoder`.
+        languages, logit_scale, logit_bias: see `Encoder` and `PairedEncoder`; most of the models learned English, and none says it.
         preprocessing: size, mean, std, interpolation and resize mode of pictures.
         preprocessing_fingerprint: 16 hexadecimal digits over these and over what the tokenizer makes of some texts.
 
@@ -170,14 +169,12 @@ class OpenClipEncoder:
         Stopped: on_progress asked for it; what is there of a download is kept.
     """
 
-    languages: tuple[str, ...] = ("English",)
-
     def __init__(self, name: str, device: str = "cpu", *, on_progress: Progress | None = None) -> None:
         checkpoint = find_checkpoint(OpenClipName.parse(name), on_progress)
         layout = checkpoint.layout or open_clip.get_model_config(checkpoint.model)
         _check_hub_for_parts(checkpoint, layout["text_cfg"])
         self.name = f"open_clip:{name}"
-        self.batch_size = BATCH_SIZE
+        self.batch_size, self.languages = BATCH_SIZE, ("English",)
         self._device = device
         self._lock = threading.Lock()
         self._model, self._preprocess = _load(checkpoint)

@@ -22,6 +22,7 @@ class TraceSettings(OpenSchema):
         vocabulary: "open" where the categories are none of the class texts.
         center_indices: the aligner's category centers that are shown, by place.
         hints: for each item the category that it looks like most where none of the class texts fits it, else "".
+        fits: for each item how far the list is above the least fit, in nats, where that was kept; hints stand where it is below.
         sampling: how the paths were drawn; None where it is not known.
         versions: of the packages that it was computed with.
     """
@@ -34,6 +35,7 @@ class TraceSettings(OpenSchema):
     vocabulary: Line = ""
     center_indices: tuple[Count, ...] = ()
     hints: tuple[Line, ...] = ()
+    fits: tuple[Annotated[float, Field(ge=-1e6, le=1e6)], ...] = ()
     sampling: SamplingConfig | None = None
     versions: dict[Line, Line] = Field(default_factory=dict)
 

@@ -427,13 +427,15 @@ def on_own_maps(journey: Journey, workbench: Workbench) -> Journey:
         the journey itself where it is on the own ones already, or was traced with another aligner; else one without ghost
         and clouds, which were placed on the other maps.
     """
+    if not _is_traced_with(journey, workbench.aligner):  # its features may have another width
+        return journey
     own = own_maps(journey, workbench)
     others = {
         name: frozen
         for name, frozen in maps_of(journey.trajectory, workbench).items()
         if name in journey.maps and name not in own
     }
-    if not others or not _is_traced_with(journey, workbench.aligner):
+    if not others:
         return journey
     placed = place_trajectory(journey.trajectory, workbench, others)
     return replace(journey, maps={**journey.maps, **placed}, ghost=None, clouds=())

@@ -131,6 +131,12 @@ class Trajectory:
         return told if len(told) == count else ("",) * count  # a replay may hold anything
 
     @property
+    def fits(self) -> tuple[float | None, ...]:
+        """For each item how far the class texts are above the least fit, in nats; None where that was not kept."""
+        told, count = self.settings.fits, len(self.item_names)
+        return told if len(told) == count else (None,) * count
+
+    @property
     def nbytes(self) -> int:
         """Of all its arrays."""
         arrays = (getattr(self, field.name) for field in fields(self))
@@ -156,7 +162,10 @@ class Trajectory:
             self,
             item_names=tuple(self.item_names[item] for item in chosen),
             settings=self.settings.model_copy(
-                update={"hints": tuple(hints[item] for item in chosen) if any(hints) else ()}
+                update={
+                    "hints": tuple(hints[item] for item in chosen) if any(hints) else (),
+                    "fits": tuple(fit for item in chosen if (fit := self.fits[item]) is not None),
+                }
             ),
             **arrays,
         )

@@ -57,8 +57,8 @@ anywhere**. Numbers in this program are measured with this program.
   from drawings with names, and a small map learned from both by contrast. Its centers on the map are only those that the
   paths came near. Its answer takes no steps; its learned denoisers were trained on the drawings with their names and
   around the categories' centers.
-- **None of these.** Where your best word fits a picture clearly worse than names of categories do, the card says so, and which
-  category the picture looks like most. The threshold refuses one in ten photographs wrongly (on those it was chosen by).
+- **None of these.** Where more of what a picture may show is left out by your list than is on it, the card says so, and which
+  category the picture looks like most. One in seventeen photographs whose word is on the list is refused, and three of four whose is not.
 - **Stage 2, semantic translator.** The same from that center to the text features of the classes you typed.
 - **Feature interaction.** At every step the noisy state attends to the condition and to the texts of *all* candidate
   classes, never to the true one alone. So any list of classes can be used.
@@ -122,9 +122,9 @@ control ever refits them, except the button that says so.
 
 LIMITS = """
 ### What it cannot do
-- The aligner *open-vocabulary* knows what 1,000 categories and 5,335 drawings look like. A person is no category:
-  people, faces and what they do are guessed from drawings and from things around them. Of photographs in twelve everyday groups it gets
-  four of five right; among 355 descriptions three of ten. "None of these" is missed for a quarter of the pictures whose word is not on the list. Words are read in 15 languages,
+- The aligner *open-vocabulary* knows what 1,000 categories and 5,335 drawings look like. Hardly a person is among the categories:
+  people are guessed from what they wear, faces and hands from drawings. Of photographs in twelve everyday groups it gets
+  four of five right; among 355 descriptions three of ten. "None of these" is missed for a quarter of the pictures whose word is not on the list, and said of one in seven drawings whose word is. Words are read in 15 languages,
   which may be mixed. Words of others mean little to the text encoder, and all emoji are the same to it; the page says so where letters show it.
 - The aligner *fashion-mnist* has seen small grey pictures of clothes. Its answers for a photo of your cat mean little.
 - A single step already holds all class information when each class has one goal: the answer is read there, and many

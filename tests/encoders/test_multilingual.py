@@ -8,7 +8,8 @@ from PIL import Image
 
 from seda.class_texts import unread_notes
 from seda.encoders import efficientnet, load_encoder
-from seda.encoders.families import LANGUAGES, languages_of
+from seda.encoders.base import LANGUAGES
+from seda.encoders.families import languages_of
 from seda.encoders.multilingual import MultilingualEncoder
 from seda.errors import WeightsError
 

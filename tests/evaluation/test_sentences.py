@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from seda.evaluation.sentences import (
+    DOUBTFUL,
     class_margins,
     cloud_ends,
     cloud_sentence,
     fine_percent,
+    none_of_these,
     path_sentences,
     percent,
     quoted,
@@ -169,3 +171,12 @@ def test_a_cloud_is_told():
         cloud_ends(np.array([0, 0, 1]), odd)
         == "3 seeds: 2 of 3 end at “a bag. The seeds are” (agreement 67 %), 1 at “coat”"
     )
+
+
+def test_none_of_these_is_said_as_surely_as_it_is_known():
+    assert (
+        none_of_these("bee", -3.0)
+        == none_of_these("bee", None)
+        == "None of the words seems to fit; the picture looks most like “bee”."
+    )
+    assert none_of_these("bee", DOUBTFUL + 0.1) == "Perhaps none of the words fits; the picture looks most like “bee”."

@@ -42,7 +42,12 @@ def test_shapes_that_do_not_fit():
 
 def test_taken_items_are_those_in_that_order():
     toy = toy_journey(items=5, steps=3).trajectory
-    toy = with_weights(replace(toy, settings=toy.settings.model_copy(update={"hints": ("a", "", "c", "", "")})))
+    toy = with_weights(
+        replace(
+            toy,
+            settings=toy.settings.model_copy(update={"hints": ("a", "", "c", "", ""), "fits": (-2.0, 0.5, -0.1, 1, 2)}),
+        )
+    )
     taken = toy.take([3, 0, 3])
     for name in (
         "states",
@@ -56,6 +61,8 @@ def test_taken_items_are_those_in_that_order():
         np.testing.assert_array_equal(getattr(taken, name), getattr(toy, name)[[3, 0, 3]], err_msg=name)
     assert taken.item_names == (toy.item_names[3], toy.item_names[0], toy.item_names[3])
     assert taken.hints == ("", "a", "") and toy.take([1, 3]).hints == ("", "")
+    assert taken.fits == (1, -2.0, 1) and toy.take([]).fits == ()
+    assert toy_journey(items=2, steps=3).trajectory.fits == (None, None)
     assert taken.class_names == toy.class_names and taken.hand_over == toy.hand_over
     np.testing.assert_array_equal(taken.class_similarities(), toy.class_similarities()[[3, 0, 3]])
     assert toy.take(np.arange(5)).hints == toy.hints and len(toy.take([]).states) == 0

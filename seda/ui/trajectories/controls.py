@@ -63,7 +63,7 @@ def side_panel(state: AppState) -> None:
     st.subheader(
         "Words", anchor=False,
         help="Two or more words or short descriptions, separated by commas or line ends. Each picture travels toward these. "
-        + _languages(state),
+        + plain(_languages(state)),
     )  # fmt: skip
     _class_texts(state)
     with st.expander("How the path is drawn", icon=":material/tune:"):
