@@ -176,8 +176,8 @@ STORIES = (
     Story(
         "07-languages",
         "One thing, many languages",
-        "Dog, Hund, chien, собака and 狗 lie side by side, and so do the names of the cat and of the bee: the text encoder learned what "
-        "they share. A path has to choose one of five names of the same thing, and chance decides which.",
+        "On the map Words dog, Hund, chien, собака and 狗 lie side by side, as they do for the text encoder; UMAP, fitted to "
+        "other words, scatters them. A path has to choose one of five names of one thing, and chance decides which.",
         ("photos/cat", "photos/kitten", "photos/dogs", "photos/honey-bee", "emoji/lady-beetle-noto", "photos/raccoon"),
         LANGUAGE_WORDS,
     ),

@@ -397,6 +397,7 @@ def test_pictures_are_named_as_on_the_cpu_by_the_aligner_and_beside_it(twins, mo
     assert_same(scores[: len(scores) // 2], scores[len(scores) // 2 :])
 
 
+@pytest.mark.slow
 @only_open
 def test_none_of_these_is_said_as_often_as_on_the_cpu(twins, monkeypatch):
     images, width = twins.here.aligner.reference.fit_images, twins.here.aligner.reference.texts.shape[-1]
