@@ -124,7 +124,7 @@ control ever refits them, except the button that says so.
 
 LIMITS = """
 ### What it cannot do
-- The aligner *open-vocabulary* knows what 1,000 categories and 5,335 drawings look like. Hardly a person is among the categories:
+- The aligner *open-vocabulary* knows what 1,000 categories and 5,261 drawings look like. Hardly a person is among the categories:
   people are guessed from what they wear, faces and hands from drawings. Of photographs in twelve everyday groups it gets
   four of five right; among 355 descriptions three of ten. "None of these" is missed for a quarter of the pictures whose word is not on the list, and said of one in seven drawings whose word is. Words are read in 15 languages,
   which may be mixed. Words of others mean little to the text encoder, and all emoji are the same to it; the page says so where letters show it.
