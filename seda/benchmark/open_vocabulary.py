@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
@@ -21,6 +22,7 @@ from seda.data.named_pictures import OTHER, STAMP_GROUPS, STAMP_GROUPS_IN
 from seda.encoders.base import Encoder, has_head
 from seda.errors import DataError
 from seda.evaluation.alignment import recall_of_scores
+from seda.models.word_posterior import WordPosterior
 from seda.training.open_vocabulary import list_fits, lists_of, photo_lists
 from seda.training.word_closed_forms import word_posterior_of
 
@@ -166,26 +168,17 @@ def refusals(aligner: PretrainedAligner, encoder: Encoder) -> list[Refusals]:
     data = aligner.card.data
     (name,) = data[VALIDATION]
     groups = encoder.encode_texts(tuple(STAMP_GROUPS.values()))
-    judged = {
-        str(data[EVALUATION][name]): None,
-        str(data[VALIDATION][name]): {key: aligner.card.metrics[key] for key in (CROSSFIT_WEIGHTS, CROSSFIT_LEAST_FIT)},
-    }
+    judged = {str(data[EVALUATION][name]): False, str(data[VALIDATION][name]): True}
     found: dict[int, list[tuple[np.ndarray, np.ndarray]]] = {}
     kinds = lists_of(len(groups))
-    for file, settings in judged.items():
+    for file, chosen_by in judged.items():
         held, _ = photo_lists(aligner.aligner, _features(name, file), groups)
-        posterior = word_posterior_of(aligner.aligner)
-        own = posterior.weights, posterior.least_fit
-        if settings is not None:
-            posterior.weights, posterior.least_fit = (torch.tensor(value).to(own[0]) for value in settings.values())
-        try:
+        with _chosen_by_others(aligner, chosen_by) as posterior:
             for kind, lists in enumerate(kinds):
                 right, wrong = (
                     (part < posterior.least_fit).cpu().numpy() for part in list_fits(aligner.aligner, held, lists)
                 )
                 found.setdefault(kind, []).append((right, wrong))
-        finally:
-            posterior.weights, posterior.least_fit = own
     rows = []
     for kind, words in enumerate((f"all {len(groups)} groups, or all but its own", "3 to 8 random groups")):
         right, wrong = (np.concatenate(part) for part in zip(*found[kind], strict=True))
@@ -216,18 +209,28 @@ def _features(name: str, file: str) -> FeatureSet:
 
 def _named(aligner: PretrainedAligner, task: NamingTask) -> np.ndarray:
     """Log probabilities [n, k] of the aligner."""
-    posterior, texts = word_posterior_of(aligner.aligner), torch.from_numpy(task.texts)
-    own, found = posterior.weights, np.empty((len(task.labels), len(texts)), np.float32)
+    texts, found = torch.from_numpy(task.texts), np.empty((len(task.labels), len(task.texts)), np.float32)
     for chosen_by in np.unique(task.chosen_by):
         rows = task.chosen_by == chosen_by
-        if chosen_by:
-            posterior.weights = torch.tensor(aligner.card.metrics[CROSSFIT_WEIGHTS]).to(own)
-        try:
+        with _chosen_by_others(aligner, bool(chosen_by)):
             part = aligner.aligner.classify(torch.from_numpy(task.image_features[rows]), texts, SamplingConfig())
-        finally:
-            posterior.weights = own
         found[rows] = part.log().cpu().numpy()
     return found
+
+
+@contextmanager
+def _chosen_by_others(aligner: PretrainedAligner, crossfit: bool) -> Iterator[WordPosterior]:
+    """The aligner's pool as it is, or with the weights and the least fit that the other half of the photographs chose."""
+    posterior, metrics = word_posterior_of(aligner.aligner), aligner.card.metrics
+    own = posterior.weights, posterior.least_fit
+    if crossfit:
+        posterior.weights = torch.tensor(metrics[CROSSFIT_WEIGHTS]).to(own[0])
+        if CROSSFIT_LEAST_FIT in metrics:  # cards of before it was kept
+            posterior.least_fit = torch.tensor(metrics[CROSSFIT_LEAST_FIT]).to(own[1])
+    try:
+        yield posterior
+    finally:
+        posterior.weights, posterior.least_fit = own
 
 
 def _baselines(aligner: PretrainedAligner, encoder: Encoder) -> dict[str, Scores]:

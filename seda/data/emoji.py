@@ -192,10 +192,13 @@ def find_npm(package: str, file: str, data_dir: Path | str | None = None) -> Pat
 
 def missing_package(artist: str, data_dir: Path | str | None = None) -> DataError:
     """What to say where an artist's package is not found."""
+    return missing_npm(_package(artist), data_dir, *EMOJI_PACKAGES)
+
+
+def missing_npm(package: str, data_dir: Path | str | None, *wanted: str) -> DataError:
+    """What to say where an npm package is not found: how to install the `wanted` ones, with their versions."""
     where = "" if data_dir is None else f" in {data_dir}"
-    return DataError(
-        f"The npm package {_package(artist)} is not there{where}.", remedy=npm_install(data_dir, *EMOJI_PACKAGES)
-    )
+    return DataError(f"The npm package {package} is not there{where}.", remedy=npm_install(data_dir, *wanted))
 
 
 def _package(artist: str) -> str:

@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image
 
 from seda.data.base import SPLITS, check_split
-from seda.data.emoji import ARTISTS, SOURCES, find_npm, find_package, missing_package, npm_install
+from seda.data.emoji import ARTISTS, SOURCES, find_npm, find_package, missing_npm, missing_package
 from seda.errors import DataError, ImageError
 from seda.images import read_image
 from seda.storage import fingerprint, read_json, sha256_file
@@ -197,16 +197,15 @@ def fluent_emoji(kind: str = "things", data_dir: Path | str | None = None) -> Na
     if kind not in KINDS:
         raise DataError(f"There are no emoji of {kind!r:.40}; allowed are {' and '.join(KINDS)}.")
     named, folder = _package_of("google", data_dir), find_npm(FLUENT, "assets", data_dir)
-    remedy = npm_install(data_dir, f"{FLUENT}@{FLUENT_VERSION}")
+    missing = missing_npm(FLUENT, data_dir, f"{FLUENT}@{FLUENT_VERSION}")
     if folder is None:
-        where = "" if data_dir is None else f" in {data_dir}"
-        raise DataError(f"The npm package {FLUENT} is not there{where}.", remedy=remedy)
+        raise missing
     drawn = {path.stem.replace("-fe0f", ""): path.name for path in (folder / "assets").glob("*.webp")}
     pictures, groups = _entries(
         named, KINDS[kind], lambda entry: drawn.get(entry["unified"].lower().replace("-fe0f", ""))
     )
     source = f"Fluent emoji (Microsoft), MIT, by the npm package {FLUENT} (LobeHub, MIT)"
-    return NamedPictures(f"{kind}:fluent", source, folder / "assets", groups, pictures, remedy)
+    return NamedPictures(f"{kind}:fluent", source, folder / "assets", groups, pictures, missing.remedy or "")
 
 
 def _emoji(kind: str, artist: str, data_dir: Path | str | None) -> NamedPictures:
@@ -284,9 +283,7 @@ def clip_art(is_word: Callable[[str], bool], folder: Path | str | None = None) -
     Raises:
         DataError: the package is missing.
     """
-    folder, remedy = Path(folder or CLIP_ART_PLACE), "On Debian run: apt-get install openclipart-png"
-    if not folder.is_dir():
-        raise DataError(f"Openclipart's pictures are not in {folder}.", remedy=remedy)
+    folder, remedy = _debian_folder(folder or CLIP_ART_PLACE, "Openclipart's pictures", "openclipart-png")
     pictures = []
     names = (*CLIP_ART_GROUPS, *CLIP_ART_FLAT)
     for group, name in enumerate(names):
@@ -307,9 +304,7 @@ def game_drawings(folder: Path | str | None = None) -> NamedPictures:
     Raises:
         DataError: the package is missing.
     """
-    folder, remedy = Path(folder or GAME_PLACE), "On Debian run: apt-get install pysiogame"
-    if not folder.is_dir():
-        raise DataError(f"Pysiogame's pictures are not in {folder}.", remedy=remedy)
+    folder, remedy = _debian_folder(folder or GAME_PLACE, "Pysiogame's pictures", "pysiogame")
     groups = sorted(place.name for place in folder.iterdir() if place.is_dir() and place.name not in GAME_LEFT_OUT)
     pictures = [
         NamedPicture(path.relative_to(folder), path.stem.replace("_", " ").lower(), index, "train")
@@ -318,6 +313,18 @@ def game_drawings(folder: Path | str | None = None) -> NamedPictures:
     ]
     source = "Art4Apps (Smart4Kids), CC BY-SA, by Debian's pysiogame 4.20"
     return NamedPictures("game", source, folder, groups, pictures, remedy)
+
+
+def _debian_folder(folder: Path | str, what: str, package: str) -> tuple[Path, str]:
+    """A folder of a package, and how to install that.
+
+    Raises:
+        DataError: there is no such folder.
+    """
+    folder, remedy = Path(folder), f"On Debian run: apt-get install {package}"
+    if not folder.is_dir():
+        raise DataError(f"{what} are not in {folder}.", remedy=remedy)
+    return folder, remedy
 
 
 def _is_small(path: Path) -> bool:
@@ -334,9 +341,7 @@ def photographs(folder: Path | str | None = None) -> NamedPictures:
     Raises:
         DataError: the package is missing.
     """
-    folder, remedy = Path(folder or STAMPS_PLACE), "On Debian run: apt-get install tuxpaint-stamps-default"
-    if not folder.is_dir():
-        raise DataError(f"Tux Paint's stamps are not in {folder}.", remedy=remedy)
+    folder, remedy = _debian_folder(folder or STAMPS_PLACE, "Tux Paint's stamps", "tuxpaint-stamps-default")
     groups, pictures = (*STAMP_GROUPS.values(), OTHER), []
     for path in sorted(folder.rglob("*.png")):
         below = path.relative_to(folder)

@@ -118,13 +118,10 @@ class MultilingualEncoder(EfficientNetImages):
 
 
 def _is_read(text: str) -> bool:
-    letters = [
-        letter for letter in unicodedata.normalize("NFKC", text).lower() if letter.isalpha()
-    ]  # as the model reads it
-    if not letters:
-        return all(
-            sign.isascii() or not unicodedata.category(sign).startswith("S") for sign in text
-        )  # emoji are symbols
+    # NFKC: as the model reads it
+    letters = [letter for letter in unicodedata.normalize("NFKC", text).lower() if letter.isalpha()]
+    if not letters:  # emoji are symbols
+        return all(sign.isascii() or not unicodedata.category(sign).startswith("S") for sign in text)
     scripts = [unicodedata.name(letter, "").partition(" ")[0] for letter in letters]
     if 2 * sum(script not in SCRIPTS for script in scripts) >= len(letters):  # one Greek letter in a term does no harm
         return False

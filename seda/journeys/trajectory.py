@@ -145,7 +145,7 @@ class Trajectory:
     def take(self, items: Sequence[int] | np.ndarray) -> Trajectory:
         """The paths of some of the items, by their indices, in this order."""
         chosen = np.asarray(items, np.int64)
-        hints = self.hints
+        hints, fits = self.hints, self.fits
         of_items = (
             "states",
             "x_0",
@@ -164,7 +164,7 @@ class Trajectory:
             settings=self.settings.model_copy(
                 update={
                     "hints": tuple(hints[item] for item in chosen) if any(hints) else (),
-                    "fits": tuple(fit for item in chosen if (fit := self.fits[item]) is not None),
+                    "fits": tuple(fit for item in chosen if (fit := fits[item]) is not None),
                 }
             ),
             **arrays,

@@ -10,10 +10,8 @@ from torch import Tensor
 # Chosen on both halves of the photographs of docs/open-vocabulary.md, in ranges that came out alike: what is measured on these is a
 # little too good by that. The weights that they go with are chosen by likelihood, and the threshold, on one half
 STEEPNESS, ENOUGH = 20.0, 0.7  # a word covers a category where its likeness exceeds ENOUGH
-KNOWN, LEAST_KNOWN = (
-    0.6,
-    0.3,
-)  # power of a text's largest cosine to a word of a category, which its cosines are divided by
+# power of a text's largest cosine to a word of a category, which its cosines are divided by; and the least such cosine
+KNOWN, LEAST_KNOWN = 0.6, 0.3
 SIZE = 0.5  # how much less a word is worth for covering many categories: power of their number
 MISSED = 1e-3  # of a coverage, as stage 1 may be wrong
 BEST = 1.0  # nats by which the best listed word itself counts, beside what the list covers

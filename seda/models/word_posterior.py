@@ -8,7 +8,6 @@ from torch import Tensor, nn
 from seda.models.list_fit import Background, likeness_of, list_fit
 
 READINGS = ("shared out", "mean text", "from centers", "from pairs")
-LEARNED = "learned from pairs"
 # of a kind in a category's text, by each step up to it. Chosen on photographs: .3 to .7 came out alike
 STEP_WEIGHT = 0.5
 FLOOR = 1e-6  # of a probability, so that its logarithm is finite
@@ -109,8 +108,11 @@ class WordPosterior(nn.Module):
             shared: the belief shared out among the texts, log probabilities [n, k].
             texts: scaled [k, d].
         """
+        return self._readings_at(self.directions(condition, belief), shared, texts)
+
+    def _readings_at(self, places: Tensor, shared: Tensor, texts: Tensor) -> Tensor:
+        """`readings` of pictures by their `directions` [n, r - 1, d]."""
         unit = self._as_they_were(nn.functional.normalize(texts, dim=1))
-        places = self.directions(condition, belief)  # [n, r - 1, d]
         return torch.cat([shared.clamp_min(FLOOR_LOG).unsqueeze(2), (places @ unit.T).transpose(1, 2)], dim=2)
 
     def directions(self, condition: Tensor, belief: Tensor) -> Tensor:
@@ -145,10 +147,9 @@ class WordPosterior(nn.Module):
             condition, belief, shared, texts: as for `readings`.
         """
         if self.pair_map is not None:
-            pooled = self(condition, belief, shared, texts)
-            return list_fit(
-                self._known_background(), belief, self.directions(condition, belief), self.weights, texts, pooled
-            )
+            places = self.directions(condition, belief)
+            pooled = (self._readings_at(places, shared, texts) @ self.weights).log_softmax(-1)
+            return list_fit(self._known_background(), belief, places, self.weights, texts, pooled)
 
         def scores(texts: Tensor) -> Tensor:
             scaled = nearness * self.likeness(texts)  # [k, c]
