@@ -277,7 +277,7 @@ def test_another_sampler_and_seed_change_the_path(after_a_run):
 
 
 def test_the_maps_are_refitted_for_the_class_texts_and_say_how_far_old_points_moved(after_a_run, monkeypatch):
-    monkeypatch.setattr("seda.projection.refit.RefitConfig", partial(refit.RefitConfig, steps=50))
+    monkeypatch.setattr("seda.projection.refit.RefitConfig", partial(refit.RefitConfig, steps=10))
     before = state_of(after_a_run).shown.journey
     press(after_a_run, "trajectories.refit")
     assert errors(after_a_run) == "" and state_of(after_a_run).pending is None

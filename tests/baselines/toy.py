@@ -30,6 +30,8 @@ def shorten_trainings(monkeypatch) -> None:
         return replace(whole(self, count), **settings)
 
     monkeypatch.setattr(LearnedSeda, "training_config", short)
+    fit = LearnedSeda.fit
+    monkeypatch.setattr(LearnedSeda, "fit", lambda self, *data: fit(replace(self, steps=min(self.steps, 6)), *data))
     small = {"one_step_width": 64, "denoiser_width": 32, "denoiser_heads": 2, "denoiser_blocks": 1}
     monkeypatch.setattr("seda.baselines.aligner_methods.LEARNED", {"denoiser": "learned", **small})
 
