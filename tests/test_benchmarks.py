@@ -11,6 +11,7 @@ from tests.benchmarks import (
     attack,
     diagnosing,
     export,
+    gpu,
     killed,
     landing,
     load,
@@ -55,6 +56,21 @@ def test_export(monkeypatch, capsys):
     found, status = printed(monkeypatch, capsys, export, "--only", "png,svg", "--pictures", "2")
     assert status in (0, 1) and [row["megabytes"] > 0 for row in found["rows"]] == [True, True]
     assert export.table(found["rows"]).count("\n") == 3
+
+
+@pytest.mark.slow
+def test_gpu(monkeypatch, capsys, tmp_path):
+    """Without a GPU, on the CPU: what a run would print there, and that a part that fails ends nothing."""
+    monkeypatch.setattr(gpu, "ALIGNED", gpu.ALIGNED[:1])
+    out = tmp_path / "gpu.json"
+    options = "--device", "cpu", "--seconds", "0", "--out", str(out)
+    found, status = printed(monkeypatch, capsys, gpu, *options, "--parts", "machine,speed,answers")
+    assert (
+        json.loads(out.read_text()) == found and found["missing"] == [] and found["answers"]["largest_difference"] == 0
+    )
+    assert found["speed"]["rows"][0]["name"] == "align-1x2x25" and status in (0, 1)
+    found, status = printed(monkeypatch, capsys, gpu, "--device", "nowhere", "--parts", "answers,machine")
+    assert status == 1 and "nowhere" in found["answers"]["failed"] and found["machine"]["versions"]
 
 
 @pytest.mark.slow
