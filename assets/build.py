@@ -117,6 +117,7 @@ class Story:
     note: str
     pictures: tuple[str, ...]
     classes: tuple[str, ...] = ()  # the aligner's own suggestion where empty
+    first_map: str = ""  # that it opens on; the aligner's first where empty
 
 
 TWICE = ("cow", "lady-beetle", "hibiscus", "watermelon", "steam-locomotive", "door")
@@ -176,10 +177,11 @@ STORIES = (
     Story(
         "07-languages",
         "One thing, many languages",
-        "On the map Words dog, Hund, chien, собака and 狗 lie side by side, as they do for the text encoder; UMAP, fitted to "
+        "Here, on the map Words, dog, Hund, chien, собака and 狗 lie side by side, as they do for the text encoder; UMAP, fitted to "
         "other words, scatters them. A path has to choose one of five names of one thing, and chance decides which.",
         ("photos/cat", "photos/kitten", "photos/dogs", "photos/honey-bee", "emoji/lady-beetle-noto", "photos/raccoon"),
         LANGUAGE_WORDS,
+        "words-2d",
     ),
 )
 LESSON = ("01-photos", "dandelions", 16)  # the story, the picture that is repeated, and how often
@@ -197,6 +199,8 @@ def build_stories(workbench: Workbench, samples: Path, journeys: Path) -> None:
             images, story.classes or workbench.aligner.card.first_classes, workbench,
             SamplingConfig(num_inference_steps=STORY_STEPS), title=story.title, note=story.note,
         )  # fmt: skip
+        first = {story.first_map: journey.maps[story.first_map]} if story.first_map else {}
+        journey = replace(journey, maps={**first, **journey.maps})
         journey.save(journeys / f"{story.name}.safetensors", exact=False)
         if story.name == LESSON[0]:
             item = journey.trajectory.item_names.index(LESSON[1])
