@@ -32,6 +32,7 @@ LAYERS = (
     ("seda.data", "seda.encoders", "seda.projection"),
     ("seda.journeys", "seda.search"),
     ("seda.baselines", "seda.figures", "seda.training"),
+    ("seda.federation",),
     ("seda.player",),
     ("seda.export",),
     ("seda.api", "seda.benchmark", "seda.recorders"),

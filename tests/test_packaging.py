@@ -60,7 +60,7 @@ def test_the_command_is_there_and_the_dependencies_are_read():
     assert callable(getattr(import_module(module), name))
     assert any(line.startswith("streamlit") for line in requirements(DYNAMIC["dependencies"]["file"]))
     extras = DYNAMIC["optional-dependencies"]
-    for extra, package in (("notebook", "anywidget"), ("ray", "ray")):
+    for extra, package in (("notebook", "anywidget"), ("ray", "ray"), ("federate", "flwr")):
         assert [line.startswith(package) for line in requirements(extras[extra]["file"])] == [True]
 
 
@@ -171,7 +171,7 @@ def test_metadata_for_editing_and_the_source_archive(sources: Path, tmp_path: Pa
         metadata = Parser().parsestr(_read(packed, names, "METADATA"))
         assert "seda = seda.cli:main" in _read(packed, names, "entry_points.txt")
     assert metadata["Version"] == seda.__version__ and not any("_shipped" in name for name in names)
-    assert metadata.get_all("Provides-Extra") == ["notebook", "ray"]
+    assert metadata.get_all("Provides-Extra") == ["notebook", "ray", "federate"]
     needed = metadata.get_all("Requires-Dist")
     assert sum("extra ==" not in one for one in needed) == len(requirements(DYNAMIC["dependencies"]["file"]))
     inside = set((sources / "seda_explorer.egg-info" / "SOURCES.txt").read_text(encoding="utf-8").splitlines())

@@ -1,0 +1,187 @@
+"""What one client does in one round: take the server's weights, train on its own items, send its weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy, mse_loss, normalize
+
+from seda.errors import DataError
+from seda.federation.adapter import HIDDEN, Adapter, Weights, load_weights, part_for, weights_of
+from seda.federation.material import Items, Material
+from seda.federation.splits import MODALITIES, modalities_of, split_clients
+from seda.federation.strategies import Strategy
+
+
+class Diverged(DataError):
+    """Weights left the range of numbers: the learning rate is too large."""
+
+
+@dataclass(frozen=True)
+class Deal:
+    """Which client holds what; a client works its own rows out of it.
+
+    Attributes:
+        clients, split, alpha, seed: see `split_clients`.
+        holding: a name of HOLDINGS.
+    """
+
+    clients: int = 10
+    split: str = "dirichlet"
+    alpha: float = 0.2
+    holding: str = "images"
+    seed: int = 0
+
+    def parts(self, labels: np.ndarray) -> list[np.ndarray]:
+        """Rows of each client."""
+        return split_clients(labels, self.clients, self.split, self.alpha, self.seed)
+
+
+@dataclass(frozen=True)
+class Task:
+    """What the server asks a client for.
+
+    Attributes:
+        deal: who holds what.
+        client: the number of the client in it.
+        strategy: its loss.
+        round: from 1 on.
+        seed: of batches.
+        learning_rate, momentum: of plain SGD; its memory begins anew each round.
+        epochs: passes over the client's items in a round.
+        batch: items a step.
+        head, hidden: of the adapter.
+    """
+
+    deal: Deal
+    client: int
+    strategy: Strategy
+    round: int
+    seed: int
+    learning_rate: float
+    momentum: float = 0.9
+    epochs: int = 2
+    batch: int = 64
+    head: str = "learned"
+    hidden: int = HIDDEN
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON values, which a message holds."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Task:
+        """What `to_dict` gave."""
+        return cls(**{**values, "deal": Deal(**values["deal"]), "strategy": Strategy(**values["strategy"])})
+
+
+def make_adapter(material: Material, head: str, hidden: int, seed: int, modalities: tuple[str, ...]) -> Adapter:
+    """An adapter for these modalities; its first weights do not depend on which they are."""
+    widths = {"image": material.train.inputs.shape[1], "text": material.class_texts.shape[1]}
+    made = Adapter(widths, material.class_texts.shape[1], len(material.class_texts), head, hidden, seed)
+    for name in widths.keys() - set(modalities):
+        del made.branches[name]
+    return made
+
+
+def adapter_with(material: Material, head: str, hidden: int, weights: Weights) -> Adapter:
+    """An adapter with these weights, for the modalities that they are of."""
+    names = tuple(name for name in MODALITIES if any(key.startswith(f"branches.{name}.") for key in weights))
+    with torch.device("meta"):  # first numbers would be drawn for nothing
+        made = make_adapter(material, head, hidden, 0, names)
+    load_weights(made, weights)
+    return made
+
+
+def train_client(material: Material, task: Task, weights: Weights) -> tuple[Weights, int]:
+    """Train on one client's items, and return its weights and how many items it has.
+
+    Args:
+        material: of which it reads its own training rows alone, and the class texts.
+        task: what to do.
+        weights: the server's, of the client's modalities.
+    Raises:
+        Diverged: the weights became infinite.
+    """
+    rows = task.deal.parts(material.train.labels)[task.client]
+    modalities = modalities_of(task.client, task.deal.holding)
+    adapter = adapter_with(material, task.head, task.hidden, part_for(weights, modalities))
+    own = material.train.take(rows)
+    with one_thread():
+        _descend(adapter, own, torch.from_numpy(material.class_texts), modalities, task)
+    trained = weights_of(adapter)
+    if not all(np.isfinite(value).all() for value in trained.values()):
+        raise Diverged(
+            f"Training left the range of numbers at a learning rate of {task.learning_rate:g} (client {task.client}, "
+            f"round {task.round}, {task.strategy.name}).",
+            remedy="Give a smaller --learning-rate.",
+        )
+    return part_for(trained, modalities), len(rows) * len(modalities)
+
+
+def _descend(adapter: Adapter, own: Items, class_texts: Tensor, modalities: tuple[str, ...], task: Task) -> None:
+    """SGD in place."""
+    views = [(name, *(torch.from_numpy(part) for part in own.view(name))) for name in modalities]
+    labels = torch.from_numpy(own.labels)
+    held = torch.unique(labels)
+    parameters = list(adapter.parameters())
+    start = [parameter.detach().clone() for parameter in parameters]
+    optimizer = torch.optim.SGD(parameters, lr=task.learning_rate, momentum=task.momentum)
+    rng = np.random.default_rng([task.seed, task.round, task.client])
+    for _ in range(task.epochs):
+        order = rng.permutation(len(labels) * len(views))  # an item with two modalities comes twice
+        for first in range(0, len(order), task.batch):
+            chosen = torch.from_numpy(order[first : first + task.batch])
+            loss = torch.zeros(())
+            for place, (name, inputs, base, anchors) in enumerate(views):
+                batch = chosen[chosen // len(labels) == place] % len(labels)
+                if len(batch):
+                    states = anchors[batch] if len(anchors) else None
+                    mapped = adapter(inputs[batch], base[batch], name)
+                    part = client_loss(adapter, mapped, labels[batch], states, class_texts, held, task.strategy)
+                    loss = loss + part * (len(batch) / len(chosen))
+            if task.strategy.proximal:
+                drift = sum(((now - old) ** 2).sum() for now, old in zip(parameters, start, strict=True))
+                loss = loss + task.strategy.proximal / 2 * drift
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+
+
+def client_loss(
+    adapter: Adapter, mapped: Tensor, labels: Tensor, states: Tensor | None, class_texts: Tensor, held: Tensor, strategy: Strategy
+) -> Tensor:
+    """A batch's loss without FedProx's term, which is of the weights.
+
+    Args:
+        mapped: [b, d], from the adapter.
+        labels: [b].
+        states: SeDA's own [b, d], None without.
+        class_texts: [k, d].
+        held: labels of the classes that the client has, whose texts are the contrast's: it does not learn to keep away from what
+            it has never seen.
+    """
+    loss = strategy.cross_entropy * cross_entropy(adapter.logits(mapped, class_texts), labels)
+    if strategy.distillation and states is not None:
+        loss = loss + strategy.distillation * mse_loss(mapped, adapter.scale * normalize(states, dim=1))
+    if strategy.contrast:
+        cosines = normalize(mapped, dim=1) @ normalize(class_texts[held], dim=1).T
+        loss = loss + strategy.contrast * cross_entropy(cosines / strategy.temperature, torch.searchsorted(held, labels))
+    return loss
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """On one thread sums have one order: the same seed gives the same numbers in any engine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
