@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 SPLITS, HOLDINGS, HEADS, ENGINES, ANCHORS = (
     ("dirichlet", "classes"), ("images", "mixed"), ("learned", "texts"), ("auto", "flower", "here"), ("hand-over", "end"),
 )  # fmt: skip
-STRATEGIES = ("fedavg", "fedprox", "semantic")
+STRATEGIES = ("fedavg", "fedprox", "semantic", "centers", "fedavg-centers")
+USUAL = STRATEGIES[:3]
 NO_ALIGNER = "none"
 
 
@@ -38,7 +39,7 @@ def add(commands: Commands) -> None:
         "federate", help="clients that differ train one adapter; what class texts and SeDA's states add",
         epilog="Learning rates are chosen on validation items, for each strategy from the same ones; no round is chosen. The JSON, which "
         "--out keeps as federation.json, has engine, dataset, counts, deal, notes, shared_bytes (given to all beforehand) and rows: of each "
-        "strategy and of the training on all data its name, learning_rate, accuracy (mean over seeds, last round), gap to the training "
+        "strategy and of the training on all data its name, learning_rate, accuracy (mean over seeds, last round) and validation_accuracy, gap to the training "
         "on all data, rsa and spread of the clients' class centers before averaging, bytes_a_round, difference to the first "
         "strategy (mean, low, high: paired, 95 %), and runs with every round.",
     )  # fmt: skip
@@ -47,46 +48,103 @@ def add(commands: Commands) -> None:
         "--dataset", required=True,
         help=f"{USAGE} (emoji alone is emoji:google), or features:FILE with a test split, see docs/feature-files.md",
     )  # fmt: skip
-    parser.add_argument("--data-dir", metavar="DIR", type=Path, help="where the data set's files are; what it lacks, the usual places have")
-    parser.add_argument("--limit", type=positive, default=14_000, metavar="N", help="the first N training items; default %(default)s")
-    parser.add_argument("--test-limit", type=positive, metavar="N", help="a random part of N test items, the same each time")
+    parser.add_argument(
+        "--data-dir",
+        metavar="DIR",
+        type=Path,
+        help="where the data set's files are; what it lacks, the usual places have",
+    )
+    parser.add_argument(
+        "--limit", type=positive, default=14_000, metavar="N", help="the first N training items; default %(default)s"
+    )
+    parser.add_argument(
+        "--test-limit", type=positive, metavar="N", help="a random part of N test items, the same each time"
+    )
     _add_clients(parser)
     _add_training(parser)
-    parser.add_argument("--out", type=Path, metavar="DIR", help="keep each round there; the same call goes on after a stop")
-    parser.add_argument("--journey", type=Path, metavar="FILE.safetensors", help="write the clients' class centers over the rounds, for `open`; needs --out")
-    parser.add_argument("--journey-of", choices=STRATEGIES, metavar="NAME", help="of which strategy; default: the last one")
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="keep each round there; the same call goes on after a stop"
+    )
+    parser.add_argument(
+        "--journey",
+        type=Path,
+        metavar="FILE.safetensors",
+        help="write the clients' class centers over the rounds, for `open`; needs --out",
+    )
+    parser.add_argument(
+        "--journey-of", choices=STRATEGIES, metavar="NAME", help="of which strategy; default: the last one"
+    )
     add_device(parser)
     add_json(parser)
 
 
 def _add_clients(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--clients", type=positive, default=10, metavar="N", help="default %(default)s")
-    parser.add_argument("--split", choices=SPLITS, default=SPLITS[0], help="classes: no class at two clients; default %(default)s")
-    parser.add_argument("--alpha", type=number, default=0.2, help="of the Dirichlet split; small: clients differ more; default %(default)s")
+    parser.add_argument(
+        "--split", choices=SPLITS, default=SPLITS[0], help="classes: no class at two clients; default %(default)s"
+    )
+    parser.add_argument(
+        "--alpha",
+        type=number,
+        default=0.2,
+        help="of the Dirichlet split; small: clients differ more; default %(default)s",
+    )
     parser.add_argument(
         "--holding", choices=HOLDINGS, default=HOLDINGS[0],
         help="mixed: clients hold pictures alone, their texts alone, and both, in turn; default %(default)s",
     )  # fmt: skip
-    parser.add_argument("--engine", choices=ENGINES, default=ENGINES[0], help="flower (requirements-federate.txt), or here, in this process; default: flower where it is installed")
+    parser.add_argument(
+        "--engine",
+        choices=ENGINES,
+        default=ENGINES[0],
+        help="flower (requirements-federate.txt), or here, in this process; default: flower where it is installed",
+    )
 
 
 def _add_training(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--strategies", default=",".join(STRATEGIES), metavar="A,B", help="the first is what others are compared with; default %(default)s")
+    parser.add_argument(
+        "--strategies",
+        default=",".join(USUAL),
+        metavar="A,B",
+        help=f"of {', '.join(STRATEGIES)}; the first is what others are compared with; default %(default)s",
+    )
     parser.add_argument("--rounds", type=positive, default=20, metavar="N", help="default %(default)s")
-    parser.add_argument("--epochs", type=positive, default=2, metavar="N", help="of a client in a round; default %(default)s")
-    parser.add_argument("--seeds", type=seed_count, default=1, metavar="N", help="how many, from 0 on: of splits, weights and batches; default %(default)s")
+    parser.add_argument(
+        "--epochs", type=positive, default=1, metavar="N", help="of a client in a round; default %(default)s"
+    )
+    parser.add_argument(
+        "--seeds",
+        type=seed_count,
+        default=1,
+        metavar="N",
+        help="how many, from 0 on: of splits, weights and batches; default %(default)s",
+    )
     parser.add_argument("--learning-rate", type=_numbers, metavar="X,Y", help="to choose from; one is taken as it is")
-    parser.add_argument("--head", choices=HEADS, default=HEADS[0], help="what answers: a layer that is trained, or the class texts; default %(default)s")
-    parser.add_argument("--distillation", type=number, metavar="X", help="weight in semantic guidance; default .01, as published")
+    parser.add_argument(
+        "--head",
+        choices=HEADS,
+        default=HEADS[0],
+        help="what answers: a layer that is trained, or the class texts; default %(default)s",
+    )
+    parser.add_argument(
+        "--distillation", type=number, metavar="X", help="weight in semantic guidance; default .01, as published"
+    )
     parser.add_argument("--contrast", type=number, metavar="X", help="weight in semantic guidance; default 1")
     parser.add_argument("--temperature", type=number, metavar="X", help="of its contrast; default .05, as published")
     parser.add_argument("--proximal", type=number, metavar="X", help="weight in FedProx; default .01")
-    parser.add_argument("--sweep", action="store_true", help="try other weights of semantic guidance, too, beside FedAvg")
+    parser.add_argument(
+        "--sweep", action="store_true", help="try other weights of semantic guidance, too, beside FedAvg"
+    )
     parser.add_argument(
         "--aligner", default=DEFAULT_ALIGNER, metavar="NAME_OR_DIR",
         help=f"whose states guide; it is shared by all, and may not have seen these items; {NO_ALIGNER}: no states; default %(default)s",
     )  # fmt: skip
-    parser.add_argument("--anchor", choices=ANCHORS, default="end", help="which of its states: where stage 1 ends, or stage 2; default %(default)s")
+    parser.add_argument(
+        "--anchor",
+        choices=ANCHORS,
+        default="end",
+        help="which of its states: where stage 1 ends, or stage 2; default %(default)s",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -133,10 +191,10 @@ def _plan(arguments: argparse.Namespace) -> Plan:
     from seda.federation.local import Deal
     from seda.federation.rounds import Settings
 
+    guidance = {name: getattr(arguments, name) for name in ("distillation", "contrast", "temperature")}
     given: dict[str, dict[str, Any]] = {
-        "semantic": {name: getattr(arguments, name) for name in ("distillation", "contrast", "temperature")},
-        "fedprox": {"proximal": arguments.proximal},
-    }
+        "semantic": guidance, "centers": guidance, "fedprox": {"proximal": arguments.proximal},
+    }  # fmt: skip
     strategies: list[Strategy] = [
         replace(one, **{name: value for name, value in given.get(one.name, {}).items() if value is not None})
         for one in chosen_strategies(split_names(arguments.strategies) or ())
@@ -163,7 +221,9 @@ def _material(arguments: argparse.Namespace) -> Material:
         read = read_feature_file(file)
         train, test, texts = read.train, read.test, read.class_text_features
         if guide is not None and train.encoder_fingerprint != guide.card.encoder_fingerprint:
-            terminal.say(f"The features of {file} are not of the encoder of {guide.card.name!r}: its states cannot guide here.")
+            terminal.say(
+                f"The features of {file} are not of the encoder of {guide.card.name!r}: its states cannot guide here."
+            )
             guide = None
         if texts is None:
             texts = load_encoder("bundled", choose_device(arguments)).encode_texts(train.class_names).numpy()[:, None]
@@ -220,10 +280,17 @@ def _say_what_runs(arguments: argparse.Namespace, plan: Plan, material: Material
 
 
 def _round_done(name: str, seed: int, one: Round, total: int) -> None:
-    terminal.progress(f"{name}, seed {seed}, round", one.number, total, f"accuracy {one.test_accuracy:.3f}" if one.number == total else "")
+    terminal.progress(
+        f"{name}, seed {seed}, round",
+        one.number,
+        total,
+        f"accuracy {one.test_accuracy:.3f}" if one.number == total else "",
+    )
 
 
-def _write_journey(arguments: argparse.Namespace, plan: Plan, material: Material, name: str, report: dict[str, Any]) -> None:
+def _write_journey(
+    arguments: argparse.Namespace, plan: Plan, material: Material, name: str, report: dict[str, Any]
+) -> None:
     from seda.federation.experiment import folder_of
     from seda.federation.picture import write_picture
 
@@ -239,18 +306,39 @@ def _tell(report: dict[str, Any], as_json: bool) -> None:
         terminal.print_json(report)
         return
     first = report["compared_with"]
-    shown = [("", "learning rate", "accuracy", "gap to all data", f"against {first}", "RSA of clients", "spread", "MB a round")]
+    shown = [
+        (
+            "",
+            "learning rate",
+            "validation",
+            "test",
+            "gap to all data",
+            f"against {first}",
+            "RSA of clients",
+            "spread",
+            "MB a round",
+        )
+    ]
     for row in report["rows"]:
         change = row["difference"]
-        sure = "" if change["low"] is None or change["low"] != change["low"] else f" ({100 * change['low']:+.2f} to {100 * change['high']:+.2f})"
+        sure = (
+            ""
+            if change["low"] is None or change["low"] != change["low"]
+            else f" ({100 * change['low']:+.2f} to {100 * change['high']:+.2f})"
+        )
         shown.append((
-            row["name"], f"{row['learning_rate']:g}", f"{100 * row['accuracy']:.2f} %", f"{100 * row['gap']:.2f}",
+            row["name"], f"{row['learning_rate']:g}", f"{100 * row['validation_accuracy']:.2f} %", f"{100 * row['accuracy']:.2f} %", f"{100 * row['gap']:.2f}",
             "" if row["name"] == first else f"{100 * change['mean']:+.2f}{sure}", "" if row["rsa"] is None else f"{row['rsa']:.3f}",
             f"{row['spread']:.3f}", f"{row['bytes_a_round'] / 1e6:.2f}",
         ))  # fmt: skip
     terminal.print_table(shown)
     print()
-    print(f"Accuracy on {report['counts']['test']:,} test items after round {report['rounds']}, mean of {len(report['seeds'])} seeds; engine: {report['engine_description']}.")
+    anchors, center = (report["untrained"][name]["test"] for name in ("anchors", "nearest_center"))
+    said = "" if anchors is None else f"SeDA's state by the nearest class text {100 * anchors:.2f} %, "
+    print(f"Without any training: {said}the nearest category center {100 * center:.2f} %.")
+    print(
+        f"Accuracy on {report['counts']['test']:,} test items after round {report['rounds']}, mean of {len(report['seeds'])} seeds; engine: {report['engine_description']}."
+    )
 
 
 def _numbers(text: str) -> tuple[float, ...]:

@@ -52,7 +52,13 @@ class Adapter(nn.Module):
     """
 
     def __init__(
-        self, widths: Mapping[str, int], dim: int, classes: int, head: str = "learned", hidden: int = HIDDEN, seed: int = 0
+        self,
+        widths: Mapping[str, int],
+        dim: int,
+        classes: int,
+        head: str = "learned",
+        hidden: int = HIDDEN,
+        seed: int = 0,
     ) -> None:
         super().__init__()
         check_name("head", head, HEADS)
@@ -100,7 +106,9 @@ def load_weights(adapter: Adapter, weights: Weights) -> None:
 def part_for(weights: Weights, modalities: tuple[str, ...]) -> Weights:
     """What a client with these modalities is sent and sends back: their branches, and the head."""
     return {
-        name: value for name, value in weights.items() if not name.startswith("branches.") or name.split(".")[1] in modalities
+        name: value
+        for name, value in weights.items()
+        if not name.startswith("branches.") or name.split(".")[1] in modalities
     }
 
 

@@ -24,7 +24,7 @@ BASE = FEDAVG.name  # what the others are compared with
 # Weights of semantic guidance that --sweep tries: the published ones, each part alone, and stronger ones
 SWEEP = tuple(
     replace(SEMANTIC, name=f"distillation {d:g}, contrast {c:g}", distillation=d, contrast=c)
-    for d, c in ((0.01, 1.0), (0.01, 0.0), (0.0, 1.0), (0.1, 1.0), (1.0, 1.0), (1.0, 0.0), (0.01, 0.1), (0.01, 5.0))
+    for d, c in ((0.01, 1.0), (0.01, 0.0), (0.0, 1.0), (0.01, 0.1), (0.1, 0.1), (1.0, 0.1))
 )
 
 
@@ -63,7 +63,12 @@ class Plan:
         if strategy.name == POOLED:
             deal = Deal(clients=1, split="dirichlet", alpha=1.0, holding="images", seed=seed)
         return replace(
-            self.settings, deal=deal, strategy=strategy, seed=seed, learning_rate=learning_rate, rounds=rounds or self.settings.rounds
+            self.settings,
+            deal=deal,
+            strategy=strategy,
+            seed=seed,
+            learning_rate=learning_rate,
+            rounds=rounds or self.settings.rounds,
         )
 
 
@@ -85,7 +90,13 @@ def chosen_strategies(names: Sequence[str]) -> tuple[Strategy, ...]:
 
 
 def compare(
-    material: Material, plan: Plan, trainer: Trainer, out: Path | None = None, *, keep_centers: str = "", on_round: OnRound | None = None
+    material: Material,
+    plan: Plan,
+    trainer: Trainer,
+    out: Path | None = None,
+    *,
+    keep_centers: str = "",
+    on_round: OnRound | None = None,
 ) -> dict[str, Any]:
     """Run all that is not there yet, seeds outermost, and return the report, see `report_of`.
 
@@ -109,11 +120,16 @@ def compare(
 
 def folder_of(out: Path, settings: Settings) -> Path:
     """Where a federation's files are: settings that differ have other folders."""
-    return out / f"{fingerprint({'name': settings.strategy.name})[:6]}-{fingerprint(asdict(settings))[:12]}"
+    return out / f"{fingerprint({'name': settings.strategy.name})[:6]}-{fingerprint(settings.to_dict())[:12]}"
 
 
 def _run(
-    material: Material, settings: Settings, trainer: Trainer, out: Path | None, on_round: OnRound | None, keep_centers: bool = False
+    material: Material,
+    settings: Settings,
+    trainer: Trainer,
+    out: Path | None,
+    on_round: OnRound | None,
+    keep_centers: bool = False,
 ) -> Federated:
     def told(one: Round) -> None:
         if on_round is not None:
@@ -166,6 +182,7 @@ def report_of(
         similar = [one.rsa for one in last if one.rsa is not None]
         rows.append({
             "name": one.name, "strategy": one.to_dict(), "learning_rate": rates[one.name], "accuracy": float(accuracy.mean()),
+            "validation_accuracy": float(np.mean([one.validation_accuracy for one in last])),
             "gap": float((pooled - accuracy).mean()), "rsa": float(np.mean(similar)) if similar else None,
             "spread": float(np.mean([one.spread for one in last])),
             "bytes_a_round": last[0].bytes_down + last[0].bytes_up, "seconds": float(sum(one.seconds for one in found[0].rounds)),
@@ -174,7 +191,12 @@ def report_of(
         })  # fmt: skip
     own = plan.settings
     return {
-        "counts": counts, "classes": list(material.class_names), "shared_bytes": material.shared, "notes": list(material.notes),
+        "counts": counts, "classes": list(material.class_names), "shared_bytes": material.shared, "center_bytes": material.center_bytes,
+        "untrained": {
+            "anchors": {split: material.anchor_accuracy(split) for split in ("validation", "test")},
+            "nearest_center": {split: material.nearest_center_accuracy(split) for split in ("validation", "test")},
+        },
+        "notes": list(material.notes),
         "deal": asdict(own.deal), "rounds": own.rounds, "epochs": own.epochs, "batch": own.batch, "momentum": own.momentum,
         "head": own.head, "hidden": own.hidden, "seeds": list(plan.seeds), "compared_with": plan.strategies[0].name, "rows": rows,
     }  # fmt: skip

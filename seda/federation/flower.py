@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import tempfile
+import threading
 import warnings
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -56,12 +57,13 @@ class FlowerEngine:
 
         outcome: list[_Result] = []
         failed: list[BaseException] = []
+        over = threading.Event()
         server = ServerApp()
 
         @server.main()
         def main(grid: Any, context: Any) -> None:
             try:
-                outcome.append(work(_Grid(grid, clients)))
+                outcome.append(work(_Grid(grid, clients, over)))
             except BaseException as error:  # Flower would print it and go on
                 failed.append(error)
 
@@ -71,9 +73,18 @@ class FlowerEngine:
             path = material.save(Path(folder) / "material.safetensors")
             resources: dict[str, Any] = {"num_cpus": 1, "num_gpus": 0.0}
             start: dict[str, Any] = {"include_dashboard": False, "log_to_driver": False, "logging_level": logging.ERROR}
-            run_simulation(
-                server, client_app(str(path)), clients, backend_config={"client_resources": resources, "init_args": start}
-            )
+            try:
+                run_simulation(
+                    server,
+                    client_app(str(path)),
+                    clients,
+                    backend_config={"client_resources": resources, "init_args": start},
+                )
+            except RuntimeError as error:
+                if not failed:
+                    failed.append(_not_started(error))
+            finally:
+                over.set()  # or a server that waits for nodes would wait for ever
         if failed:
             raise failed[0]
         if not outcome:
@@ -81,11 +92,19 @@ class FlowerEngine:
         return outcome[0]
 
 
+def _not_started(error: Exception) -> DataError:
+    why = error.__cause__ or error
+    return DataError(
+        f"Flower's simulation ended ({' '.join(str(why).split())[:300]}).",
+        remedy="Where Ray did not start in time, try again when less runs on this machine; or give --engine here.",
+    )
+
+
 class _Grid:
     """A `Trainer` over Flower's grid of nodes."""
 
-    def __init__(self, grid: Any, clients: int) -> None:
-        self._grid, self._clients, self._nodes = grid, clients, list[int]()
+    def __init__(self, grid: Any, clients: int, over: threading.Event) -> None:
+        self._grid, self._clients, self._over, self._nodes = grid, clients, over, list[int]()
 
     def train(self, jobs: Sequence[tuple[Task, Weights]]) -> list[tuple[Weights, int]]:
         from flwr.app import ConfigRecord, Message, RecordDict
@@ -102,7 +121,10 @@ class _Grid:
         answers: dict[int, tuple[Weights, int]] = {}
         for reply in self._grid.send_and_receive(messages):
             if reply.has_error():
-                raise DataError(f"A client of Flower failed ({str(reply.error.reason).strip()[-300:]}).", remedy="Give --engine here.")
+                raise DataError(
+                    f"A client of Flower failed ({str(reply.error.reason).strip()[-300:]}).",
+                    remedy="Give --engine here.",
+                )
             said = json.loads(str(reply.content["answer"]["json"]))
             if "error" in said:
                 kind = Diverged if said["error"] == Diverged.__name__ else getattr(errors, said["error"], SedaError)
@@ -114,11 +136,10 @@ class _Grid:
 
     def _found(self) -> list[int]:
         """Nodes come up one after the other."""
-        import time
-
         while len(self._nodes) < self._clients:
             self._nodes = sorted(self._grid.get_node_ids())
-            time.sleep(0.05)
+            if self._over.wait(0.05):
+                raise DataError("Flower ended before its clients were there.", remedy="Give --engine here.")
         return self._nodes
 
 

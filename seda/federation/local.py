@@ -66,7 +66,7 @@ class Task:
     seed: int
     learning_rate: float
     momentum: float = 0.9
-    epochs: int = 2
+    epochs: int = 1
     batch: int = 64
     head: str = "learned"
     hidden: int = HIDDEN
@@ -103,7 +103,7 @@ def train_client(material: Material, task: Task, weights: Weights) -> tuple[Weig
     """Train on one client's items, and return its weights and how many items it has.
 
     Args:
-        material: of which it reads its own training rows alone, and the class texts.
+        material: of which it reads its own training rows alone, the class texts, and the category centers where they have a part.
         task: what to do.
         weights: the server's, of the client's modalities.
     Raises:
@@ -114,7 +114,8 @@ def train_client(material: Material, task: Task, weights: Weights) -> tuple[Weig
     adapter = adapter_with(material, task.head, task.hidden, part_for(weights, modalities))
     own = material.train.take(rows)
     with one_thread():
-        _descend(adapter, own, torch.from_numpy(material.class_texts), modalities, task)
+        centers = tuple(map(torch.from_numpy, material.category_centers)) if task.strategy.centers else None
+        _descend(adapter, own, torch.from_numpy(material.class_texts), centers, modalities, task)
     trained = weights_of(adapter)
     if not all(np.isfinite(value).all() for value in trained.values()):
         raise Diverged(
@@ -125,8 +126,16 @@ def train_client(material: Material, task: Task, weights: Weights) -> tuple[Weig
     return part_for(trained, modalities), len(rows) * len(modalities)
 
 
-def _descend(adapter: Adapter, own: Items, class_texts: Tensor, modalities: tuple[str, ...], task: Task) -> None:
+def _descend(
+    adapter: Adapter,
+    own: Items,
+    class_texts: Tensor,
+    centers: tuple[Tensor, ...] | None,
+    modalities: tuple[str, ...],
+    task: Task,
+) -> None:
     """SGD in place."""
+    everything = torch.arange(len(class_texts))
     views = [(name, *(torch.from_numpy(part) for part in own.view(name))) for name in modalities]
     labels = torch.from_numpy(own.labels)
     held = torch.unique(labels)
@@ -146,6 +155,11 @@ def _descend(adapter: Adapter, own: Items, class_texts: Tensor, modalities: tupl
                     mapped = adapter(inputs[batch], base[batch], name)
                     part = client_loss(adapter, mapped, labels[batch], states, class_texts, held, task.strategy)
                     loss = loss + part * (len(batch) / len(chosen))
+            if centers is not None and "image" in modalities:
+                mapped = adapter(*centers)
+                loss = loss + task.strategy.centers * client_loss(
+                    adapter, mapped, everything, None, class_texts, everything, task.strategy
+                )
             if task.strategy.proximal:
                 drift = sum(((now - old) ** 2).sum() for now, old in zip(parameters, start, strict=True))
                 loss = loss + task.strategy.proximal / 2 * drift
@@ -155,7 +169,13 @@ def _descend(adapter: Adapter, own: Items, class_texts: Tensor, modalities: tupl
 
 
 def client_loss(
-    adapter: Adapter, mapped: Tensor, labels: Tensor, states: Tensor | None, class_texts: Tensor, held: Tensor, strategy: Strategy
+    adapter: Adapter,
+    mapped: Tensor,
+    labels: Tensor,
+    states: Tensor | None,
+    class_texts: Tensor,
+    held: Tensor,
+    strategy: Strategy,
 ) -> Tensor:
     """A batch's loss without FedProx's term, which is of the weights.
 
@@ -172,7 +192,9 @@ def client_loss(
         loss = loss + strategy.distillation * mse_loss(mapped, adapter.scale * normalize(states, dim=1))
     if strategy.contrast:
         cosines = normalize(mapped, dim=1) @ normalize(class_texts[held], dim=1).T
-        loss = loss + strategy.contrast * cross_entropy(cosines / strategy.temperature, torch.searchsorted(held, labels))
+        loss = loss + strategy.contrast * cross_entropy(
+            cosines / strategy.temperature, torch.searchsorted(held, labels)
+        )
     return loss
 
 

@@ -3,12 +3,14 @@
 What is shared is public: the encoder, the names of the classes, and an aligner that was made beforehand (SeDA's scalers and paths).
 Each client lets its own items travel with it; no item, label or state leaves a client. An aligner that was trained on the
 very items would bring pooled labels to everybody, and is refused.
+With category centers each client sends once how many items of each class it has, and their sum: what adds up to SeDA's category
+centers. No item is sent, but a sum of few items is nearly one: add them up in secret (secure aggregation), which is not built here.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +19,7 @@ import numpy as np
 from seda.config import SamplingConfig
 from seda.data.feature_set import FeatureSet
 from seda.errors import AlignerError, DataError
+from seda.evaluation.alignment import unit
 from seda.storage import fingerprint, read_arrays, write_arrays
 
 if TYPE_CHECKING:
@@ -25,8 +28,7 @@ if TYPE_CHECKING:
     from seda.aligner import PretrainedAligner
 
 STEPS = 10  # of each of SeDA's stages; chosen here: the answers of more are the same
-STATES = {"hand-over": STEPS, "end": -1}  # places of the states that anchor, by name
-ANCHOR = "end"
+ANCHORS = HAND_OVER, END = ("hand-over", "end")  # which of SeDA's states anchors: where stage 1 ends, or stage 2
 VALIDATION_SHARE = 1 / 7  # of the training items, which the server holds
 AT_ONCE = 512  # items that travel together
 
@@ -54,7 +56,9 @@ class Items:
 
     def take(self, rows: np.ndarray) -> Items:
         """Some of them, in this order."""
-        return Items(**{part.name: value[rows] if len(value := getattr(self, part.name)) else value for part in fields(self)})
+        return Items(
+            **{part.name: value[rows] if len(value := getattr(self, part.name)) else value for part in fields(self)}
+        )
 
     def view(self, modality: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Inputs, base and anchors by one modality. An item's own text is its own anchor: SeDA's stage 2 ends at texts."""
@@ -119,8 +123,40 @@ class Material:
             for split in ("train", "validation", "test")
         }
         return cls(
-            **splits, class_texts=arrays["class_texts"], class_names=tuple(metadata["class_names"]), shared=metadata["shared"]
+            **splits,
+            class_texts=arrays["class_texts"],
+            class_names=tuple(metadata["class_names"]),
+            shared=metadata["shared"],
         )
+
+    @cached_property
+    def category_centers(self) -> tuple[np.ndarray, np.ndarray]:
+        """Means of each class over all clients' pictures, of inputs [k, D] and base [k, d], float32.
+
+        Sums over clients are the sums over all, whoever holds what, so that nothing has to be sent here to have them.
+        """
+        members = np.eye(len(self.class_texts))[self.train.labels]  # [n, k]
+        counts = np.maximum(members.sum(0), 1)[:, None]
+        inputs, base = ((members.T @ part / counts).astype(np.float32) for part in (self.train.inputs, self.train.base))
+        return inputs, base
+
+    @property
+    def center_bytes(self) -> int:
+        """That each client sends once for the category centers: sums, and a count of each class."""
+        return sum(part.nbytes for part in self.category_centers) + 4 * len(self.class_texts)
+
+    def nearest_center_accuracy(self, split: str) -> float:
+        """Share of a split's items that are nearest to the right category center, without any training."""
+        items, (centers, _) = getattr(self, split), self.category_centers
+        distances = (centers**2).sum(1) - 2 * items.inputs @ centers.T
+        return float((distances.argmin(1) == items.labels).mean())
+
+    def anchor_accuracy(self, split: str) -> float | None:
+        """Share of a split's items whose anchor is nearest to the right class text, without any training; None without anchors."""
+        items: Items = getattr(self, split)
+        if not len(items.anchors):
+            return None
+        return float(((unit(items.anchors) @ unit(self.class_texts).T).argmax(1) == items.labels).mean())
 
 
 def material_of(
@@ -129,7 +165,7 @@ def material_of(
     class_text_features: np.ndarray,
     guide: PretrainedAligner | None,
     *,
-    anchor: str = ANCHOR,
+    anchor: str = END,
     seed: int = 0,
     on_progress: Callable[[str, int, int], object] | None = None,
 ) -> Material:
@@ -140,16 +176,16 @@ def material_of(
         class_text_features: [k, d] likewise.
         guide: the shared aligner; None where there is none for these features: then nothing is distilled, inputs are each item's own
             numbers at mean 0 and variance 1, and the adapter begins at their random projection, the same for all.
-        anchor: a name of STATES.
+        anchor: a name of ANCHORS.
         seed: of the split into training and validation.
         on_progress: told (what, done, of how many).
     Raises:
         AlignerError: the guide was trained on these very items.
         DataError: a class has fewer than two training items.
     """
-    from seda.training.fit import split_validation
-
     import torch
+
+    from seda.training.fit import split_validation
 
     if guide is not None:
         _refuse_pooled_labels(guide, train)
@@ -163,12 +199,18 @@ def material_of(
     kept, held_out = (part.numpy() for part in split_validation(torch.from_numpy(train.labels), VALIDATION_SHARE, seed))
     parts = {"training": train.take(kept), "validation": train.take(held_out), "test": test}
     scale = _Unguided(class_text_features) if guide is None else _Guided(guide, class_text_features, anchor)
-    items = [
-        scale.items(part, part_name == "training", lambda done, total, name=part_name: on_progress and on_progress(f"SeDA's states, {name}", done, total))
-        for part_name, part in parts.items()
-    ]
+
+    def report(name: str, done: int, total: int) -> None:
+        if on_progress is not None:
+            on_progress(f"SeDA's states, {name}", done, total)
+
+    items = [scale.items(part, partial(report, name)) for name, part in parts.items()]
     return Material(
-        *items, class_texts=scale.class_texts, class_names=train.class_names, shared=scale.shared, notes=tuple(scale.notes)
+        *items,
+        class_texts=scale.class_texts,
+        class_names=train.class_names,
+        shared=scale.shared,
+        notes=tuple(scale.notes),
     )
 
 
@@ -187,7 +229,7 @@ class _Guided:
     def __init__(self, guide: PretrainedAligner, class_text_features: np.ndarray, anchor: str) -> None:
         import torch
 
-        self._aligner, self._place = guide.aligner, STATES[anchor]
+        self._aligner, self._at_end = guide.aligner, anchor == END
         self._texts = torch.from_numpy(class_text_features)
         with torch.inference_mode():
             self.class_texts = guide.aligner.text_scaler(self._texts).numpy().copy()
@@ -197,8 +239,8 @@ class _Guided:
             f"({guide.card.data.get('dataset', 'unknown data')})."
         ]
 
-    def items(self, part: FeatureSet, travel: bool, report: Callable[[int, int], object]) -> Items:
-        """Of one split; only what is trained on needs anchors."""
+    def items(self, part: FeatureSet, report: Callable[[int, int], object]) -> Items:
+        """Of one split."""
         import torch
 
         sampling = SamplingConfig(num_inference_steps=STEPS, denoiser="closed-form")
@@ -208,17 +250,16 @@ class _Guided:
                 features = torch.from_numpy(part.image_features[first : first + AT_ONCE])
                 inputs.append(self._aligner.condition_scaler(features).numpy())
                 base.append(self._aligner.image_scaler(features).numpy())
-                if travel:
-                    seeds = range(first, first + len(features))
-                    run = self._aligner.align(features, self._texts, sampling, item_seeds=seeds, tell_fit=False)
-                    walked = run.learner if self._place != -1 else run.translator
-                    anchors.append(walked.states[:, -1].numpy())
-                    report(first + len(features), len(part))
+                seeds = range(first, first + len(features))
+                run = self._aligner.align(features, self._texts, sampling, item_seeds=seeds, tell_fit=False)
+                walked = run.translator if self._at_end else run.learner
+                anchors.append(walked.states[:, -1].numpy())
+                report(first + len(features), len(part))
             texts = part.image_text_features
             own = None if texts is None else self._aligner.text_scaler(torch.from_numpy(texts)).numpy().copy()
         none = np.zeros((0, self.class_texts.shape[1]), np.float32)
         return Items(
-            np.concatenate(inputs), np.concatenate(base), np.concatenate(anchors) if anchors else none, none if own is None else own, part.labels
+            np.concatenate(inputs), np.concatenate(base), np.concatenate(anchors), none if own is None else own, part.labels
         )  # fmt: skip
 
 
@@ -234,7 +275,7 @@ class _Unguided:
     def _texts(self, features: np.ndarray) -> np.ndarray:
         return _standard(features - self._mean)
 
-    def items(self, part: FeatureSet, travel: bool, report: Callable[[int, int], object]) -> Items:
+    def items(self, part: FeatureSet, report: Callable[[int, int], object]) -> Items:
         """Of one split."""
         inputs = _standard(np.sign(part.image_features) * np.sqrt(np.abs(part.image_features)))
         width = inputs.shape[1]

@@ -37,7 +37,9 @@ def rsa(a: np.ndarray, b: np.ndarray) -> float:
         ShapeError: the numbers of classes differ, or there are fewer than LEAST_CLASSES.
     """
     if len(a) != len(b) or len(a) < LEAST_CLASSES:
-        raise ShapeError(f"{len(a)} and {len(b)} class centers came; the same number is needed, at least {LEAST_CLASSES}.")
+        raise ShapeError(
+            f"{len(a)} and {len(b)} class centers came; the same number is needed, at least {LEAST_CLASSES}."
+        )
     x, y = (rankdata(geometry(centers).round(12)) for centers in (a, b))
     x, y = x - x.mean(), y - y.mean()
     size = np.sqrt((x @ x) * (y @ y))

@@ -27,7 +27,10 @@ def center_paths(folder: Path, rounds: int) -> np.ndarray:
         local = np.stack([part["local"] for part in parts], 2)  # [c, k, r, d]
         joined = np.stack([part["aggregated"] for part in parts], 1)  # [k, r, d]
     except (KeyError, ValueError) as error:
-        raise DataError(f"The class centers in {folder} are incomplete ({error!s:.100}).", remedy="Delete the folder and run it again.") from error
+        raise DataError(
+            f"The class centers in {folder} are incomplete ({error!s:.100}).",
+            remedy="Delete the folder and run it again.",
+        ) from error
     clients, k, count, d = local.shape
     states = np.empty((clients, k, 1 + 2 * count, d), np.float32)
     states[:, :, 0], states[:, :, 1::2], states[:, :, 2::2] = start, local, joined
@@ -55,7 +58,10 @@ def write_picture(path: Path, folder: Path, material: Material, deal: Deal, roun
     ]
     every = max(STAGE_ROUNDS, -(-rounds // MOST_STAGES))
     firsts = range(0, rounds, every)
-    stages = [(f"rounds {first + 1} to {min(first + every, rounds)}", 2 * (min(first + every, rounds) - first)) for first in firsts]
+    stages = [
+        (f"rounds {first + 1} to {min(first + every, rounds)}", 2 * (min(first + every, rounds) - first))
+        for first in firsts
+    ]
     arrays = {
         "states": states.reshape(clients * k, s, d),
         "texts": material.class_texts,

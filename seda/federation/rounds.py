@@ -45,7 +45,7 @@ class Settings:
     rounds: int = 20
     seed: int = 0
     momentum: float = 0.9
-    epochs: int = 2
+    epochs: int = 1
     batch: int = 64
     head: str = "learned"
     hidden: int = HIDDEN
@@ -58,6 +58,13 @@ class Settings:
             raise ConfigError(f"The learning rate is {self.learning_rate:g}; allowed is more than 0, up to 100.")
         if not 0 <= self.momentum < 1:
             raise ConfigError(f"momentum is {self.momentum}; allowed is 0 to 1, without 1.")
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON values. Centers that have no part are left out: federations of before there were any keep their folders."""
+        values = asdict(self)
+        if not self.strategy.centers:
+            del values["strategy"]["centers"]
+        return values
 
     def task(self, client: int, number: int) -> Task:
         """What a client is asked for in a round."""
@@ -133,7 +140,7 @@ def federate(
     Raises:
         SedaError: a client failed; the rounds before stay.
     """
-    identity = fingerprint({"settings": asdict(settings), "material": material.fingerprint, "version": VERSION})
+    identity = fingerprint({"settings": settings.to_dict(), "material": material.fingerprint, "version": VERSION})
     weights, rounds = _begun(material, settings, folder, identity)
     for done in rounds:
         _tell(on_round, done)
@@ -151,10 +158,12 @@ def federate(
         weights = average(answers, weights)
         if keep_centers and folder is not None:
             _keep(folder, number, {"local": local, "aggregated": view.centers(weights)})
-        down, up = (sum(map(message_bytes, sent)) for sent in ([sent for _, sent in jobs], [sent for sent, _ in answers]))
+        down, up = (
+            sum(map(message_bytes, sent)) for sent in ([sent for _, sent in jobs], [sent for sent, _ in answers])
+        )
         rounds.append(view.round(number, weights, local, down, up, time.monotonic() - begun))
         if folder is not None:
-            told = {"identity": identity, "settings": asdict(settings), "rounds": [asdict(one) for one in rounds]}
+            told = {"identity": identity, "settings": settings.to_dict(), "rounds": [asdict(one) for one in rounds]}
             write_arrays(folder / STATE, weights, told)
         _tell(on_round, rounds[-1])
     return Federated(settings, tuple(rounds), weights, folder)
@@ -179,7 +188,9 @@ def _begun(material: Material, settings: Settings, folder: Path | None, identity
 
 
 def _keep(folder: Path, number: int, centers: Mapping[str, np.ndarray]) -> None:
-    write_arrays(folder / f"centers-{number:04d}.safetensors", {name: part.astype(np.float32) for name, part in centers.items()})
+    write_arrays(
+        folder / f"centers-{number:04d}.safetensors", {name: part.astype(np.float32) for name, part in centers.items()}
+    )
 
 
 class Measuring:
@@ -208,7 +219,9 @@ class Measuring:
 
     def centers(self, weights: Weights) -> np.ndarray:
         """Class centers [k, d] of some validation items, the same for all weights."""
-        return class_centers(self.mapped(weights, self._shown).numpy(), self._shown.labels, len(self._material.class_names))
+        return class_centers(
+            self.mapped(weights, self._shown).numpy(), self._shown.labels, len(self._material.class_names)
+        )
 
     def client_centers(self, before: Weights, sent: list[Weights]) -> np.ndarray:
         """Those of each client [c, k, d], with the server's own where a client has no pictures."""

@@ -27,6 +27,8 @@ class Strategy:
         distillation: weight of the mean squared difference, over dimensions of unit variance, to an item's SeDA state.
         contrast: weight of the contrast with the texts of the classes that the client holds.
         temperature: of that contrast.
+        centers: weight of cross-entropy and contrast on the category centers of all classes, which each batch then holds, too: a
+            client does not forget what it has not. Ours, not SemanticFL's.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Strategy:
     distillation: float = 0.0
     contrast: float = 0.0
     temperature: float = TEMPERATURE
+    centers: float = 0.0
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
@@ -47,15 +50,13 @@ class Strategy:
         """JSON values."""
         return asdict(self)
 
-    def without_anchors(self) -> Strategy:
-        """Where there are no SeDA states to distil from."""
-        return replace(self, distillation=0.0)
-
 
 FEDAVG = Strategy("fedavg")
 FEDPROX = Strategy("fedprox", proximal=PROXIMAL)
 SEMANTIC = Strategy("semantic", distillation=DISTILLATION, contrast=1.0)
-STRATEGIES = {one.name: one for one in (FEDAVG, FEDPROX, SEMANTIC)}
+CENTERS = replace(SEMANTIC, name="centers", centers=1.0)  # semantic guidance with category centers
+FEDAVG_CENTERS = Strategy("fedavg-centers", centers=1.0)  # what of it the centers do alone
+STRATEGIES = {one.name: one for one in (FEDAVG, FEDPROX, SEMANTIC, CENTERS, FEDAVG_CENTERS)}
 POOLED = "pooled"  # name of the training on all data, which is FedAvg of one client that holds everything
 
 

@@ -12,6 +12,7 @@ from seda.commands import federate as command
 from seda.federation import engines, local, material, splits, strategies
 from seda.federation.adapter import HEADS
 from seda.journeys.path_file import read_journey
+from tests import tiny
 
 CLASSES, PER_CLASS = 4, 24
 
@@ -32,13 +33,26 @@ def file(tmp_path):
 
 
 def call(file, *more):
-    return ["federate", "--dataset", f"features:{file}", "--clients", "3", "--alpha", "1", "--rounds", "3", "--engine", "here", *more]
+    return [
+        "federate",
+        "--dataset",
+        f"features:{file}",
+        "--clients",
+        "3",
+        "--alpha",
+        "1",
+        "--rounds",
+        "3",
+        "--engine",
+        "here",
+        *more,
+    ]
 
 
 def test_the_command_knows_what_the_library_has():
-    assert command.STRATEGIES == tuple(strategies.STRATEGIES) and command.HEADS == HEADS
+    assert tuple(strategies.STRATEGIES) == command.STRATEGIES and command.HEADS == HEADS
     assert (command.SPLITS, command.HOLDINGS) == (splits.SPLITS, splits.HOLDINGS)
-    assert command.ENGINES == engines.ENGINES and set(command.ANCHORS) == set(material.STATES)
+    assert command.ENGINES == engines.ENGINES and command.ANCHORS == material.ANCHORS
 
 
 def test_a_table_a_json_and_a_journey(file, tmp_path, capsys):
@@ -46,7 +60,10 @@ def test_a_table_a_json_and_a_journey(file, tmp_path, capsys):
     more = ["--out", str(out), "--seeds", "2", "--learning-rate", ".01,.05", "--aligner", "none"]
     assert main(call(file, *more, "--journey", str(journey))) == ANSWERED
     told = capsys.readouterr()
-    assert all(name in told.out for name in ("fedavg", "fedprox", "semantic", "pooled", "gap to all data", "a loop in this process"))
+    assert all(
+        name in told.out
+        for name in ("fedavg", "fedprox", "semantic", "pooled", "gap to all data", "a loop in this process")
+    )
     assert "nothing is distilled" in told.err and "accuracy" in told.err and "Ctrl-C keeps the rounds" in told.err
     assert read_journey(journey, maps=["pca-2d"]).trajectory.states.shape == (3 * CLASSES, 7, 8)
     trained = []
@@ -58,18 +75,40 @@ def test_a_table_a_json_and_a_journey(file, tmp_path, capsys):
         engines.train_client = before
     report = json.loads(capsys.readouterr().out)
     assert not trained and report == json.loads((out / "federation.json").read_text())
-    assert report["engine"] == "here" and [row["name"] for row in report["rows"]] == ["fedavg", "fedprox", "semantic", "pooled"]
+    assert report["engine"] == "here" and [row["name"] for row in report["rows"]] == [
+        "fedavg",
+        "fedprox",
+        "semantic",
+        "pooled",
+    ]
     assert [len(one["rounds"]) for one in report["rows"][2]["runs"]] == [3, 3]
     assert report["rows"][0]["bytes_a_round"] == report["rows"][0]["runs"][0]["rounds"][0]["bytes_up"] * 2
 
 
 def test_clients_with_one_modality_and_weights_of_ones_own(file, capsys):
-    more = ["--aligner", "none", "--holding", "mixed", "--strategies", "semantic", "--contrast", "2", "--learning-rate", ".02"]
+    more = [
+        "--aligner",
+        "none",
+        "--holding",
+        "mixed",
+        "--strategies",
+        "semantic,centers",
+        "--contrast",
+        "2",
+        "--learning-rate",
+        ".02",
+    ]
     assert main(call(file, *more, "--json")) == ANSWERED
     report = json.loads(capsys.readouterr().out)
-    assert report["rows"][0]["strategy"]["contrast"] == 2 and report["rows"][0]["runs"][0]["rounds"][-1]["text_accuracy"] > 0.5
+    assert (
+        report["rows"][0]["strategy"]["contrast"] == 2
+        and report["rows"][0]["runs"][0]["rounds"][-1]["text_accuracy"] > 0.5
+    )
     assert main(call(file, "--aligner", "none", "--sweep", "--learning-rate", ".02", "--json")) == ANSWERED
-    assert len(json.loads(capsys.readouterr().out)["rows"]) == 2 + len(command._plan(command_arguments(file)).strategies) - 2 + 1
+    assert (
+        len(json.loads(capsys.readouterr().out)["rows"])
+        == 2 + len(command._plan(command_arguments(file)).strategies) - 2 + 1
+    )
 
 
 def command_arguments(file):
@@ -81,7 +120,10 @@ def command_arguments(file):
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        (["--strategies", "fedavg,none"], "'none' is no strategy; allowed are fedavg, fedprox, semantic"),
+        (
+            ["--strategies", "fedavg,none"],
+            "'none' is no strategy; allowed are fedavg, fedprox, semantic, centers, fedavg-centers",
+        ),
         (["--journey", "x.safetensors"], "--journey needs --out"),
         (["--journey", "x.html", "--out", "o"], "--journey ends with '.html'; a .safetensors file is written"),
         (["--learning-rate", "0"], "learning rate is 0; allowed is more than 0"),
@@ -100,7 +142,9 @@ def test_bad_calls_are_told_in_a_sentence(file, tmp_path, monkeypatch, capsys, m
 
 
 def test_a_guide_of_other_features_does_not_guide(file, aligner_dir, capsys):
-    assert main(call(file, "--aligner", str(aligner_dir), "--learning-rate", ".02", "--strategies", "fedavg")) == ANSWERED
+    assert (
+        main(call(file, "--aligner", str(aligner_dir), "--learning-rate", ".02", "--strategies", "fedavg")) == ANSWERED
+    )
     told = capsys.readouterr().err
     assert "its states cannot guide here" in told and "nothing is distilled" in told
 
@@ -113,8 +157,8 @@ def test_items_without_texts_are_not_held_as_texts(file, capsys):
     assert "needs items with texts of their own" in capsys.readouterr().err
 
 
-def test_an_aligner_guides_the_features_of_its_encoder(aligner_dir, encoded, tmp_path, capsys):
-    encoder, data = encoded
+def test_an_aligner_guides_the_features_of_its_encoder(aligner_dir, tmp_path, capsys):
+    encoder, data = tiny._encoded()
     path = tmp_path / "shapes.npz"
     labels = data.labels.numpy()
     np.savez(

@@ -21,7 +21,10 @@ def material(per_class: int = 40, seed: int = 0, texts: bool = False, anchors: b
 
     def items(count: int) -> Items:
         labels = np.repeat(np.arange(CLASSES), count)
-        inputs, own = (clouds[labels] + rng.normal(size=(len(labels), WIDTH)), words[labels] + 0.3 * rng.normal(size=(len(labels), DIM)))
+        inputs, own = (
+            clouds[labels] + rng.normal(size=(len(labels), WIDTH)),
+            words[labels] + 0.3 * rng.normal(size=(len(labels), DIM)),
+        )
         base = rng.normal(size=(len(labels), DIM))
         none = np.zeros((0, DIM), np.float32)
         parts = (inputs, base, words[labels] if anchors else none, own if texts else none)
@@ -33,4 +36,6 @@ def material(per_class: int = 40, seed: int = 0, texts: bool = False, anchors: b
 
 def settings(**changes: object) -> Settings:
     """Three clients, three rounds."""
-    return replace(Settings(Deal(clients=3, alpha=0.5), FEDAVG, 0.05, rounds=3, epochs=1, batch=16, hidden=6), **changes)
+    return replace(
+        Settings(Deal(clients=3, alpha=0.5), FEDAVG, 0.05, rounds=3, epochs=1, batch=16, hidden=6), **changes
+    )

@@ -19,9 +19,9 @@ from seda.federation.local import Deal, Task, train_client
 from seda.federation.material import Material, material_of
 from seda.federation.measures import mean_rsa, paired_interval, rsa, spread
 from seda.federation.picture import center_paths, write_picture
-from seda.federation.rounds import federate
+from seda.federation.rounds import Measuring, federate
 from seda.federation.splits import modalities_of
-from seda.federation.strategies import FEDAVG, FEDPROX, SEMANTIC, average
+from seda.federation.strategies import FEDAVG, FEDAVG_CENTERS, FEDPROX, SEMANTIC, average
 from seda.journeys.path_file import read_journey
 from tests.federation.made import CLASSES, DIM, WIDTH, material, settings
 
@@ -71,7 +71,11 @@ def test_one_full_step_of_all_clients_is_a_step_on_all_data():
         np.testing.assert_allclose(value, pooled.weights[name], atol=1e-6, err_msg=name)
     assert max(np.abs(value).max() for name, value in apart.weights.items() if name.startswith("head")) > 1e-3
     more = run(made, replace(step, epochs=3))  # with more steps it is not
-    assert not np.allclose(more.weights["head.weight"], run(made, replace(step, epochs=3, deal=Deal(clients=1))).weights["head.weight"], atol=1e-4)
+    assert not np.allclose(
+        more.weights["head.weight"],
+        run(made, replace(step, epochs=3, deal=Deal(clients=1))).weights["head.weight"],
+        atol=1e-4,
+    )
 
 
 def test_an_average_weighs_by_items_and_takes_a_part_from_those_who_have_it():
@@ -106,7 +110,9 @@ def test_a_client_reads_its_own_rows_alone_and_training_none_of_the_test_split()
     start = run(made, settings(rounds=1)).weights
     own = task.deal.parts(made.train.labels)[1]
     poisoned = np.where(np.isin(np.arange(len(made.train)), own)[:, None], made.train.inputs, np.nan)
-    hidden = replace(made, train=replace(made.train, inputs=poisoned), test=replace(made.test, inputs=made.test.inputs * np.nan))
+    hidden = replace(
+        made, train=replace(made.train, inputs=poisoned), test=replace(made.test, inputs=made.test.inputs * np.nan)
+    )
     assert same(train_client(made, task, start)[0], train_client(hidden, task, start)[0])
     clean = run(made, settings()), run(replace(made, test=hidden.test), settings())
     assert same(clean[0].weights, clean[1].weights)
@@ -131,15 +137,26 @@ def test_the_same_seed_gives_the_same_and_another_another():
 
 
 def test_a_stopped_federation_ends_as_one_that_was_not(tmp_path):
-    made, how = material(texts=True), settings(strategy=SEMANTIC, rounds=4, deal=Deal(clients=3, alpha=0.5, holding="mixed"))
+    made, how = (
+        material(texts=True),
+        settings(strategy=SEMANTIC, rounds=4, deal=Deal(clients=3, alpha=0.5, holding="mixed")),
+    )
     whole = run(made, how, tmp_path / "whole", keep_centers=True)
     for rounds in (1, 2):  # twice
         with pytest.raises(KeyboardInterrupt):
-            HereEngine().run(lambda trainer, n=rounds: federate(made, how, StopsAfter(trainer, n), tmp_path / "part", keep_centers=True), made, 3)
+            HereEngine().run(
+                lambda trainer, n=rounds: federate(
+                    made, how, StopsAfter(trainer, n), tmp_path / "part", keep_centers=True
+                ),
+                made,
+                3,
+            )
     (tmp_path / "part" / ".state.safetensors.abcdefgh").write_bytes(b"half of a file")  # what a kill leaves
     told = []
     resumed = run(made, how, tmp_path / "part", keep_centers=True, on_round=lambda one: told.append(one.number))
-    assert same(whole.weights, resumed.weights) and without_clock(whole) == without_clock(resumed) and told == [1, 2, 3, 4]
+    assert (
+        same(whole.weights, resumed.weights) and without_clock(whole) == without_clock(resumed) and told == [1, 2, 3, 4]
+    )
     assert np.array_equal(center_paths(tmp_path / "whole", 4), center_paths(tmp_path / "part", 4))
 
 
@@ -190,7 +207,10 @@ def test_a_report_compares_seed_by_seed(tmp_path):
     assert list(rows) == ["fedavg", "semantic", "pooled"] and (tmp_path / "federation.json").is_file()
     last = {name: np.array([one["rounds"][-1]["test_accuracy"] for one in row["runs"]]) for name, row in rows.items()}
     mean, low, high = paired_interval(last["semantic"] - last["fedavg"])
-    assert rows["semantic"]["difference"] == {"mean": mean, "low": low, "high": high} and rows["fedavg"]["difference"]["mean"] == 0
+    assert (
+        rows["semantic"]["difference"] == {"mean": mean, "low": low, "high": high}
+        and rows["fedavg"]["difference"]["mean"] == 0
+    )
     assert rows["semantic"]["gap"] == pytest.approx(float((last["pooled"] - last["semantic"]).mean()))
     assert {row["learning_rate"] for row in report["rows"]} <= {0.01, 0.05}
 
@@ -217,17 +237,33 @@ def test_guidance_brings_items_to_their_texts():
         found = run(made, settings(strategy=strategy, rounds=6))
         return found, found.rounds[-1].test_accuracy
 
-    from seda.federation.rounds import Measuring
-
     def cosine(found):
         centers = Measuring(made, settings()).centers(found.weights)
-        return np.mean([a @ b / np.linalg.norm(a) / np.linalg.norm(b) for a, b in zip(centers, made.class_texts, strict=True)])
+        return np.mean(
+            [a @ b / np.linalg.norm(a) / np.linalg.norm(b) for a, b in zip(centers, made.class_texts, strict=True)]
+        )
 
     plain, guided = end(FEDAVG)[0], end(SEMANTIC)[0]
     assert cosine(guided) > cosine(plain) + 0.2
     distilled = end(replace(SEMANTIC, contrast=0.0, distillation=1.0))[0]
     assert cosine(distilled) > cosine(plain) + 0.2
     assert same(plain.weights, end(replace(SEMANTIC, contrast=0.0, distillation=0.0))[0].weights)
+
+
+def test_centers_are_sums_over_clients_and_keep_what_a_client_has_not():
+    made = material()
+    parts = Deal(clients=3, alpha=0.5).parts(made.train.labels)
+    sums = sum(np.eye(CLASSES)[made.train.labels[rows]].T @ made.train.inputs[rows] for rows in parts)
+    counts = sum(np.bincount(made.train.labels[rows], minlength=CLASSES) for rows in parts)
+    np.testing.assert_allclose(made.category_centers[0], sums / counts[:, None], rtol=1e-5)
+    assert made.center_bytes == 4 * CLASSES * (WIDTH + DIM + 1) and made.nearest_center_accuracy("test") > 0.8
+    apart = settings(deal=Deal(clients=4, split="classes"), rounds=1, epochs=20)  # each client has one class
+
+    def kept(strategy):
+        sent = train_client(made, replace(apart, strategy=strategy).task(0, 1), run(made, apart).weights)[0]
+        return Measuring(made, apart).accuracy(sent, made.validation)
+
+    assert kept(FEDAVG) < 0.5 < kept(FEDAVG_CENTERS)
 
 
 # ---------------------------------------------------------------------------------------------------- the picture
@@ -238,11 +274,15 @@ def test_the_picture_drifts_apart_and_is_drawn_together(tmp_path):
     plan = Plan((SEMANTIC,), (0,), (0.05,), how)
     HereEngine().run(lambda trainer: compare(made, plan, trainer, tmp_path, keep_centers="semantic"), made, 3)
     ran = plan.settings_of(SEMANTIC, 0, 0.05)
-    path = write_picture(tmp_path / "clients.safetensors", folder_of(tmp_path, ran), made, ran.deal, ran.rounds, "semantic")
+    path = write_picture(
+        tmp_path / "clients.safetensors", folder_of(tmp_path, ran), made, ran.deal, ran.rounds, "semantic"
+    )
     journey = read_journey(path, maps=["pca-2d"])
     states = journey.trajectory.states.reshape(3, CLASSES, 7, DIM)
     assert (states[:, :, ::2] == states[:1, :, ::2]).all() and (np.ptp(states[:, :, 1::2], axis=0).max(-1) > 1e-3).all()
-    assert journey.trajectory.item_names[1].startswith("client 1: thing 1, ") and journey.trajectory.stage_names == ("rounds 1 to 3",)
+    assert journey.trajectory.item_names[1].startswith("client 1: thing 1, ") and journey.trajectory.stage_names == (
+        "rounds 1 to 3",
+    )
 
 
 # ---------------------------------------------------------------------------------------------------- bad calls
@@ -250,7 +290,9 @@ def test_the_picture_drifts_apart_and_is_drawn_together(tmp_path):
 
 def test_what_is_not_allowed_is_said(tmp_path):
     made = material()
-    with pytest.raises(DataError, match=r"Training left the range of numbers at a learning rate of 0\.05 .*Give a smaller"):
+    with pytest.raises(
+        DataError, match=r"Training left the range of numbers at a learning rate of 0\.05 .*Give a smaller"
+    ):
         run(endless(made), settings())
     for changes, said in (({"rounds": 0}, "rounds is 0"), ({"learning_rate": 0.0}, "learning rate is 0"), ({"momentum": 1.0}, "momentum is 1"),
                           ({"strategy": SEMANTIC, "head": "none"}, "head")):  # fmt: skip
@@ -270,9 +312,15 @@ def test_without_flower_the_loop_says_that_it_runs(monkeypatch):
 
     monkeypatch.setattr(engines, "has_flower", lambda: False)
     said = []
-    assert choose_engine("auto", said.append).name == "here" and "Flower is not installed" in said[0] and "requirements-federate.txt" in said[0]
+    assert (
+        choose_engine("auto", said.append).name == "here"
+        and "Flower is not installed" in said[0]
+        and "requirements-federate.txt" in said[0]
+    )
     assert choose_engine("here", said.append).name == "here" and len(said) == 1
-    with pytest.raises(ConfigError, match=r"Flower is not installed\. Run: pip install -r requirements-federate\.txt.* --engine here"):
+    with pytest.raises(
+        ConfigError, match=r"Flower is not installed\. Run: pip install -r requirements-federate\.txt.* --engine here"
+    ):
         choose_engine("flower", print)
 
 
@@ -288,7 +336,10 @@ def test_material_and_tasks_come_back_as_they_went(tmp_path):
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # what Flower brings warns of its own
 def test_flower_comes_to_the_same_numbers():
-    made, how = material(texts=True), settings(strategy=SEMANTIC, rounds=2, deal=Deal(clients=3, alpha=0.5, holding="mixed"))
+    made, how = (
+        material(texts=True),
+        settings(strategy=SEMANTIC, rounds=2, deal=Deal(clients=3, alpha=0.5, holding="mixed")),
+    )
     engine = choose_engine("flower", print)
     apart = engine.run(lambda trainer: federate(made, how, trainer), made, 3)
     assert same(apart.weights, run(made, how).weights) and without_clock(apart) == without_clock(run(made, how))

@@ -44,16 +44,23 @@ def test_classes_are_disjoint_where_there_are_enough_and_else_shared_evenly():
 
 
 def test_a_third_holds_pictures_a_third_texts_and_a_third_both():
-    assert [modalities_of(client, "mixed") for client in range(4)] == [("image",), ("text",), ("image", "text"), ("image",)]
+    assert [modalities_of(client, "mixed") for client in range(4)] == [
+        ("image",),
+        ("text",),
+        ("image", "text"),
+        ("image",),
+    ]
     assert {modalities_of(client, "images") for client in range(5)} == {("image",)}
 
 
 def test_what_cannot_be_dealt_is_said():
     with pytest.raises(DataError, match="3000 training items are too few for 301 clients with 10 items each"):
         split_clients(LABELS, 301, "classes", 0.2, 0)
-    with pytest.raises(DataError, match=r"With alpha 0\.001 none of 2,000 draws gave each of 200 clients 10 of 3000 items"):
+    with pytest.raises(
+        DataError, match=r"With alpha 0\.001 none of 2,000 draws gave each of 200 clients 10 of 3000 items"
+    ):
         split_clients(LABELS, 200, "dirichlet", 0.001, 0)
-    with pytest.raises(DataError, match="A class with .* items is too small for 20 clients"):
+    with pytest.raises(DataError, match=r"A class with .* items is too small for 20 clients"):
         split_clients(np.repeat([0, 1], [190, 3000]), 40, "classes", 0.2, 0)
     for clients, kind, alpha, said in (
         (0, "classes", 0.2, "0 clients"), (3, "dirichlet", 0.0, r"alpha is 0\.0"), (3, "dirichlet", float("nan"), "alpha is nan"),
