@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -258,10 +259,14 @@ def _encoded(arguments: argparse.Namespace, guide: PretrainedAligner | None) -> 
     encoder = load_encoder("bundled" if guide is None else guide.card.encoder, choose_device(arguments))
     if guide is not None:
         guide.check_encoder(encoder.name, encoder.fingerprint)
+        if arguments.dataset.startswith("emoji") and guide.card.name == DEFAULT_ALIGNER:
+            terminal.say(
+                f"The aligner {guide.card.name!r} has seen many of these emoji in its own training: this shows the machinery, not what guidance is worth."
+            )
     parts = [
         encode_split(
             dataset, split, encoder, limit=limit, seed=seed,
-            on_progress=lambda done, total, split=split: terminal.progress(f"encoding {dataset.name}, {split}", done, total),
+            on_progress=partial(terminal.progress, f"encoding {dataset.name}, {split}"),
         )
         for split, limit, seed in (("train", arguments.limit, None), ("test", arguments.test_limit, 0))
     ]  # fmt: skip

@@ -136,7 +136,7 @@ def _descend(
 ) -> None:
     """SGD in place."""
     everything = torch.arange(len(class_texts))
-    views = [(name, *(torch.from_numpy(part) for part in own.view(name))) for name in modalities]
+    views = [tuple(torch.from_numpy(part) for part in own.view(name)) for name in modalities]
     labels = torch.from_numpy(own.labels)
     held = torch.unique(labels)
     parameters = list(adapter.parameters())
@@ -148,7 +148,8 @@ def _descend(
         for first in range(0, len(order), task.batch):
             chosen = torch.from_numpy(order[first : first + task.batch])
             loss = torch.zeros(())
-            for place, (name, inputs, base, anchors) in enumerate(views):
+            for place, name in enumerate(modalities):
+                inputs, base, anchors = views[place]
                 batch = chosen[chosen // len(labels) == place] % len(labels)
                 if len(batch):
                     states = anchors[batch] if len(anchors) else None
@@ -164,7 +165,7 @@ def _descend(
                 drift = sum(((now - old) ** 2).sum() for now, old in zip(parameters, start, strict=True))
                 loss = loss + task.strategy.proximal / 2 * drift
             optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             optimizer.step()
 
 

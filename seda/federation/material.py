@@ -118,12 +118,14 @@ class Material:
     def load(cls, path: Path) -> Material:
         """Read what `save` wrote."""
         arrays, metadata = read_arrays(path)
-        splits = {
-            split: Items(**{part.name: arrays[f"{split}.{part.name}"] for part in fields(Items)})
+        train, validation, test = (
+            Items(**{part.name: arrays[f"{split}.{part.name}"] for part in fields(Items)})
             for split in ("train", "validation", "test")
-        }
+        )
         return cls(
-            **splits,
+            train,
+            validation,
+            test,
             class_texts=arrays["class_texts"],
             class_names=tuple(metadata["class_names"]),
             shared=metadata["shared"],
@@ -204,9 +206,11 @@ def material_of(
         if on_progress is not None:
             on_progress(f"SeDA's states, {name}", done, total)
 
-    items = [scale.items(part, partial(report, name)) for name, part in parts.items()]
+    training, validation, tested = (scale.items(part, partial(report, name)) for name, part in parts.items())
     return Material(
-        *items,
+        training,
+        validation,
+        tested,
         class_texts=scale.class_texts,
         class_names=train.class_names,
         shared=scale.shared,
