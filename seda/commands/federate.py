@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 SPLITS, HOLDINGS, HEADS, ENGINES, ANCHORS = (
     ("dirichlet", "classes"), ("images", "mixed"), ("learned", "texts"), ("auto", "flower", "here"), ("hand-over", "end"),
 )  # fmt: skip
-STRATEGIES = ("fedavg", "fedprox", "semantic", "centers", "fedavg-centers")
+STRATEGIES = ("fedavg", "fedprox", "semantic", "centers", "fedavg-centers", "sums", "fedavg-sums")
 USUAL = STRATEGIES[:3]
 NO_ALIGNER = "none"
 
@@ -194,7 +194,7 @@ def _plan(arguments: argparse.Namespace) -> Plan:
 
     guidance = {name: getattr(arguments, name) for name in ("distillation", "contrast", "temperature")}
     given: dict[str, dict[str, Any]] = {
-        "semantic": guidance, "centers": guidance, "fedprox": {"proximal": arguments.proximal},
+        "semantic": guidance, "centers": guidance, "sums": guidance, "fedprox": {"proximal": arguments.proximal},
     }  # fmt: skip
     strategies: list[Strategy] = [
         replace(one, **{name: value for name, value in given.get(one.name, {}).items() if value is not None})
@@ -338,9 +338,12 @@ def _tell(report: dict[str, Any], as_json: bool) -> None:
         ))  # fmt: skip
     terminal.print_table(shown)
     print()
-    anchors, center = (report["untrained"][name]["test"] for name in ("anchors", "nearest_center"))
+    anchors, center, belief = (report["untrained"][name]["test"] for name in ("anchors", "nearest_center", "belief"))
     said = "" if anchors is None else f"SeDA's state by the nearest class text {100 * anchors:.2f} %, "
-    print(f"Without any training: {said}the nearest category center {100 * center:.2f} %.")
+    print(
+        f"Without any round: {said}the nearest category center {100 * center:.2f} %, SeDA's belief by sums {100 * belief:.2f} % "
+        f"({report['sums_bytes'] / 1e6:.1f} MB of each client, once)."
+    )
     print(
         f"Accuracy on {report['counts']['test']:,} test items after round {report['rounds']}, mean of {len(report['seeds'])} seeds; engine: {report['engine_description']}."
     )

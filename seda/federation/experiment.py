@@ -191,9 +191,10 @@ def report_of(
         })  # fmt: skip
     own = plan.settings
     return {
-        "counts": counts, "classes": list(material.class_names), "shared_bytes": material.shared, "center_bytes": material.center_bytes,
+        "counts": counts, "classes": list(material.class_names), "shared_bytes": material.shared, "center_bytes": material.center_bytes, "sums_bytes": material.sums.message_bytes,
         "untrained": {
             "anchors": {split: material.anchor_accuracy(split) for split in ("validation", "test")},
+            "belief": {split: material.belief_accuracy(split) for split in ("validation", "test")},
             "nearest_center": {split: material.nearest_center_accuracy(split) for split in ("validation", "test")},
         },
         "notes": list(material.notes),

@@ -114,8 +114,7 @@ def train_client(material: Material, task: Task, weights: Weights) -> tuple[Weig
     adapter = adapter_with(material, task.head, task.hidden, part_for(weights, modalities))
     own = material.train.take(rows)
     with one_thread():
-        centers = tuple(map(torch.from_numpy, material.category_centers)) if task.strategy.centers else None
-        _descend(adapter, own, torch.from_numpy(material.class_texts), centers, modalities, task)
+        _descend(adapter, own, _Shared.of(material, own, task.strategy), modalities, task)
     trained = weights_of(adapter)
     if not all(np.isfinite(value).all() for value in trained.values()):
         raise Diverged(
@@ -126,19 +125,42 @@ def train_client(material: Material, task: Task, weights: Weights) -> tuple[Weig
     return part_for(trained, modalities), len(rows) * len(modalities)
 
 
-def _descend(
-    adapter: Adapter,
-    own: Items,
-    class_texts: Tensor,
-    centers: tuple[Tensor, ...] | None,
-    modalities: tuple[str, ...],
-    task: Task,
-) -> None:
+@dataclass(frozen=True, eq=False)
+class _Shared:
+    """What a client is given besides weights, as tensors.
+
+    Attributes:
+        class_texts: [k, d].
+        centers: inputs [k, D] and base [k, d] of the category centers; None where they have no part.
+        belief: log p(c | v) by sums of the client's own items [n, k], and of the centers [k, k]; None likewise.
+    """
+
+    class_texts: Tensor
+    centers: tuple[Tensor, Tensor] | None
+    belief: tuple[Tensor, Tensor] | None
+
+    @classmethod
+    def of(cls, material: Material, own: Items, strategy: Strategy) -> _Shared:
+        inputs, base = material.category_centers if strategy.centers else (np.empty(0), np.empty(0))
+        centers = (torch.from_numpy(inputs), torch.from_numpy(base)) if strategy.centers else None
+        belief = None
+        if strategy.belief:
+            of_centers = log_belief(material, inputs) if strategy.centers else torch.empty(0)
+            belief = (strategy.belief * log_belief(material, own.inputs), strategy.belief * of_centers)
+        return cls(torch.from_numpy(material.class_texts), centers, belief)
+
+
+def log_belief(material: Material, inputs: np.ndarray) -> Tensor:
+    """SeDA's log p(c | v) by sums, of inputs [n, D]: [n, k]."""
+    weight, bias = material.belief
+    return torch.from_numpy(inputs @ weight + bias).log_softmax(1)
+
+
+def _descend(adapter: Adapter, own: Items, shared: _Shared, modalities: tuple[str, ...], task: Task) -> None:
     """SGD in place."""
-    everything = torch.arange(len(class_texts))
     views = [tuple(torch.from_numpy(part) for part in own.view(name)) for name in modalities]
-    labels = torch.from_numpy(own.labels)
-    held = torch.unique(labels)
+    labels, texts = torch.from_numpy(own.labels), shared.class_texts
+    held, everything = torch.unique(labels), torch.arange(len(texts))
     parameters = list(adapter.parameters())
     start = [parameter.detach().clone() for parameter in parameters]
     optimizer = torch.optim.SGD(parameters, lr=task.learning_rate, momentum=task.momentum)
@@ -153,14 +175,15 @@ def _descend(
                 batch = chosen[chosen // len(labels) == place] % len(labels)
                 if len(batch):
                     states = anchors[batch] if len(anchors) else None
+                    belief = shared.belief[0][batch] if shared.belief is not None and name == "image" else None
                     mapped = adapter(inputs[batch], base[batch], name)
-                    part = client_loss(adapter, mapped, labels[batch], states, class_texts, held, task.strategy)
+                    part = client_loss(adapter, mapped, labels[batch], states, texts, held, task.strategy, belief)
                     loss = loss + part * (len(batch) / len(chosen))
-            if centers is not None and "image" in modalities:
-                mapped = adapter(*centers)
-                loss = loss + task.strategy.centers * client_loss(
-                    adapter, mapped, everything, None, class_texts, everything, task.strategy
-                )
+            if shared.centers is not None and "image" in modalities:
+                belief = None if shared.belief is None else shared.belief[1]
+                mapped = adapter(*shared.centers)
+                part = client_loss(adapter, mapped, everything, None, texts, everything, task.strategy, belief)
+                loss = loss + task.strategy.centers * part
             if task.strategy.proximal:
                 drift = sum(((now - old) ** 2).sum() for now, old in zip(parameters, start, strict=True))
                 loss = loss + task.strategy.proximal / 2 * drift
@@ -177,6 +200,7 @@ def client_loss(
     class_texts: Tensor,
     held: Tensor,
     strategy: Strategy,
+    belief: Tensor | None = None,
 ) -> Tensor:
     """A batch's loss without FedProx's term, which is of the weights.
 
@@ -187,8 +211,10 @@ def client_loss(
         class_texts: [k, d].
         held: labels of the classes that the client has, whose texts are the contrast's: it does not learn to keep away from what
             it has never seen.
+        belief: [b, k], added to the head's logits; None without.
     """
-    loss = strategy.cross_entropy * cross_entropy(adapter.logits(mapped, class_texts), labels)
+    logits = adapter.logits(mapped, class_texts)
+    loss = strategy.cross_entropy * cross_entropy(logits if belief is None else logits + belief, labels)
     if strategy.distillation and states is not None:
         loss = loss + strategy.distillation * mse_loss(mapped, adapter.scale * normalize(states, dim=1))
     if strategy.contrast:

@@ -20,6 +20,7 @@ from seda.config import SamplingConfig
 from seda.data.feature_set import FeatureSet
 from seda.errors import AlignerError, DataError
 from seda.evaluation.alignment import unit
+from seda.federation.sums import Sums
 from seda.storage import fingerprint, read_arrays, write_arrays
 
 if TYPE_CHECKING:
@@ -146,6 +147,21 @@ class Material:
     def center_bytes(self) -> int:
         """That each client sends once for the category centers: sums, and a count of each class."""
         return sum(part.nbytes for part in self.category_centers) + 4 * len(self.class_texts)
+
+    @cached_property
+    def sums(self) -> Sums:
+        """Of all clients' pictures: those of the clients added up, whoever holds what."""
+        return Sums.of(self.train.inputs, self.train.labels, len(self.class_texts))
+
+    @cached_property
+    def belief(self) -> tuple[np.ndarray, np.ndarray]:
+        """Weight [D, k] and bias [k] of SeDA's belief by sums, see sums.py."""
+        return self.sums.belief(self.validation.inputs, self.validation.labels)
+
+    def belief_accuracy(self, split: str) -> float:
+        """Share of a split's items that the belief alone answers right, without any round."""
+        items, (weight, bias) = getattr(self, split), self.belief
+        return float(((items.inputs @ weight + bias).argmax(1) == items.labels).mean())
 
     def nearest_center_accuracy(self, split: str) -> float:
         """Share of a split's items that are nearest to the right category center, without any training."""

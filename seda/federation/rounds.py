@@ -14,7 +14,7 @@ import torch
 from seda.errors import ConfigError, FileFormatError
 from seda.federation.adapter import HIDDEN, Adapter, Weights, message_bytes, part_for, weights_of
 from seda.federation.engines import Trainer
-from seda.federation.local import Deal, Task, adapter_with, make_adapter, one_thread
+from seda.federation.local import Deal, Task, adapter_with, log_belief, make_adapter, one_thread
 from seda.federation.material import Items, Material
 from seda.federation.measures import class_centers, mean_rsa, spread
 from seda.federation.splits import MODALITIES, modalities_of
@@ -60,10 +60,11 @@ class Settings:
             raise ConfigError(f"momentum is {self.momentum}; allowed is 0 to 1, without 1.")
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON values. Centers that have no part are left out: federations of before there were any keep their folders."""
+        """JSON values. What sums of clients would add is left out where it has no part."""
         values = asdict(self)
-        if not self.strategy.centers:
-            del values["strategy"]["centers"]
+        for name in ("centers", "belief"):
+            if not values["strategy"][name]:
+                del values["strategy"][name]
         return values
 
     def task(self, client: int, number: int) -> Task:
@@ -214,7 +215,10 @@ class Measuring:
     def accuracy(self, weights: Weights, items: Items, modality: str = "image") -> float:
         """Share of items whose most probable class is right."""
         with one_thread():
-            answers = self._adapter(weights).logits(self.mapped(weights, items, modality), self._texts).argmax(1)
+            logits = self._adapter(weights).logits(self.mapped(weights, items, modality), self._texts)
+            if self._settings.strategy.belief and modality == "image":
+                logits = logits + self._settings.strategy.belief * log_belief(self._material, items.inputs)
+            answers = logits.argmax(1)
         return float((answers.numpy() == items.labels).mean())
 
     def centers(self, weights: Weights) -> np.ndarray:

@@ -29,6 +29,8 @@ class Strategy:
         temperature: of that contrast.
         centers: weight of cross-entropy and contrast on the category centers of all classes, which each batch then holds, too: a
             client does not forget what it has not. Ours, not SemanticFL's.
+        belief: how much of SeDA's log p(c | v) by sums is added to the head's logits of pictures, 0 to 1: the adapter then learns what
+            is missing from it, as SeDA's own networks do. Ours, too.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Strategy:
     contrast: float = 0.0
     temperature: float = TEMPERATURE
     centers: float = 0.0
+    belief: float = 0.0
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
@@ -56,7 +59,9 @@ FEDPROX = Strategy("fedprox", proximal=PROXIMAL)
 SEMANTIC = Strategy("semantic", distillation=DISTILLATION, contrast=1.0)
 CENTERS = replace(SEMANTIC, name="centers", centers=1.0)  # semantic guidance with category centers
 FEDAVG_CENTERS = Strategy("fedavg-centers", centers=1.0)  # what of it the centers do alone
-STRATEGIES = {one.name: one for one in (FEDAVG, FEDPROX, SEMANTIC, CENTERS, FEDAVG_CENTERS)}
+SUMS = replace(SEMANTIC, name="sums", belief=1.0)  # semantic guidance over SeDA's belief by sums
+FEDAVG_SUMS = Strategy("fedavg-sums", belief=1.0)
+STRATEGIES = {one.name: one for one in (FEDAVG, FEDPROX, SEMANTIC, CENTERS, FEDAVG_CENTERS, SUMS, FEDAVG_SUMS)}
 POOLED = "pooled"  # name of the training on all data, which is FedAvg of one client that holds everything
 
 

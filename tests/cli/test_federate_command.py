@@ -122,7 +122,7 @@ def command_arguments(file):
     [
         (
             ["--strategies", "fedavg,none"],
-            "'none' is no strategy; allowed are fedavg, fedprox, semantic, centers, fedavg-centers",
+            "'none' is no strategy; allowed are fedavg, fedprox, semantic, centers, fedavg-centers, sums, fedavg-sums",
         ),
         (["--journey", "x.safetensors"], "--journey needs --out"),
         (["--journey", "x.html", "--out", "o"], "--journey ends with '.html'; a .safetensors file is written"),

@@ -21,7 +21,8 @@ from seda.federation.measures import mean_rsa, paired_interval, rsa, spread
 from seda.federation.picture import center_paths, write_picture
 from seda.federation.rounds import Measuring, federate
 from seda.federation.splits import modalities_of
-from seda.federation.strategies import FEDAVG, FEDAVG_CENTERS, FEDPROX, SEMANTIC, average
+from seda.federation.strategies import FEDAVG, FEDAVG_CENTERS, FEDAVG_SUMS, FEDPROX, SEMANTIC, average
+from seda.federation.sums import Sums
 from seda.journeys.path_file import read_journey
 from tests.federation.made import CLASSES, DIM, WIDTH, material, settings
 
@@ -264,6 +265,28 @@ def test_centers_are_sums_over_clients_and_keep_what_a_client_has_not():
         return Measuring(made, apart).accuracy(sent, made.validation)
 
     assert kept(FEDAVG) < 0.5 < kept(FEDAVG_CENTERS)
+
+
+def test_sums_of_clients_make_the_ridge_of_all_items():
+    made = material()
+    x, y = made.train.inputs.astype(np.float64), np.eye(CLASSES)[made.train.labels]
+    parts = Deal(clients=4, split="classes").parts(made.train.labels)
+    first, *others = (Sums.of(made.train.inputs[rows], made.train.labels[rows], CLASSES) for rows in parts)
+    total = first
+    for other in others:
+        total = total + other
+    weight, bias = total.ridge(0.1)
+    centred = x - x.mean(0)
+    scatter = centred.T @ centred
+    expected = np.linalg.solve(scatter + 0.1 * np.trace(scatter) / WIDTH * np.eye(WIDTH), centred.T @ (y - y.mean(0)))
+    np.testing.assert_allclose(weight, expected, atol=1e-9)
+    np.testing.assert_allclose(bias, y.mean(0) - x.mean(0) @ expected, atol=1e-9)
+    assert total.message_bytes == 4 * (CLASSES + CLASSES * WIDTH + WIDTH * (WIDTH + 1) // 2)
+    alone = made.belief_accuracy("test")
+    guided = run(
+        made, settings(deal=Deal(clients=4, split="classes"), strategy=FEDAVG_SUMS, learning_rate=1e-6, rounds=1)
+    )
+    assert guided.accuracy == alone > 0.8  # before anything is learned the belief answers
 
 
 # ---------------------------------------------------------------------------------------------------- the picture
