@@ -32,6 +32,7 @@ QUIET = {
     "FLWR_TELEMETRY_ENABLED": "0", "RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_DEDUP_LOGS": "0",
 }  # fmt: skip
+STARTS = 3  # of Ray
 _Result = TypeVar("_Result")
 
 
@@ -52,6 +53,7 @@ class FlowerEngine:
         Raises:
             SedaError: what the work or a client raised.
         """
+        import ray
         from flwr.serverapp import ServerApp
         from flwr.simulation import run_simulation
 
@@ -71,20 +73,15 @@ class FlowerEngine:
         with tempfile.TemporaryDirectory(prefix="seda-federate-") as folder, warnings.catch_warnings():
             warnings.simplefilter("ignore")
             path = material.save(Path(folder) / "material.safetensors")
-            resources: dict[str, Any] = {"num_cpus": 1, "num_gpus": 0.0}
-            start: dict[str, Any] = {"include_dashboard": False, "log_to_driver": False, "logging_level": logging.ERROR}
+            _start_ray(clients)
             try:
-                run_simulation(
-                    server,
-                    client_app(str(path)),
-                    clients,
-                    backend_config={"client_resources": resources, "init_args": start},
-                )
+                resources: dict[str, Any] = {"num_cpus": 1, "num_gpus": 0.0}
+                run_simulation(server, client_app(str(path)), clients, backend_config={"client_resources": resources})
             except RuntimeError as error:
-                if not failed:
-                    failed.append(_not_started(error))
+                failed.append(_ended(error))
             finally:
                 over.set()  # or a server that waits for nodes would wait for ever
+                ray.shutdown()
         if failed:
             raise failed[0]
         if not outcome:
@@ -92,11 +89,34 @@ class FlowerEngine:
         return outcome[0]
 
 
-def _not_started(error: Exception) -> DataError:
+def _start_ray(clients: int) -> None:
+    """Before Flower does, which tries once: on a busy machine Ray's first start may take longer than the half minute that it has.
+
+    Raises:
+        DataError: it did not start.
+    """
+    import ray
+
+    if ray.is_initialized():
+        return
+    for attempt in range(STARTS):
+        try:
+            ray.init(
+                num_cpus=min(clients, os.cpu_count() or 1), include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR,
+                runtime_env={"env_vars": {"OMP_NUM_THREADS": "1"}},
+            )  # fmt: skip
+            return
+        except Exception as error:  # Ray raises a bare one
+            ray.shutdown()
+            if attempt == STARTS - 1:
+                raise _ended(error) from error
+
+
+def _ended(error: Exception) -> DataError:
     why = error.__cause__ or error
     return DataError(
-        f"Flower's simulation ended ({' '.join(str(why).split())[:300]}).",
-        remedy="Where Ray did not start in time, try again when less runs on this machine; or give --engine here.",
+        f"Flower's simulation did not run ({' '.join(str(why).split())[:300]}).",
+        remedy="Try again when less runs on this machine, or give --engine here.",
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from dataclasses import asdict, replace
 from importlib.util import find_spec
 from types import SimpleNamespace
@@ -353,6 +354,46 @@ def test_material_and_tasks_come_back_as_they_went(tmp_path):
     assert back.fingerprint == made.fingerprint and back.class_names == made.class_names
     task = settings(strategy=SEMANTIC).task(2, 3)
     assert Task.from_dict(task.to_dict()) == task
+
+
+class OneProcess:
+    """In the place of Flower's grid: the same messages, given to the same app in this process."""
+
+    def __init__(self, path):
+        from flwr.supercore.task_identity import TaskIdentity
+
+        from seda.federation.flower import client_app
+
+        TaskIdentity.task_id, TaskIdentity.run_id, TaskIdentity.node_id = 1, 1, 1  # as a run of Flower has them
+        self.app, self.sent = client_app(str(path)), []
+
+    def get_node_ids(self):
+        return [11, 12, 13]
+
+    def send_and_receive(self, messages):
+        from flwr.app import Context, RecordDict, UserConfig
+
+        for message in reversed(list(messages)):  # answers come in any order
+            self.sent.append(message.metadata.dst_node_id)
+            yield self.app(message, Context(1, message.metadata.dst_node_id, UserConfig(), RecordDict(), UserConfig()))
+
+
+@needs_flower
+@pytest.mark.filterwarnings("ignore")  # what Flower brings warns of its own
+def test_flowers_messages_come_to_the_same_numbers(tmp_path):
+    choose_engine("flower", print)  # silent before it is imported
+    from seda.federation.flower import _Grid
+
+    made = material(texts=True)
+    how = settings(strategy=SEMANTIC, rounds=2, deal=Deal(clients=3, alpha=0.5, holding="mixed"))
+    grid = OneProcess(made.save(tmp_path / "m.safetensors"))
+    apart = federate(made, how, _Grid(grid, 3, threading.Event()))
+    here = run(made, how)
+    assert same(apart.weights, here.weights) and without_clock(apart) == without_clock(here)
+    assert sorted(grid.sent) == [11, 11, 12, 12, 13, 13] and os.environ["FLWR_TELEMETRY_ENABLED"] == "0"
+    bad = OneProcess(endless(made).save(tmp_path / "bad.safetensors"))
+    with pytest.raises(DataError, match=r"Training left the range of numbers .*Give a smaller"):
+        federate(endless(made), how, _Grid(bad, 3, threading.Event()))
 
 
 @needs_flower
