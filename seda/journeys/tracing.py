@@ -116,19 +116,23 @@ class Workbench:
         return unread_notes(self.encoder.unread_texts(class_names), self.encoder.languages)
 
 
-def load_workbench(aligner: str | Path, device: str = "", encoder: Encoder | None = None) -> Workbench:
+def load_workbench(
+    aligner: str | Path, device: str = "", encoder: Encoder | None = None, *, maps: bool = True
+) -> Workbench:
     """An aligner with its maps and its encoder.
 
     Args:
         aligner: name of one that is on this machine, or its folder.
         device: of torch; empty for the fastest that is there.
         encoder: where it is loaded already.
+        maps: whether its maps are read too; answers need none, journeys do.
     Raises:
         SedaError: one of them cannot be loaded, or they do not belong together.
     """
     device = device or best_device()
-    loaded = load_aligner(aligner, device)
-    return Workbench(loaded, encoder or load_encoder(loaded.card.encoder, device), load_maps(loaded.folder))
+    loaded = load_aligner(aligner, device, check_maps=maps)
+    encoder = encoder or load_encoder(loaded.card.encoder, device)
+    return Workbench(loaded, encoder, load_maps(loaded.folder) if maps else {})
 
 
 def bare_workbench(aligner: PretrainedAligner) -> Workbench:
