@@ -12,7 +12,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-STEM, FEATURES, CATEGORIES = 32, 1280, 1000  # channels after the first convolution and after the last; ImageNet's classes
+STEM, FEATURES, CATEGORIES = (
+    32,
+    1280,
+    1000,
+)  # channels after the first convolution and after the last; ImageNet's classes
 EXPANSION = 6  # of channels inside a block; the first stage has none
 # (blocks, kernel, stride of the first block, channels) of each stage of Lite0; Source: Tan and Le 2019, arXiv:1905.11946, table 1
 STAGES = (
@@ -31,9 +35,7 @@ class SameConvolution(nn.Conv2d):
     """A convolution without bias whose output is its input's size by its stride, padded as TensorFlow does: more at the right and below."""
 
     def __init__(self, channels: int, made: int, kernel: int = 1, stride: int = 1, groups: int = 1) -> None:
-        super().__init__(
-            channels, made, kernel, stride, kernel // 2 if stride == 1 else 0, groups=groups, bias=False
-        )
+        super().__init__(channels, made, kernel, stride, kernel // 2 if stride == 1 else 0, groups=groups, bias=False)
 
     def forward(self, pixels: Tensor) -> Tensor:
         """[n, c, h, w] to [n, made, h / stride, w / stride], rounded up."""

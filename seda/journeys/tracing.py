@@ -19,6 +19,7 @@ from seda.device import best_device
 from seda.diffusion.sampling import StepEvent
 from seda.encoders import load_encoder
 from seda.encoders.base import AbsentEncoder, Encoder
+from seda.encoders.kept_texts import KeptTexts
 from seda.errors import ConfigError, FileFormatError, FingerprintError
 from seda.evaluation.maps import N_NEIGHBORS, map_scores, nearest_neighbors, neighbors_kept, step_flags, thinning
 from seda.images import NamedImage, thumbnail_png
@@ -109,7 +110,11 @@ class Workbench:
         Raises:
             ClassTextError: the template does not hold {} exactly once.
         """
-        return self.encoder.encode_texts(fill_template(template, class_names))
+        return self._texts(fill_template(template, class_names))
+
+    @cached_property
+    def _texts(self) -> KeptTexts:
+        return KeptTexts(self.encoder.encode_texts)
 
     def notes_on(self, class_names: Sequence[str]) -> tuple[str, ...]:
         """Sentences for the user on class texts that the encoder cannot read; none where it reads all."""
