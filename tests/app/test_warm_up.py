@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,13 @@ ROOT = Path(__file__).resolve().parents[2]
 ENOUGH = 60.0  # seconds that no test lasts
 
 
+def nobody() -> bool:
+    """Nobody runs anything."""
+    return False
+
+
 def test_nothing_begins_without_a_server():
-    warm = WarmUp(lambda: pytest.fail("no server has allowed it"), delay=0)
+    warm = WarmUp(lambda: pytest.fail("no server has allowed it"), nobody, delay=0)
     warm.begin()
     assert not warm.is_coming and not warm.is_ready and not warm.wait(0.05)
 
@@ -27,11 +33,12 @@ def test_nothing_begins_without_a_server():
 def test_it_is_done_once_and_in_the_background():
     threads, go = [], threading.Event()
 
-    def load() -> None:
+    def load() -> list[str]:
         go.wait(ENOUGH)
         threads.append(threading.current_thread())
+        return []
 
-    warm = WarmUp(load, delay=0)
+    warm = WarmUp(load, nobody, delay=0)
     warm.allow()
     assert warm.is_coming and not warm.is_ready
     for _ in range(3):
@@ -43,12 +50,33 @@ def test_it_is_done_once_and_in_the_background():
     assert len(threads) == 1 and threads[0] is not threading.main_thread() and threads[0].daemon
 
 
+def test_it_gives_way_between_its_parts():
+    done, busy, looked = [], threading.Event(), threading.Event()
+    busy.set()
+
+    def is_needed() -> bool:
+        looked.set()
+        return busy.is_set()
+
+    def load() -> Iterator[None]:
+        yield done.append("first")
+        yield done.append("second")
+
+    warm = WarmUp(load, is_needed, delay=0)
+    warm.allow()
+    warm.begin()
+    assert looked.wait(ENOUGH) and not warm.wait(0.05) and done == ["first"]
+    busy.clear()
+    assert warm.wait(ENOUGH) and done == ["first", "second"] and warm.is_ready
+
+
 @pytest.mark.parametrize("error", [WeightsError("gone"), ValueError("a fault of ours")])
 def test_what_fails_is_not_ready_and_no_longer_coming(error, caplog):
-    def load() -> None:
+    def load() -> Iterator[str]:
+        yield "a part"
         raise error
 
-    warm = WarmUp(load, delay=0)
+    warm = WarmUp(load, nobody, delay=0)
     warm.allow()
     with caplog.at_level("INFO", warm_up.__name__):
         warm.begin()
@@ -62,7 +90,11 @@ def test_it_stands_back_and_nothing_else_does():
     import os
 
     found = []
-    warm = WarmUp(lambda: found.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id())), delay=0)
+
+    def load() -> Iterator[None]:
+        yield found.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+
+    warm = WarmUp(load, nobody, delay=0)
     before = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
     warm.allow()
     warm.begin()
@@ -72,7 +104,7 @@ def test_it_stands_back_and_nothing_else_does():
 
 
 def test_a_first_run_finds_everything_loaded(assets, monkeypatch):
-    load_models()
+    assert list(load_models()) == ["torch", "aligner and maps", "texts", "pictures", "journeys"]
     monkeypatch.setattr("seda.encoders.load_encoder", lambda *_: pytest.fail("the encoder is loaded"))
     monkeypatch.setattr("seda.aligner.load_aligner", lambda *_: pytest.fail("the aligner is loaded"))
     workbench = cache.workbench("open-vocabulary")

@@ -9,33 +9,34 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 
 from seda.card import DEFAULT_ALIGNER
 from seda.errors import SedaError
+from seda.ui.serving.line import RUNS
 
 DELAY = 1.5  # seconds; chosen here: the browser draws the first page meanwhile
-NICENESS = (
-    10  # of 19; chosen here: a tenth of a core that others want, and whoever presses Run meanwhile still gets there
-)
-SIZE, STEPS = (
-    (48, 32),
-    2,
-)  # of the picture that is traced, px, and its steps: enough that everything is imported and read
+NICENESS = 5  # of 19; chosen here: a quarter of a core that somebody else wants, too
+PAUSE = 0.2  # seconds between two looks whether a run is still under way
+SIZE, STEPS = (48, 32), 2  # of the picture that is traced, px, and its steps: enough to import and read everything
 
 logger = logging.getLogger(__name__)
 
 
 class WarmUp:
-    """Loads once, in the background.
+    """Loads once, in the background, a part at a time: who presses Run meanwhile waits for the part that is under way, and does the others
+    itself without standing back.
 
     Args:
-        load: what takes long.
+        load: begins, and gives way after each part.
+        is_needed: whether somebody else is loading the same, or computing.
         delay: seconds between the first page and its beginning.
     """
 
-    def __init__(self, load: Callable[[], object], delay: float = DELAY) -> None:
-        self._load, self._delay = load, delay
+    def __init__(
+        self, load: Callable[[], Iterable[object]], is_needed: Callable[[], bool], delay: float = DELAY
+    ) -> None:
+        self._load, self._is_needed, self._delay = load, is_needed, delay
         self._guard, self._ended = threading.Lock(), threading.Event()
         self._allowed, self._is_ready = False, False
         self._thread: threading.Thread | None = None
@@ -67,10 +68,13 @@ class WarmUp:
         return self._ended.wait(seconds)
 
     def _run(self) -> None:
+        pause = threading.Event().wait
         step_back()
-        threading.Event().wait(self._delay)
+        pause(self._delay)
         try:
-            self._load()
+            for _ in self._load():
+                while self._is_needed():
+                    pause(PAUSE)
             self._is_ready = True
         except SedaError as error:  # such as weights that were removed: whoever presses Run is told
             logger.info("The models were not loaded beforehand: %s", error.message)
@@ -86,8 +90,12 @@ def step_back() -> None:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
 
 
-def load_models() -> None:
-    """What a first run would wait for: models, maps and what they compute once, by tracing a picture of nothing."""
+def load_models() -> Iterator[str]:
+    """What a first run would wait for: libraries, models, and what is computed once, by tracing a picture of nothing.
+
+    Yields:
+        what each part was.
+    """
     from PIL import Image
 
     from seda.config import SamplingConfig
@@ -95,13 +103,25 @@ def load_models() -> None:
     from seda.player.payload import player_payload
     from seda.ui import cache
 
+    cache.device()
+    yield "torch"
+    with cache.computing():
+        cache.bare_workbench(DEFAULT_ALIGNER)
+    yield "aligner and maps"
     with cache.computing():
         workbench = cache.workbench(DEFAULT_ALIGNER)
+        words = workbench.aligner.card.first_classes[:2]
+        workbench.encode_class_texts(words, workbench.aligner.card.template)
+    yield "texts"
+    nothing = NamedImage("nothing", Image.new("RGB", SIZE, "gray"))
+    with cache.computing():
+        workbench.encoder.encode_images([nothing.image])
+    yield "pictures"
+    with cache.computing():
         from seda.journeys.tracing import trace_images
 
-        words = workbench.aligner.card.first_classes[:2]
-        nothing = NamedImage("nothing", Image.new("RGB", SIZE, "gray"))
         player_payload(trace_images([nothing], words, workbench, SamplingConfig(num_inference_steps=STEPS)))
+    yield "journeys"
 
 
-WARM_UP = WarmUp(load_models)
+WARM_UP = WarmUp(load_models, lambda: RUNS.counts[0] > 0)
