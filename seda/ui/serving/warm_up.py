@@ -69,8 +69,8 @@ class WarmUp:
 
     def _run(self) -> None:
         pause = threading.Event().wait
-        step_back()
         pause(self._delay)
+        step_back()
         try:
             for _ in self._load():
                 while self._is_needed():
@@ -85,8 +85,13 @@ class WarmUp:
 
 
 def step_back() -> None:
-    """Let other threads go first, where the system knows priorities of threads (Linux); those that this one begins do as well."""
+    """Let other threads go first, where the system knows priorities of threads (Linux); those that this one begins do as well.
+
+    So scipy is imported before: its threads for linear algebra are begun by its import, and serve everybody afterwards.
+    """
     if sys.platform == "linux":
+        import scipy.linalg  # noqa: F401
+
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
 
 
