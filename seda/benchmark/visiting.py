@@ -158,10 +158,16 @@ async def visiting(url: str, query: str = "", page: str = "", **headers: str) ->
         headers: more of the request's.
     """
     from websockets.asyncio.client import connect
+    from websockets.typing import Origin, Subprotocol
 
     address = url.replace("http", "ws", 1) + PATH
     async with connect(
-        address, subprotocols=["streamlit"], origin=url, max_size=None, open_timeout=60, additional_headers=headers
+        address,
+        subprotocols=[Subprotocol("streamlit")],
+        origin=Origin(url),
+        max_size=None,
+        open_timeout=60,
+        additional_headers=headers,
     ) as connection:
         visitor = Visitor(connection, query, page)
         await visitor.send()
