@@ -354,8 +354,8 @@ class PretrainedAligner:
             )
 
 
-def _check_sizes(folder: Path, card: AlignerCard, infos: Mapping[str, ArrayInfo]) -> None:
-    """Compare a file's header with what its card describes, before memory is taken for either.
+def _empty_aligner(folder: Path, card: AlignerCard, infos: Mapping[str, ArrayInfo]) -> Aligner:
+    """The aligner that a card describes, without memory, compared with its file's header before memory is taken for either.
 
     Raises:
         FileFormatError: they do not fit; names an array.
@@ -366,7 +366,8 @@ def _check_sizes(folder: Path, card: AlignerCard, infos: Mapping[str, ArrayInfo]
             kept, {"c": len(card.class_names), "d": card.model.dim, "D": card.model.image_dim}
         )
         with torch.device("meta"):  # sizes without memory
-            expected = Aligner(card.model, sizes["c"], sizes["p"]).state_dict()
+            aligner = Aligner(card.model, sizes["c"], sizes["p"])
+        expected = aligner.state_dict()
         for name in (*expected, *(set(infos) - set(kept))):
             came = infos[name].shape if name in infos else "none"
             if name not in expected or tuple(expected[name].shape) != came:
@@ -374,6 +375,7 @@ def _check_sizes(folder: Path, card: AlignerCard, infos: Mapping[str, ArrayInfo]
                 raise ValueError(f"{name} is {came if came == 'none' else list(came)}, {wanted} is needed")
     except (ValueError, RuntimeError, AssertionError) as error:
         raise _do_not_fit(folder, error) from error
+    return aligner
 
 
 def _check_values(folder: Path, arrays: Mapping[str, np.ndarray], card: AlignerCard) -> None:
@@ -410,7 +412,8 @@ def load_aligner(
     check_device(str(device))
     folder = find_aligner(name_or_dir)
     card = read_card(folder, check_maps=check_maps)
-    arrays, _ = read_arrays(folder / WEIGHTS_FILE, lambda infos, _: _check_sizes(folder, card, infos))
+    empty: list[Aligner] = []  # one that waits for its weights: what it would begin with is not drawn
+    arrays, _ = read_arrays(folder / WEIGHTS_FILE, lambda infos, _: empty.append(_empty_aligner(folder, card, infos)))
     _check_values(folder, arrays, card)
     tensors = {
         name: torch.from_numpy(value.astype(_LOADED_AS.get(value.dtype.name, value.dtype)))
@@ -418,8 +421,9 @@ def load_aligner(
     }
     try:
         kept = {field.name: tensors.pop(f"reference.{field.name}") for field in fields(ReferenceFeatures)}
-        aligner = Aligner(card.model, *kept["texts"].shape[:2])
-        aligner.load_state_dict(tensors)
+        (aligner,) = empty
+        expected = aligner.state_dict()
+        aligner.load_state_dict({name: value.to(expected[name].dtype) for name, value in tensors.items()}, assign=True)
     except (KeyError, RuntimeError) as error:
         raise _do_not_fit(folder, error) from error
     aligner.eval().requires_grad_(False).to(device)

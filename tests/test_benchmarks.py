@@ -20,6 +20,7 @@ from tests.benchmarks import (
     player,
     stand,
     training,
+    warm_up,
     words_alone,
 )
 from tests.browser.conftest import need_chromium
@@ -138,6 +139,14 @@ def test_journeys_of_the_player(monkeypatch, tmp_path):
         monkeypatch.setattr(player, name, value)
     assert 0 < player.write_journeys(tmp_path) < 3
     assert {path.stem for path in tmp_path.iterdir()} == {"64", "16", "20k"}
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+def test_warm_up(monkeypatch, capsys):
+    need_chromium()
+    found, status = printed(monkeypatch, capsys, warm_up, "--seconds", "0.5")
+    assert status in (0, 1) and found["loading"]["fps"] > 1 and found["ready"]["fps"] > 1
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import pkgutil
 import subprocess
 import sys
@@ -39,6 +40,18 @@ LAYERS = (
     ("seda.commands", "seda.ui"),
     ("seda.__main__", "seda.cli"),
 )  # fmt: skip
+# what a single answer does without: schedulers of diffusers, a compiler, searches, tables, other encoders' libraries, drawings
+NOT_FOR_AN_ANSWER = (
+    "diffusers", "huggingface_hub", "open_clip", "pandas", "plotly", "sentence_transformers", "scipy", "sklearn", "streamlit",
+    "sympy", "timm", "torch._dynamo", "torch._inductor", "torchvision", "transformers", "umap",
+)  # fmt: skip
+ANSWER = """
+import sys
+from seda.cli import main
+status = main(["classify", "assets/samples/photos/cat.jpg", "--classes", "a cat, a wolf", "--json"])
+print([name for name in {names!r} if name in sys.modules], file=sys.stderr)
+sys.exit(status)
+"""
 BLOCKED_IMPORT = """
 import importlib, sys
 for name in {blocked!r}:
@@ -68,6 +81,15 @@ def test_core_imports_neither_streamlit_nor_plotly():
         packages = {one.split(".")[0] for node in at_once for one in _named(node)}
         assert not packages & {"streamlit", "plotly"}, name
         waiting |= {one for node in at_once for one in _of_seda(node, known)} - seen
+
+
+def test_an_answer_imports_only_what_it_uses():
+    """What it costs is `python -m seda bench start --rows first-answer`."""
+    result = run(ANSWER.format(names=NOT_FOR_AN_ANSWER))
+    assert result.returncode == 0, result.stderr
+    (answer,) = json.loads(result.stdout)
+    assert answer["classes"][0]["name"] == "a cat" and answer["classes"][0]["probability"] > 0.9
+    assert result.stderr.splitlines()[-1] == "[]"
 
 
 @pytest.mark.slow

@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
+from seda.benchmark.visiting import Screen, Visitor, visiting
 from seda.training import unfinished
 from seda.training.unfinished import UPLOADS, TrainingRecord
 from seda.ui.serving.visitor import COOKIE, home_of
 from tests.browser.served import ROOT, served
-from tests.visitor import Screen, Visitor, visiting
 
 MINE, OTHER = "m" * 43, "o" * 43  # secrets
 SECONDS = 60

@@ -28,6 +28,7 @@ from seda.aligner import PretrainedAligner
 from seda.config import SamplingConfig, TrainingConfig
 from seda.device import encoder_precision
 from seda.encoders.base import Encoder
+from seda.encoders.lite_network import EfficientNetLite
 from seda.errors import ConfigError
 from seda.images import NamedImage
 from seda.models.mixture_denoiser import MixtureDenoiser
@@ -199,8 +200,9 @@ def _is_any(module: nn.Module) -> bool:
 
 
 def _is_network(module: nn.Module) -> bool:
-    """Image encoder (all come from these two libraries), denoiser or map."""
-    return isinstance(module, (*DENOISING, MapNetwork)) or type(module).__module__.startswith(("timm.", "open_clip."))
+    """Image encoder (EfficientNet-Lite, or open_clip's), denoiser or map."""
+    networks = *DENOISING, MapNetwork, EfficientNetLite
+    return isinstance(module, networks) or type(module).__module__.startswith(("timm.", "open_clip."))
 
 
 def measure_speed(

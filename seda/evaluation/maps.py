@@ -1,11 +1,11 @@
-"""How far a map can be trusted. All measured against feature space; none needs a model."""
+"""How far a map can be trusted. All measured against feature space; none needs a model.
+
+scipy and scikit-learn are imported by the measures that need them: an answer without a map needs neither.
+"""
 
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import spearmanr
-from sklearn.manifold import trustworthiness as _trustworthiness
-from sklearn.neighbors import NearestNeighbors
 
 from seda.evaluation.trajectories import straightness
 
@@ -25,6 +25,8 @@ def trustworthiness(features: np.ndarray, positions: np.ndarray, n_neighbors: in
     The measure is defined for fewer neighbours than half of the points: with few points, as many as that allows are asked
     for; two points or fewer are always right.
     """
+    from sklearn.manifold import trustworthiness as _trustworthiness
+
     n_neighbors = min(n_neighbors, (len(features) - 1) // 2)
     if n_neighbors < 1:
         return 1.0
@@ -41,6 +43,8 @@ def nearest_neighbors(queries: np.ndarray, pool: np.ndarray, n_neighbors: int = 
 
     k is n_neighbors, or p where the pool is smaller.
     """
+    from sklearn.neighbors import NearestNeighbors
+
     search = NearestNeighbors(n_neighbors=min(n_neighbors, len(pool))).fit(pool)
     return search.kneighbors(queries, return_distance=False)
 
@@ -79,6 +83,8 @@ def _shares(points: np.ndarray) -> np.ndarray:
 
 def step_length_spearman(features: np.ndarray, positions: np.ndarray) -> float:
     """Rank correlation of step lengths in feature space [n, s, d] and on the map [n, s, q]; 0 where it is undefined."""
+    from scipy.stats import spearmanr
+
     walked = np.linalg.norm(np.diff(features, axis=1), axis=-1)
     moved = np.linalg.norm(np.diff(positions, axis=1), axis=-1)
     if np.ptp(walked) == 0 or np.ptp(moved) == 0:

@@ -19,6 +19,7 @@ from seda.device import best_device
 from seda.diffusion.sampling import StepEvent
 from seda.encoders import load_encoder
 from seda.encoders.base import AbsentEncoder, Encoder
+from seda.encoders.kept_texts import KeptTexts
 from seda.errors import ConfigError, FileFormatError, FingerprintError
 from seda.evaluation.maps import N_NEIGHBORS, map_scores, nearest_neighbors, neighbors_kept, step_flags, thinning
 from seda.images import NamedImage, thumbnail_png
@@ -109,26 +110,34 @@ class Workbench:
         Raises:
             ClassTextError: the template does not hold {} exactly once.
         """
-        return self.encoder.encode_texts(fill_template(template, class_names))
+        return self._texts(fill_template(template, class_names))
+
+    @cached_property
+    def _texts(self) -> KeptTexts:
+        return KeptTexts(self.encoder.encode_texts)
 
     def notes_on(self, class_names: Sequence[str]) -> tuple[str, ...]:
         """Sentences for the user on class texts that the encoder cannot read; none where it reads all."""
         return unread_notes(self.encoder.unread_texts(class_names), self.encoder.languages)
 
 
-def load_workbench(aligner: str | Path, device: str = "", encoder: Encoder | None = None) -> Workbench:
+def load_workbench(
+    aligner: str | Path, device: str = "", encoder: Encoder | None = None, *, maps: bool = True
+) -> Workbench:
     """An aligner with its maps and its encoder.
 
     Args:
         aligner: name of one that is on this machine, or its folder.
         device: of torch; empty for the fastest that is there.
         encoder: where it is loaded already.
+        maps: whether its maps are read too; answers need none, journeys do.
     Raises:
         SedaError: one of them cannot be loaded, or they do not belong together.
     """
     device = device or best_device()
-    loaded = load_aligner(aligner, device)
-    return Workbench(loaded, encoder or load_encoder(loaded.card.encoder, device), load_maps(loaded.folder))
+    loaded = load_aligner(aligner, device, check_maps=maps)
+    encoder = encoder or load_encoder(loaded.card.encoder, device)
+    return Workbench(loaded, encoder, load_maps(loaded.folder) if maps else {})
 
 
 def bare_workbench(aligner: PretrainedAligner) -> Workbench:

@@ -392,7 +392,8 @@ def _neighbor_part(neighbors: Neighbors | None, room: int) -> dict[str, Any] | N
 
 def _sheet(neighbors: Neighbors) -> str:
     """The contact sheet as a data URL; empty where there is none, or it is not the one that it is said to be."""
-    from PIL import Image
+    # by name: Pillow else imports all of its forty formats to read one that is not among its usual ones, .1 s of a first page
+    from PIL import Image, WebPImagePlugin  # noqa: F401
 
     rows = -(-len(neighbors.labels) // max(neighbors.columns, 1))
     size = (neighbors.columns * neighbors.tile, rows * neighbors.tile)

@@ -11,6 +11,7 @@ from seda.ui.rooms.phone import is_phone, show_phone
 from seda.ui.rooms.screen import show_room
 from seda.ui.serving.rules import rules
 from seda.ui.serving.turns import PAGE_TURNS
+from seda.ui.serving.warm_up import WARM_UP
 from seda.ui.state import app_state
 from seda.ui.theme import ICON, LOGO, SIDEBAR_WIDTH, apply_style
 
@@ -39,6 +40,7 @@ def show_frame() -> None:
             if not page.right or rules().allows(page.right)
         ]
         st.navigation(pages, position="top").run()
+    WARM_UP.begin()
 
 
 def stand_in_frame() -> None:

@@ -36,9 +36,9 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
+from seda.benchmark.visiting import Visitor, visiting  # noqa: E402
 from seda.ui.state import PLAYER_KEY  # noqa: E402
 from tests.browser.served import serving  # noqa: E402
-from tests.visitor import Visitor, visiting  # noqa: E402
 
 SESSIONS, RUNS, LINK, MEMORY = 50, 20, 30, 1000
 PAGE_P95, PAGE_MOST = 3.0, 10.0  # seconds

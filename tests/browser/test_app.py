@@ -84,6 +84,7 @@ def visitor(page: Page) -> Page:
 def test_the_stored_example_plays_within_3_seconds(visitor: Page, server: str, chromium: Browser):
     warm = chromium.new_page()
     open_page(warm, server)
+    warm.get_by_text("Models ready", exact=True).wait_for(timeout=120_000)  # it loads them beside what it answers
     warm.close()
     # the best of three: what the app needs, and not what a shared machine is busy with
     assert min(open_page(visitor, server) for _ in range(3)) < 3

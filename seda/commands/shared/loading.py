@@ -30,11 +30,12 @@ def load_encoder(name: str, device: str) -> Encoder:
     return encoders.load_encoder(name, device, on_progress=show)
 
 
-def load_workbench(arguments: argparse.Namespace) -> Workbench:
-    """--aligner with its encoder and maps, on --device."""
-    card = read_card(arguments.aligner)  # a wrong name is said before torch is imported
+def load_workbench(arguments: argparse.Namespace, *, maps: bool = True) -> Workbench:
+    """--aligner with its encoder and, where they are needed, maps, on --device."""
+    # a wrong name is said before torch is imported; maps are checked when they are loaded
+    card = read_card(arguments.aligner, check_maps=False)
 
     from seda.journeys import tracing
 
     device = choose_device(arguments)
-    return tracing.load_workbench(arguments.aligner, device, load_encoder(card.encoder, device))
+    return tracing.load_workbench(arguments.aligner, device, load_encoder(card.encoder, device), maps=maps)

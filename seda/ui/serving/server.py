@@ -12,6 +12,7 @@ from seda.ui.page_list import PAGES
 from seda.ui.serving.gate import App, Gate, Message, Receive, Send
 from seda.ui.serving.rules import server_settings
 from seda.ui.serving.stand import stand_routes
+from seda.ui.serving.warm_up import WARM_UP
 
 ADDRESSES = tuple(page.name for page in PAGES[1:])  # the first page has none
 
@@ -84,6 +85,7 @@ def middleware() -> list[Middleware]:
     """
     server_settings()
     share_arenas()
+    WARM_UP.allow()
     log = logging.getLogger("seda.refused")
     if not log.handlers:
         handler = logging.StreamHandler()

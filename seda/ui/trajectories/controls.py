@@ -22,6 +22,7 @@ from seda.ui.serving.refusals import log_refusal
 from seda.ui.serving.rules import MAY_NAME_PATHS, rules
 from seda.ui.serving.uploaded import present, show_lost
 from seda.ui.serving.visitor import aligner_names
+from seda.ui.serving.warm_up import WARM_UP
 from seda.ui.state import (
     ON_SCREEN,
     SAMPLES,
@@ -41,6 +42,7 @@ from seda.ui.trajectories.player import PlayerState
 from seda.ui.trajectories.stored import show_example, show_replay
 from seda.ui.uploads import MAX_ITEMS, check_size, choose_uploads
 
+POLL = 2.0  # seconds between two looks whether models are ready
 THUMBNAILS = 16  # of the items on the screen; chosen here: two rows
 
 REPLAY_KEY = "trajectories.replay"
@@ -72,7 +74,25 @@ def side_panel(state: AppState) -> None:
         _sampling(state)
     if st.button("Run", type="primary", icon=":material/play_arrow:", width="stretch", key="trajectories.run"):
         _ask(state)
+    with st.container(key="trajectories.ready"):
+        if WARM_UP.is_coming:
+            _watch_models()
+        else:
+            _tell_models()
     _replays(state)
+
+
+@st.fragment(run_every=POLL)
+def _watch_models() -> None:
+    """Says when models are ready; on pages that were opened before they were, until something is clicked there."""
+    _tell_models()
+
+
+def _tell_models() -> None:
+    if WARM_UP.is_ready:
+        st.caption("Models ready")
+    elif WARM_UP.is_coming:
+        st.caption("Models are being loaded")
 
 
 def _choose_items(state: AppState) -> None:

@@ -5,7 +5,6 @@ torch and the models are imported inside, when the first run needs them.
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Hashable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -250,7 +249,7 @@ def check_pixels(options: ExportOptions) -> None:
 
 
 def _workbench(aligner: str, share: float, report: Report) -> Workbench:
-    first = "" if "torch" in sys.modules else "; the first time this takes some seconds"
+    first = "" if cache.models_loaded() else "; the first time this takes some seconds"
     report(share, f"Loading the models{first}")
     return cache.workbench(aligner)
 

@@ -11,14 +11,15 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from google.protobuf.message import Message
-from streamlit.proto.BackMsg_pb2 import BackMsg
-from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
-from websockets.asyncio.client import ClientConnection, connect
+if TYPE_CHECKING:  # Streamlit's messages, and websockets that come with it, are imported by who visits
+    from google.protobuf.message import Message
+    from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+    from websockets.asyncio.client import ClientConnection
 
 PATH = "/_stcore/stream"
+FINISHED = 0  # `ForwardMsg.FINISHED_SUCCESSFULLY`
 
 
 @dataclass
@@ -73,6 +74,8 @@ class Visitor:
         Raises:
             LookupError: the page has no such widget; with what it says instead.
         """
+        from streamlit.proto.BackMsg_pb2 import BackMsg
+
         message = BackMsg()
         state = message.rerun_script
         state.query_string, state.page_script_hash = self._query, self._page
@@ -98,6 +101,8 @@ class Visitor:
         Raises:
             TimeoutError: that took too long.
         """
+        from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+
         async with asyncio.timeout(seconds):
             while not (self.screen.status is not None and done(self.screen)):
                 self._read(ForwardMsg.FromString(await self._connection.recv(decode=False)))
@@ -105,7 +110,7 @@ class Visitor:
 
     async def idle(self, seconds: float) -> Screen:
         """Read until the script has ended and is not to run again."""
-        return await self.until(lambda screen: screen.status == ForwardMsg.FINISHED_SUCCESSFULLY, seconds)
+        return await self.until(lambda screen: screen.status == FINISHED, seconds)
 
     def _widget(self, key: str) -> str:
         if key not in self.screen.widgets:
@@ -152,9 +157,17 @@ async def visiting(url: str, query: str = "", page: str = "", **headers: str) ->
         page: its name in the address; the first one where empty.
         headers: more of the request's.
     """
+    from websockets.asyncio.client import connect
+    from websockets.typing import Origin, Subprotocol
+
     address = url.replace("http", "ws", 1) + PATH
     async with connect(
-        address, subprotocols=["streamlit"], origin=url, max_size=None, open_timeout=60, additional_headers=headers
+        address,
+        subprotocols=[Subprotocol("streamlit")],
+        origin=Origin(url),
+        max_size=None,
+        open_timeout=60,
+        additional_headers=headers,
     ) as connection:
         visitor = Visitor(connection, query, page)
         await visitor.send()
