@@ -52,7 +52,7 @@ def main() -> int:
     for name in arguments.parts.split(","):
         try:
             found[name] = PARTS[name](arguments)
-        except Exception as error:  # noqa: BLE001 - a machine that is lent for minutes is not given back for one part
+        except Exception as error:  # a machine that is lent for minutes is not given back for one part
             found[name] = {"failed": f"{type(error).__name__}: {error}"[:2000]}
         if arguments.out:
             arguments.out.write_text(json.dumps(found, indent=2) + "\n")
