@@ -20,13 +20,23 @@ def show_distribution() -> None:
     except SedaError:
         return
     from seda.figures import steps_of_translator
-    from seda.figures.tables import distribution_table
+    from seda.figures.tables import distribution_table, one_step_ahead
 
     summary, paths = found["summary"], found["paths"]
-    length = summary[0]["figures"]["real_length"][0]
-    st.markdown(DISTRIBUTION.format(length=f"{length:.1f}"))
-    for task in dict.fromkeys(row["data"] for row in summary):
+    tasks = list(dict.fromkeys(row["data"] for row in summary))
+    lengths = {row["data"]: row["figures"]["real_length"][0] for row in summary}
+    st.markdown(
+        DISTRIBUTION.format(
+            lengths=", ".join(f"{length:.1f} on {plain(task)}" for task, length in lengths.items()),
+            losses=" ".join(_loss(task, *ahead) for task in tasks if (ahead := one_step_ahead(summary, task))),
+        )
+    )
+    for task in tasks:
         st.markdown(f"**{plain(task)}**")
         st.dataframe(distribution_table(summary, task), hide_index=True, key=f"method.distribution.{task}")
     st.markdown(DISTRIBUTION_STEPS)
     st.plotly_chart(steps_of_translator(paths), key="method.steps", config={"displayModeBar": False}, height=800)
+
+
+def _loss(task: str, method: str, right: float, ours: float) -> str:
+    return f"On {plain(task)} the mean of the ends is right in {100 * ours:.0f} of 100 cases, the best one-step map ({plain(method)}) in {100 * right:.0f}."

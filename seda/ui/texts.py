@@ -75,12 +75,10 @@ learned denoiser is judged by both: how often the right text is nearest, and whe
 
 Measured on names that nothing was trained on, and on Fashion-MNIST, whose texts are any phrasing of a class: all of them are on the
 list there, and an end is read by the mean of each class's phrasings. **MMD²** is the distance of all ends from all real texts, 0 where
-they are spread alike; **coverage** the share of real texts with an end beside them; **length** (texts have {length}) and **spread**
+they are spread alike; **coverage** the share of real texts with an end beside them; **length** (texts have {lengths}) and **spread**
 (1 is that of texts) say how wide the ends reach; **R@1** how often the right text is the nearest, to one end and to the mean of 16. All
 maps learned from the same pairs, for as many batches; SeDA also sees the list, and *bank emptied* is SeDA without it. Steps do not
-win everywhere: on names of emoji the mean of the ends is less often right than the best one-step map.
-
-Emoji and photographs were measured with the open vocabulary of before its encoder read many languages.
+win everywhere. {losses}
 """
 DISTRIBUTION_STEPS = """
 **Step by step.** From above: how often the right text is the nearest one to what the denoiser expects at the end; how far the

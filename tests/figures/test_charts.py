@@ -5,7 +5,7 @@ import pytest
 
 from seda.errors import ConfigError, ShapeError
 from seda.figures import accuracy_along_path, steps_of_translator, training_curves
-from seda.figures.tables import distribution_table
+from seda.figures.tables import distribution_table, one_step_ahead
 
 
 def test_accuracy_is_in_percent_with_its_band():
@@ -66,3 +66,14 @@ def test_the_distribution_table_shows_what_was_measured():
     assert list(table.columns) == ["method", "MMD²", "coverage"]
     assert table["MMD²"].tolist() == [0.001, 0.04]
     assert "class-wise MMD²" in distribution_table(summary, "b")
+
+
+def test_the_best_map_of_one_step_is_named_where_it_is_ahead():
+    def of(**right):
+        return [
+            {"data": "a", "method": name, "figures": {"r1_mean_of_16": [value, None]}} for name, value in right.items()
+        ]
+
+    maps = {"one-step mlp": 0.2, "ridge": 0.3, "flow matching": 0.9}
+    assert one_step_ahead(of(seda=0.25, **maps), "a") == ("ridge", 0.3, 0.25)  # flow matching takes many steps
+    assert one_step_ahead(of(seda=0.295, **maps), "a") is None and one_step_ahead(of(seda=0.25, **maps), "b") is None

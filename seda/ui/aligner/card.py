@@ -75,6 +75,7 @@ def show_naming(card: AlignerCard) -> None:
         hide_index=True,
         key="aligner.naming",
         width="stretch",
+        placeholder="",  # not measured in that language
     )
     st.caption(
         "Share of pictures whose right text comes first (recall@1), on pictures that nothing was fitted to, beside simple methods "
