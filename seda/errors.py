@@ -4,6 +4,7 @@
     ├── ConfigError            a setting outside its range, an unknown name
     ├── ClassTextError         the list of class texts cannot be used
     ├── ImageError             one image cannot be read; the rest of a batch goes on
+    ├── SoundError             one sound cannot be read; likewise
     ├── DataError              a data set or a feature file cannot be used
     ├── EncoderError           an encoder cannot be built
     │   └── WeightsError       its weights are missing, unreachable or not the expected ones
@@ -48,6 +49,10 @@ class ClassTextError(SedaError):
 
 class ImageError(SedaError):
     """One image cannot be read."""
+
+
+class SoundError(SedaError):
+    """One sound cannot be read."""
 
 
 class DataError(SedaError):

@@ -25,7 +25,8 @@ DRAWS = ("seda.figures", "seda.export", "seda.player")  # the only rooms outside
 LAYERS = (
     ("seda", "seda.errors"),
     ("seda.array_layout", "seda.card", "seda.class_texts", "seda.config", "seda.device", "seda.images", "seda.making",
-     "seda.map_forms", "seda.map_schema", "seda.picture_apart", "seda.picture_bounds", "seda.picture_worker", "seda.schema", "seda.shipped", "seda.storage"),
+     "seda.map_forms", "seda.map_schema", "seda.mel", "seda.picture_apart", "seda.picture_bounds", "seda.picture_worker", "seda.schema", "seda.shipped", "seda.sounds",
+     "seda.storage"),
     ("seda.diffusion", "seda.models"),
     ("seda.stages",),
     ("seda.journeys.settings", "seda.journeys.trajectory", "seda.evaluation"),

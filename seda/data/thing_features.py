@@ -1,0 +1,92 @@
+"""Features of the things of `seda.data.things`, as they ship and as they are made again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from seda.data.modal_set import TEXT, Modality, ModalSet, read_modal_file
+from seda.data.things import GROUPS, LANGUAGES, Thing
+from seda.encoders.base import Encoder
+from seda.encoders.sounds import SoundEncoder
+from seda.errors import SoundError
+from seda.shipped import ASSETS
+from seda.sounds import Sound, read_sound
+
+SHIPPED = ASSETS / "features" / "things.safetensors"
+PICTURE, SOUND = "picture", "sound"
+
+
+def shipped_things() -> ModalSet:
+    """The features that come with the program; see assets/README.md.
+
+    Raises:
+        FileFormatError: the file is missing or damaged.
+    """
+    return read_modal_file(SHIPPED)
+
+
+def encode_things(
+    things: Sequence[Thing],
+    encoder: Encoder,
+    sounds: SoundEncoder,
+    on_progress: Callable[[str, int, int], object] | None = None,
+) -> ModalSet:
+    """Features of things in three modalities: pictures and names by one encoder, sounds by another.
+
+    Args:
+        on_progress: told (what, done, of how many).
+    Raises:
+        WeightsError: the weights of an encoder are missing.
+    """
+    tell = on_progress or (lambda *_: None)
+    heard = [(item, sound) for item, thing in enumerate(things) if (sound := _sound(thing)) is not None]
+    rows = []
+    for done, (_, sound) in enumerate(heard):
+        tell("encoding sounds", done, len(heard))
+        rows.append(sounds.encode_sounds([sound])[0].numpy())
+    tell("encoding pictures", 0, 1)
+    seen = [(item, image) for item, thing in enumerate(things) if (image := thing.image()) is not None]
+    pictures = encoder.encode_images([image for _, image in seen]).numpy()
+    named = [
+        (item, code, thing.names[code])
+        for item, thing in enumerate(things)
+        for code in LANGUAGES
+        if code in thing.names
+    ]
+    names = encoder.encode_texts([name for _, _, name in named]).numpy()
+    kins = {kin: number for number, kin in enumerate(dict.fromkeys(thing.kin for thing in things))}
+    pair = (encoder.name, encoder.fingerprint)
+    return ModalSet(
+        "things",
+        tuple(thing.name for thing in things),
+        np.array([thing.group for thing in things], np.int64),
+        np.array([kins[thing.kin] for thing in things], np.int64),
+        GROUPS,
+        encoder.encode_texts(GROUPS).numpy()[:, None],
+        {
+            PICTURE: Modality(pictures, _items(seen), *_nothing(seen), *pair),
+            SOUND: Modality(np.stack(rows), _items(heard), *_nothing(heard), sounds.name, sounds.fingerprint),
+            TEXT: Modality(
+                names, _items(named), tuple(code for _, code, _ in named), tuple(name for *_, name in named), *pair
+            ),
+        },
+    )
+
+
+def _sound(thing: Thing) -> Sound | None:
+    try:
+        return read_sound(thing.sound, thing.key)
+    except SoundError:
+        return None
+
+
+def _items(rows: Sequence[tuple[Any, ...]]) -> np.ndarray:
+    return np.array([row[0] for row in rows], np.int64)
+
+
+def _nothing(rows: Sequence[Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Kinds and names of rows that have none."""
+    return ("",) * len(rows), ("",) * len(rows)

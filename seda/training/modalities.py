@@ -1,0 +1,263 @@
+"""Fitting one semantic space for several modalities: closed forms alone, no gradient step.
+
+Categories are the kins of things that were given. Their centers are shared: the mean of a kin's names in all languages, as text
+features, which every modality's first stage walks to. A modality's belief is linear in its features,
+
+    log p(kin | x) = beta <p_kin, x> + alpha log p(group | x) - log n_group + constant
+
+with p_kin the mean feature of the kin, and p(group | x) the pooled Gaussians and ridge of `fit_center_posterior`: which of few groups a
+thing is of can be told from many examples, which thing it is like from one. What is not there of a kin leaves it to the others.
+
+The translator is that of an open vocabulary (`WordPosterior`): a kin is known by its names, and by the word for its group as what it is
+a kind of. The pool's weights are chosen on kins that were left out in turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from seda.aligner import Aligner
+from seda.config import ModelConfig
+from seda.data.modal_set import TEXT, Modality, ModalSet
+from seda.errors import DataError
+from seda.modal_aligner import ModalAligner
+from seda.models.center_posterior import CenterPosterior
+from seda.training.closed_form import fit_center_posterior
+from seda.training.word_closed_forms import (
+    MODEL,
+    Held,
+    belief_of,
+    losses_of,
+    most_likely_weights,
+    readings_of,
+    ridge,
+    round_to_half,
+    untrained_aligner,
+    word_posterior_of,
+)
+
+BETA, ALPHA = 20.0, 1.0  # chosen here; 10 to 40 and .5 to 1 came out alike
+PENALTIES = (1.0, 1.0)  # of the ridge maps from kins and from rows, see `ridge`
+WORDS = 16  # by which a kin is known at most
+FOLDS = 4  # parts of the kins that are left out in turn when the pool is weighed
+UNKNOWN = -100.0  # log probability, about, of a kin that a modality has never met
+MIN_ROWS = 4  # of a modality, and of its kins
+NEARNESSES = (5.0, 10.0, 20.0, 40.0)  # of likeness between words, of which held-out kins choose
+
+
+@dataclass(frozen=True, eq=False)
+class _Frame:
+    """What all modalities share.
+
+    Attributes:
+        kins: the c categories, as numbers of `ModalSet.kin`.
+        group: of each, index into the class names [c].
+        centers: text features of length 1 [c, d], before they are scaled.
+        words, members, steps: see `WordPosterior`; words unscaled [A, d].
+        texts: all names [r, d] and the classes' [k, d], which the text scaler is fitted to.
+    """
+
+    kins: np.ndarray
+    group: np.ndarray
+    centers: Tensor
+    words: Tensor
+    members: Tensor
+    steps: Tensor
+    texts: Tensor
+
+
+def fit_modalities(data: ModalSet, *, seed: int = 0, name: str = "things") -> ModalAligner:
+    """Fit every modality of a set.
+
+    Args:
+        seed: of the folds.
+        name: of the space.
+    Raises:
+        DataError: a modality has too few rows, or its rows are all alike.
+    """
+    frame = _frame(data)
+    aligners = {one: _fit(data, frame, one, seed) for one in data.modalities}
+    first = {int(kin): index for index, kin in reversed(list(enumerate(data.kin)))}
+    return ModalAligner(
+        name,
+        aligners,
+        tuple(data.item_names[first[int(kin)]] for kin in frame.kins),
+        {one: (rows.encoder, rows.encoder_fingerprint) for one, rows in data.modalities.items()},
+        {"dataset": data.name, "things": len(data), "class_names": list(data.class_names), "seed": seed},
+    )
+
+
+def _frame(data: ModalSet) -> _Frame:
+    texts = data.modalities[TEXT]
+    kins = np.unique(data.kin[texts.items])
+    classes = torch.from_numpy(data.class_text_features.mean(1))
+    words, members, steps, centers, groups = [classes], [], [], [], []
+    count = len(classes)
+    for kin in kins:
+        rows = torch.from_numpy(texts.features[data.kin[texts.items] == kin])
+        groups.append(int(np.bincount(data.labels[data.kin == kin]).argmax()))
+        mean = normalize(normalize(rows, dim=1).mean(0, keepdim=True), dim=1)
+        own = torch.cat([mean, torch.unique(rows, dim=0)])[: WORDS - 1]
+        centers.append(mean)
+        words.append(own)
+        at = [*range(count, count + len(own)), *[groups[-1]] * (WORDS - len(own))]
+        members.append(at)
+        steps.append([0] * len(own) + [1] * (WORDS - len(own)))
+        count += len(own)
+    every = torch.cat([torch.from_numpy(texts.features), classes])
+    return _Frame(
+        kins, np.array(groups), torch.cat(centers), torch.cat(words), torch.tensor(members), torch.tensor(steps), every
+    )  # fmt: skip
+
+
+def _fit(data: ModalSet, frame: _Frame, name: str, seed: int) -> Aligner:
+    """The aligner of a modality, its pool weighed on kins that were left out in turn."""
+    rows = data.modalities[name]
+    kin = data.kin[rows.items]
+    present = np.unique(kin)
+    if len(rows.items) < MIN_ROWS or len(present) < MIN_ROWS:
+        raise DataError(
+            f"The modality {name} has {len(rows.items)} rows of {len(present)} kins; at least {MIN_ROWS} of both are needed.",
+            remedy="Add more, or leave the modality out.",
+        )
+    fold_of = {int(one): place % FOLDS for place, one in enumerate(np.random.default_rng(seed).permutation(present))}
+    fold = np.array([fold_of[int(one)] for one in kin])
+    held = []
+    for index in range(FOLDS):
+        made = _closed_forms(data, frame, rows.take(fold != index), seed)
+        out = rows.take(fold == index)
+        held += _held(data, frame, made, out)
+    aligner = _closed_forms(data, frame, rows, seed)
+    lists, found = [one for one, _ in held], []
+    for nearness in NEARNESSES:
+        for _, made in held:
+            made.translator.log_nearness.fill_(nearness).log_()
+        readings = [readings_of(made, one) for one, made in held]
+        weights = most_likely_weights(lists, readings, signed=False)
+        found.append((sum(losses_of(weights, lists, readings)), nearness, weights))
+    _, nearness, weights = min(found, key=lambda tried: tried[0])
+    aligner.translator.log_nearness.fill_(nearness).log_()
+    word_posterior_of(aligner).weights.copy_(weights)
+    round_to_half(aligner)
+    return aligner
+
+
+def _held(data: ModalSet, frame: _Frame, made: Aligner, out: Modality) -> list[tuple[Held, Aligner]]:
+    """Rows that were left out, to be told by the list of all kins and by that of the classes."""
+    condition = made.condition_scaler(torch.from_numpy(out.features))
+    belief = belief_of(made, condition)
+    lists = (
+        (frame.centers, np.searchsorted(frame.kins, data.kin[out.items])),
+        (torch.from_numpy(data.class_text_features.mean(1)), data.labels[out.items]),
+    )
+    return [
+        (Held(condition, belief, made.text_scaler(texts), torch.from_numpy(labels), 1.0 / FOLDS), made)
+        for texts, labels in lists
+    ]
+
+
+def _closed_forms(data: ModalSet, frame: _Frame, rows: Modality, seed: int) -> Aligner:
+    """Everything but the pool's weights, fitted to some rows of a modality."""
+    x = torch.from_numpy(rows.features)
+    dim, kin = frame.centers.shape[1], data.kin[rows.items]
+    model = ModelConfig(
+        **{**MODEL, "power": 0.5}, dim=dim, image_dim=x.shape[1], words=len(frame.words), words_per_category=WORDS
+    )
+    aligner = untrained_aligner(model, len(frame.kins))
+    aligner.text_scaler.fit(frame.texts)
+    for scaler in (aligner.image_scaler, aligner.condition_scaler):
+        scaler.fit(x)
+    if not float(aligner.condition_scaler.typical_norm) > 0:
+        raise DataError("The rows of a modality all have the same features.", remedy="Give rows that differ.")
+    aligner.class_centers.copy_(aligner.text_scaler(frame.centers))
+
+    posterior = word_posterior_of(aligner)
+    posterior.words.copy_(aligner.text_scaler(frame.words))
+    posterior.members.copy_(frame.members)
+    posterior.steps.copy_(frame.steps)
+    posterior.least_fit.fill_(-6e4)  # nothing is refused
+
+    condition = aligner.condition_scaler(x)
+    target = normalize(aligner.text_scaler(frame.centers), dim=1)[torch.from_numpy(np.searchsorted(frame.kins, kin))]
+    present, means = _means(condition, kin)
+    of_kin = normalize(aligner.text_scaler(frame.centers), dim=1)[
+        torch.from_numpy(np.searchsorted(frame.kins, present))
+    ]
+    for index, (given, wanted) in enumerate(((means, of_kin), (condition, target))):
+        posterior.maps[index], posterior.map_bias[index] = ridge(given, wanted, PENALTIES[index])
+    head = aligner.learner.center_posterior
+    head.weight[0], head.bias[0] = _head(frame, condition, data.labels[rows.items], present, means, seed)
+    round_to_half(aligner)
+    return aligner
+
+
+def _means(condition: Tensor, kin: np.ndarray) -> tuple[np.ndarray, Tensor]:
+    """The kins that are there, and the mean condition of each [p, D]."""
+    present = np.unique(kin)
+    return present, torch.stack([condition[torch.from_numpy(kin == one)].mean(0) for one in present])
+
+
+def _head(
+    frame: _Frame, condition: Tensor, labels: np.ndarray, present: np.ndarray, means: Tensor, seed: int
+) -> tuple[Tensor, Tensor]:
+    """Weight [D, c] and bias [c] of the belief, see above."""
+    count = int(frame.group.max()) + 1
+    known = np.unique(labels)
+    group_weight = torch.zeros(condition.shape[1], count)
+    group_bias = torch.full((count,), UNKNOWN)
+    if len(known) > 1:
+        posterior = CenterPosterior(condition.shape[1], len(known))
+        told = torch.from_numpy(np.searchsorted(known, labels))
+        fit_center_posterior(posterior, condition, told, condition, told, seed=seed)
+        at = torch.from_numpy(known)
+        group_weight[:, at] = posterior.sharpness * posterior.weight.mean(0)
+        group_bias[at] = posterior.sharpness * posterior.bias.mean(0)
+    length = float(condition.square().sum(1).mean())  # of a condition, so that <p, x> is about a cosine
+    prototypes = normalize(means, dim=1) / length**0.5
+    places = np.searchsorted(frame.kins, present)
+    group = torch.from_numpy(frame.group)
+    size = torch.from_numpy(np.bincount(frame.group[places], minlength=count)).clamp_min(1)
+    weight = ALPHA * group_weight[:, group]
+    bias = torch.full((len(frame.kins),), UNKNOWN)
+    weight[:, places] += BETA * prototypes.T
+    bias[places] = (ALPHA * group_bias - size.log())[group[places]]
+    absent = np.setdiff1d(np.arange(len(frame.kins)), places)
+    weight[:, absent] = 0
+    return weight, bias
+
+
+def names_of(data: ModalSet, kind: str = "") -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
+    """The different names of all things, their text features [q, d] (the mean over languages), and which is each thing's [n]."""
+    texts, found = data.modalities[TEXT], {}
+    index = np.zeros(len(data), np.int64)
+    features: list[np.ndarray] = []
+    for item, name in enumerate(data.item_names):
+        if name not in found:
+            found[name] = len(features)
+            rows = [row for row in texts.of_kind(kind) if texts.items[row] == item]
+            features.append(texts.features[rows].mean(0) if rows else np.zeros(texts.features.shape[1], np.float32))
+        index[item] = found[name]
+    return tuple(found), np.stack(features), index
+
+
+def one_step_maps(data: ModalSet, penalty: float = 1.0) -> Mapping[str, tuple[Tensor, Tensor, Tensor]]:
+    """The peer: for each modality one ridge map from its features to its things' names; mean [D], weight [D, d] and bias [d]."""
+    found = {}
+    _, names, index = names_of(data)
+    for name, rows in data.modalities.items():
+        x = torch.from_numpy(peer_features(rows.features))
+        y = torch.from_numpy(names[index[rows.items]])
+        found[name] = (x.mean(0), *ridge(x - x.mean(0), normalize(y, dim=1), penalty))
+    return found
+
+
+def peer_features(features: np.ndarray) -> np.ndarray:
+    """As `FeatureScaler` bends them: roots where nothing is negative, and length 1."""
+    bent = np.sqrt(features) if (features >= 0).all() else features
+    return bent / np.maximum(np.linalg.norm(bent, axis=1, keepdims=True), 1e-9)
