@@ -1,10 +1,11 @@
-"""ModalAligner: one semantic space for m modalities, an `Aligner` for each, with the same category centers and the same words.
+"""ModalAligner: one semantic space for m modalities, each with an `Aligner` for any words and one for the space's own classes.
 
-A modality has a first stage of its own, from its features to the centers that all share, and a translator of its own, from there to
-texts. A folder of it has
+A modality has a first stage of its own, from its features to the category centers that all share, and a translator of its own, from
+there to texts. A folder of it has
 
-    space.json          modalities, categories, and which encoders their features are of
-    NAME.safetensors    weights of each modality
+    space.json                  modalities, categories, and which encoders their features are of
+    NAME.safetensors            weights of each modality for any words
+    NAME-classes.safetensors    weights for the classes
 
 Shapes: n items, D width of a modality's features, d common width, c categories, k class texts.
 """
@@ -14,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import numpy as np
 import torch
@@ -48,7 +49,7 @@ class _Card(Schema):
     name: Line
     categories: Annotated[tuple[Text, ...], Field(min_length=2, max_length=MAX_CATEGORIES)]
     modalities: dict[Annotated[str, Field(pattern=_NAME)], _Modality]
-    data: dict[str, Any] = {}
+    data: dict[str, Any] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +58,8 @@ class ModalAligner:
 
     Attributes:
         name: for people.
-        aligners: by modality; all have the same class centers and text scaler.
+        aligners: by modality, for any words; all have the same class centers and text scaler.
+        class_aligners: the same for the classes that the space was fitted to.
         categories: names of the c categories.
         encoders: name and fingerprint of each modality's encoder; "" where nobody has said.
         data: what it was fitted to, JSON values.
@@ -65,12 +67,13 @@ class ModalAligner:
 
     name: str
     aligners: Mapping[str, Aligner]
+    class_aligners: Mapping[str, Aligner]
     categories: tuple[str, ...]
     encoders: Mapping[str, tuple[str, str]]
     data: Mapping[str, Any]
 
-    def of(self, modality: str) -> Aligner:
-        """The aligner of a modality.
+    def of(self, modality: str, *, classes: bool = False) -> Aligner:
+        """The aligner of a modality, for any words or for the classes.
 
         Raises:
             AlignerError: it has none.
@@ -80,7 +83,7 @@ class ModalAligner:
                 f"The modality {modality!r:.60} came; {self.name} has {', '.join(self.aligners)}.",
                 remedy="Choose one of these, or fit a space with a file that holds it.",
             )
-        return self.aligners[modality]
+        return (self.class_aligners if classes else self.aligners)[modality]
 
     def check_encoder(self, modality: str, name: str, fingerprint: str) -> None:
         """Refuse features of another encoder.
@@ -103,16 +106,19 @@ class ModalAligner:
         class_text_features: Tensor,
         sampling: SamplingConfig,
         *,
+        classes: bool = False,
         item_seeds: Sequence[int] | None = None,
         answer_only: bool = False,
     ) -> Alignment:
         """Both stages for items of one modality, features [n, D] to class texts [k, d]; see `Aligner.align`.
 
+        Args:
+            classes: whether the texts are the classes that the space was fitted to.
         Raises:
             AlignerError: there is no such modality.
             ShapeError: widths do not fit, or there are fewer than two class texts.
         """
-        return self.of(modality).align(
+        return self.of(modality, classes=classes).align(
             features, class_text_features, sampling, item_seeds=item_seeds, answer_only=answer_only, tell_fit=False
         )
 
@@ -136,13 +142,21 @@ class ModalAligner:
         """
         folder, told = Path(folder), {}
         for name, aligner in self.aligners.items():
-            arrays = {key: value.cpu().numpy() for key, value in aligner.state_dict().items()}
-            write_arrays(folder / f"{name}.safetensors", {key: _halved(value) for key, value in arrays.items()})
+            for file, one in _files(name, aligner, self.class_aligners[name]):
+                arrays = {key: value.cpu().numpy() for key, value in one.state_dict().items()}
+                write_arrays(folder / file, {key: _halved(value) for key, value in arrays.items()})
             encoder, fingerprint = self.encoders[name]
             told[name] = {"model": aligner.config.to_dict(), "encoder": encoder, "encoder_fingerprint": fingerprint}
         card = {"format": "seda-modalities", "version": 1, "name": self.name, "categories": list(self.categories)}
         write_json(folder / CARD, {**card, "modalities": told, "data": dict(self.data)})
         return folder
+
+
+_T = TypeVar("_T")
+
+
+def _files(name: str, any_words: _T, classes: _T) -> tuple[tuple[str, _T], ...]:
+    return (f"{name}.safetensors", any_words), (f"{name}-classes.safetensors", classes)
 
 
 def _halved(value: np.ndarray) -> np.ndarray:
@@ -159,45 +173,41 @@ def load_modal_aligner(folder: Path | str) -> ModalAligner:
     """
     folder = Path(folder)
     card: _Card = check(_Card, read_json(folder / CARD), str(folder / CARD))
-    aligners = {}
+    count, found = len(card.categories), {}
     for name, told in card.modalities.items():
         model = ModelConfig.from_dict(told.model)
-        with torch.device("meta"):  # sizes without memory
-            expected = Aligner(model, len(card.categories)).state_dict()
-        path = folder / f"{name}.safetensors"
-
-        def fits(
-            infos: Mapping[str, ArrayInfo], _: Any, expected: Mapping[str, Tensor] = expected, path: Path = path
-        ) -> None:
-            wrong = [
-                key for key in {*expected, *infos}
-                if key not in infos or key not in expected or tuple(expected[key].shape) != infos[key].shape
-            ]  # fmt: skip
-            if wrong:
-                raise FileFormatError(
-                    f"The weights in {path} do not fit their card ({min(wrong)}).", remedy="Fit it again."
-                )
-
-        arrays, _ = read_arrays(path, fits)
-        if bad := [key for key, value in arrays.items() if value.dtype.kind == "f" and not np.isfinite(value).all()]:
-            raise FileFormatError(
-                f"The weights in {path} hold values that are not finite ({bad[0]}).", remedy="Fit it again."
-            )
-        if "translator.word_posterior.members" in arrays and not _within(arrays, model.words):
-            raise FileFormatError(
-                f"The weights in {path} hold indices beyond {model.words - 1}.", remedy="Fit it again."
-            )
-        aligner = Aligner(model, len(card.categories))
-        aligner.load_state_dict({key: torch.from_numpy(_widened(value)) for key, value in arrays.items()})
-        aligners[name] = aligner.eval().requires_grad_(False)
-    encoders = {name: (told.encoder, told.encoder_fingerprint) for name, told in card.modalities.items()}
-    return ModalAligner(card.name, aligners, card.categories, encoders, card.data)
+        found[name] = [_load(folder / file, model, count) for file, _ in _files(name, 0, 1)]
+    return ModalAligner(
+        card.name,
+        {name: pair[0] for name, pair in found.items()},
+        {name: pair[1] for name, pair in found.items()},
+        card.categories,
+        {name: (told.encoder, told.encoder_fingerprint) for name, told in card.modalities.items()},
+        card.data,
+    )
 
 
-def _within(arrays: Mapping[str, np.ndarray], words: int) -> bool:
-    members = arrays["translator.word_posterior.members"]
-    return bool(members.min() >= 0 and members.max() < words)
+def _load(path: Path, model: ModelConfig, count: int) -> Aligner:
+    """An aligner of so many categories, whose file was checked before memory was taken for it."""
+    with torch.device("meta"):  # sizes without memory
+        expected = Aligner(model, count).state_dict()
+
+    def fits(infos: Mapping[str, ArrayInfo], _: Any) -> None:
+        for key in sorted({*expected, *infos}):
+            if key not in infos or key not in expected or tuple(expected[key].shape) != infos[key].shape:
+                raise _wrong(path, f"do not fit their card ({key})")
+
+    arrays, _ = read_arrays(path, fits)
+    for key, value in arrays.items():
+        if value.dtype.kind == "f" and not np.isfinite(value).all():
+            raise _wrong(path, f"hold values that are not finite ({key})")
+        if key.endswith(".members") and not (value.min() >= 0 and value.max() < model.words):
+            raise _wrong(path, f"hold indices beyond {model.words - 1}")
+    aligner = Aligner(model, count)
+    wide = {key: value.astype(np.float32) if value.dtype == np.float16 else value for key, value in arrays.items()}
+    aligner.load_state_dict({key: torch.from_numpy(value) for key, value in wide.items()})
+    return aligner.eval().requires_grad_(False)
 
 
-def _widened(value: np.ndarray) -> np.ndarray:
-    return value.astype(np.float32) if value.dtype == np.float16 else value
+def _wrong(path: Path, what: str) -> FileFormatError:
+    return FileFormatError(f"The weights in {path} {what}.", remedy="Fit the space again.")

@@ -13,6 +13,7 @@ and, where they are wanted:
 
     item_names           n texts
     kin                  whole numbers [n]; things of one number are left out together when something is measured
+    known_text_features, known_text_labels   float [w, d] and whole numbers [w]: words whose class is known without any of the things
     NAME.kinds           r texts, such as the language of a name
     NAME.names           r texts, what a row is called
     NAME.encoder, NAME.encoder_fingerprint   texts that name the encoder, as in docs/feature-files.md
@@ -81,6 +82,7 @@ class ModalSet:
         class_names: k texts.
         class_text_features: float32 [k, p, d].
         modalities: by name, "text" among them.
+        known_texts, known_labels: float32 [w, d] and int64 [w], words whose class is known beside the things; none [0, d] as a rule.
     """
 
     name: str
@@ -90,6 +92,8 @@ class ModalSet:
     class_names: tuple[str, ...]
     class_text_features: np.ndarray
     modalities: Mapping[str, Modality]
+    known_texts: np.ndarray
+    known_labels: np.ndarray
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -117,6 +121,9 @@ class ModalSet:
             "kin": self.kin.astype(np.int16),
             "class_text_features": self.class_text_features.astype(dtype),
         }
+        if len(self.known_labels):
+            arrays["known_text_features"] = self.known_texts.astype(dtype)
+            arrays["known_text_labels"] = self.known_labels.astype(np.int16)
         texts: dict[str, Any] = {"class_names": self.class_names, "item_names": self.item_names}
         texts["modalities"] = list(self.modalities)
         for name, one in self.modalities.items():
@@ -168,7 +175,15 @@ def read_modal_file(path: Path | str) -> ModalSet:
     width, needed = found[TEXT].features.shape[1], texts.shape[2]
     if width != needed:
         raise _wrong(path, f"text.features are {width} wide and class_text_features {needed}; they are of one space")
-    return ModalSet(f"features:{path.name}", items, labels, kin, class_names, texts, found)
+    known, known_labels = np.zeros((0, width), np.float32), np.zeros(0, np.int64)
+    if "known_text_features" in arrays:
+        known = _floats(path, arrays, "known_text_features", (2,))
+        known_labels = _whole(path, arrays, "known_text_labels", len(known), len(class_names))
+        if known.shape[1] != width:
+            raise _wrong(path, f"known_text_features are {known.shape[1]} wide and text.features {width}")
+    return ModalSet(
+        f"features:{path.name}", items, labels, kin, class_names, texts, found, known, known_labels
+    )  # fmt: skip
 
 
 def _read(path: Path, modalities: Sequence[str]) -> dict[str, np.ndarray]:

@@ -6,9 +6,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import torch
 
+from seda.aligner import PretrainedAligner
 from seda.data.modal_set import TEXT, Modality, ModalSet, read_modal_file
-from seda.data.things import GROUPS, LANGUAGES, Thing
+from seda.data.things import GROUPS, KINDS, LANGUAGES, Thing
 from seda.encoders.base import Encoder
 from seda.encoders.sounds import SoundEncoder
 from seda.errors import SoundError
@@ -17,6 +19,7 @@ from seda.sounds import Sound, read_sound
 
 SHIPPED = ASSETS / "features" / "things.safetensors"
 PICTURE, SOUND = "picture", "sound"
+MOST_KNOWN = 190  # words of a group; there are that many mammals
 
 
 def shipped_things() -> ModalSet:
@@ -32,11 +35,13 @@ def encode_things(
     things: Sequence[Thing],
     encoder: Encoder,
     sounds: SoundEncoder,
+    known: Sequence[tuple[str, int]] = (),
     on_progress: Callable[[str, int, int], object] | None = None,
 ) -> ModalSet:
     """Features of things in three modalities: pictures and names by one encoder, sounds by another.
 
     Args:
+        known: words beside the things, each with its group; see `known_words`.
         on_progress: told (what, done, of how many).
     Raises:
         WeightsError: the weights of an encoder are missing.
@@ -70,10 +75,39 @@ def encode_things(
             PICTURE: Modality(pictures, _items(seen), *_nothing(seen), *pair),
             SOUND: Modality(np.stack(rows), _items(heard), *_nothing(heard), sounds.name, sounds.fingerprint),
             TEXT: Modality(
-                names, _items(named), tuple(code for _, code, _ in named), tuple(name for *_, name in named), *pair
+                names,
+                _items(named),
+                tuple(code for _, code, _ in named),
+                tuple(name for *_, name in named),
+                *pair,
             ),
         },
+        encoder.encode_texts([word for word, _ in known]).numpy(),
+        np.array([group for _, group in known], np.int64),
     )
+
+
+def known_words(aligner: PretrainedAligner, encoder: Encoder, seed: int = 0) -> list[tuple[str, int]]:
+    """Names of an open vocabulary's categories with their group, told by what WordNet says that they are a kind of.
+
+    Args:
+        aligner: of an open vocabulary, whose categories are known by their kinds too.
+        encoder: of its words.
+        seed: of the choice where a group has more than MOST_KNOWN.
+    """
+    posterior = aligner.aligner.translator.word_posterior
+    assert posterior is not None, "An open vocabulary has one."
+    words = torch.nn.functional.normalize(posterior.words, dim=1)
+    group = np.full(len(aligner.card.class_names), -1)
+    for index in reversed(range(len(KINDS))):
+        kinds = aligner.aligner.text_scaler(encoder.encode_texts(KINDS[index]))
+        nearest = (words @ torch.nn.functional.normalize(kinds, dim=1).T).argmax(0)
+        group[torch.isin(posterior.members, nearest).any(1).numpy()] = index
+    rng, found = np.random.default_rng(seed), []
+    for index in range(len(KINDS)):
+        chosen = np.sort(rng.permutation(np.flatnonzero(group == index))[:MOST_KNOWN])
+        found += [(aligner.card.class_names[one], index) for one in chosen]
+    return found
 
 
 def _sound(thing: Thing) -> Sound | None:

@@ -22,6 +22,8 @@ from seda.images import read_image
 
 LANGUAGES = {"en": "English", "de": "German", "fr": "French", "es": "Spanish", "it": "Italian", "ru": "Russian"}
 GROUPS = ("mammal", "bird", "insect", "musical instrument", "household object")
+# what the words of each group are a kind of, in WordNet; who is of two groups belongs to the one before "artifact"
+KINDS = (("mammal",), ("bird",), ("insect", "arachnid", "amphibian"), ("musical instrument",), ("artifact",))
 MAMMAL, BIRD, INSECT, INSTRUMENT, OBJECT = range(len(GROUPS))
 SOURCE = (
     "Tux Paint stamps (Bill Kendrick and others, Debian's tuxpaint-stamps-default, GPL-2); instruments and farm animals of "

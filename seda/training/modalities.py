@@ -9,11 +9,13 @@ with p_kin the mean feature of the kin, and p(group | x) the pooled Gaussians an
 thing is of can be told from many examples, which thing it is like from one. What is not there of a kin leaves it to the others.
 
 The translator is that of an open vocabulary (`WordPosterior`): a kin is known by its names, and by the word for its group as what it is
-a kind of. The pool's weights are chosen on kins that were left out in turn.
+a kind of. alpha, beta and the pool's weights are chosen on kins that were left out in turn, once for lists of names, which may be any
+words, and once for the classes: what is known of few groups is worth nothing among names.
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -42,13 +44,14 @@ from seda.training.word_closed_forms import (
     word_posterior_of,
 )
 
-BETA, ALPHA = 20.0, 1.0  # chosen here; 10 to 40 and .5 to 1 came out alike
-PENALTIES = (1.0, 1.0)  # of the ridge maps from kins and from rows, see `ridge`
+# beta and alpha, of which kins that are left out choose: likeness to kins, their groups, and both
+SHARPNESSES = ((0.0, 1.0), (10.0, 1.0), (20.0, 0.5), (20.0, 1.0), (40.0, 0.0), (40.0, 0.5))
+PENALTY = 1.0  # of the ridge maps from kins and from rows, see `ridge`
 WORDS = 16  # by which a kin is known at most
 FOLDS = 4  # parts of the kins that are left out in turn when the pool is weighed
 UNKNOWN = -100.0  # log probability, about, of a kin that a modality has never met
 MIN_ROWS = 4  # of a modality, and of its kins
-NEARNESSES = (5.0, 10.0, 20.0, 40.0)  # of likeness between words, of which held-out kins choose
+NEARNESSES = (20.0, 5.0, 10.0, 40.0)  # of likeness between words, of which held-out kins choose
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,11 +85,12 @@ def fit_modalities(data: ModalSet, *, seed: int = 0, name: str = "things") -> Mo
         DataError: a modality has too few rows, or its rows are all alike.
     """
     frame = _frame(data)
-    aligners = {one: _fit(data, frame, one, seed) for one in data.modalities}
+    fitted = {one: _fit(data, frame, one, seed) for one in data.modalities}
     first = {int(kin): index for index, kin in reversed(list(enumerate(data.kin)))}
     return ModalAligner(
         name,
-        aligners,
+        {one: pair[_NAMES] for one, pair in fitted.items()},
+        {one: pair[_CLASSES] for one, pair in fitted.items()},
         tuple(data.item_names[first[int(kin)]] for kin in frame.kins),
         {one: (rows.encoder, rows.encoder_fingerprint) for one, rows in data.modalities.items()},
         {"dataset": data.name, "things": len(data), "class_names": list(data.class_names), "seed": seed},
@@ -116,8 +120,8 @@ def _frame(data: ModalSet) -> _Frame:
     )  # fmt: skip
 
 
-def _fit(data: ModalSet, frame: _Frame, name: str, seed: int) -> Aligner:
-    """The aligner of a modality, its pool weighed on kins that were left out in turn."""
+def _fit(data: ModalSet, frame: _Frame, name: str, seed: int) -> tuple[Aligner, Aligner]:
+    """The aligners of a modality, for any words and for the classes; how sharp its belief is and how much each reading weighs is chosen on kins that were left out in turn."""
     rows = data.modalities[name]
     kin = data.kin[rows.items]
     present = np.unique(kin)
@@ -126,29 +130,44 @@ def _fit(data: ModalSet, frame: _Frame, name: str, seed: int) -> Aligner:
             f"The modality {name} has {len(rows.items)} rows of {len(present)} kins; at least {MIN_ROWS} of both are needed.",
             remedy="Add more, or leave the modality out.",
         )
+    known = (data.known_texts, data.known_labels) if name == TEXT else None
     fold_of = {int(one): place % FOLDS for place, one in enumerate(np.random.default_rng(seed).permutation(present))}
     fold = np.array([fold_of[int(one)] for one in kin])
-    held = []
-    for index in range(FOLDS):
-        made = _closed_forms(data, frame, rows.take(fold != index), seed)
-        out = rows.take(fold == index)
-        held += _held(data, frame, made, out)
-    aligner = _closed_forms(data, frame, rows, seed)
-    lists, found = [one for one, _ in held], []
-    for nearness in NEARNESSES:
-        for _, made in held:
-            made.translator.log_nearness.fill_(nearness).log_()
-        readings = [readings_of(made, one) for one, made in held]
-        weights = most_likely_weights(lists, readings, signed=False)
-        found.append((sum(losses_of(weights, lists, readings)), nearness, weights))
-    _, nearness, weights = min(found, key=lambda tried: tried[0])
-    aligner.translator.log_nearness.fill_(nearness).log_()
-    word_posterior_of(aligner).weights.copy_(weights)
-    round_to_half(aligner)
-    return aligner
+    whole = _closed_forms(data, frame, rows, known, seed)
+    folds = [
+        (_closed_forms(data, frame, rows.take(fold != index), known, seed, whole.aligner), rows.take(fold == index))
+        for index in range(FOLDS)
+    ]
+
+    def chosen(which: int) -> Aligner:
+        """The settings and weights of the largest likelihood on kins that were left out, told by one of the lists of `_held`."""
+
+        def tried(settings: tuple[float, float, float]) -> tuple[float, Tensor]:
+            held = []
+            for made, out in folds:
+                made.settle(*settings)
+                held.append((_held(data, frame, made.aligner, out)[which], made.aligner))
+            lists, readings = [one for one, _ in held], [readings_of(aligner, one) for one, aligner in held]
+            weights = most_likely_weights(lists, readings, signed=False)
+            return sum(losses_of(weights, lists, readings)), weights
+
+        found = {(beta, alpha, NEARNESSES[0]): tried((beta, alpha, NEARNESSES[0])) for beta, alpha in SHARPNESSES}
+        beta, alpha, _ = min(found, key=lambda one: found[one][0])
+        found |= {(beta, alpha, nearness): tried((beta, alpha, nearness)) for nearness in NEARNESSES[1:]}
+        best = min(found, key=lambda one: found[one][0])
+        whole.settle(*best)
+        made = copy.deepcopy(whole.aligner)
+        word_posterior_of(made).weights.copy_(found[best][1])
+        round_to_half(made)
+        return made
+
+    return chosen(_NAMES), chosen(_CLASSES)
 
 
-def _held(data: ModalSet, frame: _Frame, made: Aligner, out: Modality) -> list[tuple[Held, Aligner]]:
+_NAMES, _CLASSES = 0, 1
+
+
+def _held(data: ModalSet, frame: _Frame, made: Aligner, out: Modality) -> list[Held]:
     """Rows that were left out, to be told by the list of all kins and by that of the classes."""
     condition = made.condition_scaler(torch.from_numpy(out.features))
     belief = belief_of(made, condition)
@@ -157,79 +176,114 @@ def _held(data: ModalSet, frame: _Frame, made: Aligner, out: Modality) -> list[t
         (torch.from_numpy(data.class_text_features.mean(1)), data.labels[out.items]),
     )
     return [
-        (Held(condition, belief, made.text_scaler(texts), torch.from_numpy(labels), 1.0 / FOLDS), made)
-        for texts, labels in lists
+        Held(condition, belief, made.text_scaler(texts), torch.from_numpy(labels), 1.0 / FOLDS) for texts, labels in lists
     ]
 
 
-def _closed_forms(data: ModalSet, frame: _Frame, rows: Modality, seed: int) -> Aligner:
-    """Everything but the pool's weights, fitted to some rows of a modality."""
+@dataclass(frozen=True, eq=False)
+class _Made:
+    """Closed forms whose sharpness is not chosen yet.
+
+    Attributes:
+        like: weight [D, c] of being like a kin.
+        group, group_bias: weight [D, c] and bias [c] of being of its group.
+        bias: minus the logarithm of the group's number of kins, and UNKNOWN for kins that the modality has never met [c].
+    """
+
+    aligner: Aligner
+    like: Tensor
+    group: Tensor
+    group_bias: Tensor
+    bias: Tensor
+
+    def settle(self, beta: float, alpha: float, nearness: float) -> None:
+        """Write the belief, in place."""
+        head = self.aligner.learner.center_posterior
+        head.weight[0] = beta * self.like + alpha * self.group
+        head.bias[0] = self.bias + alpha * self.group_bias
+        self.aligner.translator.log_nearness.fill_(nearness).log_()
+
+
+def _closed_forms(
+    data: ModalSet,
+    frame: _Frame,
+    rows: Modality,
+    known: tuple[np.ndarray, np.ndarray] | None,
+    seed: int,
+    scaled_as: Aligner | None = None,
+) -> _Made:
+    """Everything but what `_Made.settle` and the pool's weights say, fitted to some rows of a modality.
+
+    Args:
+        known: words and their classes beside the rows.
+        scaled_as: whose scalers are taken; they look at no label.
+    """
     x = torch.from_numpy(rows.features)
     dim, kin = frame.centers.shape[1], data.kin[rows.items]
     model = ModelConfig(
         **{**MODEL, "power": 0.5}, dim=dim, image_dim=x.shape[1], words=len(frame.words), words_per_category=WORDS
     )
     aligner = untrained_aligner(model, len(frame.kins))
-    aligner.text_scaler.fit(frame.texts)
-    for scaler in (aligner.image_scaler, aligner.condition_scaler):
-        scaler.fit(x)
+    if scaled_as is None:
+        aligner.text_scaler.fit(frame.texts)
+        for scaler in (aligner.image_scaler, aligner.condition_scaler):
+            scaler.fit(x)
+    else:
+        for part in ("text_scaler", "image_scaler", "condition_scaler"):
+            getattr(aligner, part).load_state_dict(getattr(scaled_as, part).state_dict())
     if not float(aligner.condition_scaler.typical_norm) > 0:
         raise DataError("The rows of a modality all have the same features.", remedy="Give rows that differ.")
-    aligner.class_centers.copy_(aligner.text_scaler(frame.centers))
-
+    centers = aligner.text_scaler(frame.centers)
+    aligner.class_centers.copy_(centers)
     posterior = word_posterior_of(aligner)
     posterior.words.copy_(aligner.text_scaler(frame.words))
     posterior.members.copy_(frame.members)
     posterior.steps.copy_(frame.steps)
     posterior.least_fit.fill_(-6e4)  # nothing is refused
 
-    condition = aligner.condition_scaler(x)
-    target = normalize(aligner.text_scaler(frame.centers), dim=1)[torch.from_numpy(np.searchsorted(frame.kins, kin))]
-    present, means = _means(condition, kin)
-    of_kin = normalize(aligner.text_scaler(frame.centers), dim=1)[
-        torch.from_numpy(np.searchsorted(frame.kins, present))
-    ]
-    for index, (given, wanted) in enumerate(((means, of_kin), (condition, target))):
-        posterior.maps[index], posterior.map_bias[index] = ridge(given, wanted, PENALTIES[index])
-    head = aligner.learner.center_posterior
-    head.weight[0], head.bias[0] = _head(frame, condition, data.labels[rows.items], present, means, seed)
+    condition, place = aligner.condition_scaler(x), np.searchsorted(frame.kins, kin)
+    present = np.unique(place)
+    means = torch.stack([condition[torch.from_numpy(place == one)].mean(0) for one in present])
+    directions = normalize(centers, dim=1)
+    for index, (given, of) in enumerate(((means, present), (condition, place))):
+        posterior.maps[index], posterior.map_bias[index] = ridge(given, directions[torch.from_numpy(of)], PENALTY)
+    labels = data.labels[rows.items]
+    if known is not None and len(known[1]):
+        more = aligner.condition_scaler(torch.from_numpy(known[0]))
+        told, labels = torch.cat([condition, more]), np.concatenate([labels, known[1]])
+    else:
+        told = condition
+    made = _Made(aligner, *_likeness(frame, condition, present, means), *_groups(frame, told, labels, present, seed))
     round_to_half(aligner)
-    return aligner
+    return made
 
 
-def _means(condition: Tensor, kin: np.ndarray) -> tuple[np.ndarray, Tensor]:
-    """The kins that are there, and the mean condition of each [p, D]."""
-    present = np.unique(kin)
-    return present, torch.stack([condition[torch.from_numpy(kin == one)].mean(0) for one in present])
+def _likeness(frame: _Frame, condition: Tensor, present: np.ndarray, means: Tensor) -> tuple[Tensor]:
+    """Weight [D, c]: about the cosine to the mean of each kin that is there."""
+    weight = torch.zeros(condition.shape[1], len(frame.kins))
+    weight[:, present] = normalize(means, dim=1).T / float(condition.square().sum(1).mean()) ** 0.5
+    return (weight,)
 
 
-def _head(
-    frame: _Frame, condition: Tensor, labels: np.ndarray, present: np.ndarray, means: Tensor, seed: int
-) -> tuple[Tensor, Tensor]:
-    """Weight [D, c] and bias [c] of the belief, see above."""
+def _groups(
+    frame: _Frame, condition: Tensor, labels: np.ndarray, present: np.ndarray, seed: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Weight [D, c] and bias [c] of the groups of kins, and what stands beside both, see `_Made`."""
     count = int(frame.group.max()) + 1
     known = np.unique(labels)
-    group_weight = torch.zeros(condition.shape[1], count)
-    group_bias = torch.full((count,), UNKNOWN)
+    weight, bias = torch.zeros(condition.shape[1], count), torch.full((count,), UNKNOWN)
     if len(known) > 1:
         posterior = CenterPosterior(condition.shape[1], len(known))
         told = torch.from_numpy(np.searchsorted(known, labels))
         fit_center_posterior(posterior, condition, told, condition, told, seed=seed)
         at = torch.from_numpy(known)
-        group_weight[:, at] = posterior.sharpness * posterior.weight.mean(0)
-        group_bias[at] = posterior.sharpness * posterior.bias.mean(0)
-    length = float(condition.square().sum(1).mean())  # of a condition, so that <p, x> is about a cosine
-    prototypes = normalize(means, dim=1) / length**0.5
-    places = np.searchsorted(frame.kins, present)
+        weight[:, at] = posterior.sharpness * posterior.weight.mean(0)
+        bias[at] = posterior.sharpness * posterior.bias.mean(0)
     group = torch.from_numpy(frame.group)
-    size = torch.from_numpy(np.bincount(frame.group[places], minlength=count)).clamp_min(1)
-    weight = ALPHA * group_weight[:, group]
-    bias = torch.full((len(frame.kins),), UNKNOWN)
-    weight[:, places] += BETA * prototypes.T
-    bias[places] = (ALPHA * group_bias - size.log())[group[places]]
-    absent = np.setdiff1d(np.arange(len(frame.kins)), places)
-    weight[:, absent] = 0
-    return weight, bias
+    size = torch.from_numpy(np.bincount(frame.group[present], minlength=count)).clamp_min(1)
+    rest = torch.full((len(frame.kins),), UNKNOWN)
+    rest[present] = -size.log()[group[present]]
+    return weight[:, group], bias[group], rest
 
 
 def names_of(data: ModalSet, kind: str = "") -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
