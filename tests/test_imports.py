@@ -30,7 +30,7 @@ LAYERS = (
     ("seda.diffusion", "seda.models"),
     ("seda.stages",),
     ("seda.journeys.settings", "seda.journeys.trajectory", "seda.evaluation"),
-    ("seda.aligner",),
+    ("seda.aligner", "seda.modal_aligner"),
     ("seda.data", "seda.encoders", "seda.projection"),
     ("seda.journeys", "seda.search"),
     ("seda.baselines", "seda.figures", "seda.training"),

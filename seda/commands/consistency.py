@@ -79,6 +79,13 @@ def _print(result: dict[str, Any], things: list[dict[str, Any]]) -> None:
         f"Names in {', '.join(languages['languages'])} decide alike",
         {"": {k: v for k, v in languages.items() if k != "languages"}},
     )
+    _table(
+        "The same, of things that are known",
+        {
+            "by their English names": result["agreement_of_languages_known_in_english"],
+            "by all these names": result["agreement_of_languages_all_known"],
+        },
+    )
     names = {
         f"{name}, {method}": row
         for name, of in result["names"].items()

@@ -31,7 +31,7 @@ from typing import Any
 import numpy as np
 
 from seda.data.array_file import ArrayForm, read_array_file
-from seda.errors import DataError
+from seda.errors import DataError, SedaError
 from seda.storage import fingerprint, local_path, write_arrays
 
 TEXT = "text"
@@ -138,7 +138,7 @@ def holds_modalities(path: Path | str) -> bool:
     """Whether a feature file is one of several modalities, as far as its header says."""
     try:
         return "modalities" in _read(local_path(path), ())
-    except (DataError, OSError):
+    except (SedaError, OSError):
         return False
 
 

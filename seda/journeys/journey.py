@@ -152,6 +152,9 @@ class SeedCloud:
             raise ShapeError(f"The average of a seed cloud is at text {self.average} of {k}.")
 
 
+SHAPES = ("round", "square", "hexagon")  # of heads
+
+
 @dataclass(frozen=True, eq=False)
 class Journey:
     """A trajectory with its maps and its thumbnails: all that a player, an export or a replay needs.
@@ -172,6 +175,8 @@ class Journey:
             knows, or none of them is. None where nobody has said anything.
         groups: int16 [n], what items are told apart by where there are no class texts, index into group_names; -1 for none of them.
         group_names: of the groups; empty where there are none.
+        shapes: of the n items' heads, each one of SHAPES, where a journey holds several kinds of items; empty where all are round. Replays
+            do not keep them.
     """
 
     trajectory: Trajectory
@@ -187,6 +192,7 @@ class Journey:
     labels: np.ndarray | None = None
     groups: np.ndarray | None = None
     group_names: tuple[str, ...] = ()
+    shapes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         n = len(self.trajectory.states)
@@ -220,6 +226,10 @@ class Journey:
         if self.labels is not None:
             _check_shapes("of the items", {"labels": self.labels}, {"labels": (n,)})
             _check_indices("labels of the items", self.labels, k, lowest=-1)
+        if self.shapes and (len(self.shapes) != n or not set(self.shapes) <= set(SHAPES)):
+            raise ShapeError(
+                f"{len(self.shapes)} shapes came for {n} items; one each is needed, of {', '.join(SHAPES)}."
+            )
         if self.groups is not None:
             _check_shapes("of the items", {"groups": self.groups}, {"groups": (n,)})
             _check_indices("groups of the items", self.groups, len(self.group_names), lowest=-1)

@@ -248,6 +248,7 @@ def _items(journey: Journey, similarities: np.ndarray) -> list[dict[str, Any]]:
                 "sentences": [list(sentence) for sentence in sentences[index]],
                 "hint": _short(trajectory.hints[index]),  # where none of the class texts fits
                 **own[index],
+                **({"shape": journey.shapes[index]} if journey.shapes else {}),
             }
         )
     return items

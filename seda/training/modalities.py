@@ -16,6 +16,7 @@ words, and once for the classes: what is known of few groups is worth nothing am
 from __future__ import annotations
 
 import copy
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -27,9 +28,10 @@ from torch.nn.functional import normalize
 from seda.aligner import Aligner
 from seda.config import ModelConfig
 from seda.data.modal_set import TEXT, Modality, ModalSet
-from seda.errors import DataError
-from seda.modal_aligner import ModalAligner
+from seda.errors import DataError, FileFormatError, StorageError
+from seda.modal_aligner import ModalAligner, load_modal_aligner
 from seda.models.center_posterior import CenterPosterior
+from seda.storage import cache_dir, fingerprint
 from seda.training.closed_form import fit_center_posterior
 from seda.training.word_closed_forms import (
     MODEL,
@@ -44,6 +46,7 @@ from seda.training.word_closed_forms import (
     word_posterior_of,
 )
 
+VERSION = 1  # raise it when this file fits another space to the same features
 # beta and alpha, of which kins that are left out choose: likeness to kins, their groups, and both
 SHARPNESSES = ((0.0, 1.0), (10.0, 1.0), (20.0, 0.5), (20.0, 1.0), (40.0, 0.0), (40.0, 0.5))
 PENALTY = 1.0  # of the ridge maps from kins and from rows, see `ridge`
@@ -52,6 +55,8 @@ FOLDS = 4  # parts of the kins that are left out in turn when the pool is weighe
 UNKNOWN = -100.0  # log probability, about, of a kin that a modality has never met
 MIN_ROWS = 4  # of a modality, and of its kins
 NEARNESSES = (20.0, 5.0, 10.0, 40.0)  # of likeness between words, of which held-out kins choose
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,7 +181,8 @@ def _held(data: ModalSet, frame: _Frame, made: Aligner, out: Modality) -> list[H
         (torch.from_numpy(data.class_text_features.mean(1)), data.labels[out.items]),
     )
     return [
-        Held(condition, belief, made.text_scaler(texts), torch.from_numpy(labels), 1.0 / FOLDS) for texts, labels in lists
+        Held(condition, belief, made.text_scaler(texts), torch.from_numpy(labels), 1.0 / FOLDS)
+        for texts, labels in lists
     ]
 
 
@@ -231,7 +237,7 @@ def _closed_forms(
     else:
         for part in ("text_scaler", "image_scaler", "condition_scaler"):
             getattr(aligner, part).load_state_dict(getattr(scaled_as, part).state_dict())
-    if not float(aligner.condition_scaler.typical_norm) > 0:
+    if not float(aligner.condition_scaler.typical_norm) > 1e-6 * float(aligner.condition_scaler.typical_length):
         raise DataError("The rows of a modality all have the same features.", remedy="Give rows that differ.")
     centers = aligner.text_scaler(frame.centers)
     aligner.class_centers.copy_(centers)
@@ -315,3 +321,22 @@ def peer_features(features: np.ndarray) -> np.ndarray:
     """As `FeatureScaler` bends them: roots where nothing is negative, and length 1."""
     bent = np.sqrt(features) if (features >= 0).all() else features
     return bent / np.maximum(np.linalg.norm(bent, axis=1, keepdims=True), 1e-9)
+
+
+def fitted_space(data: ModalSet) -> ModalAligner:
+    """The space of a set: fitted at the first call, which takes about half a minute on two cores, and read from the cache after that.
+
+    Raises:
+        DataError: see `fit_modalities`.
+    """
+    folder = cache_dir() / "spaces" / fingerprint({"data": data.data_fingerprint, "version": VERSION})
+    try:
+        return load_modal_aligner(folder)
+    except (FileFormatError, OSError):
+        pass
+    made = fit_modalities(data)
+    try:
+        made.save(folder)
+    except StorageError as error:
+        logger.warning("The space of %s is not kept, the next start fits it again. %s", data.name, error)
+    return made

@@ -15,7 +15,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
@@ -31,13 +31,19 @@ from seda.ui.serving.visitor import aligner_folder
 from seda.ui.state import NamedFile
 
 if TYPE_CHECKING:
+    from seda.data.modal_set import ModalSet
+    from seda.data.things import Thing
     from seda.encoders import Encoder
     from seda.encoders.openclip_list import OpenClipInfo
+    from seda.encoders.sounds import SoundEncoder
     from seda.journeys.tracing import Workbench
+    from seda.modal_aligner import ModalAligner
+    from seda.sounds import Sound
 
 STRIP = 5  # items that stand for an example
 MODELS = 2  # aligners, and encoders, that are kept: two visitors may look through different ones in turns
 JOURNEYS = ASSETS / "journeys"
+MEASURED = ASSETS / "benchmark" / "consistency.json"
 LESSON = JOURNEYS.parent / "lesson" / "photos.safetensors"
 SAMPLES = ASSETS / "samples"
 _were_loaded = threading.Event()
@@ -306,3 +312,64 @@ def open_clip_models() -> tuple[OpenClipInfo, ...]:
     from seda.encoders.openclip_list import list_open_clip
 
     return tuple(list_open_clip())
+
+
+@st.cache_resource(max_entries=1, show_spinner=False)
+def things() -> ModalSet:
+    """Features of the things that come with the program, in all their modalities.
+
+    Raises:
+        FileFormatError: the file is missing or damaged.
+    """
+    from seda.data.thing_features import shipped_things
+
+    return shipped_things()
+
+
+@st.cache_resource(max_entries=1, show_spinner=False)
+def modal_space() -> ModalAligner:
+    """The space of those things; fitted at the first call on this machine, see `fitted_space`."""
+    from seda.training.modalities import fitted_space
+
+    return fitted_space(things())
+
+
+@st.cache_resource(max_entries=1, show_spinner=False)
+def sound_encoder() -> SoundEncoder:
+    """What hears sounds; its weights are loaded at the first sound."""
+    from seda.encoders.sounds import load_sound_encoder
+
+    return load_sound_encoder()
+
+
+@st.cache_resource(max_entries=1, show_spinner=False)
+def _raw_things() -> tuple[Thing, ...]:
+    """The things' own files; none where their packages are not on this machine, or are of another version."""
+    from seda.data.things import read_things
+
+    try:
+        found = tuple(read_things())
+    except SedaError:
+        return ()
+    return found if tuple(thing.name for thing in found) == things().item_names else ()
+
+
+def raw_thing(item: int) -> Thing | None:
+    """A thing's own files, by its place among `things`; None where they are not on this machine."""
+    found = _raw_things()
+    return found[item] if found else None
+
+
+def raw_sound(item: int, worse: float) -> Sound:
+    """A thing's sound with noise under it, see `noisy_sound`; for things whose files are there."""
+    from seda.data.degraded import noisy_sound
+    from seda.sounds import read_sound
+
+    thing = _raw_things()[item]
+    return noisy_sound(read_sound(thing.sound, thing.name), worse)
+
+
+@lru_cache(maxsize=1)
+def consistency_measured() -> dict[str, Any] | None:
+    """What `python -m seda consistency` measured, as it ships; None where nothing does."""
+    return read_json(MEASURED) if MEASURED.is_file() else None

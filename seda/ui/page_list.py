@@ -29,6 +29,7 @@ PAGES = (
     PageForm("lesson", "Lesson", "school"),
     PageForm("diagnose", "Diagnose", "troubleshoot"),
     PageForm("search", "Search", "image_search"),
+    PageForm("consistency", "Consistency", "hub"),
     PageForm("train", "Train", "fitness_center", MAY_TRAIN),
     PageForm("aligner", "Aligner", "model_training"),
     PageForm("method", "Method", "menu_book"),

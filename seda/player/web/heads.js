@@ -20,6 +20,19 @@ const COUNTED = 4; // items at one mark from which on a crowded map says how man
 const NOWHERE = { berths: new Map(), of: [] };
 
 /**
+ * The outline of a head: round, or the shape of a kind of item where a journey holds several kinds.
+ * @param {CanvasRenderingContext2D} ctx @param {string} shape "round", "square" or "hexagon" @param {number} radius
+ */
+function headOutline(ctx, shape, radius) {
+  ctx.beginPath();
+  if (shape === "square") ctx.roundRect(-0.9 * radius, -0.9 * radius, 1.8 * radius, 1.8 * radius, 0.2 * radius);
+  else if (shape === "hexagon") {
+    for (let corner = 0; corner < 6; corner++) ctx.lineTo(radius * Math.cos((TAU * corner) / 6), radius * Math.sin((TAU * corner) / 6));
+    ctx.closePath();
+  } else ctx.arc(0, 0, radius, 0, TAU);
+}
+
+/**
  * Pictures by their items: a journey that is shown again and again, as at a stand, is decoded once. Browsers keep what each of them
  * was decoded to for long.
  * @type {WeakMap<Item, HTMLImageElement>}
@@ -316,9 +329,9 @@ export class Heads {
     glow.addColorStop(1, theme.dark ? css(color, 0) : css(theme.ink, 0));
     ctx.fillStyle = glow;
     ctx.fillRect(-radius * 1.32, -radius * 1.32, radius * 2.64, radius * 2.64);
+    const { shape = "round" } = this.journey.items[item];
     ctx.save();
-    ctx.beginPath();
-    ctx.arc(0, 0, radius, 0, TAU);
+    headOutline(ctx, shape, radius);
     ctx.fillStyle = css(blend(theme.paper, color, 0.35));
     ctx.fill();
     ctx.clip();
@@ -336,16 +349,17 @@ export class Heads {
     // A path that ends at another word than the answer says so: half of the ring is that word's, or of no word's colour.
     const halves = end === one || !vivid || this.player.hidesAnswers ? [color] : [color, itemColor(this.player, this.journey, item, end)];
     ctx.lineWidth = (chosen ? 4 : 2.6) * fine;
+    if (shape !== "round") halves.length = 1; // its corners leave no room for two colours
     halves.forEach((half, i) => {
       ctx.beginPath();
       // From 0 on where it is whole: browsers take a circle that begins elsewhere for an arc of no length.
       const from = halves.length > 1 ? TAU * (i / halves.length - 0.125) : 0;
-      ctx.arc(0, 0, radius - 0.5 * fine, from, from + TAU / halves.length);
+      if (shape === "round") ctx.arc(0, 0, radius - 0.5 * fine, from, from + TAU / halves.length);
+      else headOutline(ctx, shape, radius - 0.5 * fine);
       ctx.strokeStyle = css(half);
       ctx.stroke();
     });
-    ctx.beginPath();
-    ctx.arc(0, 0, radius + (chosen ? 2.4 : 1.4) * fine, 0, TAU);
+    headOutline(ctx, shape, radius + (chosen ? 2.4 : 1.4) * fine);
     ctx.lineWidth = (chosen ? 2 : 1) * fine;
     ctx.strokeStyle = chosen ? css(theme.ink) : css(theme.paper, 0.9);
     ctx.stroke();

@@ -1,0 +1,159 @@
+"""The page Consistency: what travels, the player, and what was measured on things that were left out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from seda.ui import cache
+from seda.ui.consistency.run import send
+from seda.ui.consistency.state import OWN, THING, ConsistencyState, Travelled
+from seda.ui.errors import errors_on_screen, plain, show_error, show_notes
+from seda.ui.state import AppState, NamedFile, begin_widget
+from seda.ui.trajectories.player import show_player
+
+SUFFIXES = ["wav", "flac", "ogg", "oga", "mp3"]
+ABOUT = (
+    "One thing, seen, heard and named. Each goes its own way, through a first stage of its own, to categories that all share, and from "
+    "there to the words. Squares are pictures, circles are sounds, hexagons are names."
+)
+SEEN = (
+    "The space that these paths go through has met the thing. The tables below were measured by spaces that had not: things and all that "
+    "sounds or is called alike were left out in turn."
+)
+_METHODS = {"SeDA": "SeDA", "one step": "one-step map to text", "read-out": "best read-out of the same encoder"}
+
+
+def show_consistency(state: AppState, own: ConsistencyState) -> None:
+    """Everything on the page."""
+    st.markdown(ABOUT)
+    _choose(state, own)
+    if own.problem is not None:
+        show_error(own.problem)
+    if own.travelled is not None:
+        _show_travelled(own.travelled)
+    _show_measured(own)
+
+
+def _choose(state: AppState, own: ConsistencyState) -> None:
+    own.source = st.segmented_control(
+        "What travels", [THING, OWN], required=True, key=begin_widget("consistency.source", own.source)
+    ) or own.source  # fmt: skip
+    if own.source == OWN:
+        _choose_sound(state, own)
+        return
+    names = list(dict.fromkeys(cache.things().item_names))
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        own.thing = st.selectbox(
+            "Thing", names, key=begin_widget("consistency.thing", own.thing if own.thing in names else names[0])
+        )  # fmt: skip
+        own.worse = st.slider(
+            "Make it worse, %", 0, 100, step=10, key=begin_widget("consistency.worse", own.worse),
+            help="Noise under the sound, a smaller part of the picture, letters missing in the names.",
+        )  # fmt: skip
+        pressed = st.button("Run", type="primary", icon=":material/play_arrow:", key="consistency.run")
+    if pressed:
+        with st.spinner("It travels. The first time the space is fitted, which takes about a minute."):
+            send(state, own, own.thing)
+
+
+def _choose_sound(state: AppState, own: ConsistencyState) -> None:
+    left, right = st.columns(2)
+    uploaded = left.file_uploader("A sound: WAV, FLAC, OGG or MP3, up to 60 s", type=SUFFIXES, key="consistency.upload")
+    recorded = right.audio_input("Or record one", sample_rate=48_000, key="consistency.record")
+    came = uploaded or recorded
+    if came is not None:
+        own.file = NamedFile(came.name, came.getvalue())
+    if own.file is None:
+        return
+    st.caption(f"{plain(own.file.name)}, {len(own.file.content) / 1024:,.0f} KB")
+    if st.button("Run", type="primary", icon=":material/play_arrow:", key="consistency.run_sound"):
+        with st.spinner("It travels. The first time the space is fitted, which takes about a minute."):
+            send(state, own, own.file.name, file=own.file)
+
+
+def _show_travelled(travelled: Travelled) -> None:
+    show_notes(travelled.notes)
+    _player(travelled)
+    if travelled.sound:
+        st.audio(travelled.sound, format="audio/wav")
+    classes = {row[2] for row in travelled.rows}
+    if len(travelled.rows) > 1:
+        said = f"all {len(travelled.rows)} end at **{plain(classes.pop())}**" if len(classes) == 1 else (
+            f"they are answered with {len(classes)} classes: {plain(', '.join(sorted(classes)))}"
+        )  # fmt: skip
+        st.markdown(f"**{plain(travelled.title)}**: {said}.")
+    lines = [
+        f"| {plain(kind)} | {plain(name)} | {plain(answer)} | {share:.0%} | {plain(near)} |"
+        for kind, name, answer, share, near in travelled.rows
+    ]
+    heading = "| **kind** | **name** | **class** | **how sure** | **names next to it** |"
+    st.markdown("\n".join(["| | | | | |", "|---|---|---|---:|---|", heading, *lines]))
+    if len(travelled.rows) > 1:
+        st.caption(SEEN)
+
+
+@st.fragment
+def _player(travelled: Travelled) -> None:
+    """A fragment, so that the player's reports do not run the page."""
+    show_player(travelled.journey, key="consistency.player")
+
+
+def _show_measured(own: ConsistencyState) -> None:
+    result = cache.consistency_measured()
+    if result is None:
+        st.info("Nothing was measured yet: `python -m seda consistency --things --json` does.", icon=":material/info:")
+        return
+    own.part = st.segmented_control(
+        "Measured", ["Things", "Measures"], required=True, key=begin_widget("consistency.part", own.part)
+    ) or own.part  # fmt: skip
+    with errors_on_screen():
+        (_show_things if own.part == "Things" else _show_measures)(result)
+    st.caption(
+        f"{result['things']} things with a sound, dealt into {result['folds'] or 'as many parts as there are kins'} parts; seed "
+        f"{result['seed']}. Classes: {', '.join(result['classes'])}; the largest holds {result['majority']:.0%} of them."
+    )
+
+
+def _show_things(result: dict[str, Any]) -> None:
+    st.markdown("All things by how much their modalities disagree, each answered by a space that has not met it.")
+    st.dataframe(result["by_disagreement"], hide_index=True, height=320)
+
+
+def _show_measures(result: dict[str, Any]) -> None:
+    lines = ["| | | | |", "|---|---:|---:|---:|", f"| | {' | '.join(f'**{name}**' for name in _METHODS.values())} |"]
+    for name, row in result["class_accuracy"].items():
+        lines.append(f"| {name}: right class | {' | '.join(f'{row[method]:.2f}' for method in _METHODS)} |")
+    alike = {method: of["share"] for method, of in result["agreement"].items()}
+    lines.append(f"| all modalities decide alike | {' | '.join(f'{alike[method]:.2f}' for method in _METHODS)} |")
+    row = result["agreement_of_languages"]
+    names = f"names in {', '.join(row['languages'])} alike"
+    lines.append(f"| {names} | {' | '.join(f'{row[method]:.2f}' for method in _METHODS)} |")
+    st.markdown("\n".join(lines))
+    lines = ["| | | | | |", "|---|---:|---:|---:|---:|", "| | **R@1** | **R@5** | **R@10** | **R@10 by chance** |"]
+    for name, of in result["names"].items():
+        if isinstance(of, dict):
+            lines.append(f"| {name} to its held-out name | {_recalls(of['SeDA'])} |")
+    lines += [f"| {pair} | {_recalls(of)} |" for pair, of in result["between"].items()]
+    st.markdown("\n".join(lines))
+    lines = ["| | | | |", "|---|---:|---:|---:|", "| | **before** | **after** | **by chance** |"]
+    for pair, of in result["geometry"].items():
+        if "before" in of:
+            before, after = of["before"], of["after"]
+            lines.append(
+                f"| {pair}: class geometries (rank correlation) | {before['rsa']:.2f} | {after['rsa']:.2f} | 0 |"
+            )
+            near = f"{before['mutual_neighbors']:.2f} | {after['mutual_neighbors']:.2f} | {after['chance']:.2f}"
+            lines.append(f"| {pair}: common neighbours of 10 | {near} |")
+    st.markdown("\n".join(lines))
+    st.markdown("Distance between two modalities of one thing at each state, from the encoders' features to the words:")
+    st.line_chart({pair: steps["distance"] for pair, steps in result["steps"].items()}, height=220)
+    st.markdown(
+        "By how much the own counterpart is nearer than things of other classes; a collapse would bring both to zero:"
+    )
+    st.line_chart({pair: steps["margin"] for pair, steps in result["steps"].items()}, height=220)
+
+
+def _recalls(of: dict[str, float]) -> str:
+    return " | ".join(f"{of[key]:.2f}" for key in ("R@1", "R@5", "R@10", "chance_R@10"))

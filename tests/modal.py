@@ -1,0 +1,47 @@
+"""A small set of things in three modalities, with classes and kins that can be told, and not all of everything."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from seda.data.modal_set import Modality, ModalSet
+
+KINS, EACH, CLASSES, WIDTH = 12, 2, ("beast", "fowl", "tool"), 16
+LANGUAGES = ("en", "de", "fr", "es")
+
+
+def modal_set(seed: int = 0, noise: float = 0.4) -> ModalSet:
+    """24 things of 12 kins in 3 classes; one thing has no picture and two have no sound."""
+    rng = np.random.default_rng(seed)
+    classes = rng.standard_normal((len(CLASSES), WIDTH))
+    kins = 0.7 * rng.standard_normal((KINS, WIDTH)) + classes[np.arange(KINS) % len(CLASSES)]
+    kin = np.repeat(np.arange(KINS), EACH)
+    labels = kin % len(CLASSES)
+    names = [f"{CLASSES[label]} {one}" for one, label in zip(kin, labels, strict=True)]
+
+    def rows(
+        items: np.ndarray, mixed: np.ndarray, kinds: tuple[str, ...], called: tuple[str, ...], name: str
+    ) -> Modality:
+        clean = kins[kin[items]] @ mixed
+        features = clean + noise * rng.standard_normal(clean.shape)
+        return Modality(features.astype(np.float32), items, kinds, called, name, f"{name}-1")
+
+    every = np.arange(len(kin))
+    text = np.repeat(every, len(LANGUAGES))
+    called = tuple(f"{names[item]} ({code})" for item in every for code in LANGUAGES)
+    seen, heard = every[1:], every[2:]
+    return ModalSet(
+        "toy",
+        tuple(names),
+        labels,
+        kin,
+        CLASSES,
+        classes[:, None].astype(np.float32),
+        {
+            "picture": rows(seen, rng.standard_normal((WIDTH, 20)), ("",) * len(seen), ("",) * len(seen), "eye"),
+            "sound": rows(heard, rng.standard_normal((WIDTH, 10)), ("",) * len(heard), ("",) * len(heard), "ear"),
+            "text": rows(text, np.eye(WIDTH), LANGUAGES * len(every), called, "word"),
+        },
+        (classes + 0.1 * rng.standard_normal(classes.shape)).astype(np.float32),
+        np.arange(len(CLASSES)),
+    )
