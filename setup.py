@@ -11,7 +11,11 @@ from setuptools.command.build_py import build_py
 
 SHIPPED = ("app.py", "pages/*.py", ".streamlit/config.toml", "assets/**/*")
 INSIDE = "seda/_shipped"
-TOOLS = ("assets/build.py", "assets/build_samples.py")  # these make the assets, and need the repository
+TOOLS = (
+    "assets/build.py",
+    "assets/build_samples.py",
+    "assets/build_things.py",
+)  # these make the assets, and need the repository
 
 
 class BuildWithShipped(build_py):

@@ -157,10 +157,10 @@ def _read_out(given: ModalSet, name: str, x: torch.Tensor, seed: int) -> np.ndar
     rows = given.modalities[name]
     fitted = torch.from_numpy(rows.features)
     scaler = FeatureScaler(fitted.shape[1], fitted.shape[1], fitted.shape[1] ** 0.5, fixed_norm=False).fit(fitted)
-    labels = torch.from_numpy(given.labels[rows.items])
-    known, told = np.unique(labels.numpy(), return_inverse=True)
+    labels = given.labels[rows.items]
+    known, of = np.unique(labels, return_inverse=True)
     posterior, condition = CenterPosterior(fitted.shape[1], len(known)), scaler(fitted)
-    told = torch.from_numpy(told)
+    told = torch.from_numpy(of)
     fit_center_posterior(posterior, condition, told, condition, told, seed=seed)
     found = np.zeros((len(x), len(given.class_names)), np.float32)
     found[:, known] = posterior(scaler(x)).exp().numpy()

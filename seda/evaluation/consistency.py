@@ -8,7 +8,7 @@ Shapes: n things, m modalities, s states, d dimensions, k classes, q texts of a 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
@@ -50,11 +50,11 @@ def anchor_agreement(states: np.ndarray, anchors: np.ndarray, labels: np.ndarray
     return float(((unit(states) @ unit(anchors).T).argmax(1) == labels).mean())
 
 
-def class_geometry(features: np.ndarray, labels: np.ndarray, classes: Sequence[int]) -> np.ndarray:
+def class_geometry(features: np.ndarray, labels: np.ndarray, classes: Iterable[int]) -> np.ndarray:
     """Cosines between class means of centred features, the upper triangle [k (k - 1) / 2]."""
     centred = features - features.mean(0)
     means = unit(np.stack([centred[labels == one].mean(0) for one in classes]))
-    return (means @ means.T)[np.triu_indices(len(classes), 1)]
+    return (means @ means.T)[np.triu_indices(len(means), 1)]
 
 
 def rsa(a: np.ndarray, b: np.ndarray) -> float:
@@ -65,7 +65,7 @@ def rsa(a: np.ndarray, b: np.ndarray) -> float:
     if len(a) < 3:
         return float("nan")
     ranks = [np.argsort(np.argsort(one)).astype(float) for one in (a, b)]
-    return float(np.corrcoef(*ranks)[0, 1])
+    return float(np.corrcoef(ranks[0], ranks[1])[0, 1])
 
 
 def mutual_neighbors(a: np.ndarray, b: np.ndarray, k: int = 10) -> tuple[float, float]:

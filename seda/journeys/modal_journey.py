@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -21,6 +22,10 @@ SHAPE_OF = {"picture": "square", "sound": "round", "text": "hexagon"}  # "round"
 STAGE_NAMES = ("to the categories that all share", "to the words")
 MAPS = ("words-2d", "pca-2d")  # that need no fit of seconds
 TILE = 96  # px
+KNOWN_LETTERS, MORE_LETTERS = (
+    0x17F,
+    0x52F,
+)  # the last Latin letter of Pillow's font, and the last Cyrillic one of the app's
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,13 +98,20 @@ def modal_journey(
     return replace(made, shapes=tuple(SHAPE_OF.get(one.modality, "round") for one in members))
 
 
-def name_tile(name: str, size: int = TILE) -> bytes:
-    """A name as a small picture, PNG."""
+def name_tile(name: str, font_file: Path | None = None, size: int = TILE) -> bytes:
+    """A name as a small picture, PNG; empty where the font lacks its letters.
+
+    Args:
+        font_file: of a font with Latin and Cyrillic letters; None for Pillow's own, which has Latin ones.
+    """
+    known = KNOWN_LETTERS if font_file is None else MORE_LETTERS
+    if any(ord(letter) > known for letter in name):
+        return b""
     tile = Image.new("RGB", (size, size), (246, 243, 236))
     draw, lines = ImageDraw.Draw(tile), _wrapped(name)
-    for points in range(26, 9, -2):
-        font = ImageFont.load_default(points)
-        if max(draw.textlength(line, font=font) for line in lines) < 0.8 * size:
+    for points in range(28, 9, -2):
+        font = ImageFont.load_default(points) if font_file is None else ImageFont.truetype(font_file, points)
+        if max(draw.textlength(line, font=font) for line in lines) < 0.76 * size:
             break
     draw.multiline_text((size / 2, size / 2), "\n".join(lines), (30, 34, 60), font, anchor="mm", align="center")
     buffer = io.BytesIO()

@@ -18,7 +18,7 @@ from __future__ import annotations
 import copy
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -226,9 +226,8 @@ def _closed_forms(
     """
     x = torch.from_numpy(rows.features)
     dim, kin = frame.centers.shape[1], data.kin[rows.items]
-    model = ModelConfig(
-        **{**MODEL, "power": 0.5}, dim=dim, image_dim=x.shape[1], words=len(frame.words), words_per_category=WORDS
-    )
+    sizes = ModelConfig(dim=dim, image_dim=x.shape[1], words=len(frame.words), words_per_category=WORDS, **MODEL)
+    model = replace(sizes, power=ModelConfig.power)  # many small values and a few large ones, where none is negative
     aligner = untrained_aligner(model, len(frame.kins))
     if scaled_as is None:
         aligner.text_scaler.fit(frame.texts)

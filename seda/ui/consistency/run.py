@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from seda.config import SamplingConfig
 from seda.errors import DataError, SedaError
 from seda.images import thumbnail_png
+from seda.player.files import player_font_file
 from seda.sounds import Sound, read_sound, wav_bytes
 from seda.ui import cache
 from seda.ui.consistency.state import ConsistencyState, Travelled
@@ -65,7 +67,7 @@ def _of_thing(name: str, worse: float) -> Travelled:
     for modality, rows in data.modalities.items():
         for row in np.flatnonzero(rows.items == item):
             called = rows.names[row] or modality
-            members.append(Member(modality, called, rows.features[row], name_tile(called)))
+            members.append(Member(modality, called, rows.features[row], name_tile(called, player_font_file())))
     if raw is not None:
         members = [_worsened(member, item, worse) for member in members]
         played = _played(cache.raw_sound(item, worse))
@@ -74,8 +76,6 @@ def _of_thing(name: str, worse: float) -> Travelled:
 
 def _worsened(member: Member, item: int, worse: float) -> Member:
     """The member with its picture, and made worse where that was asked for."""
-    from dataclasses import replace
-
     from seda.data.degraded import cropped_picture, gapped_name
     from seda.journeys.modal_journey import name_tile
 
@@ -94,7 +94,7 @@ def _worsened(member: Member, item: int, worse: float) -> Member:
         return replace(member, feature=feature, thumbnail=thumbnail_png(image))
     name = gapped_name(member.name, worse)
     feature = member.feature if encoder is None else encoder.encode_texts([name])[0].numpy()
-    return replace(member, name=name, feature=feature, thumbnail=name_tile(name))
+    return replace(member, name=name, feature=feature, thumbnail=name_tile(name, player_font_file()))
 
 
 def _travelled(
