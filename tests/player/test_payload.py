@@ -388,7 +388,10 @@ def _typedefs() -> dict[str, set[str]]:
 def test_both_sides_know_the_same_parts():
     payload, known = player_payload(_everything(labelled=True)), _typedefs()
     states = np.random.default_rng(0).normal(size=(4, 5, 2))
-    elsewhere = player_payload(journey_of(check_paths(states, labels=["a", "b", "a", "b"])))  # without class texts
+    unlike = dataclasses.replace(
+        journey_of(check_paths(states, labels=["a", "b", "a", "b"])), shapes=("square", "round") * 2
+    )
+    elsewhere = player_payload(unlike)  # without class texts
     assert (
         set(elsewhere) == known["Payload"] and set(elsewhere["wording"]) == set(payload["wording"]) == known["Wording"]
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -110,10 +111,11 @@ def _show_measured(own: ConsistencyState) -> None:
     ) or own.part  # fmt: skip
     with errors_on_screen():
         (_show_things if own.part == "Things" else _show_measures)(result)
-    st.caption(
+    told = (
         f"{result['things']} things with a sound, dealt into {result['folds'] or 'as many parts as there are kins'} parts; seed "
         f"{result['seed']}. Classes: {', '.join(result['classes'])}; the largest holds {result['majority']:.0%} of them."
     )
+    st.caption(plain(told))
 
 
 def _show_things(result: dict[str, Any]) -> None:
@@ -122,31 +124,25 @@ def _show_things(result: dict[str, Any]) -> None:
 
 
 def _show_measures(result: dict[str, Any]) -> None:
-    lines = ["| | | | |", "|---|---:|---:|---:|", f"| | {' | '.join(f'**{name}**' for name in _METHODS.values())} |"]
-    for name, row in result["class_accuracy"].items():
-        lines.append(f"| {name}: right class | {' | '.join(f'{row[method]:.2f}' for method in _METHODS)} |")
+    rows = [(f"{name}: right class", *_shown(row, _METHODS)) for name, row in result["class_accuracy"].items()]
     alike = {method: of["share"] for method, of in result["agreement"].items()}
-    lines.append(f"| all modalities decide alike | {' | '.join(f'{alike[method]:.2f}' for method in _METHODS)} |")
-    row = result["agreement_of_languages"]
-    names = f"names in {', '.join(row['languages'])} alike"
-    lines.append(f"| {names} | {' | '.join(f'{row[method]:.2f}' for method in _METHODS)} |")
-    st.markdown("\n".join(lines))
-    lines = ["| | | | | |", "|---|---:|---:|---:|---:|", "| | **R@1** | **R@5** | **R@10** | **R@10 by chance** |"]
-    for name, of in result["names"].items():
-        if isinstance(of, dict):
-            lines.append(f"| {name} to its held-out name | {_recalls(of['SeDA'])} |")
-    lines += [f"| {pair} | {_recalls(of)} |" for pair, of in result["between"].items()]
-    st.markdown("\n".join(lines))
-    lines = ["| | | | |", "|---|---:|---:|---:|", "| | **before** | **after** | **by chance** |"]
+    languages = result["agreement_of_languages"]
+    rows += [("all modalities decide alike", *_shown(alike, _METHODS))]
+    rows += [(f"names in {', '.join(languages['languages'])} alike", *_shown(languages, _METHODS))]
+    _table(["", *_METHODS.values()], rows)
+    cuts = {"R@1": "R@1", "R@5": "R@5", "R@10": "R@10", "chance_R@10": "R@10 by chance"}
+    names = {name: of["SeDA"] for name, of in result["names"].items() if isinstance(of, dict)}
+    rows = [(f"{name} to its held-out name", *_shown(of, cuts)) for name, of in names.items()]
+    rows += [(pair, *_shown(of, cuts)) for pair, of in result["between"].items()]
+    _table(["", *cuts.values()], rows)
+    rows = []
     for pair, of in result["geometry"].items():
         if "before" in of:
-            before, after = of["before"], of["after"]
-            lines.append(
-                f"| {pair}: class geometries (rank correlation) | {before['rsa']:.2f} | {after['rsa']:.2f} | 0 |"
-            )
-            near = f"{before['mutual_neighbors']:.2f} | {after['mutual_neighbors']:.2f} | {after['chance']:.2f}"
-            lines.append(f"| {pair}: common neighbours of 10 | {near} |")
-    st.markdown("\n".join(lines))
+            geometry = {when: of[when]["rsa"] for when in ("before", "after")}
+            near = {when: of[when]["mutual_neighbors"] for when in ("before", "after")}
+            rows.append((f"{pair}: class geometries, rank correlation", *_shown(geometry, geometry), "0"))
+            rows.append((f"{pair}: common among 10 neighbours", *_shown(near, near), f"{of['after']['chance']:.2f}"))
+    _table(["", "before", "after", "by chance"], rows)
     st.markdown("Distance between two modalities of one thing at each state, from the encoders' features to the words:")
     st.line_chart({pair: steps["distance"] for pair, steps in result["steps"].items()}, height=220)
     st.markdown(
@@ -155,5 +151,13 @@ def _show_measures(result: dict[str, Any]) -> None:
     st.line_chart({pair: steps["margin"] for pair, steps in result["steps"].items()}, height=220)
 
 
-def _recalls(of: dict[str, float]) -> str:
-    return " | ".join(f"{of[key]:.2f}" for key in ("R@1", "R@5", "R@10", "chance_R@10"))
+def _shown(row: Mapping[str, float], keys: Iterable[str]) -> list[str]:
+    return [f"{row[key]:.2f}" for key in keys]
+
+
+def _table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """The heading is in the body: the style hides the heads of tables."""
+    lines = ["|" + " |" * len(heading), "|---|" + "---:|" * (len(heading) - 1)]
+    lines.append(" | ".join(["", *(f"**{plain(cell)}**" if cell else "" for cell in heading), ""]).strip())
+    lines += [" | ".join(["", *map(plain, row), ""]).strip() for row in rows]
+    st.markdown("\n".join(lines))
