@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from seda.cli import main
 from tests.modal import modal_set
 
 
+@pytest.mark.slow
 def test_it_measures_a_file_of_several_modalities(tmp_path, capsys):
     path = modal_set().save(tmp_path / "set.safetensors")
     assert main(["consistency", "--dataset", f"features:{path}", "--folds", "3", "--json", "--things"]) == 0
@@ -18,6 +21,7 @@ def test_it_measures_a_file_of_several_modalities(tmp_path, capsys):
     assert found["agreement_of_languages_known_in_english"]["things"] == 24
 
 
+@pytest.mark.slow
 def test_it_prints_tables(tmp_path, capsys):
     path = modal_set().save(tmp_path / "set.safetensors")
     assert main(["consistency", "--dataset", f"features:{path}", "--folds", "2", "--things"]) == 0

@@ -54,6 +54,7 @@ def test_every_modality_walks_to_the_right_class(data, space):
         assert (run.nearest_text(-1).numpy() == right).mean() > 0.8, name
 
 
+@pytest.mark.slow
 def test_kins_that_were_left_out_are_told_and_shuffled_labels_are_not(data):
     found = consistency(data, cross_fit(data, folds=4))
     for name, row in found["class_accuracy"].items():
@@ -136,6 +137,7 @@ def test_other_encoders_and_modalities_are_refused(data, space):
         space.align("touch", torch.zeros(1, 3), texts_of(data), STEPS)
 
 
+@pytest.mark.slow
 def test_too_few_rows_are_said(data):
     few = Modality(np.ones((2, 5), np.float32), np.arange(2), ("", ""), ("", ""))
     with pytest.raises(DataError, match="smell has 2 rows of 1 kins"):
@@ -151,6 +153,7 @@ def test_names_are_the_things_own(data):
     assert [names[one] for one in index] == list(data.item_names)
 
 
+@pytest.mark.slow
 def test_things_that_disagree_come_first(data):
     rows = by_disagreement(data, cross_fit(data, folds=3))
     apart = [row["disagreement"] for row in rows]
