@@ -31,7 +31,7 @@ from typing import Any
 import numpy as np
 
 from seda.data.array_file import ArrayForm, read_array_file
-from seda.errors import DataError, SedaError
+from seda.errors import DataError
 from seda.storage import fingerprint, local_path, write_arrays
 
 TEXT = "text"
@@ -132,14 +132,6 @@ class ModalSet:
             texts |= {f"{name}.kinds": one.kinds, f"{name}.names": one.names}
             texts |= {f"{name}.encoder": one.encoder, f"{name}.encoder_fingerprint": one.encoder_fingerprint}
         return write_arrays(path, arrays, texts)
-
-
-def holds_modalities(path: Path | str) -> bool:
-    """Whether a feature file is one of several modalities, as far as its header says."""
-    try:
-        return "modalities" in _read(local_path(path), ())
-    except (SedaError, OSError):
-        return False
 
 
 def read_modal_file(path: Path | str) -> ModalSet:

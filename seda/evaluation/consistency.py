@@ -8,7 +8,7 @@ Shapes: n things, m modalities, s states, d dimensions, k classes, q texts of a 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import combinations
 
 import numpy as np
@@ -124,11 +124,3 @@ def pair_margin(a: np.ndarray, b: np.ndarray, labels: np.ndarray) -> np.ndarray:
 def pairs_of(names: Sequence[str]) -> list[tuple[str, str]]:
     """Every pair of modalities, in order."""
     return list(combinations(names, 2))
-
-
-def most_frequent(decisions: Mapping[str, np.ndarray]) -> np.ndarray:
-    """What most modalities decide of each thing [n], the first of those where several do; MISSING where none is there."""
-    table = np.stack(list(decisions.values()))
-    count = max(int(table.max()), 0) + 1
-    votes = np.stack([(table == one).sum(0) for one in range(count)])
-    return np.where(votes.max(0) > 0, votes.argmax(0), MISSING)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from seda.data.modal_set import holds_modalities, read_modal_file
+from seda.data.modal_set import read_modal_file
 from seda.errors import DataError, FileFormatError
 from seda.storage import read_arrays, write_arrays
 from tests.modal import modal_set
@@ -28,7 +28,6 @@ def test_what_is_saved_is_read(saved):
         assert (again.kinds, again.names, again.encoder) == (one.kinds, one.names, one.encoder)
     assert np.array_equal(read.known_texts, made.known_texts)
     assert read.data_fingerprint == made.data_fingerprint
-    assert holds_modalities(saved)
 
 
 def test_npz_of_plain_arrays_is_read(tmp_path):
@@ -79,4 +78,3 @@ def test_without_texts_there_is_no_space(tmp_path):
 def test_a_missing_file_is_said(tmp_path):
     with pytest.raises(FileFormatError, match="does not exist"):
         read_modal_file(tmp_path / "gone.safetensors")
-    assert not holds_modalities(tmp_path / "gone.safetensors")
