@@ -21,9 +21,9 @@ from seda.errors import DataError, FileFormatError, ImageError
 from seda.images import read_image
 
 LANGUAGES = {"en": "English", "de": "German", "fr": "French", "es": "Spanish", "it": "Italian", "ru": "Russian"}
-GROUPS = ("mammal", "bird", "insect", "musical instrument", "household object")
+GROUPS = ("mammal", "bird", "insect", "musical instrument", "object or vehicle")
 # what the words of each group are a kind of, in WordNet; who is of two groups belongs to the one before "artifact"
-KINDS = (("mammal",), ("bird",), ("insect", "arachnid", "amphibian"), ("musical instrument",), ("artifact",))
+KINDS = (("mammal",), ("bird",), ("insect",), ("musical instrument",), ("artifact",))
 MAMMAL, BIRD, INSECT, INSTRUMENT, OBJECT = range(len(GROUPS))
 SOURCE = (
     "Tux Paint stamps (Bill Kendrick and others, Debian's tuxpaint-stamps-default, GPL-2); instruments and farm animals of "
@@ -40,9 +40,18 @@ _PLACEHOLDERS = (
     "animals/mammals/giraffe",
     "animals/marsupials/wombat",
 )
+# A frog is no insect, and an apple, lightning, a ghost and fireworks are no objects as the others are
+_OF_NO_GROUP = (
+    "animals/amphibians/",
+    "seasonal/halloween/spider",
+    "food/",
+    "naturalforces/",
+    "seasonal/halloween/ghost",
+    "seasonal/newyears/",
+)
 _PLACES = {
     "animals/mammals/": MAMMAL, "animals/marsupials/": MAMMAL, "seasonal/halloween/bat": MAMMAL, "seasonal/halloween/blackcat": MAMMAL,
-    "animals/birds/": BIRD, "animals/": INSECT, "seasonal/halloween/spider": INSECT, "hobbies/music/": INSTRUMENT,
+    "animals/birds/": BIRD, "animals/": INSECT, "hobbies/music/": INSTRUMENT,
 }  # fmt: skip
 # What hears alike is left out together: another name of the same animal, or the same recording under two names
 _KIN = {
@@ -156,7 +165,11 @@ def _stamps(folder: Path) -> Iterator[Thing]:
     for path in sorted(folder.rglob("*.ogg")):
         key = path.relative_to(folder).with_suffix("").as_posix()
         described = path.with_suffix(".txt")
-        if "_desc" in path.stem or key.startswith((*_SENTENCES, *_PLACEHOLDERS)) or not described.is_file():
+        if (
+            "_desc" in path.stem
+            or key.startswith((*_SENTENCES, *_PLACEHOLDERS, *_OF_NO_GROUP))
+            or not described.is_file()
+        ):
             continue
         names = names_of(described.read_text(encoding="utf-8", errors="replace"))
         if "en" not in names:

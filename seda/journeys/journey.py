@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, get_args
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from seda.journeys.replay_schema import (
     CloudEntry,
     GhostEntry,
     ReplayHeader,
+    Shape,
     Sheet,
 )
 from seda.journeys.trajectory import MAP_ARRAYS, MapPositions, Trajectory, check_stages
@@ -152,7 +153,7 @@ class SeedCloud:
             raise ShapeError(f"The average of a seed cloud is at text {self.average} of {k}.")
 
 
-SHAPES = ("round", "square", "hexagon")  # of heads
+SHAPES: tuple[Shape, ...] = get_args(Shape)
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,8 +176,7 @@ class Journey:
             knows, or none of them is. None where nobody has said anything.
         groups: int16 [n], what items are told apart by where there are no class texts, index into group_names; -1 for none of them.
         group_names: of the groups; empty where there are none.
-        shapes: of the n items' heads, each one of SHAPES, where a journey holds several kinds of items; empty where all are round. Replays
-            do not keep them.
+        shapes: of the n items' heads, each one of SHAPES, where a journey holds several kinds of items; empty where all are round.
     """
 
     trajectory: Trajectory
@@ -192,7 +192,7 @@ class Journey:
     labels: np.ndarray | None = None
     groups: np.ndarray | None = None
     group_names: tuple[str, ...] = ()
-    shapes: tuple[str, ...] = ()
+    shapes: tuple[Shape, ...] = ()
 
     def __post_init__(self) -> None:
         n = len(self.trajectory.states)
@@ -338,6 +338,7 @@ class Journey:
             ],
             **({} if trajectory.is_aligned else {"stage_names": trajectory.stage_names}),
             **({"group_names": self.group_names} if self.group_names else {}),
+            **({"shapes": self.shapes} if self.shapes else {}),
         }
 
     def save(self, path: Path | str, *, exact: bool = True) -> Path:
@@ -397,6 +398,7 @@ class Journey:
                 arrays.get("labels"),
                 arrays.get("groups"),
                 about.group_names,
+                about.shapes,
             )
         except (KeyError, IndexError, TypeError, ValueError, AttributeError, ConfigError, ShapeError) as error:
             raise FileFormatError(f"{header.name} is an incomplete replay file ({error}).", remedy=REMEDY) from error

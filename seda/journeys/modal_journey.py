@@ -16,9 +16,10 @@ from seda.errors import DataError
 from seda.journeys.given_journey import journey_of
 from seda.journeys.given_paths import check_paths
 from seda.journeys.journey import Journey
+from seda.journeys.replay_schema import Shape
 from seda.modal_aligner import ModalAligner
 
-SHAPE_OF = {"picture": "square", "sound": "round", "text": "hexagon"}  # "round" for all others
+SHAPE_OF: dict[str, Shape] = {"picture": "square", "sound": "round", "text": "hexagon"}  # "round" for all others
 STAGE_NAMES = ("to the categories that all share", "to the words")
 MAPS = ("words-2d", "pca-2d")  # that need no fit of seconds
 TILE = 96  # px

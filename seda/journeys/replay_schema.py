@@ -85,6 +85,7 @@ LAYOUT = ArrayLayout(
 )  # fmt: skip
 
 Names = tuple[Line, ...]
+Shape = Literal["round", "square", "hexagon"]  # of a head
 
 
 class About(OpenSchema):
@@ -144,6 +145,7 @@ class ReplayMetadata(Schema):
     clouds: Annotated[tuple[CloudEntry, ...], Field(max_length=MAX_CLOUDS)]
     stage_names: Annotated[Names, Field(min_length=1, max_length=MAX_STAGES)] = SEDA_STAGES
     group_names: Annotated[Names, Field(max_length=LIMITS["k"])] = ()
+    shapes: Annotated[tuple[Shape, ...], Field(max_length=LIMITS["n"])] = ()
 
 
 class ReplayHeader:

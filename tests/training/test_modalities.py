@@ -12,6 +12,7 @@ from seda.benchmark.consistency import by_disagreement, consistency, cross_fit
 from seda.config import SamplingConfig
 from seda.data.modal_set import Modality
 from seda.errors import AlignerError, DataError, FileFormatError, FingerprintError
+from seda.journeys.journey import Journey
 from seda.journeys.modal_journey import Member, modal_journey, name_tile
 from seda.modal_aligner import load_modal_aligner
 from seda.player.payload import player_payload
@@ -174,7 +175,7 @@ def test_a_journey_holds_all_kinds_each_with_a_shape(data, space):
         STEPS,
         label=data.class_names[data.labels[4]],
     )
-    assert made.shapes == ("square", "round", "hexagon")
+    assert made.shapes == ("square", "round", "hexagon") == Journey.from_bytes(made.to_bytes(), "it").shapes
     states = made.trajectory.states
     assert states.shape[:2] == (3, 1 + 2 * 5)
     payload = player_payload(made)
