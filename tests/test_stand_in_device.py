@@ -19,6 +19,7 @@ from seda.data.feature_set import FeatureSet
 from seda.data.named_pictures import STAMP_GROUPS
 from seda.diffusion import sampling as denoising
 from seda.encoders.bundled import BundledEncoder
+from seda.encoders.lite_network import EfficientNetLite
 from seda.encoders.openclip import OpenClipEncoder
 from seda.evaluation.alignment import recall_of_scores
 from seda.images import NamedImage
@@ -51,13 +52,14 @@ VARIANTS = {
 
 @pytest.fixture(autouse=True, scope="module")
 def made_with_memory():
-    """An aligner that waits for its weights is made on torch's own "meta" device, whose name the stand-in has."""
+    """What waits for its weights, an aligner or a network, is made on torch's own "meta" device, whose name the stand-in has."""
 
     def empty(folder, card, infos):
         return Aligner(card.model, *infos["reference.texts"].shape[:2])
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("seda.aligner._empty_aligner", empty)
+        patch.setattr("seda.encoders.efficientnet.empty_network", lambda *size: EfficientNetLite(*size).eval())
         yield
 
 
