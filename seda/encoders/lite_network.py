@@ -85,15 +85,17 @@ class EfficientNetLite(nn.Module):
     def __init__(self, width: float = 1.0, depth: float = 1.0) -> None:
         super().__init__()
         self.stem = nn.Sequential(*_normalised(SameConvolution(3, STEM, 3, 2)))
-        blocks: list[nn.Module] = []
+        stages: list[nn.Module] = []
         channels = STEM
         for place, (count, kernel, stride, made) in enumerate(STAGES):
             repeats = count if place in (0, len(STAGES) - 1) else math.ceil(count * depth)
             made = rounded_channels(made * width)
+            blocks = []
             for number in range(repeats):
                 blocks.append(Block(channels, made, kernel, stride if number == 0 else 1, EXPANSION if place else 1))
                 channels = made
-        self.blocks = nn.Sequential(*blocks)
+            stages.append(nn.Sequential(*blocks))
+        self.blocks = nn.Sequential(*stages)  # seven, each of several
         self.last = nn.Sequential(*_normalised(SameConvolution(channels, FEATURES)))
         self.classifier = nn.Linear(FEATURES, CATEGORIES)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.served import ROOT, served
+from tests.browser.served import ROOT, served, settled
 from tests.tiny import CLASSES, picture
 
 LIMIT = 240_000  # ms; the first training imports torch and compiles the neighbour search
@@ -30,6 +30,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def upload(page: Page, number: int, name: str, files: list[Path]) -> None:
     card = page.locator(f".st-key-train-class-{number}")
     card.get_by_role("textbox").fill(name)
+    card.get_by_role("textbox").press("Enter")
+    settled(page)  # files that come while the page is made anew may be lost on a busy machine
     card.locator("input[type=file]").set_input_files(files)
     expect(card.locator("img")).to_have_count(4, timeout=30_000)
 
