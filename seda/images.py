@@ -9,14 +9,13 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from seda.errors import DataError, ImageError
 from seda.picture_bounds import bounds_of, read_tags
-from seda.storage import local_path
+from seda.storage import Source, local_path, read_source, reason_of
 
 PICTURE_FORMATS = (
     "JPEG",
@@ -32,8 +31,6 @@ MAX_PIXELS = 50_000_000  # chosen here: 150 MB as RGB; the largest common phone 
 MAX_SIDE = 2048  # px; chosen here: encoders look at 224 to 512 px, and an uploaded batch has to fit into memory
 
 STRIP = 4_000_000  # pixels that are in memory in other modes at a time
-
-Source = Path | str | bytes | BinaryIO
 
 _ALLOWED = "JPEG, PNG, WebP, GIF, BMP and TIFF"
 _TURNS = {
@@ -70,7 +67,9 @@ def read_image(source: Source, name: str) -> Image.Image:
     Raises:
         ImageError: missing, empty, larger than MAX_FILE_BYTES or MAX_PIXELS, not one of PICTURE_FORMATS, or damaged.
     """
-    data = _read_bytes(source, name)
+    data = read_source(
+        source, name, MAX_FILE_BYTES, ImageError, what="picture", smaller="Save it smaller, or as JPEG, and try again."
+    )
     bounds = bounds_of(data)
     if bounds.problem:
         raise ImageError(f"{name} {bounds.problem}.", remedy=_SAVE_AGAIN)
@@ -101,7 +100,7 @@ def decode(data: bytes, name: str) -> Image.Image:
     except MemoryError as error:
         raise ImageError(f"{name} needs more memory than there is to be decoded.", remedy=_SAVE_AGAIN) from error
     except (Exception, Warning) as error:  # decoders raise OSError, SyntaxError, struct.error, zlib.error and more
-        raise ImageError(f"{name} is damaged: {_reason(error)}.", remedy=_SAVE_AGAIN) from error
+        raise ImageError(f"{name} is damaged: {reason_of(error)}.", remedy=_SAVE_AGAIN) from error
     upright.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.BICUBIC)
     upright.info = {}  # profiles, comments and EXIF are not needed any more and may be large
     return upright
@@ -169,32 +168,6 @@ def _may_be_file(path: Path) -> bool:
         return True
 
 
-def _read_bytes(source: Source, name: str) -> bytes:
-    """At most MAX_FILE_BYTES of content; the size is known before much is read."""
-    try:
-        if isinstance(source, bytes | bytearray | memoryview):
-            data = bytes(source)
-        elif isinstance(source, Path | str):
-            path = local_path(source, ImageError)
-            if not path.is_file():
-                kind = "is a folder or a device, not a file" if path.exists() else "does not exist"
-                raise ImageError(f"{name} {kind}.", remedy="Give the path of a picture.")
-            with path.open("rb") as file:
-                data = file.read(MAX_FILE_BYTES + 1)
-        else:
-            data = source.read(MAX_FILE_BYTES + 1)
-    except (OSError, ValueError) as error:  # ValueError: a closed file, or a path with a null character
-        raise ImageError(f"{name} cannot be read: {_reason(error)}.", remedy="Check the file and try again.") from error
-    if not data:
-        raise ImageError(f"{name} is empty (0 bytes).", remedy="Choose another file, or copy it again.")
-    if len(data) > MAX_FILE_BYTES:
-        raise ImageError(
-            f"{name} is larger than the {MAX_FILE_BYTES // 2**20} MB allowed for a picture.",
-            remedy="Save it smaller, or as JPEG, and try again.",
-        )
-    return data
-
-
 def _open(data: bytes, name: str) -> Image.Image:
     """The picture with its header read and nothing decoded."""
     try:
@@ -212,7 +185,7 @@ def _open(data: bytes, name: str) -> Image.Image:
     except (
         Exception
     ) as error:  # ValueError where compressed texts are too large, and what damaged headers make of parsers
-        raise ImageError(f"{name} is damaged: {_reason(error)}.", remedy=_SAVE_AGAIN) from error
+        raise ImageError(f"{name} is damaged: {reason_of(error)}.", remedy=_SAVE_AGAIN) from error
 
 
 def _pixels(data: bytes, name: str) -> int:
@@ -296,9 +269,3 @@ def _to_8_bits(values: np.ndarray, low: float, high: float) -> np.ndarray:
     if low < 0 or high > full:
         grey, full = grey - low, high - low
     return np.rint(grey * (255.0 / full)).astype(np.uint8)
-
-
-def _reason(error: BaseException) -> str:
-    """The decoder's own words on one line, without a full stop."""
-    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return " ".join(text.split())[:200].rstrip(".")

@@ -7,16 +7,16 @@ seven channels, is read, and `Sound.notes` says so.
 from __future__ import annotations
 
 import io
+import wave
 from collections.abc import Iterable
 from dataclasses import dataclass
 from math import gcd
-from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from seda.errors import SoundError
-from seda.storage import local_path
+from seda.storage import Source, read_source, reason_of
 
 if TYPE_CHECKING:
     from soundfile import SoundFile
@@ -33,8 +33,6 @@ TELEPHONE = 16_000  # samples a second below which half of what an ear hears is 
 USUAL_RATES = (44_100, 48_000)
 SILENCE = 1e-4  # of full scale, -80 dB: below the noise of any microphone
 BLOCK = 2**18  # samples of a channel that are decoded at a time
-
-Source = Path | str | bytes | BinaryIO
 
 _ALLOWED = "WAV, FLAC, OGG and MP3"
 _SAVE_AGAIN = "Open it in a sound program, save it as WAV or FLAC, and try again."
@@ -93,7 +91,14 @@ def read_sound(source: Source, name: str) -> Sound:
         SoundError: missing, empty, too large, too long or too short, not one of FORMATS, cut off, damaged, or silent; or
             the package soundfile is not there.
     """
-    data = _read_bytes(source, name)
+    data = read_source(
+        source,
+        name,
+        MAX_FILE_BYTES,
+        SoundError,
+        what="sound",
+        smaller=f"Cut it to at most {MAX_SECONDS:.0f} s, or save it as FLAC, OGG or MP3.",
+    )
     with _open(data, name) as file:
         rate, channels = _checked(file, name)
         samples = _decode(file, name)
@@ -125,36 +130,11 @@ def read_sounds(sources: Iterable[tuple[str, Source]]) -> tuple[list[Sound], lis
 
 def wav_bytes(samples: np.ndarray, rate: int) -> bytes:
     """A WAV file of 16 bits of samples [t] in -1 to 1, for a browser to play."""
-    whole = (np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes()
-    head = b"fmt \x10\0\0\0\1\0\1\0" + rate.to_bytes(4, "little") + (2 * rate).to_bytes(4, "little") + b"\2\0\x10\0"
-    body = b"WAVE" + head + b"data" + len(whole).to_bytes(4, "little") + whole
-    return b"RIFF" + len(body).to_bytes(4, "little") + body
-
-
-def _read_bytes(source: Source, name: str) -> bytes:
-    """At most MAX_FILE_BYTES of content; the size is known before much is read."""
-    try:
-        if isinstance(source, bytes | bytearray | memoryview):
-            data = bytes(source)
-        elif isinstance(source, Path | str):
-            path = local_path(source, SoundError)
-            if not path.is_file():
-                kind = "is a folder or a device, not a file" if path.exists() else "does not exist"
-                raise SoundError(f"{name} {kind}.", remedy="Give the path of a sound.")
-            with path.open("rb") as file:
-                data = file.read(MAX_FILE_BYTES + 1)
-        else:
-            data = source.read(MAX_FILE_BYTES + 1)
-    except (OSError, ValueError) as error:  # ValueError: a closed file, or a path with a null character
-        raise SoundError(f"{name} cannot be read: {_reason(error)}.", remedy="Check the file and try again.") from error
-    if not data:
-        raise SoundError(f"{name} is empty (0 bytes).", remedy="Choose another file, or copy it again.")
-    if len(data) > MAX_FILE_BYTES:
-        raise SoundError(
-            f"{name} is larger than the {MAX_FILE_BYTES // 2**20} MB allowed for a sound.",
-            remedy=f"Cut it to at most {MAX_SECONDS:.0f} s, or save it as FLAC, OGG or MP3.",
-        )
-    return data
+    made = io.BytesIO()
+    with wave.open(made, "wb") as file:
+        file.setparams((1, 2, rate, 0, "NONE", ""))
+        file.writeframes((np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes())
+    return made.getvalue()
 
 
 def _open(data: bytes, name: str) -> SoundFile:
@@ -211,7 +191,7 @@ def _decode(file: SoundFile, name: str) -> np.ndarray:
             if (there := there + len(block)) > most:
                 raise _too_long(name, there / file.samplerate)
     except (RuntimeError, ValueError, MemoryError) as error:  # LibsndfileError is a RuntimeError
-        raise SoundError(f"{name} is damaged: {_reason(error)}.", remedy=_SAVE_AGAIN) from error
+        raise SoundError(f"{name} is damaged: {reason_of(error)}.", remedy=_SAVE_AGAIN) from error
     if there < promised < 2**60:
         raise SoundError(
             f"{name} is cut off: it promises {promised / file.samplerate:.1f} s and holds {there / file.samplerate:.1f} s.",
@@ -234,11 +214,3 @@ def _too_long(name: str, seconds: float) -> SoundError:
         f"{name} is {seconds:,.0f} s long; at most {MAX_SECONDS:.0f} s are read.",
         remedy="Cut out the part that shall be heard.",
     )
-
-
-def _reason(error: BaseException) -> str:
-    """The decoder's own words on one line, without a full stop."""
-    text = (
-        getattr(error, "error_string", None) or getattr(error, "strerror", None) or str(error) or type(error).__name__
-    )
-    return " ".join(text.split())[:200].rstrip(".")

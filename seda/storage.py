@@ -27,6 +27,8 @@ from safetensors.numpy import load, save
 
 from seda.errors import FileFormatError, SedaError, StorageError
 
+Source = Path | str | bytes | BinaryIO  # of what strangers hand over
+
 MAX_JSON = 4 * 2**20  # bytes; chosen here: the largest card that is shipped has 36 kB
 MAX_DEPTH = 32  # chosen here: our own files are 7 deep
 MAX_HEADER = 2 * MAX_JSON  # bytes before the arrays of a safetensors file: metadata, escaped, and what the arrays are
@@ -80,7 +82,7 @@ def write_bytes(path: Path | str, data: bytes) -> Path:
         if beside is not None:
             beside.unlink(missing_ok=True)
         raise StorageError(
-            f"{path!s:.300} could not be written: {_reason(error)}.",
+            f"{path!s:.300} could not be written: {reason_of(error)}.",
             remedy="Free some space or choose another folder, then try again.",
         ) from error
     return path
@@ -167,14 +169,49 @@ def local_path(text: Path | str, error: type[SedaError] = FileFormatError) -> Pa
         pass
     except (OSError, RuntimeError, ValueError) as failed:  # RuntimeError: ~ of nobody
         raise error(
-            f"The path {text!s:.100} cannot be looked at: {_reason(failed)}.", remedy="Check how it is written."
+            f"The path {text!s:.100} cannot be looked at: {reason_of(failed)}.", remedy="Check how it is written."
         ) from failed
     return path
 
 
-def _reason(error: Exception) -> str:
-    """The system's words, without a full stop."""
-    return str(getattr(error, "strerror", None) or error).rstrip(".")
+def reason_of(error: BaseException) -> str:
+    """The system's or a decoder's own words on one line, without a full stop."""
+    said = getattr(error, "error_string", None) or getattr(error, "strerror", None) or str(error)
+    return " ".join((said or type(error).__name__).split())[:200].rstrip(".")
+
+
+def read_source(source: Source, name: str, most: int, error: type[SedaError], *, what: str, smaller: str) -> bytes:
+    """What strangers hand over; its size is known before much is read.
+
+    Args:
+        source: a path (also as str), the bytes of a file, or an open binary file (read from where it stands).
+        name: how messages call it.
+        most: bytes that are allowed.
+        error: what is raised.
+        what: the kind of thing, for messages, such as "picture".
+        smaller: the remedy where it is too large.
+    Raises:
+        SedaError: of that kind: missing, no file, empty, larger than `most`, or it may not be read.
+    """
+    try:
+        if isinstance(source, bytes | bytearray | memoryview):
+            data = bytes(source)
+        elif isinstance(source, Path | str):
+            path = local_path(source, error)
+            if not path.is_file():
+                kind = "is a folder or a device, not a file" if path.exists() else "does not exist"
+                raise error(f"{name} {kind}.", remedy=f"Give the path of a {what}.")
+            with path.open("rb") as file:
+                data = file.read(most + 1)
+        else:
+            data = source.read(most + 1)
+    except (OSError, ValueError) as failed:  # ValueError: a closed file, or a path with a null character
+        raise error(f"{name} cannot be read: {reason_of(failed)}.", remedy="Check the file and try again.") from failed
+    if not data:
+        raise error(f"{name} is empty (0 bytes).", remedy="Choose another file, or copy it again.")
+    if len(data) > most:
+        raise error(f"{name} is larger than the {most // 2**20} MB allowed for a {what}.", remedy=smaller)
+    return data
 
 
 def read_plain_file(path: Path | str, max_bytes: int) -> bytes:
@@ -206,7 +243,7 @@ def open_plain_file(path: Path | str) -> Iterator[BinaryIO]:
     except FileNotFoundError as error:
         raise FileFormatError(f"{path!s:.300} does not exist.", remedy="Check the path.") from error
     except (OSError, ValueError) as error:  # ValueError: a null character
-        raise FileFormatError(f"{path!s:.300} cannot be read: {_reason(error)}.", remedy="Check the path.") from error
+        raise FileFormatError(f"{path!s:.300} cannot be read: {reason_of(error)}.", remedy="Check the path.") from error
 
 
 def parse_json(content: bytes | str, name: str, *, max_bytes: int = MAX_JSON, max_depth: int = MAX_DEPTH) -> Any:
