@@ -19,6 +19,7 @@ from seda.data.datasets import load_dataset
 from seda.data.features import chosen_indices, encode_split
 from seda.encoders.base import Encoder
 from seda.errors import ConfigError
+from seda.evaluation.paired import half_width
 from seda.storage import read_arrays, read_json, write_arrays, write_bytes, write_json
 from seda.training.denoisers import PairSource, train_denoisers
 from seda.training.fit import TrainingSet, fit_aligner
@@ -160,8 +161,6 @@ def _cell(name: str, mean: float | None, half: float | None) -> str:
 
 def summary(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Of each task and method the mean of every figure over seeds, and half the width of its 95 % interval (Student's t)."""
-    from scipy.stats import t
-
     groups: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for row in rows:
         groups.setdefault((row["data"], row["method"]), []).append(row)
@@ -172,9 +171,7 @@ def summary(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
             if name in ("data", "method", "seed", "pictures", "texts"):
                 continue
             values = np.array([np.nan if row[name] is None else row[name] for row in group], float)
-            half = float("nan")
-            if len(values) > 1:
-                half = float(t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / len(values) ** 0.5)
+            half = half_width(values)
             figures[name] = [round(float(values.mean()), 5), None if np.isnan(half) else round(half, 5)]
         found.append({"data": task, "method": method, "seeds": len(group), "figures": figures})
     return found

@@ -10,8 +10,8 @@ import numpy as np
 
 
 def unit(features: np.ndarray) -> np.ndarray:
-    """Rows [n, d] at length 1; a row of zeros stays."""
-    return features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
+    """Rows [..., d] at length 1; a row of zeros stays."""
+    return features / np.maximum(np.linalg.norm(features, axis=-1, keepdims=True), 1e-12)
 
 
 def centroid_gap(x: np.ndarray, y: np.ndarray) -> float:

@@ -13,6 +13,8 @@ from itertools import combinations
 
 import numpy as np
 
+from seda.evaluation.alignment import unit
+
 MISSING = -1  # of a decision: the thing has nothing of the modality
 CUTS = (1, 5, 10)
 
@@ -40,11 +42,6 @@ def disagreement(decisions: Sequence[np.ndarray]) -> np.ndarray:
     return np.where(there > 0, np.nansum(pairs, 0) / np.maximum(there, 1), np.nan)
 
 
-def unit(x: np.ndarray) -> np.ndarray:
-    """Rows of length 1."""
-    return x / np.maximum(np.linalg.norm(x, axis=-1, keepdims=True), 1e-12)
-
-
 def anchor_agreement(states: np.ndarray, anchors: np.ndarray, labels: np.ndarray) -> float:
     """The share of states [n, d] whose nearest anchor [k, d], by cosine, is their class's [n]."""
     return float(((unit(states) @ unit(anchors).T).argmax(1) == labels).mean())
@@ -58,14 +55,20 @@ def class_geometry(features: np.ndarray, labels: np.ndarray, classes: Iterable[i
 
 
 def rsa(a: np.ndarray, b: np.ndarray) -> float:
-    """Rank correlation (Spearman) of two class geometries.
+    """Rank correlation (Spearman) of two class geometries, distances or cosines of all pairs of classes [p] each; -1 to 1.
 
-    Source: representational similarity analysis, Kriegeskorte et al. 2008.
+    NaN of fewer than three pairs, 0 where all pairs of one of them are alike.
+
+    Source: representational similarity analysis, Kriegeskorte, Mur and Bandettini 2008.
     """
+    from scipy.stats import rankdata
+
     if len(a) < 3:
         return float("nan")
-    ranks = [np.argsort(np.argsort(one)).astype(float) for one in (a, b)]
-    return float(np.corrcoef(ranks[0], ranks[1])[0, 1])
+    x, y = (rankdata(np.asarray(pairs).round(12)) for pairs in (a, b))  # what differs by rounding is a tie
+    x, y = x - x.mean(), y - y.mean()
+    size = np.sqrt((x @ x) * (y @ y))
+    return float(x @ y / size) if size > 0 else 0.0
 
 
 def mutual_neighbors(a: np.ndarray, b: np.ndarray, k: int = 10) -> tuple[float, float]:

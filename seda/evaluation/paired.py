@@ -20,6 +20,15 @@ FLIPS = {
 }
 
 
+def half_width(values: np.ndarray, level: float = 0.95) -> float:
+    """Half of Student's interval of the mean of a few values [r]; NaN of a single one."""
+    from scipy.stats import t
+
+    if len(values) < 2:
+        return float("nan")
+    return float(t.ppf((1 + level) / 2, len(values) - 1) * np.std(values, ddof=1) / len(values) ** 0.5)
+
+
 def paired_difference(
     right_a: np.ndarray, right_b: np.ndarray, *, seed: int, draws: int = 2000, level: float = 0.95
 ) -> tuple[float, float, float]:

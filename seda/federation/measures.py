@@ -8,10 +8,11 @@ from __future__ import annotations
 from itertools import combinations
 
 import numpy as np
-from scipy.stats import rankdata, t
 
 from seda.errors import ShapeError
+from seda.evaluation import consistency
 from seda.evaluation.alignment import unit
+from seda.evaluation.paired import half_width
 
 LEAST_CLASSES = 3  # three distances; two classes have one, which has no rank
 
@@ -30,9 +31,8 @@ def geometry(centers: np.ndarray) -> np.ndarray:
 
 
 def rsa(a: np.ndarray, b: np.ndarray) -> float:
-    """Representational similarity of two sets of class centers [k, d] and [k, e]: Spearman's correlation of their geometries, -1 to 1.
+    """Representational similarity of two sets of class centers [k, d] and [k, e]: see `consistency.rsa`.
 
-    Source: Kriegeskorte, Mur and Bandettini 2008.
     Raises:
         ShapeError: the numbers of classes differ, or there are fewer than LEAST_CLASSES.
     """
@@ -40,10 +40,7 @@ def rsa(a: np.ndarray, b: np.ndarray) -> float:
         raise ShapeError(
             f"{len(a)} and {len(b)} class centers came; the same number is needed, at least {LEAST_CLASSES}."
         )
-    x, y = (rankdata(geometry(centers).round(12)) for centers in (a, b))
-    x, y = x - x.mean(), y - y.mean()
-    size = np.sqrt((x @ x) * (y @ y))
-    return float(x @ y / size) if size > 0 else 0.0
+    return consistency.rsa(geometry(a), geometry(b))
 
 
 def mean_rsa(centers: np.ndarray) -> float:
@@ -63,8 +60,5 @@ def spread(centers: np.ndarray) -> float:
 
 def paired_interval(differences: np.ndarray, level: float = 0.95) -> tuple[float, float, float]:
     """Mean of paired differences [seeds] with the ends of Student's interval; without width from one seed: NaN ends."""
-    mean, count = float(np.mean(differences)), len(differences)
-    if count < 2:
-        return mean, float("nan"), float("nan")
-    half = float(t.ppf((1 + level) / 2, count - 1)) * float(np.std(differences, ddof=1)) / count**0.5
+    mean, half = float(np.mean(differences)), half_width(differences, level)
     return mean, mean - half, mean + half
