@@ -11,7 +11,7 @@ import tempfile
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import prod
@@ -119,6 +119,45 @@ def as_file(content: bytes, name: str, what: str) -> Iterator[Path]:
         except SedaError as error:
             told = error.message.replace(str(path), plain).replace(path.name, plain)
             raise type(error)(told, remedy=error.remedy) from error
+
+
+class Problem(Exception):
+    """What is wrong with an array, in a sentence; whoever reads a file says in which."""
+
+
+def array_of(arrays: Mapping[str, np.ndarray], name: str) -> np.ndarray:
+    """One that has to be there.
+
+    Raises:
+        Problem: it is not.
+    """
+    if name not in arrays:
+        raise Problem(f"it has no {name}; there are {', '.join(sorted(arrays)) or 'no arrays'}.")
+    return arrays[name]
+
+
+def floats_of(arrays: Mapping[str, np.ndarray], name: str, dims: tuple[int, ...]) -> np.ndarray:
+    """An array of floats with one of these numbers of dimensions, none empty, all finite, as float32.
+
+    Raises:
+        Problem: it is missing or another.
+    """
+    array = array_of(arrays, name)
+    if array.dtype.kind != "f" or array.ndim not in dims or 0 in array.shape:
+        wanted = " or ".join(str(dim) for dim in dims)
+        raise Problem(
+            f"{name} is {array.dtype} {list(array.shape)}; floats with {wanted} dimensions, none empty, are needed."
+        )
+    with np.errstate(over="ignore"):
+        array = array.astype(np.float32)
+    bad = ~np.isfinite(array)
+    if bad.any():
+        first = [int(place) for place in np.unravel_index(bad.argmax(), bad.shape)]
+        rows = int(bad.reshape(len(bad), -1).any(1).sum())
+        raise Problem(
+            f"{name} is not finite at {first}, in {int(bad.sum())} places in all, in {rows} of {len(array)} rows."
+        )
+    return array
 
 
 def _check_size(path: Path, unpacked: int) -> None:

@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from seda.data.array_file import ArrayForm, as_file, plain_name, read_array_file
+from seda.data.array_file import ArrayForm, Problem, array_of, as_file, floats_of, plain_name, read_array_file
 from seda.data.feature_set import FeatureSet
 from seda.errors import DataError, EncoderError
 from seda.storage import fingerprint, local_path, readable
@@ -124,23 +124,23 @@ def read_feature_file(path: Path | str, *, needs_test: bool = True, needs_train:
     def attempt(check: Callable[..., Any], *arguments: Any) -> Any:
         try:
             return check(*arguments)
-        except _Problem as problem:
+        except Problem as problem:
             problems.append(str(problem))
             return None
 
-    features = attempt(_floats, arrays, "image_features", (2,))
+    features = attempt(floats_of, arrays, "image_features", (2,))
     labels, own = arrays.get("labels"), None
     count = len(features) if features is not None else len(labels) if labels is not None and labels.ndim else 0
     labels = attempt(_whole, arrays, "labels", count)
     test = np.zeros(count, np.int64)
     if needs_test or "test" in arrays:
         test = attempt(_split, arrays, count, needs_test)
-    texts = attempt(_floats, arrays, "class_text_features", (2, 3)) if "class_text_features" in arrays else None
+    texts = attempt(floats_of, arrays, "class_text_features", (2, 3)) if "class_text_features" in arrays else None
     names = attempt(_class_names, arrays, texts)
     if labels is not None and names is not None:
         attempt(_check_labels, labels, np.zeros(count) if test is None else test, names, needs_train)
     if "image_text_features" in arrays:
-        own = attempt(_floats, arrays, "image_text_features", (2,))
+        own = attempt(floats_of, arrays, "image_text_features", (2,))
         attempt(_check_own_texts, own, count, texts)
     encoder, version = (attempt(_text, arrays, name) for name in ("encoder", "encoder_fingerprint"))
     if problems:
@@ -181,10 +181,6 @@ def feature_file_of(content: bytes, name: str, *, needs_test: bool = True, needs
     )
 
 
-class _Problem(Exception):
-    """One thing that is wrong with a file; a sentence."""
-
-
 def _named_labels(path: Path, labels: np.ndarray, names: np.ndarray | None) -> dict[str, np.ndarray]:
     """Whole numbers for labels that are texts; without a list of class names, their own, sorted."""
     known = sorted(set(labels.tolist())) if names is None else [str(name) for name in names.tolist()]
@@ -200,47 +196,20 @@ def _named_labels(path: Path, labels: np.ndarray, names: np.ndarray | None) -> d
 # ---------------------------------------------------------------------------------------------------- checks
 
 
-def _floats(arrays: Mapping[str, np.ndarray], name: str, dims: tuple[int, ...]) -> np.ndarray:
-    array = _array(arrays, name)
-    if array.dtype.kind != "f" or array.ndim not in dims or 0 in array.shape:
-        wanted = " or ".join(str(dim) for dim in dims)
-        raise _Problem(
-            f"{name} is {array.dtype} {list(array.shape)}; floats with {wanted} dimensions, none empty, are needed."
-        )
-    with np.errstate(over="ignore"):
-        array = array.astype(np.float32)
-    bad = ~np.isfinite(array)
-    if bad.any():
-        first = [int(place) for place in np.unravel_index(bad.argmax(), bad.shape)]
-        rows = int(bad.reshape(len(bad), -1).any(1).sum())
-        raise _Problem(
-            f"{name} is not finite at {first}, in {int(bad.sum())} places in all, in {rows} of {len(array)} rows."
-        )
-    return array
-
-
 def _whole(arrays: Mapping[str, np.ndarray], name: str, count: int) -> np.ndarray:
-    array = _array(arrays, name)
+    array = array_of(arrays, name)
     if array.dtype.kind not in "iub" or array.shape != (count,):
-        raise _Problem(
-            f"{name} is {array.dtype} {list(array.shape)}; whole numbers [{count}] are needed, one an image."
-        )
+        raise Problem(f"{name} is {array.dtype} {list(array.shape)}; whole numbers [{count}] are needed, one an image.")
     return array.astype(np.int64)
 
 
 def _split(arrays: Mapping[str, np.ndarray], count: int, needs_test: bool) -> np.ndarray:
     test = _whole(arrays, "test", count)
     if len(bad := np.flatnonzero((test != 0) & (test != 1))):
-        raise _Problem(f"test holds {test[bad[0]]} in row {bad[0]}; allowed are 0 and 1.")
+        raise Problem(f"test holds {test[bad[0]]} in row {bad[0]}; allowed are 0 and 1.")
     if needs_test and not (test == 1).any():
-        raise _Problem("no image belongs to the test split; set test to 1 for some.")
+        raise Problem("no image belongs to the test split; set test to 1 for some.")
     return test
-
-
-def _array(arrays: Mapping[str, np.ndarray], name: str) -> np.ndarray:
-    if name not in arrays:
-        raise _Problem(f"it has no {name}; there are {', '.join(sorted(arrays)) or 'no arrays'}.")
-    return arrays[name]
 
 
 def _class_names(arrays: Mapping[str, np.ndarray], texts: np.ndarray | None) -> tuple[str, ...] | None:
@@ -248,15 +217,15 @@ def _class_names(arrays: Mapping[str, np.ndarray], texts: np.ndarray | None) -> 
     names = arrays.get("class_names")
     if names is None:
         if "class_text_features" not in arrays:
-            raise _Problem("it has neither class_text_features nor class_names.")
+            raise Problem("it has neither class_text_features nor class_names.")
         return None if texts is None else tuple(f"class {label}" for label in range(len(texts)))
     if names.ndim != 1 or names.dtype.kind != "U":
-        raise _Problem(f"class_names is {names.dtype} {list(names.shape)}; k texts are needed.")
+        raise Problem(f"class_names is {names.dtype} {list(names.shape)}; k texts are needed.")
     if empty := [place for place, name in enumerate(names.tolist()) if not name.strip()]:
-        raise _Problem(f"the class name at position {empty[0]} is empty.")
+        raise Problem(f"the class name at position {empty[0]} is empty.")
     classes = len(names) if texts is None else len(texts)
     if len(names) != classes or len(set(names.tolist())) != classes:
-        raise _Problem(
+        raise Problem(
             f"{len(names)} class names, {len(set(names.tolist()))} of them different, came with {classes} class text "
             "features; as many, all different, are needed."
         )
@@ -266,23 +235,23 @@ def _class_names(arrays: Mapping[str, np.ndarray], texts: np.ndarray | None) -> 
 def _text(arrays: Mapping[str, np.ndarray], name: str) -> str:
     text = arrays.get(name, np.array(""))
     if text.dtype.kind != "U" or text.size != 1:
-        raise _Problem(f"{name} is {text.dtype} {list(text.shape)}; one text is needed.")
+        raise Problem(f"{name} is {text.dtype} {list(text.shape)}; one text is needed.")
     return str(text.reshape(()))
 
 
 def _check_labels(labels: np.ndarray, test: np.ndarray, names: Sequence[str], needs_train: bool) -> None:
     classes = len(names)
     if classes < 2:
-        raise _Problem(f"it has {classes} class; at least 2 are needed.")
+        raise Problem(f"it has {classes} class; at least 2 are needed.")
     if len(bad := np.flatnonzero((labels < 0) | (labels >= classes))):
-        raise _Problem(
+        raise Problem(
             f"the label at position {bad[0]} is {labels[bad[0]]}; {classes} classes allow 0 to {classes - 1} "
             f"({len(bad)} rows in all)."
         )
     counts = np.bincount(labels[test == 0], minlength=classes)
     if needs_train and not counts.all():
         label = int(counts.argmin())
-        raise _Problem(
+        raise Problem(
             f"{names[label]!r:.60} (label {label}) has no training image; set test to 0 for some of each class."
         )
 
@@ -290,4 +259,4 @@ def _check_labels(labels: np.ndarray, test: np.ndarray, names: Sequence[str], ne
 def _check_own_texts(own: np.ndarray | None, count: int, texts: np.ndarray | None) -> None:
     if own is not None and (len(own) != count or (texts is not None and own.shape[-1] != texts.shape[-1])):
         wanted = "d" if texts is None else texts.shape[-1]
-        raise _Problem(f"image_text_features are {list(own.shape)}; [{count}, {wanted}] is needed.")
+        raise Problem(f"image_text_features are {list(own.shape)}; [{count}, {wanted}] is needed.")

@@ -30,7 +30,7 @@ from typing import Any
 
 import numpy as np
 
-from seda.data.array_file import ArrayForm, read_array_file
+from seda.data.array_file import ArrayForm, Problem, array_of, floats_of, read_array_file
 from seda.errors import DataError
 from seda.storage import fingerprint, local_path, write_arrays
 
@@ -142,37 +142,43 @@ def read_modal_file(path: Path | str) -> ModalSet:
         DataError: an array is missing, does not fit to the others, or holds what is not allowed; says where.
     """
     path = local_path(path)
+    try:
+        return _modal_set(path)
+    except Problem as problem:
+        raise DataError(f"{path.name}: {problem}", remedy=_REMEDY) from None
+
+
+def _modal_set(path: Path) -> ModalSet:
     arrays = _read(path, ())
-    names = tuple(str(name) for name in _texts(path, arrays, "modalities"))
+    names = tuple(str(name) for name in _texts(arrays, "modalities"))
     if TEXT not in names or len(set(names)) < len(names) or not 2 <= len(names) <= MAX_MODALITIES:
-        raise _wrong(
-            path,
-            f"its modalities are {', '.join(names)}; 2 to {MAX_MODALITIES} different ones are needed, text among them",
+        raise Problem(
+            f"its modalities are {', '.join(names)}; 2 to {MAX_MODALITIES} different ones are needed, text among them.",
         )
     arrays = _read(path, names)
-    class_names = _texts(path, arrays, "class_names")
-    labels = _whole(path, arrays, "labels", None, len(class_names))
+    class_names = _texts(arrays, "class_names")
+    labels = _whole(arrays, "labels", None, len(class_names))
     count = len(labels)
-    texts = _floats(path, arrays, "class_text_features", (2, 3))
+    texts = floats_of(arrays, "class_text_features", (2, 3))
     texts = texts[:, None] if texts.ndim == 2 else texts
     if len(texts) != len(class_names) or len(class_names) < 2:
-        raise _wrong(
-            path, f"{len(class_names)} class names came with {len(texts)} class texts; 2 or more of both are needed"
+        raise Problem(
+            f"{len(class_names)} class names came with {len(texts)} class texts; 2 or more of both are needed."
         )
-    kin = _whole(path, arrays, "kin", count, 2**31) if "kin" in arrays else np.arange(count)
-    items = _texts(path, arrays, "item_names") if "item_names" in arrays else tuple(f"item {i}" for i in range(count))
+    kin = _whole(arrays, "kin", count, 2**31) if "kin" in arrays else np.arange(count)
+    items = _texts(arrays, "item_names") if "item_names" in arrays else tuple(f"item {i}" for i in range(count))
     if len(items) != count:
-        raise _wrong(path, f"{len(items)} item_names came with {count} labels")
-    found = {name: _modality(path, arrays, name, count) for name in names}
+        raise Problem(f"{len(items)} item_names came with {count} labels.")
+    found = {name: _modality(arrays, name, count) for name in names}
     width, needed = found[TEXT].features.shape[1], texts.shape[2]
     if width != needed:
-        raise _wrong(path, f"text.features are {width} wide and class_text_features {needed}; they are of one space")
+        raise Problem(f"text.features are {width} wide and class_text_features {needed}; they are of one space.")
     known, known_labels = np.zeros((0, width), np.float32), np.zeros(0, np.int64)
     if "known_text_features" in arrays:
-        known = _floats(path, arrays, "known_text_features", (2,))
-        known_labels = _whole(path, arrays, "known_text_labels", len(known), len(class_names))
+        known = floats_of(arrays, "known_text_features", (2,))
+        known_labels = _whole(arrays, "known_text_labels", len(known), len(class_names))
         if known.shape[1] != width:
-            raise _wrong(path, f"known_text_features are {known.shape[1]} wide and text.features {width}")
+            raise Problem(f"known_text_features are {known.shape[1]} wide and text.features {width}.")
     return ModalSet(
         f"features:{path.name}", items, labels, kin, class_names, texts, found, known, known_labels
     )  # fmt: skip
@@ -184,52 +190,31 @@ def _read(path: Path, modalities: Sequence[str]) -> dict[str, np.ndarray]:
     return read_array_file(path, ArrayForm("feature file", names, texts, (), (), (), _REMEDY))
 
 
-def _modality(path: Path, arrays: Mapping[str, np.ndarray], name: str, count: int) -> Modality:
-    features = _floats(path, arrays, f"{name}.features", (2,))
-    items = _whole(path, arrays, f"{name}.items", len(features), count)
+def _modality(arrays: Mapping[str, np.ndarray], name: str, count: int) -> Modality:
+    features = floats_of(arrays, f"{name}.features", (2,))
+    items = _whole(arrays, f"{name}.items", len(features), count)
     lists = []
     for what in (f"{name}.{one}" for one in _LISTS):
-        lists.append(_texts(path, arrays, what) if what in arrays else ("",) * len(features))
+        lists.append(_texts(arrays, what) if what in arrays else ("",) * len(features))
         if len(lists[-1]) != len(features):
-            raise _wrong(path, f"{len(lists[-1])} {what} came with {len(features)} rows")
+            raise Problem(f"{len(lists[-1])} {what} came with {len(features)} rows.")
     told = [str(arrays.get(f"{name}.{what}", "")) for what in ("encoder", "encoder_fingerprint")]
     return Modality(features, items, lists[0], lists[1], *told)
 
 
-def _wrong(path: Path, what: str) -> DataError:
-    return DataError(f"{path.name}: {what}.", remedy=_REMEDY)
-
-
-def _array(path: Path, arrays: Mapping[str, np.ndarray], name: str) -> np.ndarray:
-    if name not in arrays:
-        raise _wrong(path, f"it has no {name}; there are {', '.join(sorted(arrays))[:300] or 'no arrays'}")
-    return arrays[name]
-
-
-def _floats(path: Path, arrays: Mapping[str, np.ndarray], name: str, dims: tuple[int, ...]) -> np.ndarray:
-    array = _array(path, arrays, name)
-    if array.dtype.kind != "f" or array.ndim not in dims or 0 in array.shape:
-        wanted = " or ".join(map(str, dims))
-        raise _wrong(path, f"{name} is {array.dtype} {list(array.shape)}; floats with {wanted} dimensions are needed")
-    array = array.astype(np.float32)
-    if len(bad := np.argwhere(~np.isfinite(array))):
-        raise _wrong(path, f"{name} is not finite at {bad[0].tolist()}, in {len(bad)} places in all")
-    return array
-
-
-def _whole(path: Path, arrays: Mapping[str, np.ndarray], name: str, count: int | None, end: int) -> np.ndarray:
-    array = _array(path, arrays, name)
+def _whole(arrays: Mapping[str, np.ndarray], name: str, count: int | None, end: int) -> np.ndarray:
+    array = array_of(arrays, name)
     if array.dtype.kind not in "iu" or array.ndim != 1 or (count is not None and len(array) != count) or not len(array):
         wanted = "n" if count is None else count
-        raise _wrong(path, f"{name} is {array.dtype} {list(array.shape)}; whole numbers [{wanted}] are needed")
+        raise Problem(f"{name} is {array.dtype} {list(array.shape)}; whole numbers [{wanted}] are needed.")
     array = array.astype(np.int64)
     if len(bad := np.flatnonzero((array < 0) | (array >= end))):
-        raise _wrong(path, f"{name} holds {array[bad[0]]} in row {bad[0]}; allowed is 0 to {end - 1}")
+        raise Problem(f"{name} holds {array[bad[0]]} in row {bad[0]}; allowed is 0 to {end - 1}.")
     return array
 
 
-def _texts(path: Path, arrays: Mapping[str, np.ndarray], name: str) -> tuple[str, ...]:
-    array = _array(path, arrays, name)
+def _texts(arrays: Mapping[str, np.ndarray], name: str) -> tuple[str, ...]:
+    array = array_of(arrays, name)
     if array.dtype.kind != "U" or array.ndim != 1:
-        raise _wrong(path, f"{name} is {array.dtype} {list(array.shape)}; a list of texts is needed")
+        raise Problem(f"{name} is {array.dtype} {list(array.shape)}; a list of texts is needed.")
     return tuple(array.tolist())

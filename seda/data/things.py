@@ -6,7 +6,6 @@ their drawings and their sounds, and nothing else. What is not there of a thing 
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -25,10 +24,6 @@ GROUPS = ("mammal", "bird", "insect", "musical instrument", "object or vehicle")
 # what the words of each group are a kind of, in WordNet; who is of two groups belongs to the one before "artifact"
 KINDS = (("mammal",), ("bird",), ("insect",), ("musical instrument",), ("artifact",))
 MAMMAL, BIRD, INSECT, INSTRUMENT, OBJECT = range(len(GROUPS))
-SOURCE = (
-    "Tux Paint stamps (Bill Kendrick and others, Debian's tuxpaint-stamps-default, GPL-2); instruments and farm animals of "
-    "GCompris (Bruno Coudoin, Timothée Giet and others, Debian's gcompris-qt-data, GPL-3, CC BY-SA 4.0 and Sampling Plus 1.0)"
-)
 GCOMPRIS_PLACE = Path("/usr/share/gcompris-qt/rcc")
 
 # Stamps whose description is a sentence, or a letter, and names nothing that sounds
@@ -253,12 +248,3 @@ def drawn_svg(content: bytes, size: int = 320) -> Image.Image | None:
     if pixels[..., :3].min() > 250:  # some drawings use what this library does not know
         return None
     return Image.fromarray(pixels[..., :3].copy())
-
-
-def content_fingerprint(things: list[Thing]) -> str:
-    """sha256 over all sounds, pictures and names, 16 digits."""
-    total = hashlib.sha256()
-    for thing in things:
-        for part in (thing.key.encode(), repr(sorted(thing.names.items())).encode(), thing.sound, thing.picture or b""):
-            total.update(hashlib.sha256(part).digest())
-    return total.hexdigest()[:16]

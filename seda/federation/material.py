@@ -89,11 +89,6 @@ class Material:
     notes: tuple[str, ...] = ()
 
     @property
-    def has_anchors(self) -> bool:
-        """Whether SeDA's states are there."""
-        return len(self.train.anchors) > 0
-
-    @property
     def has_texts(self) -> bool:
         """Whether items have texts of their own."""
         return len(self.train.texts) > 0
