@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -45,11 +46,14 @@ class Toy:
 
 
 def toy_diagnosis(edge: str = "plain", *, items: int = 14, class_names: Sequence[str] | None = None) -> Toy:
-    """Of an edge among EDGES; the toy's paths are lost here and there because every third label is another."""
+    """Of an edge among EDGES, read-only; the toy's paths are lost here and there because every third label is another."""
+    return _diagnosed(edge, items, class_names and tuple(class_names))
+
+
+@cache
+def _diagnosed(edge: str, items: int, class_names: tuple[str, ...] | None) -> Toy:
     items = {"two items": 2, "one item": 1}.get(edge, items)
-    path = toy_journey(
-        items, steps=5, classes=4, neighbors=False, class_names=class_names and tuple(class_names)
-    ).trajectory
+    path = toy_journey(items, steps=5, classes=4, neighbors=False, class_names=class_names).trajectory
     order = np.arange(items)
     labels = (order + (order % 3 == 0)) % 4
     if edge == "never lands":

@@ -94,18 +94,17 @@ def fit_temperature(scores: np.ndarray, labels: np.ndarray) -> tuple[float, floa
     A handful of items that are all answered right would ask for a temperature of zero. So the label gets (n + 1) / (n + 2)
     of the target and the other classes share the rest, as in Platt's calibration (Platt 1999, section 2.2).
     """
-    from scipy.special import log_softmax  # .4 s that no answer needs
-
     scores = scores.astype(np.float64)
     spread = float(scores.std(1).mean())
     if spread < 1e-12:  # a method that cannot tell anything apart
         return 1.0, float(np.log(scores.shape[1]))
     count, classes = scores.shape
     rest = 1 / (count + 2)
-    losses = []
-    for inverse in INVERSE_TEMPERATURES / spread:
-        log_p = log_softmax(inverse * scores, axis=1)
-        right = log_p[np.arange(count), labels]
-        losses.append(-((1 - rest) * right + rest * (log_p.sum(1) - right) / (classes - 1)).mean())
-    lowest = int(np.argmin(losses))
+    below = scores - scores.max(1, keepdims=True)
+    own = below[np.arange(count), labels]
+    # of log p = below / T - log Z what grows with 1 / T is the same for every temperature
+    gained = ((1 - rest) * own + rest * (below.sum(1) - own) / (classes - 1)).mean()
+    inverses = INVERSE_TEMPERATURES / spread
+    losses = np.array([np.log(np.exp(inverse * below).sum(1)).mean() for inverse in inverses]) - inverses * gained
+    lowest = int(losses.argmin())
     return float(spread / INVERSE_TEMPERATURES[lowest]), float(losses[lowest])

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 from collections.abc import Callable, Iterator
 from functools import cache as cached
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from streamlit.components.v2 import manifest_scanner
@@ -70,6 +72,14 @@ def packages_are_looked_through_once() -> Iterator[None]:
     """For components, all that are installed; each AppTest does it, and it takes as long as a page."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(manifest_scanner, "scan_component_manifests", cached(manifest_scanner.scan_component_manifests))
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def what_pytest_holds_is_not_looked_through() -> Iterator[None]:
+    """Whenever a model is replaced, a server looks for garbage among all that it has; here that would be a second each."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cache, "gc", SimpleNamespace(collect=gc.collect, freeze=gc.freeze, unfreeze=lambda: None))
         yield
 
 

@@ -50,7 +50,7 @@ def fitted():
     named = [pictures(range(10), 4, seed) for seed in (1, 2)]
     more, photos = pictures(range(10), 2, 3), pictures(range(THINGS), 6, 4)
     with pytest.MonkeyPatch.context() as patch:  # the toy world needs fewer steps
-        patch.setattr(module, "learn_pair_map", partial(learn_pair_map, steps=250))
+        patch.setattr(module, "learn_pair_map", partial(learn_pair_map, steps=100))
         aligner = closed_forms(vocabulary, texts, [*named, more])
         held = unseen_names(aligner, vocabulary, named, [more])
     groups = torch.nn.functional.normalize(torch.from_numpy(MEANINGS[THINGS:]).float(), dim=1)
