@@ -189,8 +189,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _plan(arguments: argparse.Namespace) -> Plan:
     from seda.federation.experiment import LEARNING_RATES, SWEEP, Plan, chosen_strategies
-    from seda.federation.local import Deal
-    from seda.federation.rounds import Settings
+    from seda.federation.settings import Deal, Settings
 
     guidance = {name: getattr(arguments, name) for name in ("distillation", "contrast", "temperature")}
     given: dict[str, dict[str, Any]] = {

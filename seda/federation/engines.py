@@ -9,8 +9,9 @@ from typing import Protocol, TypeVar
 from seda.config import check_name
 from seda.errors import ConfigError
 from seda.federation.adapter import Weights
-from seda.federation.local import Task, train_client
+from seda.federation.local import train_client
 from seda.federation.material import Material
+from seda.federation.settings import Task
 
 ENGINES = ("auto", "flower", "here")
 INSTALL = "Run: pip install -r requirements-federate.txt, best into an environment of its own."

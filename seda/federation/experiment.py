@@ -11,10 +11,11 @@ import numpy as np
 
 from seda.errors import ConfigError
 from seda.federation.engines import Trainer
-from seda.federation.local import Deal, Diverged
+from seda.federation.local import Diverged
 from seda.federation.material import Material
 from seda.federation.measures import paired_interval
-from seda.federation.rounds import Federated, Round, Settings, federate
+from seda.federation.rounds import Federated, Round, federate
+from seda.federation.settings import Deal, Settings
 from seda.federation.strategies import FEDAVG, POOLED, SEMANTIC, STRATEGIES, Strategy
 from seda.storage import fingerprint, write_json
 

@@ -22,8 +22,9 @@ import numpy as np
 from seda import errors
 from seda.errors import DataError, SedaError
 from seda.federation.adapter import Weights
-from seda.federation.local import Diverged, Task, train_client
+from seda.federation.local import Diverged, train_client
 from seda.federation.material import Material
+from seda.federation.settings import Task
 
 if TYPE_CHECKING:
     from seda.federation.engines import Trainer

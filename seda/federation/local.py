@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -13,72 +12,15 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy, mse_loss, normalize
 
 from seda.errors import DataError
-from seda.federation.adapter import HIDDEN, Adapter, Weights, load_weights, part_for, weights_of
+from seda.federation.adapter import Adapter, Weights, load_weights, part_for, weights_of
 from seda.federation.material import Items, Material
-from seda.federation.splits import MODALITIES, modalities_of, split_clients
+from seda.federation.settings import Task
+from seda.federation.splits import MODALITIES, modalities_of
 from seda.federation.strategies import Strategy
 
 
 class Diverged(DataError):
     """Weights left the range of numbers: the learning rate is too large."""
-
-
-@dataclass(frozen=True)
-class Deal:
-    """Which client holds what; a client works its own rows out of it.
-
-    Attributes:
-        clients, split, alpha, seed: see `split_clients`.
-        holding: a name of HOLDINGS.
-    """
-
-    clients: int = 10
-    split: str = "dirichlet"
-    alpha: float = 0.2
-    holding: str = "images"
-    seed: int = 0
-
-    def parts(self, labels: np.ndarray) -> list[np.ndarray]:
-        """Rows of each client."""
-        return split_clients(labels, self.clients, self.split, self.alpha, self.seed)
-
-
-@dataclass(frozen=True)
-class Task:
-    """What the server asks a client for.
-
-    Attributes:
-        deal: who holds what.
-        client: the number of the client in it.
-        strategy: its loss.
-        round: from 1 on.
-        seed: of batches.
-        learning_rate, momentum: of plain SGD; its memory begins anew each round.
-        epochs: passes over the client's items in a round.
-        batch: items a step.
-        head, hidden: of the adapter.
-    """
-
-    deal: Deal
-    client: int
-    strategy: Strategy
-    round: int
-    seed: int
-    learning_rate: float
-    momentum: float = 0.9
-    epochs: int = 1
-    batch: int = 64
-    head: str = "learned"
-    hidden: int = HIDDEN
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON values, which a message holds."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Task:
-        """What `to_dict` gave."""
-        return cls(**{**values, "deal": Deal(**values["deal"]), "strategy": Strategy(**values["strategy"])})
 
 
 def make_adapter(material: Material, head: str, hidden: int, seed: int, modalities: tuple[str, ...]) -> Adapter:
@@ -109,17 +51,18 @@ def train_client(material: Material, task: Task, weights: Weights) -> tuple[Weig
     Raises:
         Diverged: the weights became infinite.
     """
-    rows = task.deal.parts(material.train.labels)[task.client]
-    modalities = modalities_of(task.client, task.deal.holding)
-    adapter = adapter_with(material, task.head, task.hidden, part_for(weights, modalities))
+    settings = task.settings
+    rows = settings.deal.parts(material.train.labels)[task.client]
+    modalities = modalities_of(task.client, settings.deal.holding)
+    adapter = adapter_with(material, settings.head, settings.hidden, part_for(weights, modalities))
     own = material.train.take(rows)
     with one_thread():
-        _descend(adapter, own, _Shared.of(material, own, task.strategy), modalities, task)
+        _descend(adapter, own, _Shared.of(material, own, settings.strategy), modalities, task)
     trained = weights_of(adapter)
     if not all(np.isfinite(value).all() for value in trained.values()):
         raise Diverged(
-            f"Training left the range of numbers at a learning rate of {task.learning_rate:g} (client {task.client}, "
-            f"round {task.round}, {task.strategy.name}).",
+            f"Training left the range of numbers at a learning rate of {settings.learning_rate:g} (client {task.client}, "
+            f"round {task.round}, {settings.strategy.name}).",
             remedy="Give a smaller --learning-rate.",
         )
     return part_for(trained, modalities), len(rows) * len(modalities)
@@ -158,17 +101,18 @@ def log_belief(material: Material, inputs: np.ndarray) -> Tensor:
 
 def _descend(adapter: Adapter, own: Items, shared: _Shared, modalities: tuple[str, ...], task: Task) -> None:
     """SGD in place."""
+    settings = task.settings
     views = [tuple(torch.from_numpy(part) for part in own.view(name)) for name in modalities]
     labels, texts = torch.from_numpy(own.labels), shared.class_texts
     held, everything = torch.unique(labels), torch.arange(len(texts))
     parameters = list(adapter.parameters())
     start = [parameter.detach().clone() for parameter in parameters]
-    optimizer = torch.optim.SGD(parameters, lr=task.learning_rate, momentum=task.momentum)
-    rng = np.random.default_rng([task.seed, task.round, task.client])
-    for _ in range(task.epochs):
+    optimizer = torch.optim.SGD(parameters, lr=settings.learning_rate, momentum=settings.momentum)
+    rng = np.random.default_rng([settings.seed, task.round, task.client])
+    for _ in range(settings.epochs):
         order = rng.permutation(len(labels) * len(views))  # an item with two modalities comes twice
-        for first in range(0, len(order), task.batch):
-            chosen = torch.from_numpy(order[first : first + task.batch])
+        for first in range(0, len(order), settings.batch):
+            chosen = torch.from_numpy(order[first : first + settings.batch])
             loss = torch.zeros(())
             for place, name in enumerate(modalities):
                 inputs, base, anchors = views[place]
@@ -177,16 +121,16 @@ def _descend(adapter: Adapter, own: Items, shared: _Shared, modalities: tuple[st
                     states = anchors[batch] if len(anchors) else None
                     belief = shared.belief[0][batch] if shared.belief is not None and name == "image" else None
                     mapped = adapter(inputs[batch], base[batch], name)
-                    part = client_loss(adapter, mapped, labels[batch], states, texts, held, task.strategy, belief)
+                    part = client_loss(adapter, mapped, labels[batch], states, texts, held, settings.strategy, belief)
                     loss = loss + part * (len(batch) / len(chosen))
             if shared.centers is not None and "image" in modalities:
                 belief = None if shared.belief is None else shared.belief[1]
                 mapped = adapter(*shared.centers)
-                part = client_loss(adapter, mapped, everything, None, texts, everything, task.strategy, belief)
-                loss = loss + task.strategy.centers * part
-            if task.strategy.proximal:
+                part = client_loss(adapter, mapped, everything, None, texts, everything, settings.strategy, belief)
+                loss = loss + settings.strategy.centers * part
+            if settings.strategy.proximal:
                 drift = sum(((now - old) ** 2).sum() for now, old in zip(parameters, start, strict=True))
-                loss = loss + task.strategy.proximal / 2 * drift
+                loss = loss + settings.strategy.proximal / 2 * drift
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             optimizer.step()

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from seda.errors import DataError
-from seda.federation.local import Deal
 from seda.federation.material import Material
+from seda.federation.settings import Deal
 from seda.storage import read_arrays, write_arrays
 
 STAGE_ROUNDS = 5  # rounds of a stage of the player, which has at most MOST_STAGES

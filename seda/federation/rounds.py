@@ -6,71 +6,24 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
-from seda.errors import ConfigError, FileFormatError
-from seda.federation.adapter import HIDDEN, Adapter, Weights, message_bytes, part_for, weights_of
+from seda.errors import FileFormatError
+from seda.federation.adapter import Adapter, Weights, message_bytes, part_for, weights_of
 from seda.federation.engines import Trainer
-from seda.federation.local import Deal, Task, adapter_with, log_belief, make_adapter, one_thread
+from seda.federation.local import adapter_with, log_belief, make_adapter, one_thread
 from seda.federation.material import Items, Material
 from seda.federation.measures import class_centers, mean_rsa, spread
+from seda.federation.settings import Settings, Task
 from seda.federation.splits import MODALITIES, modalities_of
-from seda.federation.strategies import Strategy, average
+from seda.federation.strategies import average
 from seda.storage import fingerprint, read_arrays, write_arrays
 
 VERSION = 1  # raise it when the same settings come out differently
 MEASURED = 500  # validation items that clients' class centers are taken of, evenly chosen
 STATE = "state.safetensors"
-
-
-@dataclass(frozen=True)
-class Settings:
-    """All that a federation follows from, with the material.
-
-    Attributes:
-        deal: who holds what.
-        strategy: clients' loss.
-        learning_rate: of SGD.
-        rounds: how many.
-        seed: of first weights and batches; the split's is the deal's.
-        momentum, epochs, batch, head, hidden: see `Task`.
-    """
-
-    deal: Deal
-    strategy: Strategy
-    learning_rate: float
-    rounds: int = 20
-    seed: int = 0
-    momentum: float = 0.9
-    epochs: int = 1
-    batch: int = 64
-    head: str = "learned"
-    hidden: int = HIDDEN
-
-    def __post_init__(self) -> None:
-        for name, low, high in (("rounds", 1, 10_000), ("epochs", 1, 1000), ("batch", 1, 100_000), ("hidden", 1, 8192)):
-            if not low <= getattr(self, name) <= high:
-                raise ConfigError(f"{name} is {getattr(self, name)}; allowed is {low} to {high:,}.")
-        if not 0 < self.learning_rate <= 100:
-            raise ConfigError(f"The learning rate is {self.learning_rate:g}; allowed is more than 0, up to 100.")
-        if not 0 <= self.momentum < 1:
-            raise ConfigError(f"momentum is {self.momentum}; allowed is 0 to 1, without 1.")
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON values. What sums of clients would add is left out where it has no part."""
-        values = asdict(self)
-        for name in ("centers", "belief"):
-            if not values["strategy"][name]:
-                del values["strategy"][name]
-        return values
-
-    def task(self, client: int, number: int) -> Task:
-        """What a client is asked for in a round."""
-        shared = {name: getattr(self, name) for name in ("momentum", "epochs", "batch", "head", "hidden")}
-        return Task(self.deal, client, self.strategy, number, self.seed, self.learning_rate, **shared)
 
 
 @dataclass(frozen=True)
@@ -151,7 +104,7 @@ def federate(
     while len(rounds) < settings.rounds:
         number, begun = len(rounds) + 1, time.monotonic()
         jobs = [
-            (settings.task(client, number), part_for(weights, modalities_of(client, settings.deal.holding)))
+            (Task(settings, client, number), part_for(weights, modalities_of(client, settings.deal.holding)))
             for client in range(settings.deal.clients)
         ]
         answers = trainer.train(jobs)

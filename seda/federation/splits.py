@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from seda.config import check_name
@@ -92,8 +90,3 @@ def modalities_of(client: int, holding: str) -> tuple[str, ...]:
     if holding == "images":
         return MODALITIES[:1]
     return (MODALITIES[:1], MODALITIES[1:], MODALITIES)[client % 3]
-
-
-def class_counts(labels: np.ndarray, parts: list[np.ndarray], classes: int) -> Any:
-    """How many items of each class every client has, int64 [clients, k]."""
-    return np.stack([np.bincount(labels[part], minlength=classes) for part in parts])

@@ -9,7 +9,7 @@ import pytest
 
 from seda.cli import ANSWERED, WRONG_CALL, main
 from seda.commands import federate as command
-from seda.federation import engines, local, material, splits, strategies
+from seda.federation import engines, material, splits, strategies
 from seda.federation.adapter import HEADS
 from seda.journeys.path_file import read_journey
 from tests import tiny
@@ -172,4 +172,3 @@ def test_an_aligner_guides_the_features_of_its_encoder(aligner_dir, tmp_path, ca
     assert "Anchors are states of the aligner" in told.err
     report = json.loads(told.out)
     assert report["shared_bytes"] > 0 and report["rows"][2]["accuracy"] > 0.5
-    assert local.Deal(clients=2).clients == 2

@@ -6,9 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from seda.federation.local import Deal
 from seda.federation.material import Items, Material
-from seda.federation.rounds import Settings
+from seda.federation.settings import Deal, Settings
 from seda.federation.strategies import FEDAVG
 
 CLASSES, WIDTH, DIM = 4, 12, 8

@@ -16,11 +16,12 @@ from seda.errors import AlignerError, ConfigError, DataError, FileFormatError, S
 from seda.federation.adapter import message_bytes
 from seda.federation.engines import HereEngine, choose_engine
 from seda.federation.experiment import Plan, compare, folder_of
-from seda.federation.local import Deal, Task, train_client
+from seda.federation.local import train_client
 from seda.federation.material import Material, material_of
 from seda.federation.measures import mean_rsa, paired_interval, rsa, spread
 from seda.federation.picture import center_paths, write_picture
 from seda.federation.rounds import Measuring, federate
+from seda.federation.settings import Deal, Task
 from seda.federation.splits import modalities_of
 from seda.federation.strategies import FEDAVG, FEDAVG_CENTERS, FEDAVG_SUMS, FEDPROX, SEMANTIC, average
 from seda.federation.sums import Sums
@@ -97,7 +98,7 @@ def test_fedprox_keeps_clients_nearer_to_the_server():
     first = run(made, replace(start, rounds=1)).weights
 
     def moved(strategy):
-        task = replace(start, strategy=strategy, epochs=8).task(0, 2)
+        task = Task(replace(start, strategy=strategy, epochs=8), 0, 2)
         sent = train_client(made, task, first)[0]
         return sum(float(((sent[name] - first[name]) ** 2).sum()) for name in sent)
 
@@ -108,9 +109,9 @@ def test_fedprox_keeps_clients_nearer_to_the_server():
 
 
 def test_a_client_reads_its_own_rows_alone_and_training_none_of_the_test_split():
-    made, task = material(texts=True), settings().task(1, 1)
+    made, task = material(texts=True), Task(settings(), 1, 1)
     start = run(made, settings(rounds=1)).weights
-    own = task.deal.parts(made.train.labels)[1]
+    own = task.settings.deal.parts(made.train.labels)[1]
     poisoned = np.where(np.isin(np.arange(len(made.train)), own)[:, None], made.train.inputs, np.nan)
     hidden = replace(
         made, train=replace(made.train, inputs=poisoned), test=replace(made.test, inputs=made.test.inputs * np.nan)
@@ -262,7 +263,7 @@ def test_centers_are_sums_over_clients_and_keep_what_a_client_has_not():
     apart = settings(deal=Deal(clients=4, split="classes"), rounds=1, epochs=20)  # each client has one class
 
     def kept(strategy):
-        sent = train_client(made, replace(apart, strategy=strategy).task(0, 1), run(made, apart).weights)[0]
+        sent = train_client(made, Task(replace(apart, strategy=strategy), 0, 1), run(made, apart).weights)[0]
         return Measuring(made, apart).accuracy(sent, made.validation)
 
     assert kept(FEDAVG) < 0.5 < kept(FEDAVG_CENTERS)
@@ -352,7 +353,7 @@ def test_material_and_tasks_come_back_as_they_went(tmp_path):
     made = material(texts=True)
     back = Material.load(made.save(tmp_path / "m.safetensors"))
     assert back.fingerprint == made.fingerprint and back.class_names == made.class_names
-    task = settings(strategy=SEMANTIC).task(2, 3)
+    task = Task(settings(strategy=SEMANTIC), 2, 3)
     assert Task.from_dict(task.to_dict()) == task
 
 

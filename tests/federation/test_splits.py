@@ -7,7 +7,7 @@ import pytest
 
 from seda.errors import ConfigError, DataError
 from seda.federation import splits
-from seda.federation.splits import LEAST_ITEMS, class_counts, modalities_of, split_clients
+from seda.federation.splits import LEAST_ITEMS, modalities_of, split_clients
 
 LABELS = np.random.default_rng(0).integers(0, 10, 3000)
 
@@ -19,6 +19,11 @@ def test_every_item_is_at_exactly_one_client(kind, clients):
     assert len(parts) == clients and min(map(len, parts)) >= LEAST_ITEMS
     assert np.array_equal(np.sort(np.concatenate(parts)), np.arange(len(LABELS)))
     assert all(np.array_equal(part, np.sort(part)) for part in parts)
+
+
+def class_counts(labels: np.ndarray, parts: list[np.ndarray], classes: int) -> np.ndarray:
+    """How many items of each class every client has [clients, k]."""
+    return np.stack([np.bincount(labels[part], minlength=classes) for part in parts])
 
 
 def test_a_seed_makes_the_split():
