@@ -47,6 +47,7 @@ def test_killed(monkeypatch, capsys):
 
 @pytest.mark.slow
 def test_diagnosing(monkeypatch, capsys):
+    monkeypatch.setattr(diagnosing, "COMPARED", 6)
     found, status = printed(monkeypatch, capsys, diagnosing, "--features", "300")
     assert status in (0, 1) and found["features"]["features"] == 300 and found["features"]["right"] > 0.7
     assert found["page"]["seconds"] > 0
