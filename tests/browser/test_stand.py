@@ -97,6 +97,9 @@ def test_who_comes_next_finds_it_as_it_began(page: Page, server: str):
         player.toggleHighlight(player.journey.classes[0]); return [player.mapIndex, player.view.zoom > 1]; }"""
     page.wait_for_timeout(800)
     assert page.evaluate(changed) == [1, True]
+    page.evaluate("() => window.sedaStand.show(0)")  # the next example, as the visitor sees it
+    page.wait_for_timeout(300)
+    assert page.evaluate("() => document.querySelector('.sp-root').sedaPlayer.mapIndex") == 1
     expect(page.get_by_test_id("stand-attract")).to_be_visible(timeout=15_000)
     page.wait_for_timeout(1000)
     asked = """() => { const { sedaPlayer: player } = document.querySelector('.sp-root');

@@ -142,6 +142,8 @@ export class Stand {
   /** @param {Payload} payload */
   #load(payload) {
     this.arrived = 0;
+    // the map that a visitor has chosen stays until nobody is there any more
+    const chosen = this.visited ? this.player?.journey.maps[this.player.mapIndex]?.name : undefined;
     if (!this.player) {
       this.player = new Player(this.host, payload, { kiosk: true });
       this.player.presentation.show(true);
@@ -150,8 +152,9 @@ export class Stand {
     } else {
       this.player.load(payload);
     }
-    const { player } = this, map = player.journey.maps.findIndex(({ name }) => name === this.settings.map);
-    if (map >= 0) player.showMap(map);
+    const { player } = this, { maps } = player.journey;
+    const map = maps.find(({ name }) => name === chosen) ?? maps.find(({ name }) => name === this.settings.map);
+    if (map) player.showMap(maps.indexOf(map));
     player.clearSelection();
     player.replay();
     document.body.dataset.stand = this.own ? "own" : this.order[this.index];
