@@ -38,12 +38,14 @@ class Member:
         name: for people.
         feature: float32 [D].
         thumbnail: PNG; empty for a dot.
+        sound: a short WAV file that the player plays where the pointer rests on it; empty for none.
     """
 
     modality: str
     name: str
     feature: np.ndarray
     thumbnail: bytes = b""
+    sound: bytes = b""
 
 
 def modal_journey(
@@ -96,7 +98,8 @@ def modal_journey(
         item_names=[one.name for one in members],
     )
     made = journey_of(paths, maps=MAPS if len(class_names) > 2 else MAPS[1:], title=title, note=note)
-    return replace(made, shapes=tuple(SHAPE_OF.get(one.modality, "round") for one in members))
+    sounds = tuple(one.sound for one in members) if any(one.sound for one in members) else ()
+    return replace(made, shapes=tuple(SHAPE_OF.get(one.modality, "round") for one in members), sounds=sounds)
 
 
 def name_tile(name: str, font_file: Path | None = None, size: int = TILE) -> bytes:
