@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from seda.modal_aligner import ModalAligner
 
 MOST_NAMES = 16  # that travel at once; chosen here: more hide each other at five words
+GUESSED = 0.7  # probability of a language below which it is said how to correct it; chosen here
 
 
 @dataclass
@@ -109,7 +110,8 @@ def _spoken(own: ConsistencyState, thing: OwnThing, space: ModalAligner) -> None
     sound = read_sound(own.spoken.content, "The spoken name")
     spoken = cache.transcriber().transcribe(sound, None if own.language == TOLD else own.language)
     how = f"{spoken.language}, {spoken.probability:.0%}" if own.language == TOLD else f"as {spoken.language}"
-    thing.heard.append(f"Heard: {quoted(spoken.text)} ({how}).")
+    guessed = " If that is wrong, choose its language, or type it." if spoken.probability < GUESSED else ""
+    thing.heard.append(f"Heard: {quoted(spoken.text)} ({how}).{guessed}")
     thing.notes.extend([note for note in sound.notes if "telephone" not in note] + list(spoken.notes))
     _add_names(thing, space, parse_class_texts([spoken.text], at_least=1).names, sound_on_head(sound))
 
