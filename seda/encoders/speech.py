@@ -42,9 +42,7 @@ FILES = {
 RATE, SECONDS, WINDOW, HOP, BANDS = 16_000, 30, 400, 160, 80
 MOST_TOKENS = 128  # of a name; chosen here
 BEAMS = 5  # as the model's own program has it
-# Probability; chosen here: of names that were tried none has more than .33, of animals' calls and instruments seven of ten have, noise
-# and tones .75 and more
-NO_SPEECH = 0.45
+NO_SPEECH = 0.6  # probability; the model's own. Noise and tones have .75 and more, half of the animals' calls and instruments that were tried
 LEAST_SURE = 0.08  # chosen here: names that were tried have .19 and more, a tone .05
 REPEATS = 2.4  # how much smaller a text becomes when it is packed, from which on it goes in circles; the model's own
 DOUBTFUL = 0.35  # below that the word is often another one; chosen here

@@ -6,7 +6,7 @@ import streamlit as st
 
 from seda.encoders.base import LANGUAGES
 from seda.ui import cache
-from seda.ui.consistency.state import TOLD, ConsistencyState
+from seda.ui.consistency.state import SPOKEN, TOLD, ConsistencyState
 from seda.ui.errors import plain
 from seda.ui.serving.uploaded import present, show_lost
 from seda.ui.state import NamedFile, begin_widget, read_widget
@@ -15,7 +15,6 @@ from seda.ui.uploads import SUFFIXES as PICTURES
 SOUNDS = ["wav", "flac", "ogg", "oga", "mp3"]
 SPEECH_RATE = 16_000  # samples a second; what hears names takes no more
 NO_SPEECH = "To say a name as well: `pip install -r requirements-speech.txt`, and start again."
-_KINDS = {"picture": "Picture", "sound": "Sound", "spoken": "Spoken name"}
 
 
 def choose_own(own: ConsistencyState) -> None:
@@ -43,7 +42,11 @@ def _choose_picture(own: ConsistencyState) -> None:
     if own.camera:
         key = f"consistency.photo.{own.round}"
         st.camera_input(
-            "Take a picture", key=key, on_change=_take, args=(own, "picture", key), label_visibility="collapsed"
+            "Take a picture",
+            key=key,
+            on_change=_take,
+            args=(own, "picture", key, "The photo"),
+            label_visibility="collapsed",
         )
 
 
@@ -52,7 +55,9 @@ def _choose_sound(own: ConsistencyState) -> None:
     st.file_uploader("A sound, up to 60 s", type=SOUNDS, key=key, on_change=_take, args=(own, "sound", key))
     show_lost(key)
     key = f"consistency.record.{own.round}"
-    st.audio_input("Or record one", sample_rate=48_000, key=key, on_change=_take, args=(own, "sound", key))
+    st.audio_input(
+        "Or record one", sample_rate=48_000, key=key, on_change=_take, args=(own, "sound", key, "The recording")
+    )
 
 
 def _choose_spoken(own: ConsistencyState) -> None:
@@ -60,18 +65,20 @@ def _choose_spoken(own: ConsistencyState) -> None:
         st.caption(NO_SPEECH)
         return
     key = f"consistency.spoken.{own.round}"
-    st.audio_input("A name, spoken", sample_rate=SPEECH_RATE, key=key, on_change=_take, args=(own, "spoken", key))
+    st.audio_input(
+        "A name, spoken", sample_rate=SPEECH_RATE, key=key, on_change=_take, args=(own, "spoken", key, SPOKEN)
+    )
     own.language = st.selectbox(
         "Its language", [TOLD, *LANGUAGES], key=begin_widget("consistency.language", own.language),
         help="A word of a second often is not enough to tell its language: choose it, where another one is heard.",
     )  # fmt: skip
 
 
-def _take(own: ConsistencyState, kind: str, key: str) -> None:
-    """What a widget holds now takes the place of what came before; where it was emptied, its own file goes."""
+def _take(own: ConsistencyState, kind: str, key: str, name: str = "") -> None:
+    """What a widget holds now takes the place of what came before, under its own name or `name`; where it was emptied, its own file goes."""
     files = present(read_widget(key))
     if files:
-        setattr(own, kind, NamedFile(files[0].name, files[0].getvalue()))
+        setattr(own, kind, NamedFile(name or files[0].name, files[0].getvalue()))
         own.came_by[kind] = key
     elif own.came_by.get(kind) == key:
         setattr(own, kind, None)
@@ -79,10 +86,10 @@ def _take(own: ConsistencyState, kind: str, key: str) -> None:
 
 def _show_came(own: ConsistencyState) -> None:
     """One line on the files that travel: their widgets are empty once the page was left."""
-    came = {name: file for kind, name in _KINDS.items() if (file := getattr(own, kind)) is not None}
+    came = [file for file in (own.picture, own.sound, own.spoken) if file is not None]
     if not came:
         return
-    told = "; ".join(f"{name}: {file.name}, {len(file.content) / 1024:,.0f} KB" for name, file in came.items())
+    told = "; ".join(f"{file.name}, {max(1, len(file.content) // 1024):,} KB" for file in came)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(plain(told), width="content")
         st.button("Remove all", type="tertiary", key="consistency.forget", on_click=_forget, args=(own,))

@@ -13,7 +13,7 @@ from seda.player.files import player_font_file
 from seda.sounds import read_sound
 from seda.ui import cache
 from seda.ui.consistency.heard import mel_png, played, sound_on_head
-from seda.ui.consistency.state import TOLD, ConsistencyState
+from seda.ui.consistency.state import SPOKEN, TOLD, ConsistencyState
 from seda.ui.serving.refusals import log_refusal
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def _typed(own: ConsistencyState, thing: OwnThing, space: ModalAligner) -> None:
 
 def _spoken(own: ConsistencyState, thing: OwnThing, space: ModalAligner) -> None:
     assert own.spoken is not None
-    sound = read_sound(own.spoken.content, "The spoken name")
+    sound = read_sound(own.spoken.content, SPOKEN)
     spoken = cache.transcriber().transcribe(sound, None if own.language == TOLD else own.language)
     how = f"{spoken.language}, {spoken.probability:.0%}" if own.language == TOLD else f"as {spoken.language}"
     guessed = " If that is wrong, choose its language, or type it." if spoken.probability < GUESSED else ""

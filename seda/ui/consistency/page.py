@@ -9,7 +9,7 @@ import streamlit as st
 
 from seda.ui import cache
 from seda.ui.consistency.choosing import choose_own
-from seda.ui.consistency.run import send
+from seda.ui.consistency.run import are_classes, send
 from seda.ui.consistency.state import OWN, THING, ConsistencyState, Travelled
 from seda.ui.errors import errors_on_screen, plain, show_error, show_notes
 from seda.ui.state import AppState, begin_widget
@@ -50,12 +50,12 @@ def _choose(state: AppState, own: ConsistencyState) -> None:
         choose_own(own)
     else:
         _choose_thing(own)
-    classes = ", ".join(cache.things().class_names)
+    data = cache.things()
     own.words = st.text_input(
-        "Words", key=begin_widget("consistency.words", own.words or classes),
+        "Words", key=begin_widget("consistency.words", own.words or ", ".join(data.class_names)),
         help="Where all of it travels to, separated by commas. With these five the space has learned what belongs to each; any others can be typed.",
     )  # fmt: skip
-    if set(own.words.split(", ")) != set(cache.things().class_names):
+    if not are_classes(own.words, data):
         st.caption(OWN_WORDS)
     if st.button("Run", type="primary", icon=":material/play_arrow:", key="consistency.run"):
         _run(state, own)

@@ -10,7 +10,7 @@ import numpy as np
 
 from seda.class_texts import parse_class_texts, unread_notes
 from seda.config import SamplingConfig
-from seda.errors import DataError, SedaError
+from seda.errors import ClassTextError, DataError, SedaError
 from seda.images import thumbnail_png
 from seda.player.files import player_font_file
 from seda.ui import cache
@@ -79,13 +79,21 @@ def read_words(typed: str, data: ModalSet) -> Words:
         ClassTextError: they cannot be used.
         FingerprintError: the names of the space are of another text encoder.
     """
-    parsed = parse_class_texts(typed) if typed.strip() else None
-    if parsed is None or set(parsed.names) == set(data.class_names):
-        return Words(data.class_names, data.class_text_features.mean(1), notes=() if parsed is None else parsed.notes)
+    if are_classes(typed, data):
+        return Words(data.class_names, data.class_text_features.mean(1))
+    parsed = parse_class_texts(typed)
     encoder = cache.encoder("multilingual")
     cache.modal_space().check_encoder("text", encoder.name, encoder.fingerprint)
     unread = unread_notes(encoder.unread_texts(parsed.names), encoder.languages)
     return Words(parsed.names, encoder.encode_texts(parsed.names).numpy(), False, (*parsed.notes, *unread))
+
+
+def are_classes(typed: str, data: ModalSet) -> bool:
+    """Whether what was typed are the classes of the space, in whatever order, or nothing."""
+    try:
+        return not typed.strip() or set(parse_class_texts(typed).names) == set(data.class_names)
+    except ClassTextError:
+        return False
 
 
 def _of_thing(space: ModalAligner, data: ModalSet, name: str, worse: float, words: Words) -> Travelled:

@@ -11,6 +11,7 @@ from seda.ui.state import NamedFile, begin_widget, read_widget
 
 THING, OWN = "A thing that is there", "A thing of mine"
 TOLD = "the one that is heard"  # in the place of a language
+SPOKEN = "The spoken name"  # what messages call it
 _KEY = "consistency.state"
 
 
