@@ -1,4 +1,4 @@
-"""Whether a name that is spoken finds itself: descriptions of Tux Paint's stamps as children and volunteers spoke them, in several languages.
+"""Whether a name that is spoken finds itself: descriptions of Tux Paint's stamps as its contributors spoke them, in several languages.
 
 A transcript is right where, of all descriptions of its language, the one that is nearest to it by the text encoder is the one that was
 spoken. What is not heard as speech counts as wrong. Nothing is fitted or chosen here.
@@ -21,7 +21,7 @@ from seda.errors import DataError, SoundError
 from seda.sounds import read_sound
 
 HEARD = ("en", "fr", "es", "ru", "de")  # of which recordings are looked for
-LIMIT = 40  # of a language; chosen here: about three minutes of one core each two languages
+LIMIT = 40  # of a language; chosen here: about a minute of one core each
 Progress = Callable[[int, int], object]
 
 

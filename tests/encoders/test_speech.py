@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from seda.data.named_pictures import STAMPS_PLACE
 from seda.encoders import speech
 from seda.encoders.speech import LANGUAGES, RATE, Heard, Transcriber, language_code, speech_is_there, speech_mel
 from seda.errors import ConfigError, SoundError, WeightsError
@@ -171,3 +172,12 @@ def test_whisper_hears_nothing_in_a_tone_and_in_noise():
     for one in (sound(2), noise):
         with pytest.raises(SoundError, match="Nothing that is said"):
             transcriber.transcribe(one)
+
+
+@needs_weights
+@pytest.mark.slow
+@pytest.mark.skipif(not STAMPS_PLACE.is_dir(), reason="apt-get install tuxpaint-stamps-default")
+def test_whisper_hears_a_dog_in_spanish():
+    recording = STAMPS_PLACE / "animals/mammals/dogs/dog_desc_es.ogg"
+    spoken = Transcriber().transcribe(read_sound(recording, recording.name), "es")
+    assert spoken.text.lower() == "un perro" and spoken.language == "Spanish" and spoken.sure > 0.3

@@ -98,7 +98,7 @@ def _show_travelled(travelled: Travelled) -> None:
     word = "word" if travelled.own_words else "class"
     answers = sorted({row[2] for row in travelled.rows})
     if len(travelled.rows) > 1:
-        said = f"all {len(travelled.rows)} end at **{plain(answers[0])}**" if len(answers) == 1 else (
+        said = f"all {len(travelled.rows)} are answered with **{plain(answers[0])}**" if len(answers) == 1 else (
             f"they are answered with {len(answers)} {word if word == 'word' else 'classe'}s: {plain(', '.join(answers))}"
         )  # fmt: skip
         st.markdown(f"**{plain(travelled.title)}**: {said}.")
