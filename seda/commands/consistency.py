@@ -30,11 +30,21 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--things", action="store_true", help="print every thing, those first that are decided most differently"
     )
+    parser.add_argument(
+        "--speech", action="store_true",
+        help="measure instead whether spoken descriptions of Tux Paint's stamps are heard (requirements-speech.txt)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--limit", type=int, default=40, metavar="N",
+        help="with --speech: recordings of a language, chosen by --seed; 0 for all; default %(default)s",
+    )  # fmt: skip
     add_json(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Cross-fit a space, and print all measures."""
+    """Cross-fit a space, and print all measures; or measure how spoken names are heard."""
+    if arguments.speech:
+        return _run_speech(arguments)
     from seda.benchmark.consistency import by_disagreement, consistency, cross_fit
     from seda.data.modal_set import read_modal_file
     from seda.data.thing_features import shipped_things
@@ -65,6 +75,21 @@ def run(arguments: argparse.Namespace) -> int:
         terminal.print_json({**result, **({"by_disagreement": things} if things else {})})
     else:
         _print(result, things)
+    return ANSWERED
+
+
+def _run_speech(arguments: argparse.Namespace) -> int:
+    from seda.benchmark.speech import measure_speech, spoken_names
+    from seda.encoders import load_encoder
+    from seda.encoders.speech import Transcriber
+
+    if arguments.limit < 0:
+        raise DataError(f"--limit is {arguments.limit}; allowed are 0, for all recordings, and more.")
+    rows = measure_speech(
+        spoken_names(), Transcriber(), load_encoder("multilingual"), limit=arguments.limit, seed=arguments.seed,
+        on_progress=lambda done, total: terminal.progress("hearing descriptions", done, total),
+    )  # fmt: skip
+    terminal.print_figures(rows, arguments.json)
     return ANSWERED
 
 

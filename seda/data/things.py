@@ -183,16 +183,24 @@ def _stamps(folder: Path) -> Iterator[Thing]:
 
 
 def names_of(description: str) -> dict[str, str]:
-    """A stamp's description, its first line English and the others `code.utf8=text`, as names without articles and full stops."""
+    """A stamp's description as names without articles and full stops, by language of LANGUAGES."""
+    found: dict[str, str] = {}
+    for code, text in descriptions_of(description).items():
+        text = re.split(r"\s*[—(]|\s-\s|, ¡|\.\s", text.strip(" .!\t"))[0]  # what is said of it, or in other words
+        text = re.sub(rf"^({_ARTICLES[code]})", "", text, flags=re.IGNORECASE).strip()
+        if text:
+            found[code] = text.lower() if code == "en" else text
+    return found
+
+
+def descriptions_of(description: str) -> dict[str, str]:
+    """The texts of a stamp's description by language of LANGUAGES: its first line is English, the others are `code.utf8=text`."""
     found: dict[str, str] = {}
     for number, line in enumerate(description.splitlines()):
         code, separator, text = line.partition(".utf8=")
         code, text = (code, text) if separator else ("en" if number == 0 else "", line)
-        if code in LANGUAGES and code not in found:
-            text = re.split(r"\s*[—(]|\s-\s|, ¡|\.\s", text.strip(" .!\t"))[0]  # what is said of it, or in other words
-            text = re.sub(rf"^({_ARTICLES[code]})", "", text, flags=re.IGNORECASE).strip()
-            if text:
-                found[code] = text.lower() if code == "en" else text
+        if code in LANGUAGES and code not in found and text.strip(" .!\t"):
+            found[code] = text
     return found
 
 

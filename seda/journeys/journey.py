@@ -177,6 +177,8 @@ class Journey:
         groups: int16 [n], what items are told apart by where there are no class texts, index into group_names; -1 for none of them.
         group_names: of the groups; empty where there are none.
         shapes: of the n items' heads, each one of SHAPES, where a journey holds several kinds of items; empty where all are round.
+        sounds: of the n items, a short WAV file each, heard where the pointer rests on a head; b"" for none, empty where nobody has
+            one. They are not kept in replays.
     """
 
     trajectory: Trajectory
@@ -193,6 +195,7 @@ class Journey:
     groups: np.ndarray | None = None
     group_names: tuple[str, ...] = ()
     shapes: tuple[Shape, ...] = ()
+    sounds: tuple[bytes, ...] = ()
 
     def __post_init__(self) -> None:
         n = len(self.trajectory.states)
@@ -230,6 +233,8 @@ class Journey:
             raise ShapeError(
                 f"{len(self.shapes)} shapes came for {n} items; one each is needed, of {', '.join(SHAPES)}."
             )
+        if self.sounds and len(self.sounds) != n:
+            raise ShapeError(f'{len(self.sounds)} sounds came for {n} items; one each is needed, b"" for none.')
         if self.groups is not None:
             _check_shapes("of the items", {"groups": self.groups}, {"groups": (n,)})
             _check_indices("groups of the items", self.groups, len(self.group_names), lowest=-1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,6 +24,7 @@ SHAPE_OF: dict[str, Shape] = {"picture": "square", "sound": "round", "text": "he
 STAGE_NAMES = ("to the categories that all share", "to the words")
 MAPS = ("words-2d", "pca-2d")  # that need no fit of seconds
 TILE = 96  # px
+WEIGHT = 600  # of the letters on a tile, 400 is a book's
 KNOWN_LETTERS, MORE_LETTERS = (
     0x17F,
     0x52F,
@@ -38,12 +40,14 @@ class Member:
         name: for people.
         feature: float32 [D].
         thumbnail: PNG; empty for a dot.
+        sound: a short WAV file that the player plays where the pointer rests on it; empty for none.
     """
 
     modality: str
     name: str
     feature: np.ndarray
     thumbnail: bytes = b""
+    sound: bytes = b""
 
 
 def modal_journey(
@@ -96,7 +100,8 @@ def modal_journey(
         item_names=[one.name for one in members],
     )
     made = journey_of(paths, maps=MAPS if len(class_names) > 2 else MAPS[1:], title=title, note=note)
-    return replace(made, shapes=tuple(SHAPE_OF.get(one.modality, "round") for one in members))
+    sounds = tuple(one.sound for one in members) if any(one.sound for one in members) else ()
+    return replace(made, shapes=tuple(SHAPE_OF.get(one.modality, "round") for one in members), sounds=sounds)
 
 
 def name_tile(name: str, font_file: Path | None = None, size: int = TILE) -> bytes:
@@ -111,13 +116,23 @@ def name_tile(name: str, font_file: Path | None = None, size: int = TILE) -> byt
     tile = Image.new("RGB", (size, size), (246, 243, 236))
     draw, lines = ImageDraw.Draw(tile), _wrapped(name)
     for points in range(28, 9, -2):
-        font = ImageFont.load_default(points) if font_file is None else ImageFont.truetype(font_file, points)
+        font = _font(font_file, points)
         if max(draw.textlength(line, font=font) for line in lines) < 0.76 * size:
             break
     draw.multiline_text((size / 2, size / 2), "\n".join(lines), (30, 34, 60), font, anchor="mm", align="center")
     buffer = io.BytesIO()
     tile.save(buffer, "PNG")
     return buffer.getvalue()
+
+
+def _font(file: Path | None, points: int) -> ImageFont.ImageFont | ImageFont.FreeTypeFont:
+    """A font that is read in a small head: of all its weights not the thinnest, which comes first."""
+    if file is None:
+        return ImageFont.load_default(points)
+    font = ImageFont.truetype(file, points)
+    with suppress(OSError, NotImplementedError):  # it has one weight
+        font.set_variation_by_axes([WEIGHT])
+    return font
 
 
 def _wrapped(name: str) -> list[str]:

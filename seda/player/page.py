@@ -52,7 +52,7 @@ def to_html(journey: Journey, *, loop: bool = False) -> str:
     script = player_script() + _START
     css = player_font() + player_style()
     policy = (
-        f"default-src 'none'; img-src data:; font-src data:; script-src '{_digest(script)}'; style-src '{_digest(css)}'; "
+        f"default-src 'none'; img-src data:; media-src data:; font-src data:; script-src '{_digest(script)}'; style-src '{_digest(css)}'; "
         "base-uri 'none'; form-action 'none'"
     )
     return _PAGE.format(

@@ -34,7 +34,7 @@ from seda.player.live_numbers import live_numbers
 from seda.player.wording import wording
 from seda.storage import fingerprint
 
-PAYLOAD_VERSION = 7
+PAYLOAD_VERSION = 8
 
 # Limits, chosen here so that 64 items x 103 states over 20,000 reference points on six maps stay below 3 MB, with
 # neighbours, a ghost and a seed cloud.
@@ -51,6 +51,7 @@ THUMBNAIL_BYTES = 900_000  # all thumbnails together, before base64
 THUMBNAIL_SIDE = 96  # pixels; the largest that the player draws on a HiDPI screen
 MAX_THUMBNAIL_SIDE = 2048  # pixels; a PNG header that claims more is not decoded
 MADE_SMALLER = 20_000_000  # pixels of all thumbnails that are decoded to be made smaller; takes a second
+SOUND_BYTES = 900_000  # all sounds together, before base64; seven of four seconds
 MAX_SHEET_SIDE = 4096  # pixels of a contact sheet; every browser decodes that
 MAX_PICTURES = 65_536  # training pictures; their numbers are sent as 16 bits
 NAME_LENGTH = 200  # characters
@@ -229,7 +230,7 @@ def _items(journey: Journey, similarities: np.ndarray) -> list[dict[str, Any]]:
         own = [{"truth": label} for label in journey.labels.tolist()]
     elif not trajectory.class_names:
         own = [{"kind": kind} for kind in (journey.groups if journey.groups is not None else decided[:, -1]).tolist()]
-    items = []
+    items, sounds = [], _sounds(journey.sounds)
     for index, name in enumerate(trajectory.item_names):
         probabilities = trajectory.class_probabilities[index]
         top = np.argsort(-probabilities, kind="stable")[:5]  # none where nobody has answered
@@ -249,6 +250,7 @@ def _items(journey: Journey, similarities: np.ndarray) -> list[dict[str, Any]]:
                 "hint": _short(trajectory.hints[index]),  # where none of the class texts fits
                 **own[index],
                 **({"shape": journey.shapes[index]} if journey.shapes else {}),
+                **({"sound": sounds[index]} if sounds and sounds[index] else {}),
             }
         )
     return items
@@ -450,6 +452,13 @@ def _smaller(png: bytes, budget: int) -> bytes:
         if buffer.tell() <= budget:
             return buffer.getvalue()
     return b""
+
+
+def _sounds(wavs: Sequence[bytes]) -> list[str]:
+    """The sounds as data URLs; "" (nothing is heard) where the bytes are no WAV file, or more than their share of SOUND_BYTES."""
+    budget = SOUND_BYTES // max(1, sum(bool(wav) for wav in wavs))
+    kept = [wav if wav[:4] == b"RIFF" and wav[8:12] == b"WAVE" and len(wav) <= budget else b"" for wav in wavs]
+    return ["data:audio/wav;base64," + base64.b64encode(wav).decode("ascii") if wav else "" for wav in kept]
 
 
 def _settings(settings: Mapping[str, Any]) -> list[list[str]]:

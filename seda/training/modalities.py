@@ -17,8 +17,9 @@ from __future__ import annotations
 
 import copy
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from itertools import count as counting
 
 import numpy as np
 import torch
@@ -54,8 +55,10 @@ WORDS = 16  # by which a kin is known at most
 FOLDS = 4  # parts of the kins that are left out in turn when the pool is weighed
 UNKNOWN = -100.0  # log probability, about, of a kin that a modality has never met
 MIN_ROWS = 4  # of a modality, and of its kins
+STEPS_EACH = 1 + FOLDS + 2  # of a modality's fit: all of it, each fold, and what is chosen for names and for classes
 NEARNESSES = (20.0, 5.0, 10.0, 40.0)  # of likeness between words, of which held-out kins choose
 
+Progress = Callable[[int, int], object]
 logger = logging.getLogger(__name__)
 
 
@@ -80,17 +83,26 @@ class _Frame:
     texts: Tensor
 
 
-def fit_modalities(data: ModalSet, *, seed: int = 0, name: str = "things") -> ModalAligner:
+def fit_modalities(
+    data: ModalSet, *, seed: int = 0, name: str = "things", on_progress: Progress | None = None
+) -> ModalAligner:
     """Fit every modality of a set.
 
     Args:
         seed: of the folds.
         name: of the space.
+        on_progress: told (done, of how many) after each of STEPS_EACH steps of a modality; where it raises, nothing is fitted.
     Raises:
         DataError: a modality has too few rows, or its rows are all alike.
     """
     frame = _frame(data)
-    fitted = {one: _fit(data, frame, one, seed) for one in data.modalities}
+    done = counting(1)
+
+    def tell() -> None:
+        if on_progress is not None:
+            on_progress(next(done), STEPS_EACH * len(data.modalities))
+
+    fitted = {one: _fit(data, frame, one, seed, tell) for one in data.modalities}
     first = {int(kin): index for index, kin in reversed(list(enumerate(data.kin)))}
     return ModalAligner(
         name,
@@ -125,7 +137,7 @@ def _frame(data: ModalSet) -> _Frame:
     )  # fmt: skip
 
 
-def _fit(data: ModalSet, frame: _Frame, name: str, seed: int) -> tuple[Aligner, Aligner]:
+def _fit(data: ModalSet, frame: _Frame, name: str, seed: int, tell: Callable[[], object]) -> tuple[Aligner, Aligner]:
     """The aligners of a modality, for any words and for the classes; how sharp its belief is and how much each reading weighs is chosen on kins that were left out in turn."""
     rows = data.modalities[name]
     kin = data.kin[rows.items]
@@ -138,11 +150,12 @@ def _fit(data: ModalSet, frame: _Frame, name: str, seed: int) -> tuple[Aligner, 
     known = (data.known_texts, data.known_labels) if name == TEXT else None
     fold_of = {int(one): place % FOLDS for place, one in enumerate(np.random.default_rng(seed).permutation(present))}
     fold = np.array([fold_of[int(one)] for one in kin])
-    whole = _closed_forms(data, frame, rows, known, seed)
-    folds = [
-        (_closed_forms(data, frame, rows.take(fold != index), known, seed, whole.aligner), rows.take(fold == index))
-        for index in range(FOLDS)
-    ]
+    whole, folds = _closed_forms(data, frame, rows, known, seed), []
+    tell()
+    for index in range(FOLDS):
+        made = _closed_forms(data, frame, rows.take(fold != index), known, seed, whole.aligner)
+        folds.append((made, rows.take(fold == index)))
+        tell()
 
     def chosen(which: int) -> Aligner:
         """The settings and weights of the largest likelihood on kins that were left out, told by one of the lists of `_held`."""
@@ -164,6 +177,7 @@ def _fit(data: ModalSet, frame: _Frame, name: str, seed: int) -> tuple[Aligner, 
         made = copy.deepcopy(whole.aligner)
         word_posterior_of(made).weights.copy_(found[best][1])
         round_to_half(made)
+        tell()
         return made
 
     return chosen(_NAMES), chosen(_CLASSES)
@@ -322,9 +336,11 @@ def peer_features(features: np.ndarray) -> np.ndarray:
     return bent / np.maximum(np.linalg.norm(bent, axis=1, keepdims=True), 1e-9)
 
 
-def fitted_space(data: ModalSet) -> ModalAligner:
+def fitted_space(data: ModalSet, on_progress: Progress | None = None) -> ModalAligner:
     """The space of a set: fitted at the first call, which takes about half a minute on two cores, and read from the cache after that.
 
+    Args:
+        on_progress: see `fit_modalities`; not told where nothing is fitted.
     Raises:
         DataError: see `fit_modalities`.
     """
@@ -333,7 +349,7 @@ def fitted_space(data: ModalSet) -> ModalAligner:
         return load_modal_aligner(folder)
     except (FileFormatError, OSError):
         pass
-    made = fit_modalities(data)
+    made = fit_modalities(data, on_progress=on_progress)
     try:
         made.save(folder)
     except StorageError as error:

@@ -10,7 +10,7 @@ import gc
 import json
 import sys
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from seda.encoders import Encoder
     from seda.encoders.openclip_list import OpenClipInfo
     from seda.encoders.sounds import SoundEncoder
+    from seda.encoders.speech import Transcriber
     from seda.journeys.tracing import Workbench
     from seda.modal_aligner import ModalAligner
     from seda.sounds import Sound
@@ -47,6 +48,8 @@ MEASURED = ASSETS / "benchmark" / "consistency.json"
 LESSON = JOURNEYS.parent / "lesson" / "photos.safetensors"
 SAMPLES = ASSETS / "samples"
 _were_loaded = threading.Event()
+_space: list[ModalAligner] = []  # none, or the one
+_space_lock = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -326,12 +329,18 @@ def things() -> ModalSet:
     return shipped_things()
 
 
-@st.cache_resource(max_entries=1, show_spinner=False)
-def modal_space() -> ModalAligner:
-    """The space of those things; fitted at the first call on this machine, see `fitted_space`."""
+def modal_space(on_progress: Callable[[int, int], object] | None = None) -> ModalAligner:
+    """The space of those things; fitted at the first call on this machine, see `fitted_space`. Who comes meanwhile waits.
+
+    Args:
+        on_progress: told (done, of how many) while it is fitted; a progress bar would not be allowed in a cache of Streamlit's.
+    """
     from seda.training.modalities import fitted_space
 
-    return fitted_space(things())
+    with _space_lock:
+        if not _space:
+            _space.append(fitted_space(things(), on_progress))
+        return _space[0]
 
 
 @st.cache_resource(max_entries=1, show_spinner=False)
@@ -340,6 +349,22 @@ def sound_encoder() -> SoundEncoder:
     from seda.encoders.sounds import load_sound_encoder
 
     return load_sound_encoder()
+
+
+@st.cache_resource(max_entries=1, show_spinner=False)
+def transcriber() -> Transcriber:
+    """What hears spoken names; its weights are loaded at the first one."""
+    from seda.encoders.speech import Transcriber
+
+    return Transcriber()
+
+
+@lru_cache(maxsize=1)
+def speech_is_there() -> bool:
+    """Whether the packages that spoken names need are installed; looked up once."""
+    from seda.encoders.speech import speech_is_there
+
+    return speech_is_there()
 
 
 @st.cache_resource(max_entries=1, show_spinner=False)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise, product
 from pathlib import Path
 
+import numpy as np
 import pytest
 from playwright.sync_api import Browser, expect
 
 from seda.export import write_export
+from seda.sounds import wav_bytes
 from tests.browser.played import FAST, pause, pixels, root_of, show, step_of, still, until
 from tests.toy import toy_journey
 
@@ -465,3 +468,24 @@ def test_a_solid_map_holds_its_paths_while_it_turns(page, tmp_path: Path, width:
         }"""
     )
     assert max(outside) <= 0.02
+
+
+def test_a_head_that_has_a_sound_is_heard_while_the_pointer_rests_on_it(page, tmp_path):
+    journey = toy_journey()
+    beep = wav_bytes(np.sin(np.arange(80_000) / 5), 8_000)  # 10 s
+    sounds = (b"", beep) + (b"",) * (len(journey.thumbnails) - 2)
+    page.goto(write_export(replace(journey, sounds=sounds), tmp_path / "journey.html").as_uri())
+    pause(page)
+    cards = page.get_by_test_id("gallery-card")
+
+    def heard() -> bool:
+        return root_of(page).evaluate("root => root.sedaPlayer.sounds.playing?.paused === false")
+
+    cards.nth(1).hover()
+    until(page, heard)  # the page's own policy lets a sound within it be played
+    cards.nth(0).hover()
+    until(page, lambda: not heard())
+    cards.nth(1).hover()
+    until(page, heard)
+    page.mouse.move(1, 1)
+    until(page, lambda: not heard())

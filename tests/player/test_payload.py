@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from seda.errors import ConfigError, ProjectionError
+from seda.errors import ConfigError, ProjectionError, ShapeError
 from seda.evaluation.sentences import path_sentences
 from seda.evaluation.trajectories import commitment_step, decisions
 from seda.journeys.given_journey import journey_of
@@ -24,6 +24,7 @@ from seda.picture_bounds import bare_png
 from seda.player import payload as module
 from seda.player.files import FOLDER, player_script
 from seda.player.payload import encoded_payload, player_payload
+from seda.sounds import wav_bytes
 from tests.toy import toy_journey
 
 
@@ -122,7 +123,7 @@ def _everything(**options) -> Journey:
 def test_items_tell_their_path():
     journey = toy_journey()
     payload = json.loads(json.dumps(player_payload(journey)))
-    assert payload["version"] == 7
+    assert payload["version"] == 8
     similarities = journey.trajectory.class_similarities()
     ordered, decided = np.sort(similarities[:, -1]), decisions(similarities)
     for index, (item, told) in enumerate(zip(payload["items"], path_sentences(journey.trajectory), strict=True)):
@@ -389,7 +390,9 @@ def test_both_sides_know_the_same_parts():
     payload, known = player_payload(_everything(labelled=True)), _typedefs()
     states = np.random.default_rng(0).normal(size=(4, 5, 2))
     unlike = dataclasses.replace(
-        journey_of(check_paths(states, labels=["a", "b", "a", "b"])), shapes=("square", "round") * 2
+        journey_of(check_paths(states, labels=["a", "b", "a", "b"])),
+        shapes=("square", "round") * 2,
+        sounds=(wav_bytes(np.zeros(9), 8_000),) * 4,
     )
     elsewhere = player_payload(unlike)  # without class texts
     assert (
@@ -415,3 +418,21 @@ def test_the_pages_script_has_no_comments():
     script = player_script()
     assert not re.search(r"^\s*(//|/\*\*.*\*/$)", script, re.MULTILINE) and "@typedef" not in script
     assert "export function mount" in script and "export default function" in script
+
+
+def test_sounds_travel_with_their_items_and_within_limits():
+    journey = toy_journey()
+    wav = wav_bytes(np.zeros(900), 8_000)
+    others = (b"",) * (len(journey.thumbnails) - 3)
+    with_sounds = dataclasses.replace(journey, sounds=(wav, b"", b"no wave at all", *others))
+    items = player_payload(with_sounds)["items"]
+    assert base64.b64decode(items[0]["sound"].partition(",")[2]) == wav
+    assert items[0]["sound"].startswith("data:audio/wav;base64,")
+    assert not any("sound" in item for item in items[1:])
+    large = wav_bytes(np.zeros(module.SOUND_BYTES), 8_000)
+    too_large = dataclasses.replace(journey, sounds=(large, wav, b"", *others))
+    assert ["sound" in item for item in player_payload(too_large)["items"][:3]] == [False, True, False]
+    assert not any("sound" in item for item in player_payload(journey)["items"])
+    assert Journey.from_bytes(with_sounds.to_bytes(), "replay").sounds == ()  # a replay keeps none
+    with pytest.raises(ShapeError, match="1 sounds came for"):
+        dataclasses.replace(journey, sounds=(wav,))

@@ -125,9 +125,19 @@ def test_a_damaged_folder_is_said(space, tmp_path, how):
 def test_a_space_is_fitted_once(data, space, tmp_path, monkeypatch):
     monkeypatch.setattr(modalities, "cache_dir", lambda: tmp_path)
     calls = []
-    monkeypatch.setattr(modalities, "fit_modalities", lambda one: calls.append(1) or space)
+    monkeypatch.setattr(modalities, "fit_modalities", lambda one, on_progress: calls.append(1) or space)
     first, second = fitted_space(data), fitted_space(data)
     assert calls == [1] and first.categories == second.categories
+
+
+def test_a_fit_tells_its_steps_and_one_that_was_kept_none(data, tmp_path, monkeypatch):
+    monkeypatch.setattr(modalities, "cache_dir", lambda: tmp_path)
+    told = []
+    fitted_space(data, lambda done, total: told.append((done, total)))
+    assert told == [(done, 7 * 3) for done in range(1, 22)]
+    told.clear()
+    fitted_space(data, lambda done, total: told.append((done, total)))
+    assert told == []
 
 
 def test_other_encoders_and_modalities_are_refused(data, space):

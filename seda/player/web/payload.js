@@ -14,9 +14,9 @@ import { bytesOf } from "./payload_bytes.js";
  * What seda/player/payload.py sends; a text that is named "base64" holds numbers.
  *
  * @typedef {{name: string, thumbnail: string, answer: number, nearest: number, landed: boolean, top: [number, number][], commitment: number,
- *   flips: number, margin: number, sentences: [number, string][], hint: string, truth?: number, kind?: number, shape?: string}} Item  thumbnail: a data URL, or empty; landed: whether its path ends at the nearest word, and not away from all; top: class
+ *   flips: number, margin: number, sentences: [number, string][], hint: string, truth?: number, kind?: number, shape?: string, sound?: string}} Item  thumbnail: a data URL, or empty; landed: whether its path ends at the nearest word, and not away from all; top: class
  *   texts and their probabilities, the most probable first, empty where nobody has answered; sentences: each with its step; truth: the right
- *   class text, -1 where nobody knows; absent where nothing is labelled; answer, nearest: -1 without class texts; kind: its group then; shape: of its head, round where absent
+ *   class text, -1 where nobody knows; absent where nothing is labelled; answer, nearest: -1 without class texts; kind: its group then; shape: of its head, round where absent; sound: a data URL, heard where the pointer rests on its head
  * @typedef {{name: string, label: string, kind: string, dims: number, scores: Object<string, number>, n_neighbors: number,
  *   note: string, states: Base64, texts: Base64, centers: Base64, reference: Base64, reference_low: number[],
  *   reference_span: number[], neighbors_kept: Base64, step_flags: Base64}} MapPart

@@ -16,6 +16,7 @@ import { CurvePainter } from "./curves.js";
 import { CurveInput, MapInput } from "./map_input.js";
 import { Frames } from "./frames.js";
 import { Gallery } from "./gallery.js";
+import { HeadSounds } from "./head_sounds.js";
 import { answerOf } from "./item_color.js";
 import { Keyboard } from "./keyboard.js";
 import { Layout } from "./layout.js";
@@ -71,9 +72,10 @@ export class Player {
     this.presentation = new Presentation(this);
     this.lesson = new Lesson(this);
     this.prediction = new Prediction(this);
+    this.sounds = new HeadSounds();
     this.layout = new Layout(this);
     /** @type {Display[]} what shows the journey, in the order in which they are told; a new chart stands here too */
-    this.displays = [this.transport, this.legend, this.gallery, this.report, this.map, this.stills, this.layout, this.neighbors, this.tooltip, this.presentation, this.lesson, this.prediction];
+    this.displays = [this.transport, this.legend, this.gallery, this.report, this.map, this.stills, this.layout, this.neighbors, this.tooltip, this.presentation, this.lesson, this.prediction, this.sounds];
     this.parts = this.layout.parts;
     /** @type {Host} */ this.root = this.layout.root;
     host.append(this.root);
@@ -382,6 +384,7 @@ export class Player {
     this.parts.mapStage.classList.toggle("is-over", hit !== null && !hit.anchor && hit.kind !== "center");
     if (hit) this.tooltip.show(hit);
     else this.tooltip.hide();
+    this.sounds.rest(this.hovered);
     this.invalidate();
   }
 
@@ -418,7 +421,7 @@ export class Player {
 
   destroy() {
     this.destroyed = true;
-    for (const part of [this.frames, this.status, this.camera, this.layout, this.presentation]) part.stop();
+    for (const part of [this.frames, this.status, this.camera, this.layout, this.presentation, this.sounds]) part.stop();
     this.abort.abort();
     this.root.remove();
   }

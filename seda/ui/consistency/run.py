@@ -1,22 +1,24 @@
-"""What the page Consistency computes: a thing, or a sound that came, through the space of all things."""
+"""What the page Consistency computes: a thing that is there, or a visitor's own, through the space of all things."""
 
 from __future__ import annotations
 
-import io
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from seda.class_texts import parse_class_texts, unread_notes
 from seda.config import SamplingConfig
-from seda.errors import DataError, SedaError
+from seda.errors import ClassTextError, DataError, SedaError
 from seda.images import thumbnail_png
 from seda.player.files import player_font_file
-from seda.sounds import Sound, read_sound, wav_bytes
 from seda.ui import cache
-from seda.ui.consistency.state import ConsistencyState, Travelled
+from seda.ui.consistency.heard import mel_png, played, sound_on_head
+from seda.ui.consistency.own import read_own
+from seda.ui.consistency.state import OWN, ConsistencyState, Travelled
 from seda.ui.serving.line import RUNS
-from seda.ui.state import AppState, NamedFile
+from seda.ui.state import AppState
 
 if TYPE_CHECKING:
     from seda.data.modal_set import ModalSet
@@ -25,39 +27,82 @@ if TYPE_CHECKING:
 
 STEPS = 25
 NEXT = 3  # names beside a member
-PLAYED_RATE = 22_050  # samples a second of what the browser plays
+Progress = Callable[[int, int], object]
 
 
-def send(state: AppState, own: ConsistencyState, title: str, *, file: NamedFile | None = None) -> None:
-    """Send a thing by its name, or a sound; what came of it, or what was wrong, lies in the state."""
+def send(state: AppState, own: ConsistencyState, on_progress: Progress | None = None) -> None:
+    """Send what is chosen; what came of it, or what was wrong, lies in the state.
+
+    Args:
+        on_progress: told (done, of how many) where the space has to be fitted first.
+    """
     own.problem = None
     try:
         with RUNS.turn(state.key, lambda place: None), cache.computing():
-            own.travelled = _of_sound(file) if file is not None else _of_thing(title, own.worse / 100)
+            data = cache.things()
+            space = cache.modal_space(on_progress)
+            words = read_words(own.words, data)
+            if own.source == OWN:
+                thing = read_own(own, space)
+                travelled = _travelled(space, data, thing.title, "", thing.members, words)
+                notes = (*words.notes, *thing.notes)
+                own.travelled = replace(
+                    travelled, heard=thing.heard, failures=thing.failures, notes=notes, sound=thing.sound
+                )
+            else:
+                own.travelled = _of_thing(space, data, own.thing, own.worse / 100, words)
     except SedaError as error:
         own.problem, own.travelled = error, None
 
 
-def _of_sound(file: NamedFile) -> Travelled:
-    """A sound alone, beside nothing: where does it land?"""
-    from seda.journeys.modal_journey import Member
+@dataclass(frozen=True, eq=False)
+class Words:
+    """Where all travel to.
 
-    sound = read_sound(file.content, file.name)
-    space, data, encoder = cache.modal_space(), cache.things(), cache.sound_encoder()
-    space.check_encoder("sound", encoder.name, encoder.fingerprint)
-    feature = encoder.encode_sounds([sound])[0].numpy()
-    member = Member("sound", file.name, feature, _mel_png(sound))
-    return _travelled(space, data, file.name, "", [member], sound.notes, _played(sound))
+    Attributes:
+        names: k texts.
+        features: float32 [k, d].
+        classes: whether they are those that the space was fitted to.
+        notes: sentences on what was typed.
+    """
+
+    names: tuple[str, ...]
+    features: np.ndarray
+    classes: bool = True
+    notes: tuple[str, ...] = ()
 
 
-def _of_thing(name: str, worse: float) -> Travelled:
+def read_words(typed: str, data: ModalSet) -> Words:
+    """The words that were typed, encoded as the names of the space were; its classes where nothing was, or just these.
+
+    Raises:
+        ClassTextError: they cannot be used.
+        FingerprintError: the names of the space are of another text encoder.
+    """
+    if are_classes(typed, data):
+        return Words(data.class_names, data.class_text_features.mean(1))
+    parsed = parse_class_texts(typed)
+    encoder = cache.encoder("multilingual")
+    cache.modal_space().check_encoder("text", encoder.name, encoder.fingerprint)
+    unread = unread_notes(encoder.unread_texts(parsed.names), encoder.languages)
+    return Words(parsed.names, encoder.encode_texts(parsed.names).numpy(), False, (*parsed.notes, *unread))
+
+
+def are_classes(typed: str, data: ModalSet) -> bool:
+    """Whether what was typed are the classes of the space, in whatever order, or nothing."""
+    try:
+        return not typed.strip() or set(parse_class_texts(typed).names) == set(data.class_names)
+    except ClassTextError:
+        return False
+
+
+def _of_thing(space: ModalAligner, data: ModalSet, name: str, worse: float, words: Words) -> Travelled:
     """A thing's picture, sound and names, as they ship, or made worse where their files are on this machine."""
     from seda.journeys.modal_journey import Member, name_tile
 
-    space, data = cache.modal_space(), cache.things()
     if name not in data.item_names:
         raise DataError(f"The thing {name!r:.80} is not among those that are there.", remedy="Choose one of the list.")
-    item, members, played = data.item_names.index(name), [], b""
+    item, members, heard = data.item_names.index(name), [], b""
     raw = cache.raw_thing(item)
     if worse and raw is None:
         raise DataError(
@@ -70,8 +115,10 @@ def _of_thing(name: str, worse: float) -> Travelled:
             members.append(Member(modality, called, rows.features[row], name_tile(called, player_font_file())))
     if raw is not None:
         members = [_worsened(member, item, worse) for member in members]
-        played = _played(cache.raw_sound(item, worse))
-    return _travelled(space, data, name, data.class_names[data.labels[item]], members, (), played)
+        heard = played(cache.raw_sound(item, worse))
+    label = data.class_names[data.labels[item]] if words.classes else ""
+    travelled = _travelled(space, data, name, label, members, words)
+    return replace(travelled, known=True, notes=words.notes, sound=heard)
 
 
 def _worsened(member: Member, item: int, worse: float) -> Member:
@@ -82,7 +129,7 @@ def _worsened(member: Member, item: int, worse: float) -> Member:
     if member.modality == "sound":
         sound = cache.raw_sound(item, worse)
         feature = cache.sound_encoder().encode_sounds([sound])[0].numpy() if worse else member.feature
-        return replace(member, feature=feature, thumbnail=_mel_png(sound))
+        return replace(member, feature=feature, thumbnail=mel_png(sound), sound=sound_on_head(sound))
     encoder = cache.encoder("multilingual") if worse else None
     if member.modality == "picture":
         raw = cache.raw_thing(item)
@@ -98,23 +145,17 @@ def _worsened(member: Member, item: int, worse: float) -> Member:
 
 
 def _travelled(
-    space: ModalAligner,
-    data: ModalSet,
-    title: str,
-    label: str,
-    members: list[Member],
-    notes: tuple[str, ...],
-    played: bytes,
+    space: ModalAligner, data: ModalSet, title: str, label: str, members: list[Member], words: Words
 ) -> Travelled:
     import torch
 
     from seda.journeys.modal_journey import modal_journey
     from seda.training.modalities import names_of
 
-    texts = data.class_text_features.mean(1)
     journey = modal_journey(
-        space, members, data.class_names, texts, SamplingConfig(num_inference_steps=STEPS), label=label, title=title
-    )
+        space, members, words.names, words.features, SamplingConfig(num_inference_steps=STEPS),
+        classes=words.classes, label=label, title=title,
+    )  # fmt: skip
     names, features, _ = names_of(data)
     gallery = space.places("text", torch.from_numpy(features)).numpy()
     rows = []
@@ -122,18 +163,5 @@ def _travelled(
         place = space.places(member.modality, torch.from_numpy(member.feature[None])).numpy()[0]
         near = ", ".join(names[index] for index in np.argsort(-(gallery @ place), kind="stable")[:NEXT])
         best = int(answer.argmax())
-        rows.append((member.modality, member.name, data.class_names[best], float(answer[best]), near))
-    return Travelled(title, journey, rows, notes, played)
-
-
-def _mel_png(sound: Sound) -> bytes:
-    from seda.mel import mel_picture
-
-    buffer = io.BytesIO()
-    mel_picture(sound).save(buffer, "PNG")
-    return buffer.getvalue()
-
-
-def _played(sound: Sound) -> bytes:
-    samples = sound.at(PLAYED_RATE)
-    return wav_bytes(samples / max(float(np.abs(samples).max()), 1e-6), PLAYED_RATE)
+        rows.append((member.modality, member.name, words.names[best], float(answer[best]), near))
+    return Travelled(title, journey, rows, own_words=not words.classes)

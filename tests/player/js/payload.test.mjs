@@ -22,7 +22,7 @@ const item = (name, commitment) => ({
 
 /** @type {Payload} two pictures, four states (as seen, at the category, noised, at the word), two words, one category, a flat map */
 const payload = {
-  version: 7, fingerprint: "abc", title: "t", note: "", stages: [0, 1, 2, 2], timesteps: [0, 400, 900, 300], hand_overs: [1], jumps: [0, 1], wording: WORDING, kinds: [],
+  version: 8, fingerprint: "abc", title: "t", note: "", stages: [0, 1, 2, 2], timesteps: [0, 400, 900, 300], hand_overs: [1], jumps: [0, 1], wording: WORDING, kinds: [],
   classes: [styled("shoe"), styled("bag")], centers: [styled("Boot")], items: [item("a", 1), item("b", 3)],
   maps: [
     {
