@@ -1,6 +1,6 @@
 """Make assets/features/things.safetensors again: `python assets/build_things.py`, some minutes on two cores.
 
-Needs Debian's tuxpaint-stamps-default and gcompris-qt-data, and aisfx. What was measured beside it is made by
+Needs Debian's tuxpaint-stamps-default and gcompris-qt-data, and requirements-sound.txt. What was measured beside it is made by
 `python -m seda consistency --things --json > assets/benchmark/consistency.json`.
 """
 

@@ -12,28 +12,30 @@ from PIL import Image
 
 from seda.sounds import Sound
 
-RATE = 44_100  # samples a second that bands are laid over
-WINDOW, HOP = 2048, 1024  # samples: 46 and 23 ms
-BANDS = 96
-DYNAMIC = 1e4  # what powers are multiplied by before their logarithm
+# as YAMNet was trained on; its own parameters
+RATE = 16_000  # samples a second that bands are laid over
+WINDOW, HOP = 400, 160  # samples: 25 and 10 ms
+TONES = 512  # points of the Fourier transform
+BANDS, LOWEST, HIGHEST = 64, 125.0, 7_500.0  # Hz
+OFFSET = 1e-3  # of a band, so that its logarithm is finite
 
 
 def log_mel(samples: np.ndarray) -> np.ndarray:
-    """log10(1 + 1e4 power) in mel bands, float32 [f, b], of samples [t] at RATE.
+    """log(magnitude + OFFSET) in mel bands, float32 [f, b], of samples [t] at RATE; the loudest sample is brought to 1.
 
-    The loudest sample is brought to 1; windows stand on multiples of HOP, with zeros beyond both ends.
+    Windows stand on multiples of HOP; what is shorter than one ends in silence.
     """
     samples = samples / max(float(np.abs(samples).max(initial=0.0)), 1e-9)
-    padded = np.pad(samples, WINDOW // 2)
-    frames = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[::HOP]  # [f, WINDOW]
-    power = np.abs(np.fft.rfft(frames * _window(), axis=1)) ** 2
-    return np.log10(1 + DYNAMIC * (power @ _bands().T)).astype(np.float32)
+    samples = np.pad(samples, (0, max(0, WINDOW - len(samples))))
+    frames = np.lib.stride_tricks.sliding_window_view(samples, WINDOW)[::HOP]  # [f, WINDOW]
+    magnitude = np.abs(np.fft.rfft(frames * _window(), TONES, axis=1))
+    return np.log(magnitude @ _bands().T + OFFSET).astype(np.float32)
 
 
 def mel_picture(sound: Sound, size: int = 96) -> Image.Image:
     """The sound as a square picture of `size` px: time to the right, low tones below, light where it is loud."""
-    mel = log_mel(sound.at(RATE)).T[::-1]  # [b, f], high tones first
-    shade = mel / max(float(mel.max()), 1e-6)
+    mel = log_mel(sound.at(RATE)).T[::-1] - np.log(OFFSET)  # [b, f], high tones first
+    shade = mel.clip(0) / max(float(mel.max()), 1e-6)
     dark, middle, light = (np.array(color, np.float32) for color in ((18, 24, 58), (201, 72, 91), (255, 236, 168)))
     below = dark + (middle - dark) * np.minimum(2 * shade, 1)[..., None]
     colored = below + (light - middle) * np.maximum(2 * shade - 1, 0)[..., None]
@@ -47,10 +49,14 @@ def _window() -> np.ndarray:
 
 @cache
 def _bands() -> np.ndarray:
-    """Triangles between points that are equally far apart in mel (O'Shaughnessy 1987), each with the sum 1 [b, WINDOW / 2 + 1]."""
-    highest = 2595 * np.log10(1 + RATE / 2 / 700)
-    edges = 700 * (10 ** (np.linspace(0, highest, BANDS + 2) / 2595) - 1)  # Hz
-    tones = np.linspace(0, RATE / 2, WINDOW // 2 + 1)
+    """Triangles between points that are equally far apart in mel (O'Shaughnessy 1987), straight in mel [b, TONES / 2 + 1]."""
+    tones = _mel(np.linspace(0, RATE / 2, TONES // 2 + 1))
+    edges = np.linspace(_mel(np.array(LOWEST)), _mel(np.array(HIGHEST)), BANDS + 2)
     low, middle, high = edges[:-2, None], edges[1:-1, None], edges[2:, None]
-    triangles = np.maximum(0, np.minimum((tones - low) / (middle - low), (high - tones) / (high - middle)))
-    return (triangles / np.maximum(triangles.sum(1, keepdims=True), 1e-12)).astype(np.float32)
+    triangles = np.minimum((tones - low) / (middle - low), (high - tones) / (high - middle)).clip(0)
+    triangles[:, 0] = 0  # what stands still is no tone
+    return triangles.astype(np.float32)
+
+
+def _mel(hertz: np.ndarray) -> np.ndarray:
+    return 1127 * np.log1p(hertz / 700)

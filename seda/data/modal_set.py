@@ -17,6 +17,7 @@ and, where they are wanted:
     NAME.kinds           r texts, such as the language of a name
     NAME.names           r texts, what a row is called
     NAME.encoder, NAME.encoder_fingerprint   texts that name the encoder, as in docs/feature-files.md
+    NAME.class_text_features   float [D, d] of an encoder whose D features are scores of classes of its own: the text of each class
 
 In safetensors texts are entries of the metadata, lists of them as JSON; in npz everything is an array of its name.
 """
@@ -36,6 +37,7 @@ from seda.storage import fingerprint, local_path, write_arrays
 
 TEXT = "text"
 MAX_MODALITIES = 16
+MAX_SCORES = 4_096  # of an encoder's own classes; what is of one of them alone is looked at for each
 _LISTS = ("kinds", "names")
 _REMEDY = "docs/feature-files.md says what the file has to hold."
 
@@ -50,6 +52,7 @@ class Modality:
         kinds: of each row [r], such as its language; "" where it has none.
         names: of each row [r]; "" where it has none.
         encoder, encoder_fingerprint: see `Encoder`; "" where nobody has said.
+        class_texts: float32 [D, d], where features are scores of the encoder's own classes: text features of these.
     """
 
     features: np.ndarray
@@ -58,6 +61,7 @@ class Modality:
     names: tuple[str, ...]
     encoder: str = ""
     encoder_fingerprint: str = ""
+    class_texts: np.ndarray | None = None
 
     def take(self, rows: np.ndarray) -> Modality:
         """These rows, by positions or by a mask [r]."""
@@ -106,7 +110,10 @@ class ModalSet:
     @property
     def data_fingerprint(self) -> str:
         """Of everything in it."""
-        parts = {name: [one.features, one.items, list(one.kinds)] for name, one in self.modalities.items()}
+        parts = {
+            name: [one.features, one.items, list(one.kinds), *([] if one.class_texts is None else [one.class_texts])]
+            for name, one in self.modalities.items()
+        }
         return fingerprint({"modal": parts, "labels": self.labels, "names": [self.item_names, self.class_names]})
 
     def save(self, path: Path | str, *, half: bool = False) -> Path:
@@ -129,6 +136,8 @@ class ModalSet:
         for name, one in self.modalities.items():
             arrays[f"{name}.features"] = one.features.astype(dtype)
             arrays[f"{name}.items"] = one.items.astype(np.int16)
+            if one.class_texts is not None:
+                arrays[f"{name}.class_text_features"] = one.class_texts.astype(dtype)
             texts |= {f"{name}.kinds": one.kinds, f"{name}.names": one.names}
             texts |= {f"{name}.encoder": one.encoder, f"{name}.encoder_fingerprint": one.encoder_fingerprint}
         return write_arrays(path, arrays, texts)
@@ -173,6 +182,8 @@ def _modal_set(path: Path) -> ModalSet:
     width, needed = found[TEXT].features.shape[1], texts.shape[2]
     if width != needed:
         raise Problem(f"text.features are {width} wide and class_text_features {needed}; they are of one space.")
+    for name, one in found.items():
+        _check_class_texts(name, one, width)
     known, known_labels = np.zeros((0, width), np.float32), np.zeros(0, np.int64)
     if "known_text_features" in arrays:
         known = floats_of(arrays, "known_text_features", (2,))
@@ -182,6 +193,23 @@ def _modal_set(path: Path) -> ModalSet:
     return ModalSet(
         f"features:{path.name}", items, labels, kin, class_names, texts, found, known, known_labels
     )  # fmt: skip
+
+
+def _check_class_texts(name: str, one: Modality, width: int) -> None:
+    """A text for each feature, and features that are scores."""
+    if one.class_texts is None:
+        return
+    expected = (one.features.shape[1], width)
+    if one.class_texts.shape != expected or expected[0] > MAX_SCORES:
+        raise Problem(
+            f"{name}.class_text_features are {list(one.class_texts.shape)}; {list(expected)} is needed, a text for each of at most "
+            f"{MAX_SCORES:,} features."
+        )
+    if one.features.min() < 0 or one.features.max() > 1:
+        raise Problem(
+            f"{name}.features are {one.features.min():g} to {one.features.max():g}; scores of classes, which have "
+            f"{name}.class_text_features, are 0 to 1."
+        )
 
 
 def _read(path: Path, modalities: Sequence[str]) -> dict[str, np.ndarray]:
@@ -198,8 +226,10 @@ def _modality(arrays: Mapping[str, np.ndarray], name: str, count: int) -> Modali
         lists.append(_texts(arrays, what) if what in arrays else ("",) * len(features))
         if len(lists[-1]) != len(features):
             raise Problem(f"{len(lists[-1])} {what} came with {len(features)} rows.")
-    told = [str(arrays.get(f"{name}.{what}", "")) for what in ("encoder", "encoder_fingerprint")]
-    return Modality(features, items, lists[0], lists[1], *told)
+    encoder, version = (str(arrays.get(f"{name}.{what}", "")) for what in ("encoder", "encoder_fingerprint"))
+    key = f"{name}.class_text_features"
+    class_texts = floats_of(arrays, key, (2,)) if key in arrays else None
+    return Modality(features, items, lists[0], lists[1], encoder, version, class_texts)
 
 
 def _whole(arrays: Mapping[str, np.ndarray], name: str, count: int | None, end: int) -> np.ndarray:

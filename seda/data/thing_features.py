@@ -56,11 +56,8 @@ def encode_things(
     seen = [(item, image) for item, thing in enumerate(things) if (image := thing.image()) is not None]
     pictures = encoder.encode_images([image for _, image in seen]).numpy()
     named = [
-        (item, code, thing.names[code])
-        for item, thing in enumerate(things)
-        for code in LANGUAGES
-        if code in thing.names
-    ]
+        (item, code, thing.names[code]) for item, thing in enumerate(things) for code in LANGUAGES if code in thing.names
+    ]  # fmt: skip
     names = encoder.encode_texts([name for _, _, name in named]).numpy()
     kins = {kin: number for number, kin in enumerate(dict.fromkeys(thing.kin for thing in things))}
     pair = (encoder.name, encoder.fingerprint)
@@ -73,7 +70,14 @@ def encode_things(
         encoder.encode_texts(GROUPS).numpy()[:, None],
         {
             PICTURE: Modality(pictures, _items(seen), *_nothing(seen), *pair),
-            SOUND: Modality(np.stack(rows), _items(heard), *_nothing(heard), sounds.name, sounds.fingerprint),
+            SOUND: Modality(
+                np.stack(rows),
+                _items(heard),
+                *_nothing(heard),
+                sounds.name,
+                sounds.fingerprint,
+                class_texts(sounds.class_words, encoder),
+            ),
             TEXT: Modality(
                 names,
                 _items(named),
@@ -85,6 +89,15 @@ def encode_things(
         encoder.encode_texts([word for word, _ in known]).numpy(),
         np.array([group for _, group in known], np.int64),
     )
+
+
+def class_texts(class_words: Sequence[Sequence[str]], encoder: Encoder) -> np.ndarray | None:
+    """Text features [D, d] of classes that are known by one or several words each, their mean; None where there are no classes."""
+    if not class_words:
+        return None
+    flat = list(dict.fromkeys(word for words in class_words for word in words))
+    features = dict(zip(flat, encoder.encode_texts(flat).numpy(), strict=True))
+    return np.stack([np.mean([features[word] for word in words], 0) for words in class_words])
 
 
 def known_words(aligner: PretrainedAligner, encoder: Encoder, seed: int = 0) -> list[tuple[str, int]]:

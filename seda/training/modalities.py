@@ -7,6 +7,8 @@ features, which every modality's first stage walks to. A modality's belief is li
 
 with p_kin the mean feature of the kin, and p(group | x) the pooled Gaussians and ridge of `fit_center_posterior`: which of few groups a
 thing is of can be told from many examples, which thing it is like from one. What is not there of a kin leaves it to the others.
+Where features are scores of an encoder's own classes, such as a sound's, the texts of these classes are further examples of the
+translator's first map: it knows what things sound like that are not among the kins.
 
 The translator is that of an open vocabulary (`WordPosterior`): a kin is known by its names, and by the word for its group as what it is
 a kind of. alpha, beta and the pool's weights are chosen on kins that were left out in turn, once for lists of names, which may be any
@@ -47,7 +49,7 @@ from seda.training.word_closed_forms import (
     word_posterior_of,
 )
 
-VERSION = 1  # raise it when this file fits another space to the same features
+VERSION = 2  # raise it when this file fits another space to the same features
 # beta and alpha, of which kins that are left out choose: likeness to kins, their groups, and both
 SHARPNESSES = ((0.0, 1.0), (10.0, 1.0), (20.0, 0.5), (20.0, 1.0), (40.0, 0.0), (40.0, 0.5))
 PENALTY = 1.0  # of the ridge maps from kins and from rows, see `ridge`
@@ -265,7 +267,12 @@ def _closed_forms(
     means = torch.stack([condition[torch.from_numpy(place == one)].mean(0) for one in present])
     directions = normalize(centers, dim=1)
     for index, (given, of) in enumerate(((means, present), (condition, place))):
-        posterior.maps[index], posterior.map_bias[index] = ridge(given, directions[torch.from_numpy(of)], PENALTY)
+        to = directions[torch.from_numpy(of)]
+        if rows.class_texts is not None and index == 0:
+            own, texts = _named(rows.class_texts)
+            given = torch.cat([given, aligner.condition_scaler(own)])
+            to = torch.cat([to, normalize(aligner.text_scaler(texts), dim=1)])
+        posterior.maps[index], posterior.map_bias[index] = ridge(given, to, PENALTY)
     labels = data.labels[rows.items]
     if known is not None and len(known[1]):
         more = aligner.condition_scaler(torch.from_numpy(known[0]))
@@ -275,6 +282,11 @@ def _closed_forms(
     made = _Made(aligner, *_likeness(frame, condition, present, means), *_groups(frame, told, labels, present, seed))
     round_to_half(aligner)
     return made
+
+
+def _named(class_texts: np.ndarray) -> tuple[Tensor, Tensor]:
+    """Features [D, D] of what is of one class alone to an encoder whose features are scores of classes, and their texts [D, d]."""
+    return torch.eye(len(class_texts)), torch.from_numpy(class_texts)
 
 
 def _likeness(frame: _Frame, condition: Tensor, present: np.ndarray, means: Tensor) -> tuple[Tensor]:
@@ -326,6 +338,9 @@ def one_step_maps(data: ModalSet, penalty: float = 1.0) -> Mapping[str, tuple[Te
     for name, rows in data.modalities.items():
         x = torch.from_numpy(peer_features(rows.features))
         y = torch.from_numpy(names[index[rows.items]])
+        if rows.class_texts is not None:  # the peer knows what its features are scores of, too
+            own, texts = _named(rows.class_texts)
+            x, y = torch.cat([x, own]), torch.cat([y, texts])
         found[name] = (x.mean(0), *ridge(x - x.mean(0), normalize(y, dim=1), penalty))
     return found
 

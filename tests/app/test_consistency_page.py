@@ -17,6 +17,7 @@ from seda.encoders.speech import Heard, Spoken, Transcriber
 from seda.sounds import Sound, wav_bytes
 from seda.training.modalities import fit_modalities
 from seda.ui import cache
+from seda.ui.consistency.heard import named_sounds
 from seda.ui.state import NamedFile
 from tests.app.conftest import said
 from tests.modal import modal_set
@@ -41,6 +42,7 @@ def any_words(made):
 
 class Ear:
     name, fingerprint, sound_dim = "ear", "ear-1", 10
+    class_words = ()
 
     def encode_sounds(self, sounds: list[Sound]) -> torch.Tensor:
         return torch.from_numpy(
@@ -218,7 +220,7 @@ def test_words_of_ones_own_are_where_it_goes(page):
     page = own_thing(page, typed="dog", words="wolf, teapot, cloud")
     travelled = own_state(page).travelled
     assert travelled.own_words and travelled.journey.trajectory.class_names == ("wolf", "teapot", "cloud")
-    assert any("For sounds that is weak" in one.value for one in page.caption)
+    assert any("read by what they mean" in one.value for one in page.caption)
     page.segmented_control(key="consistency.source").set_value("A thing that is there").run()
     page.button(key="consistency.run").click().run(timeout=60)
     assert not page.exception and own_state(page).travelled.journey.labels is None
@@ -260,3 +262,10 @@ def test_the_first_fit_shows_its_steps(page, monkeypatch):
     monkeypatch.setattr(cache, "modal_space", slow)
     page.button(key="consistency.run").click().run(timeout=60)
     assert told and not page.exception
+
+
+def test_what_a_sound_is_called_is_said():
+    words, scores = [["dog"], ["bark", "yap"], ["engine"]], np.array([0.5, 0.92, 0.03])
+    assert named_sounds(scores, words) == ["Sounds like: bark, yap 92%, dog 50%."]
+    assert named_sounds(np.zeros(3), words) == ["It sounds like nothing that the encoder of sounds knows by name."]
+    assert named_sounds(scores, ()) == []

@@ -10,7 +10,7 @@ import pytest
 from seda.data.modal_set import read_modal_file
 from seda.errors import DataError, FileFormatError
 from seda.storage import read_arrays, write_arrays
-from tests.modal import modal_set
+from tests.modal import heard_by_name, modal_set
 
 
 @pytest.fixture
@@ -28,6 +28,16 @@ def test_what_is_saved_is_read(saved):
         assert (again.kinds, again.names, again.encoder) == (one.kinds, one.names, one.encoder)
     assert np.array_equal(read.known_texts, made.known_texts)
     assert read.data_fingerprint == made.data_fingerprint
+
+
+def test_texts_of_an_encoders_own_classes_are_kept(tmp_path):
+    made = heard_by_name(modal_set())
+    read = read_modal_file(made.save(tmp_path / "set.safetensors"))
+    assert np.array_equal(read.modalities["sound"].class_texts, made.modalities["sound"].class_texts)
+    assert read.modalities["picture"].class_texts is None and read.data_fingerprint == made.data_fingerprint
+    other = dict(made.modalities["sound"].__dict__, class_texts=made.modalities["sound"].class_texts[::-1])
+    changed = replace(made, modalities={**made.modalities, "sound": type(made.modalities["sound"])(**other)})
+    assert changed.data_fingerprint != made.data_fingerprint
 
 
 def test_npz_of_plain_arrays_is_read(tmp_path):
@@ -54,6 +64,16 @@ def test_npz_of_plain_arrays_is_read(tmp_path):
         ("labels", np.zeros(3, np.int16), r"kin is int16 \[24\]; whole numbers \[3\] are needed"),
         ("labels", np.full(24, 7, np.int16), r"labels holds 7 in row 0; allowed is 0 to 2"),
         ("picture.items", None, r"it has no picture\.items"),
+        (
+            "sound.class_text_features",
+            np.ones((9, 16), np.float32),
+            r"\[9, 16\]; \[10, 16\] is needed, a text for each",
+        ),
+        (
+            "sound.class_text_features",
+            np.ones((10, 16), np.float32),
+            r"sound\.features are -\S+ to \S+; scores of classes",
+        ),
         ("known_text_labels", np.full(3, 3, np.int16), r"known_text_labels holds 3"),
     ],
 )

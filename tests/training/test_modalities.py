@@ -12,6 +12,7 @@ from seda.benchmark.consistency import by_disagreement, consistency, cross_fit
 from seda.config import SamplingConfig
 from seda.data.modal_set import Modality
 from seda.errors import AlignerError, DataError, FileFormatError, FingerprintError
+from seda.evaluation.consistency import ranks_of
 from seda.journeys.journey import Journey
 from seda.journeys.modal_journey import Member, modal_journey, name_tile
 from seda.modal_aligner import load_modal_aligner
@@ -19,7 +20,7 @@ from seda.player.payload import player_payload
 from seda.storage import read_arrays, write_arrays
 from seda.training import modalities
 from seda.training.modalities import fit_modalities, fitted_space, names_of
-from tests.modal import KINS, modal_set
+from tests.modal import KINS, heard_by_name, modal_set
 
 STEPS = SamplingConfig(num_inference_steps=4)
 
@@ -53,6 +54,24 @@ def test_every_modality_walks_to_the_right_class(data, space):
         right = data.labels[rows.items]
         assert (run.class_probabilities.argmax(1).numpy() == right).mean() > 0.9, name
         assert (run.nearest_text(-1).numpy() == right).mean() > 0.8, name
+
+
+def test_what_was_never_heard_is_found_by_what_the_encoder_calls_it(data):
+    """Four kins are left out; an ear that knows all kins by name puts their sounds near their names, one that does not cannot."""
+    out, named = data.kin < 4, heard_by_name(data)
+    names, features, index = names_of(data)
+    nameless = replace(
+        named, modalities={**named.modalities, "sound": replace(named.modalities["sound"], class_texts=None)}
+    )
+    ranks = []
+    for one in (named, nameless):
+        fitted = fit_modalities(one.keep(~out))
+        sounds = one.modalities["sound"]
+        rows = np.flatnonzero(out[sounds.items])
+        places = fitted.places("sound", torch.from_numpy(sounds.features[rows])).numpy()
+        gallery = fitted.places("text", torch.from_numpy(features)).numpy()
+        ranks.append(ranks_of(places @ gallery.T, index[sounds.items[rows]]).mean())
+    assert ranks[0] < ranks[1] - 1.5 and len(names) == KINS
 
 
 @pytest.mark.slow

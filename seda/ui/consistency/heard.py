@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from seda.sounds import Sound, wav_bytes
 
 PLAYED_RATE = 22_050  # samples a second of what the page plays
 HEAD_RATE, HEAD_SECONDS = 16_000, 4.0  # of what is heard at a head: 128 KB; chosen here
+NAMED, HEARD = 4, 0.1  # kinds of sounds that are named at most, and how probable they are at least; chosen here
 FADE = 0.1  # s in which a part of a sound ends
 
 
@@ -34,6 +36,19 @@ def sound_on_head(sound: Sound) -> bytes:
     if len(samples) > most:
         samples = samples[:most] * np.minimum(1, np.arange(most, 0, -1, dtype=np.float32) / fade)
     return wav_bytes(_loud(samples), HEAD_RATE)
+
+
+def named_sounds(scores: np.ndarray, class_words: Sequence[Sequence[str]]) -> list[str]:
+    """A sentence with what an encoder whose features are scores of kinds of sounds [D] hears, the surest first; none where they are not.
+
+    Args:
+        class_words: of each of the D kinds; empty where features are something else.
+    """
+    if not class_words:
+        return []
+    best = [int(index) for index in np.argsort(-scores, kind="stable")[:NAMED] if scores[index] >= HEARD]
+    told = ", ".join(f"{', '.join(class_words[index])} {scores[index]:.0%}" for index in best)
+    return [f"Sounds like: {told}." if told else "It sounds like nothing that the encoder of sounds knows by name."]
 
 
 def _loud(samples: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from seda.images import read_image, thumbnail_png
 from seda.player.files import player_font_file
 from seda.sounds import read_sound
 from seda.ui import cache
-from seda.ui.consistency.heard import mel_png, played, sound_on_head
+from seda.ui.consistency.heard import mel_png, named_sounds, played, sound_on_head
 from seda.ui.consistency.state import SPOKEN, TOLD, ConsistencyState
 from seda.ui.serving.refusals import log_refusal
 
@@ -30,7 +30,7 @@ class OwnThing:
 
     Attributes:
         members: that can travel, in the order of the screen.
-        heard: what was heard of a spoken name, sentences.
+        heard: what the encoder of sounds calls it, and what was heard of a spoken name, sentences.
         failures: what could not be read, and why, sentences.
         notes: on what was read, sentences.
         sound: WAV bytes for the page; empty where none came.
@@ -92,6 +92,7 @@ def _sound(own: ConsistencyState, thing: OwnThing, space: ModalAligner) -> None:
     space.check_encoder("sound", encoder.name, encoder.fingerprint)
     feature = encoder.encode_sounds([sound])[0].numpy()
     thing.members.append(Member("sound", own.sound.name, feature, mel_png(sound), sound_on_head(sound)))
+    thing.heard.extend(named_sounds(feature, encoder.class_words))
     thing.notes.extend(sound.notes)
     thing.sound = played(sound)
 

@@ -24,8 +24,8 @@ SEEN = (
     "sounds or is called alike were left out in turn."
 )
 OWN_WORDS = (
-    "Other words than the five classes are read by what they mean. For sounds that is weak: of 110 names that were left out, the right one "
-    "was among the first ten for one sound in five; for pictures, for two in five."
+    "Other words than the five classes are read by what they mean. Of 110 names that were left out, the right one was among the first ten for "
+    "half of the sounds, and for two in five pictures."
 )
 ON_HEADS = "Rest the pointer on a head that has a sound, or tap it, and it is heard."
 _METHODS = {"SeDA": "SeDA", "one step": "one-step map to text", "read-out": "best read-out of the same encoder"}
