@@ -48,6 +48,9 @@ _LOADED_AS = {"float16": np.float32, "int16": np.int64}
 MAX_WEIGHTS = (
     20_000_000  # of candidates in all estimates, that a trace keeps; chosen here: 80 MB for as long as it runs
 )
+ANSWERED = (
+    1_024  # items that `classify` has in memory at a time; chosen here: more gives no time, their states take 90 MB
+)
 MAX_SAMPLE = 2_000  # reference features that neighbours are looked for among; beyond, every k-th is one
 
 
@@ -168,12 +171,25 @@ class Aligner(nn.Module):
         return Alignment(visual, first, second, answer.exp(), texts, categories, fit)
 
     def classify(
-        self, image_features: Tensor, class_text_features: Tensor, sampling: SamplingConfig, **options: Any
+        self,
+        image_features: Tensor,
+        class_text_features: Tensor,
+        sampling: SamplingConfig,
+        *,
+        item_seeds: Sequence[int] | None = None,
+        tell_fit: bool = True,
     ) -> Tensor:
-        """Class probabilities [n, k], those of `align`, without the steps that have no part in them."""
-        return self.align(
-            image_features, class_text_features, sampling, answer_only=True, **options
-        ).class_probabilities
+        """Class probabilities [n, k], those of `align`, without the steps that have no part in them; ANSWERED items at a time."""
+        item_seeds = range(len(image_features)) if item_seeds is None else item_seeds
+        options: dict[str, Any] = {"answer_only": True, "tell_fit": tell_fit}
+        answers = []
+        for first in range(0, max(len(image_features), 1), ANSWERED):
+            part = slice(first, first + ANSWERED)
+            run = self.align(
+                image_features[part], class_text_features, sampling, item_seeds=item_seeds[part], **options
+            )
+            answers.append(run.class_probabilities)
+        return torch.cat(answers)
 
     def save(self, folder: Path | str, card: AlignerCard, reference: ReferenceFeatures) -> Path:
         """Write weights and card; weights are expected to be exact in half precision (see training).

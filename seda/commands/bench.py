@@ -11,12 +11,13 @@ from seda.commands.shared.loading import choose_device, load_encoder
 from seda.commands.shared.options import Commands, add_aligner, add_device, add_json, number, positive, split_names
 
 MOST_SECONDS = 3600  # of a row that is measured
+MOST_COUNT = 1_000_000  # items or points of one
 
 
 def add(commands: Commands) -> None:
     """Add the command and its parts."""
     bench = commands.add_parser("bench", help="what the program's parts cost on this machine")
-    parts = bench.add_subparsers(required=True, metavar="speed|start")
+    parts = bench.add_subparsers(required=True, metavar="speed|start|scale")
     parser = parts.add_parser(
         "speed", help="seconds, memory and ratio to the bare forward passes of encoding, aligning, placing and training"
     )
@@ -32,6 +33,7 @@ def add(commands: Commands) -> None:
     add_device(parser)
     add_json(parser)
     _add_start(parts)
+    _add_scale(parts)
 
 
 def _add_start(parts: Commands) -> None:
@@ -48,6 +50,25 @@ def _add_start(parts: Commands) -> None:
         metavar="N",
         help="program and floor in turns, so often; default %(default)s",
     )
+    add_json(parser)
+
+
+def _add_scale(parts: Commands) -> None:
+    parser = parts.add_parser(
+        "scale", help="time and memory for an item, from a hundred items to ten thousand, and with up to 100,000 reference points",
+    )  # fmt: skip
+    parser.set_defaults(run=run_scale)
+    parser.add_argument("--rows", metavar="A,B", help="only these, such as align,place; default: all, some minutes")
+    parser.add_argument(
+        "--items", metavar="N,N", type=_counts, help="counts of the rows of items; default: 100,1000,10000"
+    )
+    parser.add_argument(
+        "--points",
+        metavar="N,N",
+        type=_counts,
+        help="counts of the rows of reference points; default: 1000,10000,100000",
+    )
+    add_aligner(parser, TRAINED_ALIGNER)
     add_json(parser)
 
 
@@ -83,6 +104,25 @@ def run_start(arguments: argparse.Namespace) -> int:
     )  # fmt: skip
     terminal.print_figures([vars(row) for row in rows], arguments.json)
     return ANSWERED if all(row.reached for row in rows) else UNANSWERED
+
+
+def run_scale(arguments: argparse.Namespace) -> int:
+    """Measure rows at growing counts, each in a process of its own."""
+    from seda.benchmark.scale import ITEMS, POINTS, measure_scale
+
+    rows = measure_scale(
+        split_names(arguments.rows), aligner=arguments.aligner, items=arguments.items or ITEMS, points=arguments.points or POINTS,
+        on_row=lambda row, done, total: terminal.progress("rows", done, total, f"{row.name} {row.count:,}"),
+    )  # fmt: skip
+    terminal.print_figures([vars(row) for row in rows], arguments.json)
+    return ANSWERED
+
+
+def _counts(text: str) -> tuple[int, ...]:
+    counts = tuple(positive(part) for part in text.split(","))
+    if max(counts) > MOST_COUNT:
+        raise argparse.ArgumentTypeError(f"{max(counts):,} is above {MOST_COUNT:,}")
+    return counts
 
 
 def _seconds(text: str) -> float:

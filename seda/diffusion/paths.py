@@ -10,7 +10,7 @@ Shapes: n items, k anchors (possible targets), d feature width.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
 from typing import Any, NamedTuple, Protocol
@@ -56,17 +56,17 @@ class Walk(Protocol):
     Attributes:
         timesteps: int64 [K], falling; a denoiser looks at the state at each of them.
         source_shares: how much of the source the state still holds at each of them [K], if the estimates are right.
+        draws: how often it takes noise, start and steps together.
     """
 
     timesteps: Tensor
     source_shares: Tensor
+    draws: int
 
-    def start(self, source: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
-        """The first state [n, d] from the source [n, d] and one generator an item."""
+    def start(self, source: Tensor, noise: Iterator[Tensor]) -> Tensor:
+        """The first state [n, d] from the source [n, d] and noise [n, d] as `item_noise` gives it."""
 
-    def step(
-        self, index: int, x_0: Tensor, x_t: Tensor, source: Tensor, generators: Sequence[torch.Generator]
-    ) -> Tensor:
+    def step(self, index: int, x_0: Tensor, x_t: Tensor, source: Tensor, noise: Iterator[Tensor]) -> Tensor:
         """From the state x_t at `timesteps[index]` and its x_0 estimate, both [n, d], to the next state; the last is clean."""
 
 
@@ -162,7 +162,9 @@ class ConditionalPath:
         return PathShares(alpha_bar.sqrt() - source_share, source_share, 1 - alpha_bar)
 
     def walk(self, sampling: SamplingConfig) -> Walk:
-        return _DdimWalk(sampling) if sampling.sampler == "ddim" and sampling.eta == 0 else _SchedulerWalk(sampling)
+        if sampling.sampler == "ddim" and sampling.eta == 0:
+            return _DdimWalk(sampling)
+        return _DdpmWalk(sampling) if sampling.sampler == "ddpm" else _SchedulerWalk(sampling)
 
 
 class _DdimWalk:
@@ -171,6 +173,8 @@ class _DdimWalk:
     A step (arXiv:2010.02502, eq. 12) is linear in the x_0 estimate and the state; as one, it takes a quarter of the time of diffusers'
     eight operations on small tensors, 7 % of a whole run.
     """
+
+    draws = 1
 
     def __init__(self, sampling: SamplingConfig) -> None:
         self.timesteps = ddim_timesteps(sampling)
@@ -181,12 +185,10 @@ class _DdimWalk:
         kept = ((1 - then) / (1 - now)).sqrt()
         self._mix = list(zip((then.sqrt() - kept * now.sqrt()).tolist(), kept.tolist(), strict=True))
 
-    def start(self, source: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
-        return add_noise(source, _item_noise(source, generators), self.timesteps[0])
+    def start(self, source: Tensor, noise: Iterator[Tensor]) -> Tensor:
+        return add_noise(source, next(noise), self.timesteps[0])
 
-    def step(
-        self, index: int, x_0: Tensor, x_t: Tensor, source: Tensor, generators: Sequence[torch.Generator]
-    ) -> Tensor:
+    def step(self, index: int, x_0: Tensor, x_t: Tensor, source: Tensor, noise: Iterator[Tensor]) -> Tensor:
         estimate, state = self._mix[index]
         return torch.add(estimate * x_0, x_t, alpha=state)
 
@@ -203,20 +205,43 @@ class _SchedulerWalk:
         check_scheduler(self._scheduler)
         self.timesteps = set_up(self._scheduler, sampling)
         self.source_shares = _source_shares(replace(sampling, seed=0, guidance=None, denoiser=""))
-        self._sampling = sampling
+        self._options: dict[str, Any] = {"eta": sampling.eta} if "eta" in SAMPLERS[sampling.sampler].uses else {}
+        self._is_noisy = self._options.get("eta", 0.0) > 0
+        self.draws = 1 + len(self.timesteps) * self._is_noisy
 
-    def start(self, source: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
-        return add_noise(source, _item_noise(source, generators), self.timesteps[0])
+    def start(self, source: Tensor, noise: Iterator[Tensor]) -> Tensor:
+        return add_noise(source, next(noise), self.timesteps[0])
 
-    def step(
-        self, index: int, x_0: Tensor, x_t: Tensor, source: Tensor, generators: Sequence[torch.Generator]
-    ) -> Tensor:
-        options = _step_options(self._scheduler, self._sampling, list(generators))
+    def step(self, index: int, x_0: Tensor, x_t: Tensor, source: Tensor, noise: Iterator[Tensor]) -> Tensor:
+        options = self._options | ({"variance_noise": next(noise)} if self._is_noisy else {})
         return self._scheduler.step(x_0, self.timesteps[index], x_t, **options).prev_sample
 
 
-def _step_options(scheduler: Scheduler, sampling: SamplingConfig, generator: object) -> dict[str, Any]:
-    """What a scheduler's `step` takes beside the states; some add no noise of their own."""
+class _DdpmWalk(_SchedulerWalk):
+    """Ancestral steps, arXiv:2006.11239, eq. 7, with the variance of the posterior: see `ConditionalPath`.
+
+    diffusers' step draws its noise itself, in a call an item; so its formula is here, operation for operation: the numbers are
+    the same to the last bit.
+    """
+
+    def __init__(self, sampling: SamplingConfig) -> None:
+        super().__init__(sampling)
+        self.draws = 1 + int((self.timesteps > 0).sum())
+        now = alphas_cumprod()[self.timesteps]
+        then = torch.cat([now[1:], now.new_ones(1)])
+        kept = now / then  # alpha of each step
+        estimate, state = then.sqrt() * (1 - kept) / (1 - now), kept.sqrt() * (1 - then) / (1 - now)
+        spread = ((1 - then) / (1 - now) * (1 - kept)).clamp(min=1e-20).sqrt()
+        self._mix = list(zip(estimate.tolist(), state.tolist(), spread.tolist(), strict=True))
+
+    def step(self, index: int, x_0: Tensor, x_t: Tensor, source: Tensor, noise: Iterator[Tensor]) -> Tensor:
+        estimate, state, spread = self._mix[index]
+        mean = estimate * x_0 + state * x_t
+        return mean + spread * next(noise) if self.timesteps[index] > 0 else mean
+
+
+def _step_options(scheduler: Scheduler, sampling: SamplingConfig, generator: torch.Generator) -> dict[str, Any]:
+    """What a scheduler's `step` takes beside the states to draw its noise itself; some add none."""
     options: dict[str, Any] = {"eta": sampling.eta} if "eta" in SAMPLERS[sampling.sampler].uses else {}
     if "generator" in inspect.signature(scheduler.step).parameters:
         options["generator"] = generator
@@ -318,13 +343,12 @@ class _BridgeWalk:
         times = self.source_shares.double()
         self._times = [1.0, *times[1:].tolist(), 0.0]  # the last timestep's is 1 to within 3e-9
         self._eta = sampling.eta
+        self.draws = min(count - 1, count if self._eta else 1)  # the last step has none, nor at eta 0 any but the first
 
-    def start(self, source: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
+    def start(self, source: Tensor, noise: Iterator[Tensor]) -> Tensor:
         return source
 
-    def step(
-        self, index: int, x_0: Tensor, x_t: Tensor, source: Tensor, generators: Sequence[torch.Generator]
-    ) -> Tensor:
+    def step(self, index: int, x_0: Tensor, x_t: Tensor, source: Tensor, noise: Iterator[Tensor]) -> Tensor:
         now, then = self._times[index : index + 2]
         if then == 0:
             return x_0
@@ -333,12 +357,7 @@ class _BridgeWalk:
         x_t_mean = (1 - now) * x_0 + now * source
         kept = 0.0 if index == 0 else ((then * (1 - then) - variance) / (now * (1 - now))) ** 0.5
         stepped = (1 - then) * x_0 + then * source + kept * (x_t - x_t_mean)
-        return stepped if variance == 0 else stepped + variance**0.5 * _item_noise(source, generators)
-
-
-def _item_noise(like: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
-    """N(0, 1) noise [n, d], each row from its item's generator."""
-    return torch.stack([torch.randn(like.shape[1], generator=generator) for generator in generators]).to(like)
+        return stepped if variance == 0 else stepped + variance**0.5 * next(noise)
 
 
 PATHS: dict[str, PathFamily] = {"conditional": ConditionalPath(), "bridge": BridgePath()}

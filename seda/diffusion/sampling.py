@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from seda.diffusion.noise import item_noise
 from seda.diffusion.paths import Walk
 from seda.errors import ShapeError, Stopped
 
@@ -101,13 +102,14 @@ def denoise(
     if source.ndim != 2 or len(generators) != len(source):
         raise ShapeError(f"The source has shape {tuple(source.shape)} and came with {len(generators)} generators.")
     timesteps = walk.timesteps.tolist()
-    x_t = walk.start(source, generators)
+    noise = item_noise(generators, source, walk.draws)
+    x_t = walk.start(source, noise)
     # written in place: lists of states would hold everything twice, and memory that is new costs more than copying
     states, estimates = _empty((2, len(source), len(timesteps) + 1, source.shape[1]), source)
     states[:, 0] = x_t
     for index, t in enumerate(timesteps):
         x_0 = denoiser(x_t, t)
-        x_t = walk.step(index, x_0, x_t, source, generators)
+        x_t = walk.step(index, x_0, x_t, source, noise)
         states[:, index + 1], estimates[:, index] = x_t, x_0
         if on_step is not None and on_step(StepEvent(index + 1, len(timesteps), stage)):
             raise Stopped

@@ -11,6 +11,7 @@ from seda.journeys.reference_pictures import ReferencePictures
 
 N_SHOWN = 6  # training pictures a state; chosen here: as many as can be taken in at a glance
 CHUNK = 4096  # states at a time; their distances to a pool of 2,400 points take 40 MB
+MAX_DISTANCES = CHUNK * 5_000  # of one piece, 80 MB; chosen here: beyond a pool of 5,000 points pieces are smaller
 
 
 def nearest_points(
@@ -32,7 +33,7 @@ def nearest_points(
     squares, lengths = points.square().sum(1), points[sample].norm(dim=1).clamp_min(1e-12)
     k, t = min(n_neighbors, len(points)), min(n_shown, len(lengths))
     nearest, indices, cosines = [], [], []
-    for queries in torch.from_numpy(states).split(CHUNK):
+    for queries in torch.from_numpy(states).split(max(1, min(CHUNK, MAX_DISTANCES // max(len(points), 1)))):
         products = queries @ points.T  # [q, p]
         nearest.append(torch.sub(squares, products, alpha=2).topk(k, largest=False).indices)
         norms = queries.norm(dim=1, keepdim=True).clamp_min(1e-12)

@@ -308,12 +308,16 @@ def maps_of(trajectory: Trajectory, workbench: Workbench) -> dict[str, FrozenMap
 def _scored(
     placed: dict[str, MapPositions], maps: Mapping[str, FrozenMap], trajectory: Trajectory, workbench: Workbench
 ) -> dict[str, MapPositions]:
-    """The placed maps, each with its trust measures: those of the aligner's maps stand in their cards, the others are taken."""
-    reference = workbench.aligner.reference.features.cpu().numpy()
+    """The placed maps, each with its trust measures: those of the aligner's maps stand in their cards, the others are taken, on the sample
+    of the reference features: their cost grows with its square, and somebody waits."""
+    sample = workbench.aligner.reference.sample
+    reference = workbench.aligner.reference.features[sample].cpu().numpy()
     return {
         name: positions
         if positions.about["scores"]
-        else _with_scores(positions, map_scores(reference, maps[name].reference, trajectory.states, positions.states))
+        else _with_scores(
+            positions, map_scores(reference, maps[name].reference[sample], trajectory.states, positions.states)
+        )
         for name, positions in placed.items()
     }
 

@@ -16,6 +16,8 @@ from torch import Tensor, nn
 
 from seda.errors import ProjectionError
 
+PLACED = 16_384  # points that are placed at a time, 70 MB; chosen here: a run of 64 pictures is one piece
+
 
 class Projector(Protocol):
     """Places feature points on a map.
@@ -97,7 +99,7 @@ class ParametricProjector:
 
     @torch.no_grad()
     def place(self, points: np.ndarray, progress: np.ndarray | None = None) -> np.ndarray:
-        return self.network(torch.from_numpy(points)).numpy()
+        return torch.cat([self.network(part) for part in torch.from_numpy(points).split(PLACED)]).numpy()
 
     def arrays(self) -> dict[str, np.ndarray]:
         return {name: value.numpy() for name, value in self.network.state_dict().items()}
@@ -127,7 +129,8 @@ class PcaProjector:
         return self.axes.shape[1]
 
     def place(self, points: np.ndarray, progress: np.ndarray | None = None) -> np.ndarray:
-        return (points - self.mean) @ self.axes
+        parts = [points[first : first + PLACED] for first in range(0, max(len(points), 1), PLACED)]
+        return np.concatenate([(part - self.mean) @ self.axes for part in parts])
 
     def arrays(self) -> dict[str, np.ndarray]:
         return {"mean": self.mean, "axes": self.axes}

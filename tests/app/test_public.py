@@ -73,8 +73,21 @@ def test_settings_come_from_variables_and_from_a_file(tmp_path, monkeypatch):
     assert rules.rules().opened == frozenset()
 
 
+def test_models_are_loaded_beforehand_unless_the_operator_says_otherwise(tmp_path, monkeypatch):
+    assert server_settings().warm_up
+    (tmp_path / "server.toml").write_text("warm_up = false\n")
+    monkeypatch.setenv("SEDA_SERVER", str(tmp_path / "server.toml"))
+    assert not server_settings().warm_up and server_settings().open is None
+    for value, warm in {"on": True, "off": False}.items():
+        monkeypatch.setenv("SEDA_WARM_UP", value)
+        assert server_settings().warm_up is warm
+    monkeypatch.setenv("SEDA_WARM_UP", "no")
+    with pytest.raises(ConfigError, match=r"SEDA_WARM_UP is 'no'; it can be on or off"):
+        server_settings()
+
+
 @pytest.mark.parametrize(
-    "text", ["open = 1", "opn = []", "[limits]\nrun_seconds = 0", "[limits]\ncells = nan", "open ="]
+    "text", ["open = 1", "opn = []", "[limits]\nrun_seconds = 0", "[limits]\ncells = nan", "open =", "warm_up = 2"]
 )
 def test_settings_that_cannot_be_used_open_nothing(tmp_path, monkeypatch, text):
     (tmp_path / "server.toml").write_text(text)

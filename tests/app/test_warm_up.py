@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import sys
 import threading
 from collections.abc import Iterator
@@ -9,10 +11,12 @@ from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
+from streamlit.web import cli as cli_of_streamlit
 
+from seda.cli import ANSWERED, main
 from seda.errors import WeightsError
 from seda.ui import cache
-from seda.ui.serving import warm_up
+from seda.ui.serving import server, warm_up
 from seda.ui.serving.warm_up import WARM_UP, WarmUp, load_models
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,6 +32,31 @@ def test_nothing_begins_without_a_server():
     warm = WarmUp(lambda: pytest.fail("no server has allowed it"), nobody, delay=0)
     warm.begin()
     assert not warm.is_coming and not warm.is_ready and not warm.wait(0.05)
+
+
+@pytest.mark.parametrize(("value", "coming"), [("on", True), ("off", False)])
+def test_a_server_loads_nothing_where_that_is_switched_off(monkeypatch, value, coming):
+    warm = WarmUp(lambda: pytest.fail("no page has begun it"), nobody, delay=0)
+    monkeypatch.setattr(server, "WARM_UP", warm)
+    monkeypatch.setattr(server, "share_arenas", lambda: None)
+    monkeypatch.setattr(logging.getLogger("seda.refused"), "handlers", [logging.NullHandler()])  # it keeps its own
+    of_scripts = logging.getLogger("streamlit.runtime.scriptrunner_utils.script_run_context")
+    monkeypatch.setattr(of_scripts, "level", of_scripts.level)
+    monkeypatch.setenv("SEDA_WARM_UP", value)
+    server.middleware()
+    assert warm.is_coming is coming
+
+
+def test_the_command_switches_it_off(monkeypatch):
+    monkeypatch.setenv("SEDA_WARM_UP", "on")  # so that it is as before in the end
+    monkeypatch.delenv("SEDA_WARM_UP")
+    calls = []
+    monkeypatch.setattr(
+        cli_of_streamlit, "main", lambda args, **_: calls.append((args[2:], os.environ.get("SEDA_WARM_UP")))
+    )
+    for options in (["--server.port", "8600"], ["--no-warm-up", "--server.headless", "true"]):
+        assert main(["app", *options]) == ANSWERED
+    assert calls == [(["--server.port", "8600"], None), (["--server.headless", "true"], "off")]
 
 
 def test_it_is_done_once_and_in_the_background():

@@ -8,6 +8,7 @@ from scipy.stats import multivariate_normal
 from seda.config import PATH_FAMILIES, SAMPLERS, ModelConfig, SamplingConfig
 from seda.diffusion import PATHS, alphas_cumprod, bridge_log_weights, denoise, item_generators
 from seda.diffusion.closed_form import max_leftover
+from seda.diffusion.noise import item_noise
 from seda.diffusion.paths import _SchedulerWalk
 from seda.errors import ConfigError
 
@@ -62,6 +63,10 @@ def run(anchors, source, sampling, items=None, name="bridge"):
     generators = item_generators(range(len(source)) if items is None else items, 1, sampling.seed)
     walk = PATHS[name].walk(sampling)
     return denoise(oracle(anchors, source, name, int(walk.timesteps[0])), source, walk, generators)
+
+
+def noise_for(source, walk):
+    return item_noise(item_generators(range(len(source)), 1, 0), source, walk.draws)
 
 
 @every_family
@@ -120,11 +125,11 @@ def test_training_draws_states_of_its_family(name):
 @every_family
 @pytest.mark.parametrize("steps", [1, 2, 25, 200])
 def test_a_run_starts_at_its_source_as_noised_as_its_first_timestep_says(name, steps):
-    source, generators = 3 * drawn(4, 2000, seed=3), item_generators(range(4), 1, 0)
+    source = 3 * drawn(4, 2000, seed=3)
     kept = source.clone()
     walk = PATHS[name].walk(SamplingConfig(num_inference_steps=steps))
     assert len(walk.timesteps) == steps and (walk.timesteps.diff() < 0).all() and walk.timesteps[-1] >= 0
-    found, near = walk.start(source, generators), ALPHAS_BAR[walk.timesteps[0]]
+    found, near = walk.start(source, noise_for(source, walk)), ALPHAS_BAR[walk.timesteps[0]]
     toward, back, variance = LAWS[name](near)
     assert torch.equal(source, kept)
     rest = found - (toward + back) * source  # its target is not known yet: it stands for that, too
@@ -141,9 +146,9 @@ def test_a_run_ends_exactly_at_its_last_estimate(name, sampler, steps):
     assert path.states.shape == (4, steps + 1, DIM) and path.timesteps[-1] == 0
     np.testing.assert_allclose(path.states[:, -1], path.x_0[:, -2], atol=1e-5)
     ended = PATHS[name].walk(sampling)
-    x_t = ended.start(source, generators := item_generators(range(4), 1, 0))
+    x_t = ended.start(source, noise := noise_for(source, ended))
     for index in range(steps):  # an estimate that does not change
-        x_t = ended.step(index, anchors[:4], x_t, source, generators)
+        x_t = ended.step(index, anchors[:4], x_t, source, noise)
     torch.testing.assert_close(x_t, anchors[:4], atol=1e-5, rtol=1e-5)
 
 
@@ -154,10 +159,10 @@ def test_a_step_keeps_states_of_the_family_in_it(name, eta):
     count, width = 200, 300
     target, source = torch.full((count, width), 3.0), torch.full((count, width), -1.0)
     walk = PATHS[name].walk(SamplingConfig(num_inference_steps=5, strength=1.0, eta=eta))
-    generators = item_generators(range(count), 1, 0)
+    noise = noise_for(source, walk)
     x_t = known(name, target, source, float(ALPHAS_BAR[walk.timesteps[1]]), drawn(count, width))
     for index, t in enumerate(walk.timesteps[2:].tolist(), start=1):
-        x_t = walk.step(index, target, x_t, source, generators)
+        x_t = walk.step(index, target, x_t, source, noise)
         toward, back, variance = LAWS[name](float(ALPHAS_BAR[t]))
         assert float(x_t.mean()) == pytest.approx(3 * toward - back, abs=0.015)
         assert float(x_t.var()) == pytest.approx(variance, rel=0.03)
@@ -169,7 +174,7 @@ def test_without_fresh_noise_a_step_keeps_a_states_own_and_can_be_undone(name):
     target, source, noise = (drawn(3, DIM, seed=seed) for seed in range(3))
     now, then = (float(ALPHAS_BAR[t]) for t in walk.timesteps[2:4])
     x_t = known(name, target, source, now, noise)
-    stepped = walk.step(2, target, x_t, source, item_generators(range(3), 1, 0))
+    stepped = walk.step(2, target, x_t, source, noise_for(source, walk))
     torch.testing.assert_close(stepped, known(name, target, source, then, noise), atol=1e-4, rtol=1e-4)
     toward, back, variance = LAWS[name](then)
     recovered = known(name, target, source, now, (stepped - toward * target - back * source) / variance**0.5)
@@ -242,7 +247,7 @@ def test_full_noise_is_the_brownian_bridges_transition():
     walk = BRIDGE.walk(SamplingConfig(num_inference_steps=5, eta=1.0))
     x_0, x_t, source = (drawn(3, DIM, seed=seed) for seed in range(3))
     now, then = (1 - float(ALPHAS_BAR[t]) for t in walk.timesteps[2:4])
-    found = walk.step(2, x_0, x_t, source, item_generators(range(3), 1, 0))
+    found = walk.step(2, x_0, x_t, source, noise_for(source, walk))
     noise = torch.stack([torch.randn(DIM, generator=generator) for generator in item_generators(range(3), 1, 0)])
     expected = x_0 + then / now * (x_t - x_0) + (then * (now - then) / now) ** 0.5 * noise
     torch.testing.assert_close(found, expected)

@@ -13,9 +13,10 @@ POOL = RNG.normal(size=(40, 12)).astype(np.float32)
 SAMPLE = slice(5, 30)
 
 
-@pytest.mark.parametrize("chunk", [7, 4096])
-def test_both_kinds_against_loops(monkeypatch, chunk):
+@pytest.mark.parametrize(("chunk", "distances"), [(7, 10**6), (4096, 10**6), (4096, 130), (4096, 1)])
+def test_both_kinds_against_loops(monkeypatch, chunk, distances):
     monkeypatch.setattr(neighbors, "CHUNK", chunk)
+    monkeypatch.setattr(neighbors, "MAX_DISTANCES", distances)
     nearest, indices, cosines = nearest_points(STATES, POOL, SAMPLE, 9, 4)
     for i, state in enumerate(STATES):
         distances = [float(np.linalg.norm(state - point)) for point in POOL]

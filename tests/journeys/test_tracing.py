@@ -11,7 +11,9 @@ from seda.aligner import load_aligner
 from seda.config import ModelConfig, SamplingConfig
 from seda.encoders import load_encoder
 from seda.errors import ClassTextError, ConfigError, FileFormatError, FingerprintError, ProjectionError, Stopped
+from seda.evaluation.maps import map_scores
 from seda.images import read_images
+from seda.journeys import tracing
 from seda.journeys.journey import Journey
 from seda.journeys.reference_pictures import FILE, ReferencePictures
 from seda.journeys.seed_clouds import MAX_CLOUDS, seed_cloud, spread, with_cloud
@@ -65,6 +67,24 @@ def test_retracing_draws_what_the_pictures_would(tmp_path, journey, workbench, i
     assert same.trajectory.settings == journey.trajectory.settings
     with pytest.raises(Stopped):
         retrace(stored, names, workbench, other, on_step=lambda event: True)
+
+
+def test_a_runs_own_maps_are_scored_on_the_sample_of_the_reference_features(journey, workbench, images, monkeypatch):
+    """Their cost grows with its square, and an aligner may keep a hundred thousand."""
+    bare, scored = replace(workbench.aligner, folder=workbench.aligner.folder / "without-pictures"), []
+
+    def scores(reference, reference_at, *paths):
+        assert len(reference) == len(reference_at)
+        scored.append(len(reference))
+        return map_scores(reference, reference_at, *paths)
+
+    monkeypatch.setattr(tracing, "map_scores", scores)
+    monkeypatch.setattr("seda.aligner.MAX_SAMPLE", 10)
+    found = trace_images(images, NAMES, Workbench(bare, workbench.encoder, workbench.maps), SAMPLING)
+    count = len(bare.reference.features)
+    assert scored == [len(range(0, count, -(-count // 10)))] * 2 and count > 10
+    assert all(found.maps[name].about["scores"] for name in ("words-2d", "words-3d"))
+    assert len(found.maps["words-2d"].reference) == count
 
 
 def test_labels_follow_their_words(journey, workbench):

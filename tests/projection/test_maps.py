@@ -61,6 +61,15 @@ def test_a_point_lands_at_the_same_place_alone_and_in_any_batch(maps, name):
     np.testing.assert_allclose(maps[name].place(points[::-1], PROGRESS[::-1])[::-1], together, atol=1e-5)
 
 
+@pytest.mark.parametrize("name", ["umap-2d", "timeline", "pca-2d"])
+def test_many_points_are_placed_a_part_at_a_time(maps, name, monkeypatch):
+    points = RNG.normal(size=(50, DIM)).astype(np.float32) * 5
+    whole = maps[name].place(points, PROGRESS)
+    monkeypatch.setattr("seda.projection.projectors.PLACED", 7)
+    np.testing.assert_allclose(maps[name].place(points, PROGRESS), whole, atol=1e-5)
+    assert maps[name].place(points[:0], PROGRESS[:0]).shape == (0, whole.shape[1])
+
+
 @pytest.mark.parametrize("name", ["umap-2d", "umap-3d", "umap-learn"])
 def test_neighbours_stay_together_and_clouds_apart(maps, name):
     assert trustworthiness(REFERENCE, maps[name].reference) > 0.85

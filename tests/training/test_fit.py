@@ -108,6 +108,21 @@ def test_an_answer_alone_is_the_answer_of_the_whole_run(trained):
     assert whole.translator.states.shape == (7, 6, DIM)
 
 
+def test_many_answers_are_given_a_part_at_a_time(trained, monkeypatch):
+    features, _ = drawn(7, seed=5)
+    sampling, seeds, sizes = SamplingConfig("ddpm", 5), [3, 1, 4, 15, 9, 2, 6], []
+    aligner = copy.deepcopy(trained.aligner)
+    aligner.translator.prior.residual_share.fill_(0.5)
+    whole = aligner.classify(features, TEXTS[:, 0], sampling, item_seeds=seeds)
+    monkeypatch.setattr("seda.aligner.ANSWERED", 3)
+    align = aligner.align
+    monkeypatch.setattr(
+        aligner, "align", lambda images, *args, **options: sizes.append(len(images)) or align(images, *args, **options)
+    )
+    torch.testing.assert_close(aligner.classify(features, TEXTS[:, 0], sampling, item_seeds=seeds), whole)
+    assert sizes == [3, 3, 1]
+
+
 def test_what_few_validation_images_cannot_confirm_is_left_out():
     prior = ClassPrior(4, 3, 8, dropout=0.0).eval()
     prior.gate.data.fill_(1.0)

@@ -4,8 +4,9 @@ On one's own machine everything is open. Who is reached from elsewhere opens wha
 docs/operating.md.
 
     SEDA_OPEN     parts that are open to everybody, joined by commas: train, paths, hub, rooms; empty for none
-    SEDA_SERVER   a TOML file with the same as `open`, with `behind_proxy = true` where a proxy of the operator's tells the visitors'
-                  addresses, and with a table `[limits]`
+    SEDA_WARM_UP  on or off: whether models are loaded before anybody asks for them
+    SEDA_SERVER   a TOML file with the same as `open`, with `warm_up = false` for the second, with `behind_proxy = true` where a proxy of
+                  the operator's tells the visitors' addresses, and with a table `[limits]`
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ PARTS = {
     MAY_OPEN_ROOMS: "rooms, in which phones send pictures to a screen and bet where pictures land",
 }
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip")  # what proxies add
+_SWITCH = {"on": True, "off": False}
 _KEY = "seda.at_home"
 _PATH = re.compile(
     r"(?<![^\s'\"(=:@])(?:/[^\s/'\"():,]+){2,}/?"
@@ -86,6 +88,7 @@ class Limits(Schema):
 class _Settings(Schema):
     open: tuple[Annotated[str, Field(max_length=20)], ...] | None = None
     behind_proxy: bool = False
+    warm_up: bool = True
     limits: Limits = Limits()
 
 
@@ -141,11 +144,11 @@ def server_settings() -> _Settings:
     Raises:
         ConfigError: a setting cannot be used; nothing is opened by mistake.
     """
-    return _read_settings(os.environ.get("SEDA_OPEN"), os.environ.get("SEDA_SERVER"))
+    return _read_settings(*(os.environ.get(name) for name in ("SEDA_OPEN", "SEDA_WARM_UP", "SEDA_SERVER")))
 
 
 @cache
-def _read_settings(opened: str | None, file: str | None) -> _Settings:
+def _read_settings(opened: str | None, warm_up: str | None, file: str | None) -> _Settings:
     values: dict[str, Any] = {}
     if file:
         try:
@@ -164,6 +167,13 @@ def _read_settings(opened: str | None, file: str | None) -> _Settings:
             f"There is no {unknown[0]!r:.40} to open; there are {', '.join(PARTS)}.",
             remedy="Correct SEDA_OPEN or the file that SEDA_SERVER names.",
         )
+    if warm_up is not None:
+        if warm_up not in _SWITCH:
+            raise ConfigError(
+                f"SEDA_WARM_UP is {warm_up!r:.40}; it can be {' or '.join(_SWITCH)}.",
+                remedy="Correct it, or leave it out: models are loaded beforehand then.",
+            )
+        settings = settings.model_copy(update={"warm_up": _SWITCH[warm_up]})
     return settings
 
 

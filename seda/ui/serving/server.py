@@ -83,9 +83,10 @@ def middleware() -> list[Middleware]:
     Raises:
         ConfigError: a setting of the operator's cannot be used: better no server than one that is open by mistake.
     """
-    server_settings()
+    settings = server_settings()
     share_arenas()
-    WARM_UP.allow()
+    if settings.warm_up:
+        WARM_UP.allow()
     log = logging.getLogger("seda.refused")
     if not log.handlers:
         handler = logging.StreamHandler()
