@@ -205,11 +205,21 @@ def device() -> str:
     return best_device()
 
 
+importing = threading.Lock()  # held by who imports packages whose parts import each other
+
+
+def import_in_turn() -> None:
+    """Import scikit-learn: its parts import each other, and of two threads that begin with different parts one would meet half of another."""
+    with importing:
+        import sklearn.manifold  # noqa: F401  (brings all parts that are used)
+
+
 @contextmanager
 def computing() -> Iterator[None]:
     """Around everything that computes for a visitor; see `seda.device.alone` and `give_back`."""
     from seda.device import alone, give_back
 
+    import_in_turn()
     # elsewhere there is no MPS, so torch need not be imported to ask for it
     with alone(device()) if sys.platform == "darwin" else nullcontext():
         try:

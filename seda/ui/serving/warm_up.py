@@ -90,7 +90,10 @@ def step_back() -> None:
     So scipy is imported before: its threads for linear algebra are begun by its import, and serve everybody afterwards.
     """
     if sys.platform == "linux":
-        import scipy.linalg  # noqa: F401
+        from seda.ui import cache
+
+        with cache.importing:
+            import scipy.linalg  # noqa: F401
 
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
 

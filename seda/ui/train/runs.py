@@ -187,6 +187,7 @@ def _train(request: TrainRequest, screen: _Screen) -> Finished:
     Raises:
         SedaError: the encoder, the data or the folder cannot be used.
     """
+    cache.import_in_turn()
     record, home, started = request.record, own_home(), time.monotonic()
     # a run that was stopped lives on to its next draw, beside this one
     while is_running(record.name, home) and time.monotonic() - started < LAST_STEP_SECONDS:
