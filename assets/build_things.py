@@ -12,12 +12,14 @@ from seda.aligner import load_aligner
 from seda.data.thing_features import SHIPPED, encode_things, known_words
 from seda.data.things import read_things
 from seda.encoders import load_encoder
+from seda.encoders.base import has_head
 from seda.encoders.sounds import load_sound_encoder
 
 
 def main() -> None:
     """Encode and write."""
     encoder = load_encoder("multilingual")
+    assert has_head(encoder), "Its image model came with a classifier."
     known = known_words(load_aligner("open-vocabulary", check_maps=False), encoder)
     made = encode_things(
         read_things(), encoder, load_sound_encoder(), known,

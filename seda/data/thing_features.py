@@ -11,7 +11,8 @@ import torch
 from seda.aligner import PretrainedAligner
 from seda.data.modal_set import TEXT, Modality, ModalSet, read_modal_file
 from seda.data.things import GROUPS, KINDS, LANGUAGES, Thing
-from seda.encoders.base import Encoder
+from seda.encoders.base import Encoder, HeadedEncoder
+from seda.encoders.category_scores import CategoryScores
 from seda.encoders.sounds import SoundEncoder
 from seda.errors import SoundError
 from seda.shipped import ASSETS
@@ -33,12 +34,13 @@ def shipped_things() -> ModalSet:
 
 def encode_things(
     things: Sequence[Thing],
-    encoder: Encoder,
+    encoder: HeadedEncoder,
     sounds: SoundEncoder,
     known: Sequence[tuple[str, int]] = (),
     on_progress: Callable[[str, int, int], object] | None = None,
 ) -> ModalSet:
-    """Features of things in three modalities: pictures and names by one encoder, sounds by another.
+    """Features of things in three modalities: pictures and names by one encoder, sounds by another; of pictures and of sounds they are
+    scores of kinds that the encoder knows by name.
 
     Args:
         known: words beside the things, each with its group; see `known_words`.
@@ -54,7 +56,8 @@ def encode_things(
         rows.append(sounds.encode_sounds([sound])[0].numpy())
     tell("encoding pictures", 0, 1)
     seen = [(item, image) for item, thing in enumerate(things) if (image := thing.image()) is not None]
-    pictures = encoder.encode_images([image for _, image in seen]).numpy()
+    scores = CategoryScores(encoder)
+    pictures = scores.encode_images([image for _, image in seen]).numpy()
     named = [
         (item, code, thing.names[code]) for item, thing in enumerate(things) for code in LANGUAGES if code in thing.names
     ]  # fmt: skip
@@ -69,7 +72,14 @@ def encode_things(
         GROUPS,
         encoder.encode_texts(GROUPS).numpy()[:, None],
         {
-            PICTURE: Modality(pictures, _items(seen), *_nothing(seen), *pair),
+            PICTURE: Modality(
+                pictures,
+                _items(seen),
+                *_nothing(seen),
+                scores.name,
+                scores.fingerprint,
+                class_texts(scores.class_words, encoder),
+            ),
             SOUND: Modality(
                 np.stack(rows),
                 _items(heard),

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from seda.data.modal_set import ModalSet
     from seda.data.things import Thing
     from seda.encoders import Encoder
+    from seda.encoders.category_scores import CategoryScores
     from seda.encoders.openclip_list import OpenClipInfo
     from seda.encoders.sounds import SoundEncoder
     from seda.encoders.speech import Transcriber
@@ -359,6 +360,20 @@ def sound_encoder() -> SoundEncoder:
     from seda.encoders.sounds import load_sound_encoder
 
     return load_sound_encoder()
+
+
+def picture_scores() -> CategoryScores:
+    """What sees pictures for the space of things: the multilingual encoder's classifier, known by name.
+
+    Raises:
+        SedaError: the encoder cannot be loaded.
+    """
+    from seda.encoders.base import has_head
+    from seda.encoders.category_scores import CategoryScores
+
+    one = encoder("multilingual")
+    assert has_head(one), "Its image model came with a classifier."
+    return CategoryScores(one)
 
 
 @st.cache_resource(max_entries=1, show_spinner=False)

@@ -72,6 +72,7 @@ def page(open_app, monkeypatch):
     monkeypatch.setattr(cache, "modal_space", lambda on_progress=None: any_words(space()))
     monkeypatch.setattr(cache, "sound_encoder", Ear)
     monkeypatch.setattr(cache, "encoder", lambda name: Eye())
+    monkeypatch.setattr(cache, "picture_scores", Eye)
     monkeypatch.setattr(cache, "speech_is_there", lambda: True)
     monkeypatch.setattr(cache, "raw_thing", lambda item: None)
     monkeypatch.setattr(cache, "consistency_measured", measured)

@@ -77,8 +77,7 @@ def _picture(own: ConsistencyState, thing: OwnThing, space: ModalAligner) -> Non
     from seda.journeys.modal_journey import Member
 
     assert own.picture is not None
-    image = read_image(own.picture.content, own.picture.name)
-    encoder = cache.encoder("multilingual")
+    image, encoder = read_image(own.picture.content, own.picture.name), cache.picture_scores()
     space.check_encoder("picture", encoder.name, encoder.fingerprint)
     feature = encoder.encode_images([image])[0].numpy()
     thing.members.append(Member("picture", own.picture.name, feature, thumbnail_png(image)))

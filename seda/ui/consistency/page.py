@@ -25,7 +25,7 @@ SEEN = (
 )
 OWN_WORDS = (
     "Other words than the five classes are read by what they mean. Of 110 names that were left out, the right one was among the first ten for "
-    "half of the sounds, and for two in five pictures."
+    "half of the sounds, and for seven of ten pictures."
 )
 ON_HEADS = "Rest the pointer on a head that has a sound, or tap it, and it is heard."
 _METHODS = {"SeDA": "SeDA", "one step": "one-step map to text", "read-out": "best read-out of the same encoder"}

@@ -130,17 +130,16 @@ def _worsened(member: Member, item: int, worse: float) -> Member:
         sound = cache.raw_sound(item, worse)
         feature = cache.sound_encoder().encode_sounds([sound])[0].numpy() if worse else member.feature
         return replace(member, feature=feature, thumbnail=mel_png(sound), sound=sound_on_head(sound))
-    encoder = cache.encoder("multilingual") if worse else None
     if member.modality == "picture":
         raw = cache.raw_thing(item)
         image = None if raw is None else raw.image()
         if image is None:
             return member
         image = cropped_picture(image, worse)
-        feature = member.feature if encoder is None else encoder.encode_images([image])[0].numpy()
+        feature = cache.picture_scores().encode_images([image])[0].numpy() if worse else member.feature
         return replace(member, feature=feature, thumbnail=thumbnail_png(image))
     name = gapped_name(member.name, worse)
-    feature = member.feature if encoder is None else encoder.encode_texts([name])[0].numpy()
+    feature = cache.encoder("multilingual").encode_texts([name])[0].numpy() if worse else member.feature
     return replace(member, name=name, feature=feature, thumbnail=name_tile(name, player_font_file()))
 
 
