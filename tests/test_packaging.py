@@ -175,7 +175,7 @@ def test_metadata_for_editing_and_the_source_archive(sources: Path, tmp_path: Pa
         metadata = Parser().parsestr(_read(packed, names, "METADATA"))
         assert "seda = seda.cli:main" in _read(packed, names, "entry_points.txt")
     assert metadata["Version"] == seda.__version__ and not any("_shipped" in name for name in names)
-    assert metadata.get_all("Provides-Extra") == ["notebook", "ray", "federate"]
+    assert metadata.get_all("Provides-Extra") == ["notebook", "ray", "federate", "speech"]
     needed = metadata.get_all("Requires-Dist")
     assert sum("extra ==" not in one for one in needed) == len(requirements(DYNAMIC["dependencies"]["file"]))
     inside = set((sources / "seda_explorer.egg-info" / "SOURCES.txt").read_text(encoding="utf-8").splitlines())

@@ -63,7 +63,6 @@ def encode_things(
     ]  # fmt: skip
     names = encoder.encode_texts([name for _, _, name in named]).numpy()
     kins = {kin: number for number, kin in enumerate(dict.fromkeys(thing.kin for thing in things))}
-    pair = (encoder.name, encoder.fingerprint)
     return ModalSet(
         "things",
         tuple(thing.name for thing in things),
@@ -72,32 +71,29 @@ def encode_things(
         GROUPS,
         encoder.encode_texts(GROUPS).numpy()[:, None],
         {
-            PICTURE: Modality(
-                pictures,
-                _items(seen),
-                *_nothing(seen),
-                scores.name,
-                scores.fingerprint,
-                class_texts(scores.class_words, encoder),
-            ),
-            SOUND: Modality(
-                np.stack(rows),
-                _items(heard),
-                *_nothing(heard),
-                sounds.name,
-                sounds.fingerprint,
-                class_texts(sounds.class_words, encoder),
-            ),
+            PICTURE: _scored(pictures, seen, scores, encoder),
+            SOUND: _scored(np.stack(rows), heard, sounds, encoder),
             TEXT: Modality(
                 names,
                 _items(named),
                 tuple(code for _, code, _ in named),
                 tuple(name for *_, name in named),
-                *pair,
+                encoder.name,
+                encoder.fingerprint,
             ),
         },
         encoder.encode_texts([word for word, _ in known]).numpy(),
         np.array([group for _, group in known], np.int64),
+    )
+
+
+def _scored(
+    features: np.ndarray, rows: Sequence[tuple[Any, ...]], of: CategoryScores | SoundEncoder, encoder: Encoder
+) -> Modality:
+    """A row for each thing that has one, of features that are scores of kinds."""
+    nothing = ("",) * len(rows)
+    return Modality(
+        features, _items(rows), nothing, nothing, of.name, of.fingerprint, class_texts(of.class_words, encoder)
     )
 
 
@@ -142,8 +138,3 @@ def _sound(thing: Thing) -> Sound | None:
 
 def _items(rows: Sequence[tuple[Any, ...]]) -> np.ndarray:
     return np.array([row[0] for row in rows], np.int64)
-
-
-def _nothing(rows: Sequence[Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Kinds and names of rows that have none."""
-    return ("",) * len(rows), ("",) * len(rows)
