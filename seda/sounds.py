@@ -73,14 +73,6 @@ class Sound:
         return resample_poly(self.samples, rate // shared, self.rate // shared).astype(np.float32)
 
 
-@dataclass(frozen=True)
-class SoundFailure:
-    """A sound that could not be read, and why, in words for the user."""
-
-    name: str
-    message: str
-
-
 def read_sound(source: Source, name: str) -> Sound:
     """Read one sound, all channels mixed into one.
 
@@ -114,18 +106,6 @@ def read_sound(source: Source, name: str) -> Sound:
             remedy="Check the microphone, or choose another sound.",
         )
     return Sound(name, samples, rate, tuple(_notes(name, rate, channels)))
-
-
-def read_sounds(sources: Iterable[tuple[str, Source]]) -> tuple[list[Sound], list[SoundFailure]]:
-    """Read many sounds, each a (name, source); one that cannot be read does not stop the others."""
-    sounds: list[Sound] = []
-    failures: list[SoundFailure] = []
-    for name, source in sources:
-        try:
-            sounds.append(read_sound(source, name))
-        except SoundError as error:
-            failures.append(SoundFailure(name, str(error)))
-    return sounds, failures
 
 
 def wav_bytes(samples: np.ndarray, rate: int) -> bytes:

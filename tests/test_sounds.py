@@ -11,7 +11,7 @@ from PIL import Image
 
 from seda import sounds
 from seda.errors import SoundError
-from seda.sounds import MAX_SECONDS, read_sound, read_sounds, wav_bytes
+from seda.sounds import MAX_SECONDS, read_sound, wav_bytes
 
 
 def tone(seconds: float, rate: int = 44_100, hertz: float = 440.0) -> np.ndarray:
@@ -109,14 +109,6 @@ def test_too_many_bytes_are_not_read(monkeypatch):
     monkeypatch.setattr(sounds, "MAX_FILE_BYTES", 1000)
     with pytest.raises(SoundError, match="larger than"):
         read_sound(io.BytesIO(written(tone(1.0))), "a")
-
-
-def test_one_bad_sound_leaves_the_others(tmp_path):
-    good = tmp_path / "good.wav"
-    good.write_bytes(written(tone(0.3)))
-    read, failures = read_sounds([("good", good), ("gone", tmp_path / "gone.wav"), ("bad", b"x" * 99)])
-    assert [one.name for one in read] == ["good"]
-    assert [one.name for one in failures] == ["gone", "bad"] and "does not exist" in failures[0].message
 
 
 def test_what_a_browser_plays_is_what_was_heard():
