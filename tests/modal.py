@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from seda.data.modal_set import Modality, ModalSet
+from seda.training import modalities
 
 KINS, EACH, CLASSES, WIDTH = 12, 2, ("beast", "fowl", "tool"), 16
 LANGUAGES = ("en", "de", "fr", "es")
@@ -59,3 +63,13 @@ def heard_by_name(data: ModalSet) -> ModalSet:
     nothing = ("",) * len(heard)
     ear = Modality(scores.astype(np.float32), heard, nothing, nothing, "ear", "ear-2", meanings)
     return replace(data, modalities={**data.modalities, "sound": ear})
+
+
+@contextmanager
+def few_choices() -> Iterator[None]:
+    """Fits that choose between two settings on two folds: the same ways, in a fifth of the time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(modalities, "SHARPNESSES", ((20.0, 0.5), (40.0, 0.0)))
+        patch.setattr(modalities, "NEARNESSES", (20.0,))
+        patch.setattr(modalities, "FOLDS", 2)
+        yield

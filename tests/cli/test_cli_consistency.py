@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
 import pytest
 
 from seda.cli import main
-from tests.modal import modal_set
+from tests.modal import few_choices, modal_set
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick_fits() -> Iterator[None]:
+    with few_choices():
+        yield
 
 
 @pytest.mark.slow

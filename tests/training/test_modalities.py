@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -20,9 +21,15 @@ from seda.player.payload import player_payload
 from seda.storage import read_arrays, write_arrays
 from seda.training import modalities
 from seda.training.modalities import fit_modalities, fitted_space, names_of
-from tests.modal import KINS, heard_by_name, modal_set
+from tests.modal import KINS, few_choices, heard_by_name, modal_set
 
 STEPS = SamplingConfig(num_inference_steps=4)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick_fits() -> Iterator[None]:
+    with few_choices():
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +160,10 @@ def test_a_fit_tells_its_steps_and_one_that_was_kept_none(data, tmp_path, monkey
     monkeypatch.setattr(modalities, "cache_dir", lambda: tmp_path)
     told = []
     fitted_space(data, lambda done, total: told.append((done, total)))
-    assert told == [(done, 7 * 3) for done in range(1, 22)]
+    steps = len(data.modalities) * (
+        1 + modalities.FOLDS + 2
+    )  # all rows, each fold, and for names and for classes what is chosen
+    assert told == [(done, steps) for done in range(1, steps + 1)]
     told.clear()
     fitted_space(data, lambda done, total: told.append((done, total)))
     assert told == []
