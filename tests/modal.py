@@ -71,5 +71,6 @@ def few_choices() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(modalities, "SHARPNESSES", ((20.0, 0.5), (40.0, 0.0)))
         patch.setattr(modalities, "NEARNESSES", (20.0,))
+        patch.setattr(modalities, "STEPS_EACH", modalities.STEPS_EACH - modalities.FOLDS + 2)
         patch.setattr(modalities, "FOLDS", 2)
         yield

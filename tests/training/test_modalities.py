@@ -160,9 +160,7 @@ def test_a_fit_tells_its_steps_and_one_that_was_kept_none(data, tmp_path, monkey
     monkeypatch.setattr(modalities, "cache_dir", lambda: tmp_path)
     told = []
     fitted_space(data, lambda done, total: told.append((done, total)))
-    steps = len(data.modalities) * (
-        1 + modalities.FOLDS + 2
-    )  # all rows, each fold, and for names and for classes what is chosen
+    steps = len(data.modalities) * modalities.STEPS_EACH
     assert told == [(done, steps) for done in range(1, steps + 1)]
     told.clear()
     fitted_space(data, lambda done, total: told.append((done, total)))
