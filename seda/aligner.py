@@ -48,7 +48,7 @@ _LOADED_AS = {"float16": np.float32, "int16": np.int64}
 MAX_WEIGHTS = (
     20_000_000  # of candidates in all estimates, that a trace keeps; chosen here: 80 MB for as long as it runs
 )
-ANSWERED = (
+ANSWERED_AT_ONCE = (
     1_024  # items that `classify` has in memory at a time; chosen here: more gives no time, their states take 90 MB
 )
 MAX_SAMPLE = 2_000  # reference features that neighbours are looked for among; beyond, every k-th is one
@@ -179,12 +179,12 @@ class Aligner(nn.Module):
         item_seeds: Sequence[int] | None = None,
         tell_fit: bool = True,
     ) -> Tensor:
-        """Class probabilities [n, k], those of `align`, without the steps that have no part in them; ANSWERED items at a time."""
+        """Class probabilities [n, k], those of `align`, without the steps that have no part in them; ANSWERED_AT_ONCE items at a time."""
         item_seeds = range(len(image_features)) if item_seeds is None else item_seeds
         options: dict[str, Any] = {"answer_only": True, "tell_fit": tell_fit}
         answers = []
-        for first in range(0, max(len(image_features), 1), ANSWERED):
-            part = slice(first, first + ANSWERED)
+        for first in range(0, max(len(image_features), 1), ANSWERED_AT_ONCE):
+            part = slice(first, first + ANSWERED_AT_ONCE)
             run = self.align(
                 image_features[part], class_text_features, sampling, item_seeds=item_seeds[part], **options
             )

@@ -12,9 +12,9 @@ from PIL import Image
 
 from seda.sounds import Sound
 
-# as YAMNet was trained on; its own parameters
-RATE = 16_000  # samples a second that bands are laid over
+RATE = 16_000  # samples a second that models of sounds and of speech were trained on, and so
 WINDOW, HOP = 400, 160  # samples: 25 and 10 ms
+# YAMNet's own
 TONES = 512  # points of the Fourier transform
 BANDS, LOWEST, HIGHEST = 64, 125.0, 7_500.0  # Hz
 OFFSET = 1e-3  # of a band, so that its logarithm is finite
@@ -27,9 +27,19 @@ def log_mel(samples: np.ndarray) -> np.ndarray:
     """
     samples = samples / max(float(np.abs(samples).max(initial=0.0)), 1e-9)
     samples = np.pad(samples, (0, max(0, WINDOW - len(samples))))
+    return np.log(spectrum(samples, TONES) @ _bands().T + OFFSET).astype(np.float32)
+
+
+def spectrum(samples: np.ndarray, points: int = WINDOW) -> np.ndarray:
+    """Magnitudes [f, points / 2 + 1] of samples [t], WINDOW and more, in windows of Hann's form that stand on multiples of HOP."""
     frames = np.lib.stride_tricks.sliding_window_view(samples, WINDOW)[::HOP]  # [f, WINDOW]
-    magnitude = np.abs(np.fft.rfft(frames * _window(), TONES, axis=1))
-    return np.log(magnitude @ _bands().T + OFFSET).astype(np.float32)
+    return np.abs(np.fft.rfft(frames * _window(), points, axis=1))
+
+
+def triangles(tones: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """How much each of q tones belongs to each of b bands [b, q]: 1 at a band's middle, falling straight to 0 at both neighbours' [b + 2]."""
+    low, middle, high = edges[:-2, None], edges[1:-1, None], edges[2:, None]
+    return np.minimum((tones - low) / (middle - low), (high - tones) / (high - middle)).clip(0)
 
 
 def mel_picture(sound: Sound, size: int = 96) -> Image.Image:
@@ -51,11 +61,9 @@ def _window() -> np.ndarray:
 def _bands() -> np.ndarray:
     """Triangles between points that are equally far apart in mel (O'Shaughnessy 1987), straight in mel [b, TONES / 2 + 1]."""
     tones = _mel(np.linspace(0, RATE / 2, TONES // 2 + 1))
-    edges = np.linspace(_mel(np.array(LOWEST)), _mel(np.array(HIGHEST)), BANDS + 2)
-    low, middle, high = edges[:-2, None], edges[1:-1, None], edges[2:, None]
-    triangles = np.minimum((tones - low) / (middle - low), (high - tones) / (high - middle)).clip(0)
-    triangles[:, 0] = 0  # what stands still is no tone
-    return triangles.astype(np.float32)
+    bands = triangles(tones, np.linspace(_mel(np.array(LOWEST)), _mel(np.array(HIGHEST)), BANDS + 2))
+    bands[:, 0] = 0  # what stands still is no tone
+    return bands.astype(np.float32)
 
 
 def _mel(hertz: np.ndarray) -> np.ndarray:

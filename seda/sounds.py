@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from soundfile import SoundFile
 
 FORMATS = ("WAV", "WAVEX", "RF64", "FLAC", "OGG", "MP3")  # as libsndfile calls them
-SUFFIXES = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3"}
+SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".mp3")
 
 # Limits, chosen here
 MAX_FILE_BYTES = 32 * 2**20  # as for pictures; a minute of stereo at 48 kHz has 11 MB

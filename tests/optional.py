@@ -8,10 +8,10 @@ from importlib.util import find_spec
 import pytest
 
 
-def need(*packages: str) -> None:
-    """Skip, or in CI fail, what needs packages that are not installed."""
+def need(*packages: str, file: str = "requirements-dev.txt") -> None:
+    """Skip, or in CI fail, what needs packages of a requirement file that are not installed."""
     if missing := [name for name in packages if find_spec(name) is None]:
-        reason = f"{', '.join(missing)} not installed (requirements-dev.txt)"
+        reason = f"{', '.join(missing)} not installed ({file})"
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)

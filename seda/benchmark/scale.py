@@ -16,9 +16,10 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from seda.card import find_aligner
+from seda.config import SamplingConfig
 from seda.errors import ConfigError, SedaError
 from seda.shipped import HOME
 
@@ -148,28 +149,22 @@ def _many(features: Tensor, count: int) -> Tensor:
     return features[torch.arange(count) % len(features)] + JITTER * features.std() * noise
 
 
-def _sampling() -> Any:
-    from seda.config import SamplingConfig
-
-    return SamplingConfig()
-
-
 def _answer(aligner: PretrainedAligner, count: int, folder: Path) -> Work:
     """Class probabilities alone."""
     features, texts = _features(aligner, count), aligner.reference.texts[:, 0]
-    return lambda: aligner.aligner.classify(features, texts, _sampling())
+    return lambda: aligner.aligner.classify(features, texts, SamplingConfig())
 
 
 def _align(aligner: PretrainedAligner, count: int, folder: Path) -> Work:
     """All states, as tensors."""
     features, texts = _features(aligner, count), aligner.reference.texts[:, 0]
-    return lambda: aligner.aligner.align(features, texts, _sampling())
+    return lambda: aligner.aligner.align(features, texts, SamplingConfig())
 
 
 def _trace(aligner: PretrainedAligner, count: int, folder: Path) -> Work:
     """All states, and what weighed in them."""
     features, texts = _features(aligner, count), aligner.reference.texts[:, 0]
-    return lambda: aligner.trace(features, texts, [""] * count, aligner.card.class_names, _sampling())
+    return lambda: aligner.trace(features, texts, [""] * count, aligner.card.class_names, SamplingConfig())
 
 
 def _journey(aligner: PretrainedAligner, count: int, folder: Path) -> Work:
@@ -178,7 +173,7 @@ def _journey(aligner: PretrainedAligner, count: int, folder: Path) -> Work:
 
     features, texts, bench = _features(aligner, count), aligner.reference.texts[:, 0], bare_workbench(aligner)
     return lambda: trace_features(
-        features, texts, [""] * count, aligner.card.class_names, bench, _sampling(), item_seeds=range(count),
+        features, texts, [""] * count, aligner.card.class_names, bench, SamplingConfig(), item_seeds=range(count),
         thumbnails=[b""] * count, template=aligner.card.template,
     )  # fmt: skip
 
@@ -206,10 +201,10 @@ def _command(aligner: PretrainedAligner, count: int, folder: Path) -> Work:
     def trace() -> None:
         read = read_feature_file(str(file), needs_test=False, needs_train=False)
         items = items_of_file(read, aligner, encode, on_note=lambda note: None)
-        chosen = shown_items(len(items.labels), 2 * _sampling().num_inference_steps + 3)
+        chosen = shown_items(len(items.labels), 2 * SamplingConfig().num_inference_steps + 3)
         journey = trace_features(
             items.image_features[chosen], items.class_texts(template), [items.names[row] for row in chosen], items.class_names,
-            bare_workbench(aligner), _sampling(), item_seeds=[items.item_seeds[row] for row in chosen],
+            bare_workbench(aligner), SamplingConfig(), item_seeds=[items.item_seeds[row] for row in chosen],
             thumbnails=[b""] * len(chosen), template=template,
         )  # fmt: skip
         write_export(journey, folder / f"{count}.safetensors")
@@ -239,7 +234,7 @@ def _neighbors(aligner: PretrainedAligner, count: int, folder: Path) -> Work:
     from seda.projection.frozen import load_map
 
     pool, frozen = _points(aligner, count), load_map(aligner.folder)
-    states = _points(aligner, TRAVELLERS * (2 * _sampling().num_inference_steps + 3))
+    states = _points(aligner, TRAVELLERS * (2 * SamplingConfig().num_inference_steps + 3))
     on_map, placed = frozen.place(states), frozen.place(pool)
     return lambda: (nearest_points(states, pool, slice(0, count)), nearest_neighbors(on_map, placed))
 
@@ -262,7 +257,7 @@ def _reference(aligner: PretrainedAligner, count: int, folder: Path) -> Work:
     vars(many)["pictures"] = None  # those of the aligner are of its own reference features
     images, texts = _features(aligner, TRAVELLERS), aligner.reference.texts[:, 0]
     return lambda: trace_features(
-        images, texts, [""] * TRAVELLERS, aligner.card.class_names, many, _sampling(), item_seeds=range(TRAVELLERS),
+        images, texts, [""] * TRAVELLERS, aligner.card.class_names, many, SamplingConfig(), item_seeds=range(TRAVELLERS),
         thumbnails=[b""] * TRAVELLERS, template=aligner.card.template,
     )  # fmt: skip
 

@@ -8,7 +8,6 @@ names are those of AudioSet (Gemmeke et al., ICASSP 2017).
 from __future__ import annotations
 
 import csv
-import io
 import threading
 import zipfile
 from collections.abc import Sequence
@@ -179,7 +178,7 @@ def read_class_words(path: Path) -> list[list[str]]:
         WeightsError: the file is missing or not the expected one.
     """
     check_sha256(path, NAMES_SHA256, PACKAGE)
-    names = [row["display_name"] for row in csv.DictReader(io.StringIO(path.read_text(encoding="utf-8")))]
+    names = [row["display_name"] for row in csv.DictReader(path.read_text(encoding="utf-8").splitlines())]
     parts = [name.lower().replace("(", ",").replace(")", "").split(",") for name in names]
     return [[word.strip() for word in part if word.strip()] for part in parts]
 

@@ -24,6 +24,7 @@ from seda.class_texts import and_listed, quoted
 from seda.encoders.base import LANGUAGES as READ
 from seda.encoders.efficientnet import check_sha256, package_folder
 from seda.errors import ConfigError, SoundError, WeightsError
+from seda.mel import RATE, WINDOW, spectrum, triangles
 from seda.sounds import Sound
 
 ENGINE = "ctranslate2"
@@ -38,8 +39,7 @@ FILES = {
     (SECOND, "tokenizer.json"): "7e146198186d5e3b9ce7d9d7f131b69b44569eaed9ad64a5516629a6c6a865c4",
 }
 
-# The model's: samples a second, seconds that it looks at, the window and its step in samples, bands up to RATE / 2
-RATE, SECONDS, WINDOW, HOP, BANDS = 16_000, 30, 400, 160, 80
+SECONDS, BANDS = 30, 80  # the model's: what it looks at, and bands up to RATE / 2
 MOST_TOKENS = 128  # of a name; chosen here
 BEAMS = 5  # as the model's own program has it
 NO_SPEECH = 0.6  # probability; the model's own. Noise and tones have .75 and more, half of the animals' calls and instruments that were tried
@@ -233,9 +233,7 @@ def speech_mel(samples: np.ndarray) -> np.ndarray:
     """
     padded = np.zeros(SECONDS * RATE, np.float32)
     padded[: min(len(samples), len(padded))] = samples[: len(padded)]
-    frames = np.lib.stride_tricks.sliding_window_view(np.pad(padded, WINDOW // 2, mode="reflect"), WINDOW)[::HOP]
-    window = np.hanning(WINDOW + 1)[:-1].astype(np.float32)
-    power = np.abs(np.fft.rfft(frames[:-1] * window, axis=1)) ** 2  # [f, WINDOW / 2 + 1]
+    power = spectrum(np.pad(padded, WINDOW // 2, mode="reflect"))[:-1] ** 2  # [f, WINDOW / 2 + 1]
     logs = np.log10(np.maximum(power @ _bands().T, 1e-10)).T  # [b, f]
     return ((np.maximum(logs, logs.max() - 8.0) + 4.0) / 4.0).astype(np.float32)
 
@@ -247,9 +245,7 @@ def _bands() -> np.ndarray:
     mel = np.linspace(0, kink + np.log(RATE / 2 / 1000) / ratio, BANDS + 2)
     edges = np.where(mel < kink, mel * 200 / 3, 1000 * np.exp(ratio * np.maximum(mel - kink, 0)))  # Hz
     tones = np.linspace(0, RATE / 2, WINDOW // 2 + 1)
-    low, middle, high = edges[:-2, None], edges[1:-1, None], edges[2:, None]
-    rising, falling = (tones - low) / (middle - low), (high - tones) / (high - middle)
-    return (np.maximum(0, np.minimum(rising, falling)) * 2 / (high - low)).astype(np.float32)
+    return (triangles(tones, edges) * 2 / (edges[2:] - edges[:-2])[:, None]).astype(np.float32)
 
 
 def _judged(name: str, heard: Heard) -> Spoken | SoundError:

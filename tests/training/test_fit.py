@@ -114,7 +114,7 @@ def test_many_answers_are_given_a_part_at_a_time(trained, monkeypatch):
     aligner = copy.deepcopy(trained.aligner)
     aligner.translator.prior.residual_share.fill_(0.5)
     whole = aligner.classify(features, TEXTS[:, 0], sampling, item_seeds=seeds)
-    monkeypatch.setattr("seda.aligner.ANSWERED", 3)
+    monkeypatch.setattr("seda.aligner.ANSWERED_AT_ONCE", 3)
     align = aligner.align
     monkeypatch.setattr(
         aligner, "align", lambda images, *args, **options: sizes.append(len(images)) or align(images, *args, **options)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from seda.encoders.base import LANGUAGES
+from seda.sounds import SUFFIXES as SOUNDS
 from seda.ui import cache
 from seda.ui.consistency.state import SPOKEN, TOLD, ConsistencyState
 from seda.ui.errors import plain
@@ -12,7 +13,6 @@ from seda.ui.serving.uploaded import present, show_lost
 from seda.ui.state import NamedFile, begin_widget, read_widget
 from seda.ui.uploads import SUFFIXES as PICTURES
 
-SOUNDS = ["wav", "flac", "ogg", "oga", "mp3"]
 SPEECH_RATE = 16_000  # samples a second; what hears names takes no more
 NO_SPEECH = "To say a name as well: `pip install -r requirements-speech.txt`, and start again."
 

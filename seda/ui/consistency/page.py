@@ -95,11 +95,11 @@ def _show_travelled(travelled: Travelled) -> None:
         st.audio(travelled.sound, format="audio/wav")
     if travelled.journey.sounds:
         st.caption(ON_HEADS)
-    word = "word" if travelled.own_words else "class"
+    word, words = ("word", "words") if travelled.own_words else ("class", "classes")
     answers = sorted({row[2] for row in travelled.rows})
     if len(travelled.rows) > 1:
         said = f"all {len(travelled.rows)} are answered with **{plain(answers[0])}**" if len(answers) == 1 else (
-            f"they are answered with {len(answers)} {word if word == 'word' else 'classe'}s: {plain(', '.join(answers))}"
+            f"they are answered with {len(answers)} {words}: {plain(', '.join(answers))}"
         )  # fmt: skip
         st.markdown(f"**{plain(travelled.title)}**: {said}.")
     lines = [
