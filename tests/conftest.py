@@ -5,6 +5,8 @@ from __future__ import annotations
 import fcntl
 import gc
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -24,6 +26,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # workers share the cores; before torch
     os.environ.setdefault("NUMBA_NUM_THREADS", "1")
 
 
+ALONE = "SEDA_TEST_ALONE"  # set where a test has a process of its own
 BROWSERS = ("tests/browser/", "tests/test_benchmarks.py")  # where tests are that drive one
 
 
@@ -55,6 +58,20 @@ def pytest_collection_finish() -> None:
     """What stays is never looked at again: a full collection of garbage, one a minute, would."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """A test marked `alone` runs in a process of its own: what it does to its process cannot be undone."""
+    if pyfuncitem.get_closest_marker("alone") is None or ALONE in os.environ:
+        return None
+    call = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", "0", "--no-cov", pyfuncitem.nodeid]
+    home, env = pyfuncitem.config.rootpath, os.environ | {ALONE: "1"}
+    for name in [name for name in env if name.startswith(("PYTEST_XDIST", "COV_CORE"))]:
+        del env[name]
+    found = subprocess.run(call, env=env, cwd=home, capture_output=True, text=True)
+    assert found.returncode == 0 and "1 passed" in found.stdout, found.stdout[-5000:] + found.stderr[-2000:]
+    return True
 
 
 @pytest.hookimpl(optionalhook=True)
