@@ -15,7 +15,7 @@ from torch import Tensor
 from seda.aligner import Aligner
 from seda.benchmark.distribution import ENDS, OURS, TextTask, along_the_path, measure
 from seda.config import TrainingConfig
-from seda.data.datasets import load_dataset
+from seda.data.datasets import load_anywhere
 from seda.data.features import chosen_indices, encode_split
 from seda.encoders.base import Encoder
 from seda.errors import ConfigError
@@ -221,7 +221,7 @@ def _fashion(
     """Fashion-MNIST: the text of a picture is any phrasing of its class, and all phrasings are on the list."""
     from open_clip import IMAGENET_CLASSNAMES
 
-    dataset, encodes = load_dataset(FASHION, data_dir), encoder("bundled")
+    dataset, encodes = load_anywhere(FASHION, data_dir), encoder("bundled")
 
     def encoding(done: int, total: int) -> object:
         return report(f"encoding {dataset.name}", done, total, "")

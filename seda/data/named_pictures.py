@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -328,9 +329,14 @@ def _debian_folder(folder: Path | str, what: str, package: str) -> tuple[Path, s
 
 
 def _is_small(path: Path) -> bool:
-    """Some drawings were saved at the size of a poster; reading a header takes .1 ms."""
-    with Image.open(path) as image:
-        return image.width * image.height <= LARGEST_DRAWING
+    """Some drawings were saved at the size of a poster; reading a header takes .1 ms, and a warning of Pillow's is no news."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        try:
+            with Image.open(path) as image:
+                return image.width * image.height <= LARGEST_DRAWING
+        except Image.DecompressionBombError:
+            return False
 
 
 def photographs(folder: Path | str | None = None) -> NamedPictures:

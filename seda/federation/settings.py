@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from seda.config import check_range
 from seda.errors import ConfigError
 from seda.federation.adapter import HIDDEN
 from seda.federation.splits import split_clients
@@ -61,8 +62,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         for name, low, high in (("rounds", 1, 10_000), ("epochs", 1, 1000), ("batch", 1, 100_000), ("hidden", 1, 8192)):
-            if not low <= getattr(self, name) <= high:
-                raise ConfigError(f"{name} is {getattr(self, name)}; allowed is {low} to {high:,}.")
+            check_range(name, getattr(self, name), low, high)
         if not 0 < self.learning_rate <= 100:
             raise ConfigError(f"The learning rate is {self.learning_rate:g}; allowed is more than 0, up to 100.")
         if not 0 <= self.momentum < 1:

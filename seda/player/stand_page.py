@@ -35,7 +35,7 @@ def stand_page() -> tuple[str, str]:
     script = player_script(STAND) + "\nstartStand(document.getElementById('player'));\n"
     css = player_font() + player_style()
     policy = (
-        f"default-src 'none'; img-src data: blob:; media-src blob: mediastream:; font-src data:; connect-src 'self'; "
+        f"default-src 'none'; img-src data: blob:; media-src data: blob: mediastream:; font-src data:; connect-src 'self'; "
         f"worker-src 'self'; script-src '{_digest(script)}'; style-src '{_digest(css)}'; base-uri 'none'; form-action 'none'; "
         "frame-ancestors 'self'"
     )

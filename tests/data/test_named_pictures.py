@@ -1,4 +1,6 @@
 import json
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -128,6 +130,21 @@ def test_clip_art_is_called_by_the_known_words_of_its_name(tmp_path):
     found = clip_art({"green", "parrot", "huge"}.__contains__, tmp_path)
     assert found.image_texts("train", range(found.count("train"))) == ("green parrot",)
     assert found.class_names[found.labels("train")[0]] == "animals"
+
+
+@pytest.mark.parametrize("side", [10_000, 20_000])
+def test_clip_art_leaves_posters_out_without_a_word(tmp_path, side):
+    """Pillow warns of the first and refuses the second; here warnings are errors."""
+    place = tmp_path / "animals"
+    place.mkdir(parents=True)
+    chunks = (b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)), (b"IDAT", zlib.compress(b""))
+    poster = b"\x89PNG\r\n\x1a\n"
+    for kind, content in chunks:
+        poster += struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+    (place / "huge.png").write_bytes(poster)
+    Image.new("RGB", (4, 4)).save(place / "parrot.png")
+    found = clip_art({"parrot", "huge"}.__contains__, tmp_path)
+    assert found.image_texts("train", range(found.count("train"))) == ("parrot",)
 
 
 def test_photographs_have_a_description_a_group_and_a_half(tmp_path):
