@@ -92,7 +92,7 @@ DENOISERS: dict[str, DenoiserKind] = {
         "Closed form", "weighs centers and words by a belief that stands before the first step", 3.0
     ),
     "gaussian": DenoiserKind("One step and noise", "spreads around what one step says, without a network", 1.0),
-    "learned": DenoiserKind("Learned", "is the network (PFIN), which may end near a word or away from all", 1.0),
+    "learned": DenoiserKind("Learned", "is the network (PFIN), which may end near a word or away from all", 2.0),
 }
 
 
@@ -156,7 +156,8 @@ class SamplingConfig(Config):
         guidance: of the closed form the power gamma on p(c | v) inside the denoiser: 1 samples a class with its probability,
             larger values commit to the most probable one. Of the other denoisers how far an estimate is carried on from
             the one without condition through the one with it (arXiv:2207.12598): 1 is that with it, and samples the
-            distribution. None stands for the denoiser's own: 3 for the closed form, else 1 (chosen here).
+            distribution. None stands for the denoiser's own: 3 for the closed form, 2 for the learned one and 1 for the
+            Gaussian (chosen here, that of the learned one on held-out pairs).
         seed: of the noise. Each item has a generator of its own, so an item's path does not depend on its batch.
         denoiser: a name of DENOISERS that the aligner has; "" for the aligner's own.
     """
@@ -231,6 +232,7 @@ class ModelConfig(Config):
             `SemanticTranslator.carry_over`.
         pair_width: hidden width of the map from pictures to texts that is learned from pairs, see
             `seda.models.word_posterior`; 0 where there is none.
+        told_place: whether stage 2's learned denoiser is told where that map places the picture.
         unit_features: whether features of both modalities are brought to length 1 first, as encoders that were trained on
             cosines want it.
         zero_shot: whether stage 1's belief also holds the encoder's own comparison of pictures with class texts, for encoders
@@ -259,6 +261,7 @@ class ModelConfig(Config):
     words_per_category: int = 12
     word_sharing: float = 1.0
     pair_width: int = 0
+    told_place: bool = False
     unit_features: bool = False
     zero_shot: bool = False
     path: str = "conditional"

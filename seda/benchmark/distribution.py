@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -74,6 +74,7 @@ class Parts:
         stage_1: whether stage 2 begins where stage 1 ends, or at the picture itself.
         condition: whether the denoisers see the picture.
         steps: a stage.
+        guidance: see `SamplingConfig`; 1 draws what was learned, None is what the app begins with.
     """
 
     denoiser: str = "learned"
@@ -81,16 +82,17 @@ class Parts:
     stage_1: bool = True
     condition: bool = True
     steps: int = SamplingConfig.num_inference_steps
+    guidance: float | None = 1.0
 
     @property
     def sampling(self) -> SamplingConfig:
-        """How it is walked: as the distribution is, without guidance."""
-        return SamplingConfig(
-            num_inference_steps=self.steps, guidance=1.0 if self.condition else 0.0, denoiser=self.denoiser
-        )
+        """How it is walked."""
+        chosen = SamplingConfig(num_inference_steps=self.steps, guidance=self.guidance, denoiser=self.denoiser)
+        return chosen if self.condition else replace(chosen, guidance=0.0)
 
 
 CONTROLS: Mapping[str, Parts] = {
+    "guided": Parts(guidance=None),
     "bank emptied": Parts(bank="empty"),
     "bank of other texts": Parts(bank="others"),
     "condition dropped": Parts(condition=False),
@@ -110,7 +112,7 @@ def walk(
     Args:
         others: texts [m, d], as the encoder gives them, that belong to no picture of the task.
     """
-    sampling = SamplingConfig.from_dict({**parts.sampling.to_dict(), "seed": seed})
+    sampling = replace(parts.sampling, seed=seed).settled(aligner.config)
     visual, condition = aligner.image_scaler(task.image_features), aligner.condition_scaler(task.image_features)
     texts, seeds = aligner.text_scaler(task.texts), range(len(task.image_features))
     learner, translator, guidance = aligner.learner, aligner.translator, sampling.guidance or 0.0

@@ -28,6 +28,7 @@ class Mixture:
         anchors: means of what targets near them are [k, d].
         likeness: cosine of the one-step estimate to the anchors [r, k].
         belief: that is known of the anchors [r, k]; None where nothing is.
+        near_place: cosine of the place that the denoiser was told to the anchors [r, k]; None where it was told none.
         keys: of the anchors [k, d].
         embedded: condition [r, width].
         tokens: per block, keys and values of condition and text bank.
@@ -39,6 +40,7 @@ class Mixture:
     anchors: Tensor
     likeness: Tensor
     belief: Tensor | None
+    near_place: Tensor | None
     keys: Tensor
     embedded: Tensor
     tokens: tuple[InteractionTokens, ...]
@@ -60,7 +62,8 @@ class MixtureDenoiser(nn.Module):
     and begins at 1. The residual is in units of the mixture's own
     deviation and begins at zero. All of it is trained by the loss of denoising (and the anchors' cross-entropy), on pairs.
     Each stage is told what the one before it found, and learns how much of that to believe: stage 1 the classifier's belief, stage 2
-    where stage 1 ended, carried over to the texts. No probability of a word given the picture is an input. A fitted one ends near words of the list where one of them fits, and away from
+    where stage 1 ended, carried over to the texts. In an open vocabulary stage 2 is also told where a map that was learned by
+    contrast places the picture: squared error spends itself on what all texts share. No probability of a word given the picture is an input. A fitted one ends near words of the list where one of them fits, and away from
     all of them where none does.
 
     Where the condition is left out (see `Estimated`), a learned vector stands in its place.
@@ -71,7 +74,7 @@ class MixtureDenoiser(nn.Module):
     anchor_scale: Tensor
     anchor_variance: Tensor
 
-    def __init__(self, config: ModelConfig, condition_dim: int) -> None:
+    def __init__(self, config: ModelConfig, condition_dim: int, told_place: bool = False) -> None:
         super().__init__()
         dim, width = config.dim, config.denoiser_width
         self.reads_bank = config.bank
@@ -93,7 +96,9 @@ class MixtureDenoiser(nn.Module):
         self.fit_scale = nn.Parameter(torch.full((), 0.1))
         self.evidence = nn.Linear(width, 1)
         self.log_likeness = nn.Parameter(torch.tensor(math.log(LIKENESS)))
-        self.trust_out = nn.Linear(width, 2)  # more or less of likeness and belief, for this picture and timestep
+        self.log_near_place = nn.Parameter(torch.tensor(math.log(LIKENESS))) if told_place else None
+        # more or less of likeness, belief and place, for this picture and timestep
+        self.trust_out = nn.Linear(width, 3 if told_place else 2)
         self.belief_gate = nn.Parameter(torch.ones(()))
         # targets of an anchor are N(scale * anchor, variance); measured in training
         self.register_buffer("anchor_scale", torch.ones(()))
@@ -112,6 +117,7 @@ class MixtureDenoiser(nn.Module):
         belief: Tensor | None = None,
         among: Tensor | None = None,
         visible: Tensor | None = None,
+        place: Tensor | None = None,
     ) -> Mixture:
         """Everything about a run that is the same at each of its steps.
 
@@ -124,6 +130,7 @@ class MixtureDenoiser(nn.Module):
             belief: log p(anchor | condition) [n, k] that is known of the anchors; a learned share of it counts.
             among: bool [n, k], anchors that each item may be near, in training; all where None.
             visible: bool [n, b], texts of the bank that each item sees, in training; all where None.
+            place: where the texts of the items lie by a map that tells texts apart [n, d], of any length.
         """
         mean = estimated.mean[: len(condition)]
         given = torch.cat([condition, mean / self.feature_norm * mean.shape[1] ** 0.5], dim=1)
@@ -135,12 +142,17 @@ class MixtureDenoiser(nn.Module):
             embedded = torch.cat([embedded, self.no_condition.expand_as(embedded)])
             belief = None if belief is None else torch.cat([belief, torch.zeros_like(belief)])
         normalize = nn.functional.normalize
-        keys = self.key_in(anchors) / anchors.shape[1] ** 0.5
-        likeness = normalize(estimated.mean, dim=1) @ normalize(anchors, dim=1).T
+        keys, directions = self.key_in(anchors) / anchors.shape[1] ** 0.5, normalize(anchors, dim=1)
+        likeness = normalize(estimated.mean, dim=1) @ directions.T
+        near_place = None if place is None else normalize(place, dim=1) @ directions.T
+        if near_place is not None and dropped is not None:
+            near_place = near_place.masked_fill(dropped[:, None], 0)
+        if near_place is not None and estimated.rows > 1:
+            near_place = torch.cat([near_place, torch.zeros_like(near_place)])
         texts = self.bank_in(bank if self.reads_bank else bank[:0])
         tokens = tuple(block.tokens(embedded, texts) for block in interactions(self.blocks))
         means = self.anchor_scale * anchors
-        return Mixture(estimated, means, likeness, belief, keys, embedded, tokens, among, visible)
+        return Mixture(estimated, means, likeness, belief, near_place, keys, embedded, tokens, among, visible)
 
     def embed_time(self, timesteps: Tensor) -> tuple[Tensor, ...]:
         """What m timesteps [m] do to each block, [m, 6 width] each, and last the likelihood's weight e_t [m, 1]."""
@@ -161,7 +173,9 @@ class MixtureDenoiser(nn.Module):
         trust = self.trust_out(hidden)
         scores = (self.log_likeness + trust[:, :1]).exp() * run.likeness + self.query_out(hidden) @ run.keys.T
         if run.belief is not None:
-            scores = scores + (self.belief_gate + trust[:, 1:]) * run.belief
+            scores = scores + (self.belief_gate + trust[:, 1:2]) * run.belief
+        if run.near_place is not None and self.log_near_place is not None:
+            scores = scores + (self.log_near_place + trust[:, 2:]).exp() * run.near_place
         if not scores.shape[1]:  # an empty list
             return scores.new_zeros(len(scores), 1)
         count = torch.full_like(scores[:, :1], scores.shape[1])

@@ -34,7 +34,8 @@ class SemanticTranslator(Stage):
     category_texts: Tensor
 
     def __init__(self, config: ModelConfig, class_count: int, phrasings: int) -> None:
-        super().__init__(config, condition_dim=config.image_dim + config.dim)
+        super().__init__(config, config.image_dim + config.dim, config.told_place)
+        self.told_place = config.told_place
         self.feature_norm, self.word_sharing = config.feature_norm, config.word_sharing
         self.word_posterior: WordPosterior | None = None
         if config.words:
@@ -126,4 +127,9 @@ class SemanticTranslator(Stage):
             return self.candidates(visual_condition, semantic, class_texts, guidance, log_prior=log_prior)
         condition = self.condition(visual_condition, semantic)
         told = None if reached is None or not len(class_texts) else self.carry_over(reached, class_texts)
-        return self.prepare_learned(denoiser, condition, semantic, class_texts, class_texts, guidance, belief=told)
+        place = None
+        if self.told_place and self.word_posterior is not None and self.word_posterior.pair_map is not None:
+            place = self.word_posterior.pair_map(visual_condition)
+        return self.prepare_learned(
+            denoiser, condition, semantic, class_texts, class_texts, guidance, belief=told, place=place
+        )

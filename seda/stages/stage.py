@@ -25,12 +25,12 @@ class Stage(AnchorDenoiser):
     number: int
     alphas_cumprod: Tensor
 
-    def __init__(self, config: ModelConfig, condition_dim: int) -> None:
+    def __init__(self, config: ModelConfig, condition_dim: int, told_place: bool = False) -> None:
         super().__init__(config, condition_dim)
         names = config.denoisers
         with torch.random.fork_rng(devices=[]):  # all else begins with the same weights, whatever denoisers there are
             self.gaussian = GaussianDenoiser(config, condition_dim) if "gaussian" in names else None
-            self.learned = MixtureDenoiser(config, condition_dim) if "learned" in names else None
+            self.learned = MixtureDenoiser(config, condition_dim, told_place) if "learned" in names else None
         self.register_buffer("alphas_cumprod", alphas_cumprod().clone(), persistent=False)
 
     def prepare_learned(
@@ -45,6 +45,7 @@ class Stage(AnchorDenoiser):
         belief: Tensor | None = None,
         among: Tensor | None = None,
         visible: Tensor | None = None,
+        place: Tensor | None = None,
     ) -> Estimated | Mixture:
         """Prepare a run of the denoiser "gaussian" or "learned"; see `GaussianDenoiser.prepare` and `MixtureDenoiser.prepare`."""
         assert self.gaussian is not None, "SamplingConfig.settled refuses what an aligner lacks."
@@ -52,7 +53,7 @@ class Stage(AnchorDenoiser):
         if denoiser == "gaussian":
             return estimated
         assert self.learned is not None
-        return self.learned.prepare(estimated, condition, anchors, bank, dropped, belief, among, visible)
+        return self.learned.prepare(estimated, condition, anchors, bank, dropped, belief, among, visible, place)
 
     def run(
         self,

@@ -52,6 +52,7 @@ class Pairs(NamedTuple):
         bank: scaled features of candidate texts [b, d].
         own: index into the bank of each item's text, or of the one that stands for it [n].
         visible: bool [n, b], the list of each item; its own text need not be on it.
+        place: where a map by contrast, which has not seen the item's fold, places its text [n, d]; None where there is no such map.
     """
 
     visual: Tensor
@@ -64,6 +65,7 @@ class Pairs(NamedTuple):
     bank: Tensor
     own: Tensor
     visible: Tensor
+    place: Tensor | None = None
 
     @property
     def listed(self) -> Tensor:
@@ -99,6 +101,7 @@ class _Task(NamedTuple):
     belief: Tensor | None = None
     among: Tensor | None = None
     visible: Tensor | None = None
+    place: Tensor | None = None
 
 
 def train_denoisers(
@@ -287,7 +290,7 @@ class _Trainer:
         tasks.append(
             _Task(
                 aligner.translator, given, semantic, pairs.bank, pairs.bank, pairs.text, pairs.listed, pairs.fold, carried,
-                among=pairs.visible, visible=pairs.visible,
+                among=pairs.visible, visible=pairs.visible, place=pairs.place,
             )
         )  # fmt: skip
         return tasks
@@ -369,7 +372,15 @@ class _Trainer:
                 mean = self._estimate(task, held_out=held_out)
                 estimated = gaussian.prepare(task.condition, task.source, 1.0, dropped, mean)
             run = module.prepare(
-                estimated, task.condition, task.anchors, task.bank, dropped, task.belief, task.among, task.visible
+                estimated,
+                task.condition,
+                task.anchors,
+                task.bank,
+                dropped,
+                task.belief,
+                task.among,
+                task.visible,
+                task.place,
             )
             drawn = stage.path.draw(
                 task.target, task.source, stage.alphas_cumprod, generator, warm_start_share=self.config.warm_start_share,

@@ -295,7 +295,7 @@ def closed_forms(
     centers = head_centers(vocabulary.head_weight, drawn)
     model = ModelConfig(
         dim=words.shape[1], image_dim=drawn.shape[1], words=len(words), words_per_category=WORDS_PER_CATEGORY,
-        word_sharing=WORD_SHARING, pair_width=PAIR_WIDTH, denoiser=denoiser, **MODEL,
+        word_sharing=WORD_SHARING, pair_width=PAIR_WIDTH, told_place=denoiser == "learned", denoiser=denoiser, **MODEL,
     )  # fmt: skip
     aligner = untrained_aligner(model, len(vocabulary.names))
     place = {text: index for index, text in enumerate(vocabulary.texts)}
@@ -364,12 +364,17 @@ def denoising_pairs(aligner: Aligner, material: OpenMaterial, config: TrainingCo
     distinct, name = distinct_texts(own)
     order = torch.randperm(len(distinct), generator=torch.Generator().manual_seed(config.seed))
     out = order[name] < HELD_OUT_NAMES * len(distinct)  # all drawings of a name, whoever drew them
+    fold, centers = order[name] % FOLDS, head_centers(material.vocabulary.head_weight, features)
+    categories, told = _categories(aligner, condition, centers), aligner.config.told_place
+    pair_maps = [
+        learn_pair_map(condition[rows], own[rows], categories, PAIR_WIDTH, seed=config.seed)
+        for rows in (*(~out & (fold != number) for number in range(FOLDS)), ~out)
+        if told
+    ]
     return OpenPairs(
-        aligner, condition, aligner.image_scaler(features), own, belief_of(aligner, condition).exp(),
-        order[name] % FOLDS,
-        torch.nonzero(~out).flatten(), torch.nonzero(out).flatten(), head_centers(material.vocabulary.head_weight, features),
-        SPREAD * spread_of(features), posterior.words, posterior.members,
-        word_weights(posterior), config.listed_share,
+        aligner, condition, aligner.image_scaler(features), own, belief_of(aligner, condition).exp(), fold,
+        torch.nonzero(~out).flatten(), torch.nonzero(out).flatten(), centers, SPREAD * spread_of(features),
+        posterior.words, posterior.members, word_weights(posterior), config.listed_share, pair_maps,
     )  # fmt: skip
 
 

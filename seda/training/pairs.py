@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor
 
 from seda.aligner import Aligner
+from seda.models.word_posterior import PairMap
 from seda.storage import fingerprint
 from seda.training.denoisers import FOLDS, Pairs
 
@@ -119,6 +121,8 @@ class OpenPairs:
         words: scaled [A, d]; members [c, P] of each category, with weights [c, P] that sum to 1.
         aligner: whose scalers take what is drawn around centers.
         listed_share: see `TrainingConfig`.
+        pair_maps: for the drawings of each fold a map learned without them, and last one for those that are held out and for what
+            is drawn around centers; none where stage 2 is not told a place.
         around: share of a batch that is drawn around centers; believed: share of the drawings that go with a word.
     """
 
@@ -136,6 +140,7 @@ class OpenPairs:
     members: Tensor
     word_weights: Tensor
     listed_share: float
+    pair_maps: Sequence[PairMap] = ()
     around: float = 0.5
     believed: float = 0.25
     condition_std: Tensor = field(init=False)
@@ -159,6 +164,7 @@ class OpenPairs:
         texts = torch.cat([text, self._word(category, generator)])
         bank, own = torch.unique(texts, dim=0, return_inverse=True)
         condition = torch.cat([self.condition[index], self.aligner.condition_scaler(drawn)])
+        fold = torch.cat([self.fold[index], torch.full_like(category, -1)])
         return Pairs(
             visual=torch.cat([self.visual[index], self.aligner.image_scaler(drawn)]),
             condition=condition,
@@ -166,11 +172,23 @@ class OpenPairs:
             belief=self.aligner.learner.center_posterior(condition),
             mate=self.aligner.image_scaler(self._around(both, generator)),
             text=texts,
-            fold=torch.cat([self.fold[index], torch.full_like(category, -1)]),
+            fold=fold,
             bank=bank,
             own=own,
             visible=drawn_lists(own, len(bank), self.listed_share, generator),
+            place=self._place(condition, torch.full_like(fold, -1) if held_out else fold),
         )
+
+    @torch.no_grad()
+    def _place(self, condition: Tensor, fold: Tensor) -> Tensor | None:
+        """By the map of each item's fold; -1 is the last [n, d]."""
+        if not self.pair_maps:
+            return None
+        place = self.pair_maps[-1](condition)
+        for number, pair_map in enumerate(self.pair_maps[:-1]):
+            rows = fold == number
+            place[rows] = pair_map(condition[rows])
+        return place
 
     def _around(self, category: Tensor, generator: torch.Generator) -> Tensor:
         """Features [n, D] like those of pictures of categories [n]; what is negative becomes 0, as activations are."""
@@ -187,5 +205,6 @@ class OpenPairs:
         arrays = (
             self.condition, self.visual, self.names, self.belief, self.training, self.held_out, self.centers,
             self.deviation, self.words, self.members, self.word_weights,
+            *(weight for pair_map in self.pair_maps for weight in pair_map.parameters()),
         )  # fmt: skip
         return fingerprint([self.listed_share, self.around, self.believed, *(part.numpy() for part in arrays)])

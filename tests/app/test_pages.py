@@ -370,10 +370,10 @@ def test_the_denoiser_is_chosen_among_those_of_the_aligner(open_app):
     app.selectbox(key="trajectories.aligner").set_value("learned").run()
     denoiser = app.selectbox(key="trajectories.denoiser")
     assert denoiser.options == [DENOISERS[name].label for name in DENOISERS] and denoiser.value == "learned"
-    assert app.slider(key="trajectories.guidance").value == 1
+    assert app.slider(key="trajectories.guidance").value == 2
     press(use_samples(app))
     first = state_of(app).shown.journey
-    assert (first.trajectory.settings.sampling.denoiser, first.trajectory.settings.sampling.guidance) == ("learned", 1)
+    assert (first.trajectory.settings.sampling.denoiser, first.trajectory.settings.sampling.guidance) == ("learned", 2)
     assert "denoiser learned" in said(app, "caption")
     assert "denoiser" not in app.query_params  # it is the aligner's own
 

@@ -202,7 +202,7 @@ def test_settings_are_those_of_the_denoisers_that_an_aligner_has():
     assert learned.denoisers == ("closed-form", "gaussian", "learned")
     assert SamplingConfig().settled(closed).guidance == 3
     own = SamplingConfig().settled(learned)
-    assert (own.denoiser, own.guidance) == ("learned", 1)
+    assert (own.denoiser, own.guidance) == ("learned", 2)
     chosen = SamplingConfig(guidance=2.0, denoiser="closed-form").settled(learned)
     assert (chosen.denoiser, chosen.guidance) == ("closed-form", 2)
     with pytest.raises(Exception, match="'gaussian' was asked for; this aligner has closed-form"):
