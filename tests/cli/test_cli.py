@@ -78,7 +78,11 @@ def test_a_denoiser_is_one_that_the_aligner_has(capsys, aligner_dir, learned_dir
     told = capsys.readouterr().err
     assert "'learned' was asked for; this aligner has closed-form" in told and "--denoiser learned" in told
     states = {}
-    for guidance, chosen in (2, ()), (1, ("--denoiser", "gaussian")), (1, ("--denoiser", "closed-form", "--guidance", "1")):
+    for guidance, chosen in (
+        (2, ()),
+        (1, ("--denoiser", "gaussian")),
+        (1, ("--denoiser", "closed-form", "--guidance", "1")),
+    ):
         assert main([*call, "--aligner", str(learned_dir), *chosen]) == ANSWERED
         trajectory = Journey.load(out).trajectory
         states[trajectory.settings.sampling.denoiser] = trajectory.states

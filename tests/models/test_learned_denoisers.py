@@ -117,6 +117,35 @@ def test_a_belief_is_added_to_the_anchors_scores_by_its_gate():
     assert torch.allclose(log_weights(belief, dropped)[dropped], log_weights(None, dropped)[dropped], atol=1e-5)
 
 
+def test_a_place_is_added_to_the_anchors_scores_by_how_near_they_are():
+    torch.manual_seed(0)
+    gaussian, mixture = GaussianDenoiser(SIZES, C).eval(), MixtureDenoiser(SIZES, C, told_place=True).eval()
+    mixture.fit_scale.data.zero_()
+    assert mixture.log_near_place is not None
+    mixture.log_near_place.data.fill_(math.log(2.0))
+    condition, source, x_t, anchors = randn(N, C), randn(N, 6, seed=1), randn(N, 6, seed=2), randn(K, 6, seed=3)
+    place = randn(N, 6, seed=4)
+    shares, time = shares_at("conditional", 400, 0.1), mixture.embed_time(torch.tensor([400]))
+
+    def log_weights(
+        told: torch.Tensor | None, dropped: torch.Tensor | None = None, guidance: float = 1.0
+    ) -> torch.Tensor:
+        run = mixture.prepare(
+            gaussian.prepare(condition, source, guidance, dropped), condition, anchors, anchors, dropped, place=told
+        )
+        return mixture(x_t, time, shares, run).log_weights
+
+    change = log_weights(place) - log_weights(None)
+    wanted = 2 * torch.nn.functional.cosine_similarity(place[:, None], anchors[None], dim=2)
+    assert torch.allclose(change - change[:, :1], wanted - wanted[:, :1], atol=1e-4)
+    assert torch.allclose(log_weights(3 * place), log_weights(place), atol=1e-5)
+    assert torch.allclose(
+        log_weights(place, guidance=2.0), log_weights(place), atol=1e-5
+    )  # rows without condition have no place
+    dropped = torch.tensor([True, False, True, False])
+    assert torch.allclose(log_weights(place, dropped)[dropped], log_weights(None, dropped)[dropped], atol=1e-5)
+
+
 @pytest.mark.parametrize("denoiser", ["gaussian", "learned"])
 def test_guidance_goes_on_from_the_estimate_without_condition(denoiser):
     gaussian, mixture = made()

@@ -1,6 +1,8 @@
 """The open vocabulary on a toy world: eight things, each with a direction in the image features and one in the texts."""
 
+from dataclasses import replace
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,16 +13,20 @@ from seda.config import SamplingConfig
 from seda.data.feature_set import FeatureSet
 from seda.data.wordnet import CategoryWord
 from seda.errors import EncoderError
+from seda.training.denoisers import FOLDS
 from seda.training.open_vocabulary import (
     ENCODER,
     Vocabulary,
     closed_forms,
+    denoising_pairs,
     head_centers,
+    open_config,
     pretrain_open_vocabulary,
     settle_weights,
     unseen_names,
 )
 from seda.training.pair_map import CategoryFeatures, learn_pair_map
+from seda.training.word_closed_forms import untrained_aligner, word_posterior_of
 
 THINGS, IMAGE, TEXT = 12, 40, 24
 RNG = np.random.default_rng(0)
@@ -170,3 +176,66 @@ def test_what_names_are_read_by_has_not_seen_them(fitted, monkeypatch):
             own @ torch.nn.functional.normalize(seen[index // 2], dim=1).T / own.norm(dim=1, keepdim=True)
         ).max() < 0.999
     assert sum(len(one.labels) for one in held) == 80
+
+
+class Constant(torch.nn.Module):
+    """A map to one place."""
+
+    def __init__(self, value):
+        super().__init__()
+        self.value = value
+
+    def forward(self, condition):
+        return torch.full((len(condition), TEXT), self.value)
+
+
+def test_a_denoiser_is_told_places_by_maps_that_have_not_seen_the_item(fitted, monkeypatch):
+    named, more = [pictures(range(10), 4, seed) for seed in (1, 2)], pictures(range(10), 2, 3)
+    head = torch.from_numpy(LOOKS[:8]).float()
+    words = [[CategoryWord(f"thing {i}", 0)] for i in range(8)]
+    vocabulary = Vocabulary(tuple(f"thing {i}" for i in range(8)), words, head, torch.zeros(8))
+    texts = torch.nn.functional.normalize(torch.from_numpy(MEANINGS[:8]).float(), dim=1)
+    learned = []
+
+    def learn(condition, texts, categories, width, *, seed):
+        learned.append(torch.nn.functional.normalize(texts, dim=1))
+        return Constant(float(len(learned))) if len(learned) > 1 else learn_pair_map(
+            condition, texts, categories, width, seed=seed, steps=2
+        )  # fmt: skip
+
+    monkeypatch.setattr(module, "learn_pair_map", learn)
+    aligner = closed_forms(vocabulary, texts, [*named, more], "learned")
+    material = SimpleNamespace(pairs=[*named, more], vocabulary=vocabulary)
+    pairs = denoising_pairs(aligner, material, open_config())
+    assert len(learned) == 1 + FOLDS + 1
+    for fold, seen in enumerate(learned[1:-1]):
+        own = torch.nn.functional.normalize(pairs.names[pairs.fold == fold], dim=1)
+        assert (own @ seen.T).max() < 0.999
+    held_out = torch.nn.functional.normalize(pairs.names[pairs.held_out], dim=1)
+    assert len(held_out) and all((held_out @ seen.T).max() < 0.999 for seen in learned[1:])
+
+    generator = torch.Generator().manual_seed(0)
+    drawn = pairs.draw(40, generator)
+    assert drawn.place is not None and set(drawn.fold.tolist()) == {-1, 0, 1, 2}
+    by_fold = torch.tensor([2.0, 3.0, 4.0, 5.0])  # the last map is for what is drawn around centers
+    assert torch.equal(drawn.place[:, 0], by_fold[drawn.fold])
+    held = pairs.draw(40, generator, held_out=True)
+    assert held.place is not None and set(held.place[:, 0].tolist()) == {5.0}
+
+
+def test_a_run_is_told_where_the_final_map_places_the_picture(fitted):
+    aligner, _, groups, _ = fitted
+    told = untrained_aligner(replace(aligner.config, denoiser="learned", told_place=True), len(aligner.class_centers))
+    told.load_state_dict(aligner.state_dict(), strict=False)
+    features = torch.from_numpy(pictures(range(8), 1, 12).image_features)
+    condition, visual, texts = told.condition_scaler(features), told.image_scaler(features), told.text_scaler(groups)
+    prepared = told.translator.prepared("learned", condition, visual, texts, 1.0, torch.zeros(len(visual), len(texts)))
+    place = word_posterior_of(told).pair_map(condition)
+    wanted = torch.nn.functional.cosine_similarity(place[:, None], texts[None], dim=2)
+    torch.testing.assert_close(prepared.near_place, wanted, atol=1e-5, rtol=0)
+    plain = untrained_aligner(
+        replace(aligner.config, denoiser="learned"), len(aligner.class_centers)
+    )  # as those before were saved
+    plain.load_state_dict(aligner.state_dict(), strict=False)
+    run = plain.translator.prepared("learned", condition, visual, texts, 1.0, torch.zeros(len(visual), len(texts)))
+    assert run.near_place is None and plain.translator.learned.log_near_place is None
