@@ -301,6 +301,10 @@ class ModelConfig(Config):
                 f"zero_shot needs unit_features and one width; {self.image_dim} and {self.dim} came with "
                 f"unit_features {self.unit_features}."
             )
+        if self.told_place and not (self.words and self.pair_width):
+            raise ConfigError(
+                f"told_place needs words and pair_width, which make the map; {self.words} and {self.pair_width} came."
+            )
         if not 0 <= self.scale <= 1e6:
             raise ConfigError(f"scale is {self.scale}; allowed is 0 (sqrt(dim)) or more, up to a million.")
 

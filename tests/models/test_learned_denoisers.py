@@ -11,6 +11,7 @@ import torch
 from seda.config import ModelConfig, SamplingConfig
 from seda.diffusion.paths import PATHS
 from seda.diffusion.schedule import alphas_cumprod
+from seda.errors import ConfigError
 from seda.models.mixture_denoiser import MixtureDenoiser
 from seda.models.one_step import Estimated, GaussianDenoiser
 from seda.stages.stage import Stage
@@ -236,5 +237,7 @@ def test_settings_are_those_of_the_denoisers_that_an_aligner_has():
     assert (chosen.denoiser, chosen.guidance) == ("closed-form", 2)
     with pytest.raises(Exception, match="'gaussian' was asked for; this aligner has closed-form"):
         SamplingConfig(denoiser="gaussian").settled(closed)
+    with pytest.raises(ConfigError, match="told_place needs words and pair_width"):
+        ModelConfig(denoiser="learned", told_place=True, words=3)
     with pytest.raises(Exception, match="'oracle' is not known"):
         SamplingConfig(denoiser="oracle")
