@@ -131,8 +131,7 @@ STORIES = (
         "01-photos",
         "Photographs find everyday words",
         "No photograph was trained on. A ring of two colours: this path ends at another word than the answer, as the "
-        "dandelions' does; other random starts end elsewhere. The raccoon has no word here; its path ends away from all of "
-        "them.",
+        "pagoda's does; most of its other random starts end at the answer. The raccoon has no word here and is called a cat.",
         (
             *("photos/cat", "photos/dogs", "photos/honey-bee", "photos/dandelions", "photos/citrus-fruits"),
             *("photos/cup-of-coffee", "photos/kitten", "photos/pagoda", "photos/mountain", "photos/raccoon"),
@@ -141,8 +140,8 @@ STORIES = (
     Story(
         "02-two-artists",
         "The same six things, drawn by two artists",
-        "No drawing of these was trained on. Each path is one draw of what the picture may be called. Where a card says "
-        "that perhaps none of the words fits, the image encoder has no category like it; the answer is right all the same.",
+        "No drawing of these was trained on, and all twelve paths end at their word. Where a card says that perhaps none of "
+        "the words fits, the image encoder has no category like it; the answer is right all the same.",
         tuple(f"emoji/{name}-{artist}" for name in TWICE for artist in ("noto", "twemoji")),
         tuple(name.replace("-", " ") for name in TWICE),
     ),
@@ -160,8 +159,8 @@ STORIES = (
     Story(
         "04-coarse-and-fine",
         "From coarse words to fine ones",
-        "Animal, mammal and pet are all true of a cat. Look at which word wins, and at the second answers in the table. Where half of "
-        "a ring is grey, the path ends away from all words.",
+        "Animal, mammal and pet are all true of a cat. Look at which word wins, and at the second answers in the table. The "
+        "kitten's path ends at another of the three than its answer.",
         ("photos/cat", "photos/kitten", "photos/dogs", "photos/raccoon", "photos/honey-bee", "emoji/cow-noto"),
         ("animal", "mammal", "pet", "insect", "plant", "machine"),
     ),

@@ -77,7 +77,8 @@ Measured on names that nothing was trained on, and on Fashion-MNIST, whose texts
 list there, and an end is read by the mean of each class's phrasings. **MMD²** is the distance of all ends from all real texts, 0 where
 they are spread alike; **coverage** the share of real texts with an end beside them; **length** (texts have {lengths}) and **spread**
 (1 is that of texts) say how wide the ends reach; **R@1** how often the right text is the nearest, to one end and to the mean of 16. All
-maps learned from the same pairs, for as many batches; SeDA also sees the list, and *bank emptied* is SeDA without it. Steps do not
+maps learned from the same pairs, for as many batches; SeDA also sees the list, and *bank emptied* is SeDA without it. *seda* draws what
+was learned, *guided* walks as the app does: its ends are right more often, and a little less like a fair draw. Steps do not
 win everywhere. {losses}
 """
 DISTRIBUTION_STEPS = """
