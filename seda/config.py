@@ -157,7 +157,7 @@ class SamplingConfig(Config):
             larger values commit to the most probable one. Of the other denoisers how far an estimate is carried on from
             the one without condition through the one with it (arXiv:2207.12598): 1 is that with it, and samples the
             distribution. None stands for the denoiser's own: 3 for the closed form, 2 for the learned one and 1 for the
-            Gaussian (chosen here, that of the learned one on held-out pairs).
+            Gaussian (chosen here; see docs/open-vocabulary.md).
         seed: of the noise. Each item has a generator of its own, so an item's path does not depend on its batch.
         denoiser: a name of DENOISERS that the aligner has; "" for the aligner's own.
     """

@@ -52,7 +52,8 @@ def test_learned_ends_are_distributed_as_the_texts_are(data, trained):
     real = named[data.labels, torch.arange(len(data.labels)) % 2]
 
     def ends(denoiser: str, listed: torch.Tensor = both) -> torch.Tensor:
-        run = trained.align(data.image_features, listed, SamplingConfig(denoiser=denoiser, strength=1.0))
+        drawn = SamplingConfig(denoiser=denoiser, strength=1.0, guidance=1.0)
+        run = trained.align(data.image_features, listed, drawn)
         return run.translator.states[:, -1]
 
     def class_wise(denoiser: str) -> float:
