@@ -178,7 +178,7 @@ STORIES = (
         "One thing, many languages",
         "Here, on the map Words, dog, Hund, chien, собака and 狗 lie side by side, as they do for the text encoder; UMAP, fitted to "
         "other words, scatters them. A path has to choose one of five names of one thing, and chance decides which.",
-        ("photos/cat", "photos/kitten", "photos/dogs", "photos/honey-bee", "emoji/lady-beetle-noto", "photos/raccoon"),
+        ("photos/cat", "photos/kitten", "photos/dogs", "photos/honey-bee", "emoji/lady-beetle-noto"),
         LANGUAGE_WORDS,
         "words-2d",
     ),
