@@ -87,8 +87,8 @@ class Parts:
     @property
     def sampling(self) -> SamplingConfig:
         """How it is walked."""
-        chosen = SamplingConfig(num_inference_steps=self.steps, guidance=self.guidance, denoiser=self.denoiser)
-        return chosen if self.condition else replace(chosen, guidance=0.0)
+        guidance = self.guidance if self.condition else 0.0
+        return SamplingConfig(num_inference_steps=self.steps, guidance=guidance, denoiser=self.denoiser)
 
 
 CONTROLS: Mapping[str, Parts] = {

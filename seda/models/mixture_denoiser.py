@@ -137,18 +137,13 @@ class MixtureDenoiser(nn.Module):
         embedded = self.condition_in(given)
         if dropped is not None:
             embedded = torch.where(dropped[:, None], self.no_condition, embedded)
-            belief = None if belief is None else belief.masked_fill(dropped[:, None], 0)
         if estimated.rows > 1:
             embedded = torch.cat([embedded, self.no_condition.expand_as(embedded)])
-            belief = None if belief is None else torch.cat([belief, torch.zeros_like(belief)])
         normalize = nn.functional.normalize
         keys, directions = self.key_in(anchors) / anchors.shape[1] ** 0.5, normalize(anchors, dim=1)
         likeness = normalize(estimated.mean, dim=1) @ directions.T
         near_place = None if place is None else normalize(place, dim=1) @ directions.T
-        if near_place is not None and dropped is not None:
-            near_place = near_place.masked_fill(dropped[:, None], 0)
-        if near_place is not None and estimated.rows > 1:
-            near_place = torch.cat([near_place, torch.zeros_like(near_place)])
+        belief, near_place = (_of_all_rows(told, dropped, estimated.rows) for told in (belief, near_place))
         texts = self.bank_in(bank if self.reads_bank else bank[:0])
         tokens = tuple(block.tokens(embedded, texts) for block in interactions(self.blocks))
         means = self.anchor_scale * anchors
@@ -222,3 +217,12 @@ class MixtureDenoiser(nn.Module):
             alone * estimated.variance * noise / free_total + share * self.anchor_variance * noise / anchor_total
         ).sqrt()
         return x_0 + deviation * self.residual_out(hidden), log_weights, deviation
+
+
+def _of_all_rows(told: Tensor | None, dropped: Tensor | None, rows: int) -> Tensor | None:
+    """What a run is told of its anchors [n, k], for all its rows [r, k]: nothing, 0, where the condition is left out."""
+    if told is None:
+        return None
+    if dropped is not None:
+        told = told.masked_fill(dropped[:, None], 0)
+    return told if rows == 1 else torch.cat([told, torch.zeros_like(told)])

@@ -128,7 +128,10 @@ class SemanticTranslator(Stage):
         condition = self.condition(visual_condition, semantic)
         told = None if reached is None or not len(class_texts) else self.carry_over(reached, class_texts)
         place = None
-        if self.told_place and self.word_posterior is not None and self.word_posterior.pair_map is not None:
+        if self.told_place and denoiser == "learned":
+            assert self.word_posterior is not None and self.word_posterior.pair_map is not None, (
+                "As ModelConfig has it."
+            )
             place = self.word_posterior.pair_map(visual_condition)
         return self.prepare_learned(
             denoiser, condition, semantic, class_texts, class_texts, guidance, belief=told, place=place

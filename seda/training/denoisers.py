@@ -372,16 +372,8 @@ class _Trainer:
                 mean = self._estimate(task, held_out=held_out)
                 estimated = gaussian.prepare(task.condition, task.source, 1.0, dropped, mean)
             run = module.prepare(
-                estimated,
-                task.condition,
-                task.anchors,
-                task.bank,
-                dropped,
-                task.belief,
-                task.among,
-                task.visible,
-                task.place,
-            )
+                estimated, task.condition, task.anchors, task.bank, dropped, task.belief, task.among, task.visible, task.place
+            )  # fmt: skip
             drawn = stage.path.draw(
                 task.target, task.source, stage.alphas_cumprod, generator, warm_start_share=self.config.warm_start_share,
                 exact_share=EXACT_SHARE,

@@ -365,12 +365,13 @@ def denoising_pairs(aligner: Aligner, material: OpenMaterial, config: TrainingCo
     order = torch.randperm(len(distinct), generator=torch.Generator().manual_seed(config.seed))
     out = order[name] < HELD_OUT_NAMES * len(distinct)  # all drawings of a name, whoever drew them
     fold, centers = order[name] % FOLDS, head_centers(material.vocabulary.head_weight, features)
-    categories, told = _categories(aligner, condition, centers), aligner.config.told_place
-    pair_maps = [
-        learn_pair_map(condition[rows], own[rows], categories, PAIR_WIDTH, seed=config.seed)
-        for rows in (*(~out & (fold != number) for number in range(FOLDS)), ~out)
-        if told
-    ]
+    pair_maps = []
+    if aligner.config.told_place:
+        categories = _categories(aligner, condition, centers)
+        pair_maps = [
+            learn_pair_map(condition[rows], own[rows], categories, PAIR_WIDTH, seed=config.seed)
+            for rows in (*(~out & (fold != number) for number in range(FOLDS)), ~out)
+        ]
     return OpenPairs(
         aligner, condition, aligner.image_scaler(features), own, belief_of(aligner, condition).exp(), fold,
         torch.nonzero(~out).flatten(), torch.nonzero(out).flatten(), centers, SPREAD * spread_of(features),
