@@ -221,6 +221,7 @@ class _Fits:
         """That of a map of MAPS."""
         from seda.projection.aligner_map import PARAMETRIC_KINDS, own_config, timeline_of
         from seda.projection.fit import MapConfig, fit_pca
+        from seda.projection.word_rows import with_word_rows
         from seda.projection.words import fit_words
 
         form, on_progress = MAPS[name], self._on_progress
@@ -231,7 +232,9 @@ class _Fits:
         assert form.kind in PARAMETRIC_KINDS
         report = None if on_progress is None else (lambda done, total: on_progress(name, done, total))
         fitted = self._reduced.fit(own_config(name, MapConfig.for_pictures(FIT_COUNT)), on_progress=report)
-        return timeline_of(fitted, self._material.points) if form.kind == "timeline" else fitted
+        if form.kind != "timeline":
+            return fitted
+        return with_word_rows(timeline_of(fitted, self._material.points), self._paths.class_text_features)
 
 
 def compared(now: Journey, before: Journey) -> Journey:

@@ -30,6 +30,7 @@ from seda.journeys.reference_pictures import ReferencePictures
 from seda.journeys.trajectory import MapPositions, Trajectory
 from seda.map_forms import MAPS
 from seda.projection import FrozenMap, load_maps
+from seda.projection.word_rows import on_word_rows
 from seda.projection.words import word_maps
 
 MAX_REFERENCE = 20_000  # points drawn of the reference clouds; beyond, every k-th is
@@ -295,11 +296,15 @@ def _pool(trajectory: Trajectory, workbench: Workbench) -> tuple[np.ndarray, sli
 
 
 def maps_of(trajectory: Trajectory, workbench: Workbench) -> dict[str, FrozenMap]:
-    """The maps that a trajectory is drawn on, in the order of the screen: the aligner's, and the plane of its own words.
+    """The maps that a trajectory is drawn on, in the order of the screen: the aligner's, its timeline with rows for the words, and the
+    plane of its own words.
 
     Principal axes of everything, which pile up the words in their middle, are not among them: that plane takes their place.
     """
-    own = {name: frozen for name, frozen in workbench.maps.items() if frozen.projector.kind != "pca"}
+    texts = trajectory.class_text_features
+    own = {
+        name: on_word_rows(frozen, texts) for name, frozen in workbench.maps.items() if frozen.projector.kind != "pca"
+    }
     reference = workbench.aligner.reference.features.cpu().numpy()
     found = own | word_maps(trajectory, reference)
     return {name: found[name] for name in MAPS if name in found}
@@ -398,14 +403,10 @@ def refit_journey(
     aligner, trajectory = workbench.aligner, journey.trajectory
     check_traced_with(journey, aligner)
     reference, anchors = aligner.reference.features.cpu().numpy(), map_anchors(aligner)
+    texts, states = trajectory.class_text_features, trajectory.states
     refitted = {
-        name: refit_map(
-            workbench.maps[name],
-            reference,
-            anchors,
-            trajectory.class_text_features,
-            trajectory.states,
-            on_progress=on_progress,
+        name: on_word_rows(
+            refit_map(workbench.maps[name], reference, anchors, texts, states, on_progress=on_progress), texts
         )
         for name in refittable(workbench)
     }

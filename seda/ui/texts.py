@@ -99,7 +99,8 @@ control ever refits them, except the button that says so.
   choice: the straightness of a path on this map is partly made by the map. **Words** (two and three dimensions) makes no such
   choice: it is a straight shadow of the feature space, seen from where *your* words differ most (the principal axes of their
   features). The way to each word is drawn to scale there; what the pictures differ in besides is hidden, and few neighbours stay
-  together. The **timeline** has the step as x and one dimension of UMAP as y, stretched where words lie close; its order is kept.
+  together. The **timeline** has the step as x and one dimension of UMAP as y, stretched where words lie close
+  (its order is kept), and who is near a word in the features is drawn to its row.
 - **Pictures lie at their points**, moved by at most one and a half of their radii, with a pin to the point: around a word as a fan, many of
   them as a mosaic. A ring of two colours says that this path ends at another word than the answer.
 - **Trust** shows on the path: where it is solid, many of a state's 15 nearest neighbours in feature space (among
