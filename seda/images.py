@@ -14,7 +14,7 @@ import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from seda.errors import DataError, ImageError
-from seda.picture_bounds import bounds_of, read_tags
+from seda.picture_bounds import bounds_of, is_heif, read_tags
 from seda.storage import Source, local_path, read_source, reason_of
 
 PICTURE_FORMATS = (
@@ -25,14 +25,32 @@ PICTURE_FORMATS = (
     "BMP",
     "TIFF",
 )  # Pillow's JPEG reader also takes MPO, which some phones write
-SUFFIXES = frozenset({".jpg", ".jpeg", ".jfif", ".mpo", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"})
+HEIF_FORMATS = ("HEIF", "AVIF")  # where the content says that it is one: Pillow reads the second by itself
+SUFFIXES = frozenset(
+    {
+        ".jpg",
+        ".jpeg",
+        ".jfif",
+        ".mpo",
+        ".png",
+        ".webp",
+        ".gif",
+        ".bmp",
+        ".tif",
+        ".tiff",
+        ".heic",
+        ".heif",
+        ".hif",
+        ".avif",
+    }
+)
 MAX_FILE_BYTES = 32 * 2**20  # chosen here: phone photos have 2 to 12 MB
 MAX_PIXELS = 50_000_000  # chosen here: 150 MB as RGB; the largest common phone sensor modes have 50 million pixels
 MAX_SIDE = 2048  # px; chosen here: encoders look at 224 to 512 px, and an uploaded batch has to fit into memory
 
 STRIP = 4_000_000  # pixels that are in memory in other modes at a time
 
-_ALLOWED = "JPEG, PNG, WebP, GIF, BMP and TIFF"
+_ALLOWED = "JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC and AVIF"
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
     5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE, 8: Image.Transpose.ROTATE_90,
@@ -65,7 +83,7 @@ def read_image(source: Source, name: str) -> Image.Image:
         source: a path (also as str), the bytes of a file, or an open binary file (read from where it stands).
         name: how messages call the picture.
     Raises:
-        ImageError: missing, empty, larger than MAX_FILE_BYTES or MAX_PIXELS, not one of PICTURE_FORMATS, or damaged.
+        ImageError: missing, empty, larger than MAX_FILE_BYTES or MAX_PIXELS, not one of PICTURE_FORMATS or HEIF_FORMATS, or damaged.
     """
     data = read_source(
         source, name, MAX_FILE_BYTES, ImageError, what="picture", smaller="Save it smaller, or as JPEG, and try again."
@@ -168,17 +186,29 @@ def _may_be_file(path: Path) -> bool:
         return True
 
 
+def _formats(data: bytes) -> tuple[str, ...]:
+    """Names of Pillow's readers that may look at a file's content."""
+    if not is_heif(data):
+        return PICTURE_FORMATS
+    from pi_heif import register_heif_opener  # only in the process that decodes such a picture
+
+    register_heif_opener(thumbnails=False, decode_threads=1)
+    return HEIF_FORMATS
+
+
 def _open(data: bytes, name: str) -> Image.Image:
     """The picture with its header read and nothing decoded."""
     try:
-        return Image.open(io.BytesIO(data), formats=PICTURE_FORMATS)
+        return Image.open(io.BytesIO(data), formats=_formats(data))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         # Pillow's own limit lies above ours. Its warning is only raised where the caller turns warnings into errors.
         pixels = re.search(r"\((\d+) pixels\)", str(error))
         raise _too_many_pixels(name, f"{int(pixels[1]):,} pixels" if pixels else "too many pixels") from error
     except (UnidentifiedImageError, Warning) as error:
-        if data[4:8] == b"ftyp":
-            what = "seems to be a HEIC or AVIF photo or a video"
+        if is_heif(data):
+            what = "is a HEIC or AVIF photo that is damaged, or of a kind that is not read"
+        elif data[4:8] == b"ftyp":
+            what = "seems to be a video"
         else:
             what = "is not a picture, or is damaged at its start"
         raise ImageError(f"{name} {what}; read are {_ALLOWED}.", remedy=_SAVE_AGAIN) from error
@@ -209,7 +239,7 @@ def _too_many_pixels(name: str, came: str) -> ImageError:
 
 def _turn(image: Image.Image) -> Image.Transpose | None:
     """What turns a picture upright by its EXIF orientation; None where it stands as stored, or the EXIF block is damaged."""
-    block = image.info.get("exif", b"").removeprefix(b"Exif\0\0")
+    block = (image.info.get("exif") or b"").removeprefix(b"Exif\0\0")
     if block and read_tags(block) is None:
         return None
     try:

@@ -21,6 +21,7 @@ MAX_COUNTED = 100_000  # segments between scans, at which counting ends
 MAX_FILL = 100_000  # bytes between two segments of a JPEG
 MAX_CHUNKS = 50_000  # of a PNG: 32 MB in chunks of 8 kB are 4,000
 MAX_SMALL_CHUNKS = 100  # of a thumbnail; ours have 3
+MAX_BRANDS = 256  # bytes of a HEIF file's first box that are looked at; cameras write 24 to 48
 MAX_TAGS = 2_000  # of a TIFF, or of the EXIF block of another picture
 PLAIN_TIFF_BYTES = 2**22
 LIGHT_PIXELS = 16_000_000  # decoded in less than half a second
@@ -42,6 +43,8 @@ _SIZES = {
     12: 8,
 }  # bytes of a TIFF tag's values by type
 _PIXEL_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
+# brands of a HEIF file whose pictures are read, AVIF among them; a video's begins in the same way
+_STILL = frozenset((b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1", b"avif", b"avis"))
 _COMPRESSION = 259
 _PLAIN = {1, 5, 8, 32773, 32946}  # none, LZW, deflate, PackBits: work is linear in the pixels
 
@@ -77,7 +80,19 @@ def bounds_of(data: bytes) -> Bounds:
         tags = read_tags(data)
         plain = tags is not None and len(data) <= PLAIN_TIFF_BYTES and tags.get(_COMPRESSION, 1) in _PLAIN
         return Bounds(unusual=not plain)
+    if is_heif(data):  # boxes within boxes, and a video's frame: what its decoder has to do is not counted
+        return Bounds(unusual=True)
     return Bounds()
+
+
+def is_heif(data: bytes) -> bool:
+    """Whether it says that it is a HEIF picture (HEIC, as phones write it, or AVIF), and not a video."""
+    if data[4:8] != b"ftyp":
+        return False
+    brands = data[8 : min(int.from_bytes(data[:4], "big"), MAX_BRANDS)]
+    return not _STILL.isdisjoint(
+        brands[at : at + 4] for at in (0, *range(8, len(brands), 4))
+    )  # behind the first is its version
 
 
 def read_tags(data: bytes) -> dict[int, int] | None:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import contextlib
 import io
 import struct
+import sys
 import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, features
 
 from seda import images
 from seda.errors import DataError, ImageError
 from seda.images import find_images, read_image, read_images, thumbnail_png
+from seda.picture_bounds import is_heif
+from tests import heif
 
 
 def encoded(image: Image.Image, kind: str, **options) -> bytes:
@@ -81,8 +84,8 @@ def test_what_is_not_a_picture():
         read_image(b"", "a.png")
     with pytest.raises(ImageError, match="photo is not a picture"):
         read_image(b"hello" * 100, "photo")
-    with pytest.raises(ImageError, match=r"HEIC or AVIF.*save it as JPEG"):
-        read_image(b"\x00\x00\x00\x18ftypheic" + bytes(100), "phone.heic")
+    with pytest.raises(ImageError, match=r"clip\.mp4 seems to be a video; read are JPEG.*HEIC"):
+        read_image(b"\x00\x00\x00\x18ftypmp42" + bytes(100), "clip.mp4")
     svg = b'<svg xmlns="http://www.w3.org/2000/svg" width="10" height="10"/>'
     with pytest.raises(ImageError, match="not a picture"):
         read_image(svg, "drawing.svg")
@@ -97,6 +100,46 @@ def test_missing_file_folder_and_closed_file(tmp_path):
     closed.close()
     with pytest.raises(ImageError, match="closed cannot be read"):
         read_image(closed, "closed")
+
+
+def test_photos_as_phones_write_them():
+    image = read_image(heif.PLAIN, "IMG_0001.HEIC")
+    assert image.mode == "RGB" and image.size == (48, 32)
+    assert image.getpixel((6, 16))[0] > 200 and image.getpixel((42, 16))[2] > 200
+    upright = read_image(heif.TURNED, "IMG_0002.HEIC")
+    assert upright.size == (32, 48)
+    assert upright.getpixel((16, 6))[0] > 200 and upright.getpixel((16, 42))[2] > 200
+    assert "pi_heif" not in sys.modules  # they are decoded in a process of their own
+
+
+@pytest.mark.skipif(not features.check("avif"), reason="this Pillow was built without AVIF")
+def test_avif():
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    for exif, size in ((Image.Exif(), (40, 20)), (turned, (20, 40))):
+        image = read_image(encoded(red_and_blue(), "AVIF", quality=90, exif=exif), "picture")
+        assert image.size == size and image.getpixel((2, 2))[0] > 200 > 60 > image.getpixel((2, 2))[2]
+
+
+def test_damaged_photos_of_phones_are_told():
+    half = heif.PLAIN[: len(heif.PLAIN) // 2]
+    vast = heif.PLAIN.replace(struct.pack(">II", 64, 64), struct.pack(">II", 60_000, 60_000))
+    assert vast != heif.PLAIN
+    for data in (half, vast, heif.PLAIN[:28] + bytes(100), b"\0\0\0\x18ftypheic" + bytes(100)):
+        with pytest.raises(ImageError, match=r"phone\.heic (is|has|cannot).*try again"):
+            read_image(data, "phone.heic")
+
+
+@pytest.mark.parametrize(
+    ("brands", "still"),
+    [
+        (b"heic\0\0\0\0mif1heic", True), (b"mp42\0\0\0\0isomheic", True), (b"avif\0\0\0\0", True),
+        (b"mp42heic", False), (b"qt  \0\0\0\0qt  ", False), (b"M4A \0\0\0\0M4A mp42", False), (b"", False),
+    ],
+)  # fmt: skip
+def test_what_says_that_it_is_a_photo(brands, still):
+    """The second four bytes are a version, and no brand."""
+    assert is_heif(struct.pack(">I", 8 + len(brands)) + b"ftyp" + brands + b"heic") == still
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF"])

@@ -19,7 +19,7 @@ from seda.ui.texts import UPLOADS_STAY
 if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-SUFFIXES = ["png", "jpg", "jpeg", "webp", "gif", "bmp", "tif", "tiff"]
+SUFFIXES = ["png", "jpg", "jpeg", "webp", "gif", "bmp", "tif", "tiff", "heic", "heif", "avif"]
 MAX_ITEMS = 64  # at once; chosen here: more thumbnails than that hide each other on the map
 MAX_TOTAL_BYTES = 256 * 2**20  # of all uploads of a visitor; chosen here: 64 phone photos
 MANY = 20  # items; more scroll within their box

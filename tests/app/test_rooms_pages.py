@@ -130,7 +130,7 @@ def test_what_cannot_be_read_or_used_is_said_on_the_phone_alone(screen, phone):
     choose(phone, b"#!/bin/sh")
     assert "is not a picture" in said(phone, "error") and phone.button(key="phone.send").disabled
     choose(phone, b"\0\0\0\x18ftypheic" + bytes(50))
-    assert "seems to be a HEIC" in said(phone, "error") and "take a screenshot" in said(phone, "error")
+    assert "is a HEIC" in said(phone, "error") and "Take a screenshot" in said(phone, "error")
     send(phone, "one word")
     assert "At least 2" in said(phone, "error") and room_of(screen).waiting == ()
     screen.run()
