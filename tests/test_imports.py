@@ -84,6 +84,7 @@ def test_core_imports_neither_streamlit_nor_plotly():
         waiting |= {one for node in at_once for one in _of_seda(node, known)} - seen
 
 
+@pytest.mark.slow
 def test_an_answer_imports_only_what_it_uses():
     """What it costs is `python -m seda bench start --rows first-answer`."""
     result = run(ANSWER.format(names=NOT_FOR_AN_ANSWER))

@@ -76,6 +76,7 @@ def check(diagnosis: Diagnosis, damaged: np.ndarray, sound: np.ndarray, culprit:
     )
 
 
+@pytest.mark.slow
 def test_swapped_pictures_are_the_encoders(shipped, data, texts, sound):
     features, labels, _ = data
     swapped, damaged = features.clone(), np.zeros(COUNT, bool)

@@ -267,6 +267,7 @@ def test_rows_that_are_not_in_the_player_take_the_others_place(open_app, aligner
     assert state.pending is None and state.chosen.selection == (1, 2)
 
 
+@pytest.mark.slow
 def test_two_runs_of_a_file_are_compared_and_a_sweep_tried(open_app, aligner_dir):
     app = open_file(open_app(), feature_bytes(aligner_dir, 70))
     press(app, "diagnose.run")

@@ -250,6 +250,7 @@ def test_the_first_kind_is_the_one_that_the_aligner_knows(shipped_samples):
     assert first_kind(None) in {kind_of(sample) for sample in cache.samples()}
 
 
+@pytest.mark.slow
 @pytest.mark.alone
 def test_nothing_of_an_upload_is_written_or_cached(open_search, tmp_path, monkeypatch, opened_for_writing):
     """No file anywhere is opened for writing, and what st.cache_* holds for all visitors does not grow."""

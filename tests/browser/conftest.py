@@ -45,9 +45,15 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def server_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the app of a file's tests prints."""
+    return tmp_path_factory.mktemp("server") / "log.txt"
+
+
+@pytest.fixture(scope="module")
+def server(server_log: Path) -> Iterator[str]:
     """The app, as the README starts it, on a free port: one for the tests of a file."""
-    with served(ROOT / "app.py", tmp_path_factory.mktemp("server") / "log.txt") as url:
+    with served(ROOT / "app.py", server_log) as url:
         yield url
 
 

@@ -9,7 +9,12 @@ from seda.ui.theme import SMALLEST
 AA = 4.5
 _FIND = """([contrast, smallest]) => {
     const pixel = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+    const known = new Map();
     const parse = (colour) => {
+        if (!known.has(colour)) known.set(colour, draw(colour));
+        return [...known.get(colour)];
+    };
+    const draw = (colour) => {
         pixel.clearRect(0, 0, 1, 1);
         pixel.fillStyle = colour;
         pixel.fillRect(0, 0, 1, 1);

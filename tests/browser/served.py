@@ -23,7 +23,8 @@ async (quiet) => {
     const watch = new MutationObserver(() => { changed = performance.now(); });
     watch.observe(document.body, { subtree: true, childList: true, attributes: true, characterData: true });
     const state = () => app()?.getAttribute("data-test-script-state");
-    while (performance.now() - changed < quiet || state() !== "notRunning") {
+    const runs = () => state() !== "notRunning" || document.querySelector("[data-testid=stStatusWidget]"); // which fades after it
+    while (performance.now() - changed < quiet || runs()) {
         if (performance.now() - start > 30000) throw new Error(`the page does not settle; its script is ${state()}`);
         await new Promise((go) => setTimeout(go, 50));
     }

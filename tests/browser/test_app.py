@@ -16,7 +16,7 @@ from seda.ui.page_list import PAGES
 from seda.ui.theme import SIDEBAR_WIDTH
 from tests.browser.played import pause, root_of
 from tests.browser.readable import unreadable
-from tests.browser.served import ROOT, served, settled
+from tests.browser.served import settled
 from tests.tiny import picture
 
 SIZES = {"1920x1080": (1920, 1080), "1280x720": (1280, 720), "390x844": (390, 844)}
@@ -298,10 +298,13 @@ def ready(page: Page, server: str, name: str) -> None:
     settled(page)
 
 
-@pytest.mark.parametrize("size", SIZES | ZOOMED)
-def test_every_page_at_every_size(clean, server: str, artifacts: Path, size: str):
-    page = clean((SIZES | ZOOMED)[size], color_scheme="light")
+@pytest.mark.parametrize("sizes", [("1920x1080", "1280x720"), ("390x844",), ("640x360",)])
+def test_every_page_at_every_size(clean, server: str, artifacts: Path, sizes: tuple[str, ...]):
+    """On a small screen a page begins with its panel folded; from a large one to another a window is drawn, as people do."""
+    measures = [(SIZES | ZOOMED)[size] for size in sizes]
+    page = clean(measures[0], color_scheme="light")
     for name in TITLES:
+        page.set_viewport_size(dict(zip(("width", "height"), measures[0], strict=True)))
         page.emulate_media(color_scheme="light")
         ready(page, server, name)
         app = page.get_by_test_id("stApp")
@@ -311,34 +314,33 @@ def test_every_page_at_every_size(clean, server: str, artifacts: Path, size: str
                 page.emulate_media(color_scheme=scheme)
                 expect(app).not_to_have_css("background-color", light)
                 settled(page, 200)
-            page.screenshot(path=artifacts / f"app-{name}-{size}-{scheme}.png")
-            assert page.get_by_test_id("stException").count() == 0
-            assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-            assert page.get_by_test_id("stMain").evaluate("main => main.scrollWidth <= main.clientWidth")
-            assert unreadable(page) == []
+            for size, (width, height) in zip(sizes, measures, strict=True):
+                if len(sizes) > 1:
+                    page.set_viewport_size({"width": width, "height": height})
+                    settled(page, 200)
+                page.screenshot(path=artifacts / f"app-{name}-{size}-{scheme}.png")
+                assert page.get_by_test_id("stException").count() == 0
+                assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+                assert page.get_by_test_id("stMain").evaluate("main => main.scrollWidth <= main.clientWidth")
+                assert unreadable(page) == []
         # a file of Streamlit's would be gone with the session, and be asked for again
         assert page.locator("link[rel~=icon]").first.get_attribute("href").startswith("data:image/png")
 
 
-def test_the_log_stays_silent(clean, tmp_path: Path):
-    """A newcomer's terminal tells the address, and nothing else however often the pages are opened."""
-    log = tmp_path / "log.txt"
-    with served(ROOT / "app.py", log) as url:
-        page = clean((1280, 720))
-
-        def look_at(*titles: str) -> None:
-            for title in titles:
-                page.get_by_role("link", name=title).click()
-                page.wait_for_timeout(300)
-
-        for name in TITLES:
-            ready(page, url, name)
-            look_at(next(iter(TITLES.values())))
-        look_at(*TITLES.values(), *TITLES.values())  # every page after the one before it, and the first after the last
-        said = log.read_text()
-        page.goto("about:blank")  # a page whose server ends asks for it, and says so
+def test_the_log_stays_silent(clean, server: str, server_log: Path):
+    """A newcomer's terminal tells the address, and nothing else however often the pages are opened; the tests before opened each by its address."""
+    page = clean((1280, 720))
+    first, *others = TITLES.values()
+    ready(page, server, "trajectories")
+    # every page after the first and the first after it, then each after the one before it
+    for title in (*(one for other in others for one in (other, first)), *TITLES.values(), *TITLES.values()):
+        page.get_by_role("link", name=title).click()
+        page.wait_for_timeout(300)
+    settled(page)
     assert [
-        line for line in said.splitlines() if line.strip() and "You can now view" not in line and "URL:" not in line
+        line
+        for line in server_log.read_text().splitlines()
+        if line.strip() and "You can now view" not in line and "URL:" not in line
     ] == []
 
 

@@ -28,6 +28,7 @@ def test_the_command_knows_all_kinds():
     assert set(command.KINDS) == set(sweeping.KINDS) and command.KINDS[:2] == (sweeping.TEMPLATE, sweeping.WORDING)
 
 
+@pytest.mark.slow
 def test_table_and_files_agree(folder, aligner_dir, tmp_path, capsys):
     call = ["sweep", str(folder), "--aligner", str(aligner_dir), "--steps", "3", "--over", "template,seed,wording"]
     assert main([*call, "--out", str(tmp_path / "out"), "--json"]) == ANSWERED

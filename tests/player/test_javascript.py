@@ -24,6 +24,7 @@ def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*map(str, command)], capture_output=True, text=True, encoding="utf-8", timeout=300)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("project", [TESTS, DRAWING], ids=["player", "export"])  # TESTS checks the player's modules too
 def test_the_types_hold(project: Path):
     checker = shutil.which("tsc")

@@ -239,6 +239,7 @@ def test_clouds_come_back():
     assert player_payload(toy_journey())["clouds"] == []
 
 
+@pytest.mark.slow
 def test_64_items_with_everything_stay_below_3_mb():
     payload = player_payload(_everything(items=64, steps=50, classes=10, reference=2000))
     assert payload["neighbors"]["count"] == 6 and payload["neighbors"]["sheet"]
