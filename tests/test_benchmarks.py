@@ -10,6 +10,7 @@ from tests import local_clip
 from tests.benchmarks import (
     attack,
     diagnosing,
+    ends_on_maps,
     export,
     gpu,
     killed,
@@ -51,6 +52,17 @@ def test_diagnosing(monkeypatch, capsys):
     found, status = printed(monkeypatch, capsys, diagnosing, "--features", "300")
     assert status in (0, 1) and found["features"]["features"] == 300 and found["features"]["right"] > 0.7
     assert found["page"]["seconds"] > 0
+
+
+@pytest.mark.slow
+def test_ends_on_maps(monkeypatch, capsys):
+    """On the shipped aligners' own maps an end lies at its word, whatever the words are; of random numbers it may not."""
+    monkeypatch.setattr(ends_on_maps, "RANDOM", {3: 5})
+    monkeypatch.setattr(ends_on_maps, "ITEMS", 8)
+    rows, status = printed(monkeypatch, capsys, ends_on_maps, "--lists", "2")
+    assert status == 0 and [row["timeline"][1] <= 16 for row in rows] == [True] * 3
+    for row in rows[:2]:
+        assert row["timeline"][1] > 8 and all(row[name][0] == 0 for name in ends_on_maps.MAPS)
 
 
 @pytest.mark.slow

@@ -6,12 +6,13 @@ import { answerOf, endOf, itemColor } from "./item_color.js";
 import { surenessOf } from "./payload.js";
 import { belonging, gatherAt, layHeads } from "./placing.js";
 import { depthFade } from "./scene.js";
-import { missedBy } from "./truth.js";
-import { paintWrong } from "./truth_mark.js";
+import { missedBy, strays } from "./truth.js";
+import { paintWrong, strokeTether } from "./truth_mark.js";
 import { brush } from "./dom.js";
 
 const CROWDED = 24; // items; with more, heads travel smaller and gather in mosaics with a count
 const CROSS = 5; // px of the mark of a wrong answer, from its middle, where the head has room for it
+const TETHERED = 2; // states before the end from which on a tether shows
 const COUNTED = 4; // items at one mark from which on a crowded map says how many they are
 
 /** @typedef {HTMLCanvasElement & {radius: number, reach: number}} HeadSprite  of its disc, and half of its side, px of the page */
@@ -49,6 +50,7 @@ export class Heads {
     /** @type {(HTMLImageElement|null)[]} */ this.images = [];
     /** @type {Gathered} */ this.words = NOWHERE;
     /** @type {Gathered} */ this.categories = NOWHERE;
+    /** @type {number[]} items whose end lies at another word here than the one that it is at */ this.strays = [];
     /** @type {Disc[]} where items rest that gather at no word */ this.alone = [];
   }
 
@@ -129,6 +131,7 @@ export class Heads {
       return at ? [] : [{ x, y, radius }];
     });
     this.categories = this.#gatherAt(centerPoints, handOver, starRadius * 0.7);
+    this.strays = strays(this.journey, this.player.view.map);
   }
 
   /**
@@ -199,6 +202,21 @@ export class Heads {
       ctx.strokeStyle = ctx.fillStyle = color;
       ctx.stroke(lines);
       ctx.fill(dots);
+    }
+  }
+
+  /**
+   * From each stray to the star of the word that its path has come to: where it lies says another one.
+   * @param {CanvasRenderingContext2D} ctx @param {number} position
+   */
+  drawTethers(ctx, position) {
+    const { player, journey } = this;
+    const shown = clamp(1 - (journey.last - position) / TETHERED, 0, 1);
+    if (shown <= 0 || player.hidesAnswers) return;
+    for (const item of this.strays) {
+      const place = this.places[item], star = this.painter.landmarks.textPoints[journey.items[item].nearest];
+      ctx.strokeStyle = css(itemColor(player, journey, item, endOf(journey, item)), (player.isVivid(item) ? 0.95 : 0.25) * shown);
+      strokeTether(ctx, place, star);
     }
   }
 

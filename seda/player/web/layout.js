@@ -5,8 +5,8 @@ import { Theme } from "./drawing.js";
 import { el, iconButton } from "./dom.js";
 import { paintTrustKey } from "./flags.js";
 import { paintSwatch } from "./legend.js";
-import { wrongAnswers, wrongText } from "./truth.js";
-import { paintWrongKey } from "./truth_mark.js";
+import { STRAY, strays, wrongAnswers, wrongText } from "./truth.js";
+import { paintTetherKey, paintWrongKey } from "./truth_mark.js";
 
 /**
  * @typedef {Record<"title"|"centerKey"|"textKey"|"knownKey"|"curveCard"|"note"|"caption"|"live"|"mapNote"|"mapScores"|"mapThinning"|"settings"|"mapKey"|"mapButtons"|"trust"|
@@ -104,6 +104,8 @@ export class Layout {
       const key = parts.mapKey.querySelector(`[data-shape=${shape}]`)?.parentElement;
       if (key) key.hidden = !map.flags.includes(flag);
     }
+    const tether = parts.mapKey.querySelector("[data-shape=tether]")?.parentElement;
+    if (tether) tether.hidden = !strays(journey, map).length;
     const scores = SHOWN_SCORES.filter((name) => name in map.scores).map((name) => `${name} ${scoreText(map.scores[name])}`);
     parts.mapNote.textContent = map.note;
     parts.mapScores.textContent = scores.length ? `How far to trust this map: ${scores.join(" · ")}` : "";
@@ -180,7 +182,7 @@ export class Layout {
     const { player, parts } = this;
     /** @param {string} shape @param {string} text @param {string} title */
     const key = (shape, text, title) => {
-      const wide = ["trust", "break", "ring"].includes(shape);
+      const wide = ["trust", "break", "ring", "tether"].includes(shape);
       const canvas = el("canvas", {
         class: `sp-key-shape${wide ? " is-wide" : ""}`, "data-shape": shape, width: wide ? 52 : 32, height: 32, "aria-hidden": "true",
       });
@@ -199,7 +201,10 @@ export class Layout {
     );
     parts.mapKey = el(
       "div", { class: "sp-map-key", "data-testid": "map-key" },
-      el("div", {}, parts.centerKey, parts.textKey, parts.knownKey),
+      el(
+        "div", {}, parts.centerKey, parts.textKey, parts.knownKey,
+        key("tether", STRAY, "no map of few dimensions keeps all distances: this one draws the end nearer to another word than to its own"),
+      ),
       el(
         "div", { class: "sp-key-trust" }, key("trust", "solid: trust the map here", "strong where a state's neighbours in feature space are its neighbours on the map"),
         key("break", "the map exaggerates", "the map jumps here, the features do not"), key("ring", "the map hides a jump", "the features jump here, the map does not"),
@@ -260,6 +265,7 @@ export class Layout {
       const { shape = "" } = canvas.dataset;
       if (["trust", "break", "ring"].includes(shape)) paintTrustKey(canvas, shape, player.theme);
       else if (shape === "wrong") paintWrongKey(canvas, player.theme);
+      else if (shape === "tether") paintTetherKey(canvas, player.theme);
       else paintSwatch(canvas, shape, player.theme.muted);
     }
   }

@@ -132,6 +132,7 @@ export class MapPainter {
     this.player.prediction?.drawBets(ctx);
     this.landmarks.drawNames(ctx, this.heads.discs(), morph ? morph.names : 1);
     this.heads.drawPins(ctx, points);
+    if (!morph) this.heads.drawTethers(ctx, position);
     this.seeds.drawHeads(ctx, position);
     this.ghost.drawHeads(ctx, position, points);
     for (const item of order) this.heads.drawHead(ctx, item, points[item]);

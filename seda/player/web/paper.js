@@ -10,8 +10,8 @@ import { styleKey } from "./legend.js";
 import { MapPainter } from "./map.js";
 import { Journey } from "./payload.js";
 import { stillSteps } from "./stills.js";
-import { wrongText } from "./truth.js";
-import { paintWrong } from "./truth_mark.js";
+import { STRAY, strays, wrongText } from "./truth.js";
+import { paintWrong, strokeTether } from "./truth_mark.js";
 import { View } from "./view.js";
 
 /**
@@ -222,12 +222,13 @@ export class Paper {
     for (const [flag, text] of /** @type {[number, string][]} */ ([[1, "the map exaggerates"], [-1, "the map hides a jump"]])) {
       if (this.view.map.flags.includes(flag)) entries.push({ symbol: "flag", color: theme.muted, text, flag });
     }
+    if (strays(journey, this.view.map).length) entries.push({ symbol: "tether", color: theme.muted, text: STRAY });
     const wrong = wrongText(journey);
     if (wrong) entries.push({ symbol: "wrong", color: theme.muted, text: wrong });
     /** @type {{x: number, row: number, entry: typeof entries[0]}[]} */ const places = [];
     let x = 0, row = 0;
     for (const entry of entries) {
-      const width = (entry.flag ? 24 : entry.symbol ? 18 : 0) + ctx.measureText(entry.text).width + 18;
+      const width = symbolWidth(entry) + 2 + ctx.measureText(entry.text).width + 18;
       if (x > 0 && x + width - 18 > most) [x, row] = [0, row + 1];
       places.push({ x, row, entry });
       x += width;
@@ -240,6 +241,9 @@ export class Paper {
         drawFlagKey(ctx, theme, entry.flag, begin, y);
       } else if (entry.symbol === "wrong") {
         paintWrong(ctx, theme, begin + 6, y, 5.5);
+      } else if (entry.symbol === "tether") {
+        ctx.strokeStyle = css(theme.muted);
+        strokeTether(ctx, { x: begin, y }, { x: begin + 16, y });
       } else if (entry.symbol) {
         ctx.beginPath();
         symbolPath(ctx, entry.symbol, begin + 6, y, 5);
@@ -247,10 +251,19 @@ export class Paper {
       }
       ctx.fillStyle = css(theme.muted);
       ctx.textAlign = "left";
-      ctx.fillText(entry.text, begin + (entry.flag ? 22 : entry.symbol ? 16 : 0), y);
+      ctx.fillText(entry.text, begin + symbolWidth(entry), y);
     }
     return top - 8;
   }
+}
+
+/**
+ * Room that an entry's symbol takes, with the gap behind it, px.
+ * @param {{symbol: string, flag?: number}} entry
+ */
+function symbolWidth({ symbol, flag }) {
+  if (!symbol) return 0;
+  return flag || symbol === "tether" ? 22 : 16;
 }
 
 /**

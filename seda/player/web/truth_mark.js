@@ -1,4 +1,4 @@
-// The mark of a wrong answer.
+// The marks of a wrong answer, and of an end that a map draws at another word.
 
 import { TAU } from "./numbers.js";
 import { blend, css } from "./drawing.js";
@@ -29,6 +29,31 @@ export function paintWrong(ctx, theme, x, y, radius) {
   ctx.lineWidth = radius * 0.34;
   ctx.stroke();
   ctx.restore();
+}
+
+/**
+ * Dots that lead from an end to its word; `from` is where the end is.
+ * @param {CanvasRenderingContext2D} ctx @param {Point} from @param {Point} to
+ */
+export function strokeTether(ctx, from, to) {
+  ctx.save();
+  ctx.setLineDash([2, 4]);
+  ctx.lineWidth = 1.8;
+  ctx.beginPath();
+  ctx.moveTo(from.x, from.y);
+  ctx.lineTo(to.x, to.y);
+  ctx.stroke();
+  ctx.restore();
+}
+
+/** @param {HTMLCanvasElement} canvas @param {Theme} theme */
+export function paintTetherKey(canvas, theme) {
+  const ctx = brush(canvas);
+  const scale = canvas.height / 16; // its pixels are two to a px of the page
+  ctx.setTransform(scale, 0, 0, scale, 0, 0);
+  ctx.clearRect(0, 0, canvas.width, canvas.height);
+  ctx.strokeStyle = css(theme.muted);
+  strokeTether(ctx, { x: 1, y: 8 }, { x: canvas.width / scale - 1, y: 8 });
 }
 
 /** @param {HTMLCanvasElement} canvas @param {Theme} theme */

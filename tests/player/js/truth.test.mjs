@@ -4,8 +4,8 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { storyLine } from "../../../seda/player/web/story.js";
-import { missedBy, wrongAnswers, wrongText } from "../../../seda/player/web/truth.js";
-import { journeyWith } from "./stand_in.mjs";
+import { missedBy, strays, wrongAnswers, wrongText } from "../../../seda/player/web/truth.js";
+import { journeyWith, standIn } from "./stand_in.mjs";
 
 /** @param {[number, number?][]} answers with the right word of each @returns {Journey} */
 const journeyOf = (...answers) => journeyWith({
@@ -33,4 +33,14 @@ test("the story ends with it", () => {
   assert.equal(storyLine(journey, 1, 0), "p0: Starts.");
   assert.equal(storyLine(journey, 2, 0), "p0: Starts. Truth: “dog”.");
   assert.equal(storyLine(journey, 2, 1), "p1: Starts.");
+});
+
+test("an end that a map draws at another word than its own is found; one that is at no word is nobody's", () => {
+  const items = /** @type {[number, boolean][]} */ ([[0, true], [1, true], [1, false], [1, true]]).map(([nearest, landed]) => ({ nearest, landed }));
+  const texts = new Float32Array([0, 0, 10, 0]); // two words of a flat map
+  const ends = [[1, 0], [4, 3], [1, 0], [5, 0]]; // at its own; nearer to the other; not landed; half-way
+  const states = new Float32Array(ends.flatMap(([x, y]) => [99, 99, x, y])); // two states each
+  const journey = journeyWith({ items, last: 1 });
+  assert.deepEqual(strays(journey, standIn({ states, texts, dims: 2, stateCount: 2 })), [1]);
+  assert.deepEqual(strays(journeyWith({ items: [], last: 1 }), standIn({ states, texts, dims: 2, stateCount: 2 })), []);
 });
