@@ -15,7 +15,7 @@ import numpy as np
 from seda.evaluation.trajectories import AT
 from seda.journeys.trajectory import cosines
 from seda.projection.frozen import FrozenMap
-from seda.projection.projectors import TimelineProjector
+from seda.projection.projectors import PLACED, TimelineProjector
 
 APPROACH = (
     0.3  # of a cosine: so far below AT a word begins to draw; chosen here, wide enough that no step of a path is torn
@@ -41,12 +41,14 @@ class WordRows(TimelineProjector):
 
     def place(self, points: np.ndarray, progress: np.ndarray | None = None) -> np.ndarray:
         placed = super().place(points, progress)
-        near = cosines(points, self.texts)  # [n, k]
-        nearest = near.max(1, keepdims=True)
-        shares = np.exp((near - nearest) / SHARPNESS)
-        row = shares @ self.rows / shares.sum(1)
-        way = np.clip((nearest[:, 0] - AT) / APPROACH + 1, 0, 1)
-        placed[:, 1] += way**2 * (3 - 2 * way) * (row - placed[:, 1])
+        for first in range(0, len(points), PLACED):
+            part = slice(first, first + PLACED)
+            near = cosines(points[part], self.texts)  # [n, k]
+            nearest = near.max(1, keepdims=True)
+            shares = np.exp((near - nearest) / SHARPNESS)
+            row = shares @ self.rows / shares.sum(1)
+            way = np.clip((nearest[:, 0] - AT) / APPROACH + 1, 0, 1)
+            placed[part, 1] += way**2 * (3 - 2 * way) * (row - placed[part, 1])
         return placed
 
 

@@ -87,9 +87,12 @@ def test_a_way_to_a_word_is_not_torn():
         assert steps[1] < max(4 * steps[0], 0.02)
 
 
-def test_a_point_lands_at_the_same_place_alone_and_in_any_batch():
+def test_a_point_lands_at_the_same_place_alone_and_in_any_batch(monkeypatch):
     points, _ = near(1.0)
     found = with_word_rows(timeline(0), TEXTS)
+    whole = found.place(points, LAST)
+    monkeypatch.setattr("seda.projection.word_rows.PLACED", 7)
+    np.testing.assert_allclose(found.place(points, LAST), whole, atol=1e-5)
     alone = np.concatenate([found.place(points[[i]], LAST[[i]]) for i in range(len(points))])
     np.testing.assert_allclose(found.place(points, LAST), alone, atol=1e-5)
     assert found.place(np.zeros((1, DIM), np.float32), LAST[:1]).shape == (1, 2)  # no direction, no word
