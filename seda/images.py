@@ -26,24 +26,9 @@ PICTURE_FORMATS = (
     "TIFF",
 )  # Pillow's JPEG reader also takes MPO, which some phones write
 HEIF_FORMATS = ("HEIF", "AVIF")  # where the content says that it is one: Pillow reads the second by itself
-SUFFIXES = frozenset(
-    {
-        ".jpg",
-        ".jpeg",
-        ".jfif",
-        ".mpo",
-        ".png",
-        ".webp",
-        ".gif",
-        ".bmp",
-        ".tif",
-        ".tiff",
-        ".heic",
-        ".heif",
-        ".hif",
-        ".avif",
-    }
-)
+SUFFIXES = frozenset({
+    ".jpg", ".jpeg", ".jfif", ".mpo", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".heic", ".heif", ".hif", ".avif",
+})  # fmt: skip
 MAX_FILE_BYTES = 32 * 2**20  # chosen here: phone photos have 2 to 12 MB
 MAX_PIXELS = 50_000_000  # chosen here: 150 MB as RGB; the largest common phone sensor modes have 50 million pixels
 MAX_SIDE = 2048  # px; chosen here: encoders look at 224 to 512 px, and an uploaded batch has to fit into memory

@@ -90,9 +90,8 @@ def is_heif(data: bytes) -> bool:
     if data[4:8] != b"ftyp":
         return False
     brands = data[8 : min(int.from_bytes(data[:4], "big"), MAX_BRANDS)]
-    return not _STILL.isdisjoint(
-        brands[at : at + 4] for at in (0, *range(8, len(brands), 4))
-    )  # behind the first is its version
+    places = (0, *range(8, len(brands), 4))  # behind the first brand is its version
+    return not _STILL.isdisjoint(brands[at : at + 4] for at in places)
 
 
 def read_tags(data: bytes) -> dict[int, int] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import struct
 import sys
 import zlib
@@ -112,8 +113,9 @@ def test_photos_as_phones_write_them():
     assert "pi_heif" not in sys.modules  # they are decoded in a process of their own
 
 
-@pytest.mark.skipif(not features.check("avif"), reason="this Pillow was built without AVIF")
 def test_avif():
+    if not features.check("avif") and not os.environ.get("CI"):  # all wheels for common machines have it
+        pytest.skip("this Pillow was built without AVIF")
     turned = Image.Exif()
     turned[0x0112] = 6
     for exif, size in ((Image.Exif(), (40, 20)), (turned, (20, 40))):

@@ -17,12 +17,9 @@ from seda.journeys.trajectory import cosines
 from seda.projection.frozen import FrozenMap
 from seda.projection.projectors import PLACED, TimelineProjector
 
-APPROACH = (
-    0.3  # of a cosine: so far below AT a word begins to draw; chosen here, wide enough that no step of a path is torn
-)
-SHARPNESS = (
-    0.01  # of a cosine: between two words that are both near, how much nearer one must be to have all of the pull
-)
+# Of a cosine; chosen here
+APPROACH = 0.3  # so far below AT a word begins to draw: wide enough that no step of a path is torn
+SHARPNESS = 0.01  # between two words that are both near, how much nearer one must be to have most of the pull
 TIE = 1e-3  # of the timeline's height: the least between two words that are not the same
 SAME = 1 - 1e-5  # cosine of two texts from which on they are one
 

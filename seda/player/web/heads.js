@@ -6,7 +6,7 @@ import { answerOf, endOf, itemColor } from "./item_color.js";
 import { surenessOf } from "./payload.js";
 import { belonging, gatherAt, layHeads } from "./placing.js";
 import { depthFade } from "./scene.js";
-import { missedBy, strays } from "./truth.js";
+import { missedBy } from "./truth.js";
 import { paintWrong, strokeTether } from "./truth_mark.js";
 import { brush } from "./dom.js";
 
@@ -50,7 +50,6 @@ export class Heads {
     /** @type {(HTMLImageElement|null)[]} */ this.images = [];
     /** @type {Gathered} */ this.words = NOWHERE;
     /** @type {Gathered} */ this.categories = NOWHERE;
-    /** @type {number[]} items whose end lies at another word here than the one that it is at */ this.strays = [];
     /** @type {Disc[]} where items rest that gather at no word */ this.alone = [];
   }
 
@@ -131,7 +130,6 @@ export class Heads {
       return at ? [] : [{ x, y, radius }];
     });
     this.categories = this.#gatherAt(centerPoints, handOver, starRadius * 0.7);
-    this.strays = strays(this.journey, this.player.view.map);
   }
 
   /**
@@ -213,7 +211,7 @@ export class Heads {
     const { player, journey } = this;
     const shown = clamp(1 - (journey.last - position) / TETHERED, 0, 1);
     if (shown <= 0 || player.hidesAnswers) return;
-    for (const item of this.strays) {
+    for (const item of player.view.map.strays) {
       const place = this.places[item], star = this.painter.landmarks.textPoints[journey.items[item].nearest];
       ctx.strokeStyle = css(itemColor(player, journey, item, endOf(journey, item)), (player.isVivid(item) ? 0.95 : 0.25) * shown);
       strokeTether(ctx, place, star);

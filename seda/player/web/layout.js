@@ -5,7 +5,7 @@ import { Theme } from "./drawing.js";
 import { el, iconButton } from "./dom.js";
 import { paintTrustKey } from "./flags.js";
 import { paintSwatch } from "./legend.js";
-import { STRAY, strays, wrongAnswers, wrongText } from "./truth.js";
+import { STRAY, wrongAnswers, wrongText } from "./truth.js";
 import { paintTetherKey, paintWrongKey } from "./truth_mark.js";
 
 /**
@@ -100,12 +100,11 @@ export class Layout {
       "aria-label", `Map of the journey, ${map.label}. Space plays, arrows step, h goes to the hand-over, plus and minus zoom, m shows the next map.${turn}`,
     );
     parts.ghost.disabled = !map.ghost;
-    for (const [shape, flag] of /** @type {[string, number][]} */ ([["break", 1], ["ring", -1]])) {
+    const marks = { break: map.flags.includes(1), ring: map.flags.includes(-1), tether: map.strays.length > 0 };
+    for (const [shape, drawn] of Object.entries(marks)) {
       const key = parts.mapKey.querySelector(`[data-shape=${shape}]`)?.parentElement;
-      if (key) key.hidden = !map.flags.includes(flag);
+      if (key) key.hidden = !drawn;
     }
-    const tether = parts.mapKey.querySelector("[data-shape=tether]")?.parentElement;
-    if (tether) tether.hidden = !strays(journey, map).length;
     const scores = SHOWN_SCORES.filter((name) => name in map.scores).map((name) => `${name} ${scoreText(map.scores[name])}`);
     parts.mapNote.textContent = map.note;
     parts.mapScores.textContent = scores.length ? `How far to trust this map: ${scores.join(" · ")}` : "";

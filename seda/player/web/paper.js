@@ -10,7 +10,7 @@ import { styleKey } from "./legend.js";
 import { MapPainter } from "./map.js";
 import { Journey } from "./payload.js";
 import { stillSteps } from "./stills.js";
-import { STRAY, strays, wrongText } from "./truth.js";
+import { STRAY, wrongText } from "./truth.js";
 import { paintWrong, strokeTether } from "./truth_mark.js";
 import { View } from "./view.js";
 
@@ -222,7 +222,7 @@ export class Paper {
     for (const [flag, text] of /** @type {[number, string][]} */ ([[1, "the map exaggerates"], [-1, "the map hides a jump"]])) {
       if (this.view.map.flags.includes(flag)) entries.push({ symbol: "flag", color: theme.muted, text, flag });
     }
-    if (strays(journey, this.view.map).length) entries.push({ symbol: "tether", color: theme.muted, text: STRAY });
+    if (this.view.map.strays.length) entries.push({ symbol: "tether", color: theme.muted, text: STRAY });
     const wrong = wrongText(journey);
     if (wrong) entries.push({ symbol: "wrong", color: theme.muted, text: wrong });
     /** @type {{x: number, row: number, entry: typeof entries[0]}[]} */ const places = [];

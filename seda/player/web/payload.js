@@ -3,6 +3,7 @@
 import { clamp, mix } from "./numbers.js";
 import { LiveNumbers } from "./live_numbers.js";
 import { bytesOf } from "./payload_bytes.js";
+import { strays } from "./truth.js";
 
 /** @typedef {{name: string, color: string, symbol: string}} Styled */
 /**
@@ -57,8 +58,8 @@ export const surenessOf = ({ top, margin }) => top[0]?.[1] ?? margin;
 
 /** One map of the payload: where everything lies, q = 2 or 3 numbers a point, and how far it can be trusted. */
 export class MapData {
-  /** @param {MapPart} map @param {{stateCount: number, ghost: Ghost|null, seedClouds: Map<number, SeedCloud>}} journey */
-  constructor(map, { stateCount, ghost, seedClouds }) {
+  /** @param {MapPart} map @param {{items: Item[], last: number, stateCount: number, ghost: Ghost|null, seedClouds: Map<number, SeedCloud>}} journey */
+  constructor(map, { items, last, stateCount, ghost, seedClouds }) {
     this.name = map.name;
     this.label = map.label;
     this.kind = map.kind;
@@ -87,6 +88,7 @@ export class MapData {
     if (this.timeline) for (let i = 0; i < this.reference.length; i += 2) this.reference[i] = -0.014 - 0.05 * ((i * 0.309017) % 1);
     if (this.timeline) this.#stretchHeights();
     this.bounds = this.#bounds();
+    /** Items whose end lies at another word here than the one that it is at. */ this.strays = strays({ items, last }, this);
   }
 
   /**
